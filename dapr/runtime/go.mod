@@ -1,0 +1,3 @@
+module github.com/taskwire/taskwire/dapr/runtime
+
+go 1.26.0

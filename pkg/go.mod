@@ -1,0 +1,3 @@
+module github.com/taskwire/taskwire/pkg
+
+go 1.26.0
