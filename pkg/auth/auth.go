@@ -1,0 +1,250 @@
+// Package auth tells who is calling: a user by a JWT (header or cookie), or
+// the Dapr sidecar by its token.
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+	"golang.org/x/time/rate"
+
+	"github.com/taskwire/taskwire/pkg/httpapi"
+)
+
+// Cookie is the name of the cookie that carries the token of a browser.
+const Cookie = "auth_token"
+
+// MinSecret is how long a shared secret must be, in bytes (RFC 7518, section 3.2).
+const MinSecret = 32
+
+// Settings say whose tokens are accepted.
+type Settings struct {
+	Issuer         string `env:"JWT_ISSUER" envDefault:"taskwire"`
+	Audience       string `env:"JWT_AUDIENCE" envDefault:"taskwire"`
+	JWKSURL        string `env:"JWT_JWKS_URL"`      // keys of an outside issuer
+	Secret         string `env:"JWT_SECRET,unset"`  // shared secret (HS256) of an outside issuer
+	TaskAPIJWKSURL string `env:"TASK_API_JWKS_URL"` // default: task-api, through the own sidecar
+}
+
+// Claims are what a token says, beside the registered claims (RFC 7519).
+type Claims struct {
+	jwt.RegisteredClaims
+	Email string `json:"email,omitempty"`
+}
+
+// Caller is the user behind a request.
+type Caller struct {
+	UserID  uuid.UUID
+	Email   string
+	Outside bool // known by an outside issuer's word alone
+}
+
+// Verifier checks tokens. Each kind of key accepts its own algorithm only, so
+// that a public key can never be mistaken for a shared secret.
+type Verifier struct {
+	settings Settings
+	sources  []source
+}
+
+// source is one issuer's keys, with the algorithms that they may be used for.
+type source struct {
+	keys    jwt.Keyfunc
+	methods []string
+	issuer  string // required iss; "" for an outside issuer that the operator chose
+	outside bool
+}
+
+// NewVerifier accepts the tokens that own verifies (task-api's own keys) and
+// those of the outside issuer in s, if any.
+func NewVerifier(ctx context.Context, s Settings, own jwt.Keyfunc, log *slog.Logger) (*Verifier, error) {
+	v := &Verifier{settings: s, sources: []source{{keys: own, methods: []string{"EdDSA"}, issuer: s.Issuer}}}
+	if s.Secret != "" {
+		if len(s.Secret) < MinSecret {
+			return nil, fmt.Errorf("JWT_SECRET must have at least %d bytes", MinSecret)
+		}
+		secret := []byte(s.Secret)
+		v.sources = append(v.sources, source{
+			keys:    func(*jwt.Token) (any, error) { return secret, nil },
+			methods: []string{"HS256"}, outside: true,
+		})
+	}
+	if s.JWKSURL != "" {
+		keys, err := RemoteKeys(ctx, s.JWKSURL, nil, log)
+		if err != nil {
+			return nil, fmt.Errorf("JWT_JWKS_URL: %w", err)
+		}
+		v.sources = append(v.sources, source{
+			keys:    keys,
+			methods: []string{"EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}, outside: true,
+		})
+	}
+	return v, nil
+}
+
+// TaskAPIKeys are the keys of task-api, read through the sidecar. The service
+// starts without them: it asks again as soon as a token needs one.
+func TaskAPIKeys(ctx context.Context, s Settings, daprHTTPPort int, daprToken string, log *slog.Logger) (jwt.Keyfunc, error) {
+	url := s.TaskAPIJWKSURL
+	if url == "" {
+		url = "http://127.0.0.1:" + strconv.Itoa(daprHTTPPort) + "/v1.0/invoke/task-api/method/.well-known/jwks.json"
+	}
+	header := http.Header{}
+	if daprToken != "" {
+		header.Set("dapr-api-token", daprToken)
+	}
+	return RemoteKeys(ctx, url, header, log)
+}
+
+// RemoteKeys reads a JSON Web Key Set (RFC 7517) from url, again every hour,
+// and at once, though at most every second, when a token names a key that is
+// not known.
+func RemoteKeys(ctx context.Context, url string, header http.Header, log *slog.Logger) (jwt.Keyfunc, error) {
+	client := &http.Client{Timeout: 5 * time.Second, Transport: withHeader{header, http.DefaultTransport}}
+	storage, err := jwkset.NewStorageFromHTTP(url, jwkset.HTTPClientStorageOptions{
+		Client: client, Ctx: ctx, HTTPTimeout: 5 * time.Second,
+		NoErrorReturnFirstHTTPReq: true,
+		RefreshInterval:           time.Hour,
+		RefreshErrorHandler: func(ctx context.Context, err error) {
+			log.WarnContext(ctx, "could not read the token keys", "error", err)
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the token keys: %w", err)
+	}
+	set, err := jwkset.NewHTTPClient(jwkset.HTTPClientOptions{
+		HTTPURLs:          map[string]jwkset.Storage{url: storage},
+		RefreshUnknownKID: rate.NewLimiter(rate.Every(time.Second), 5),
+		RateLimitWaitMax:  time.Second,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the token keys: %w", err)
+	}
+	keys, err := keyfunc.New(keyfunc.Options{Ctx: ctx, Storage: set})
+	if err != nil {
+		return nil, fmt.Errorf("read the token keys: %w", err)
+	}
+	return keys.Keyfunc, nil
+}
+
+type withHeader struct {
+	header http.Header
+	next   http.RoundTripper
+}
+
+func (t withHeader) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	for k, v := range t.header {
+		r.Header[k] = v
+	}
+	return t.next.RoundTrip(r)
+}
+
+// outsideSpace is the UUID namespace of users whose outside id is no UUID.
+var outsideSpace = uuid.MustParse("b7a3c3f1-7d43-4b0e-8f57-9a0d4e1c6f02")
+
+// Verify checks a token and says whose it is. The error is for the log; the
+// client learns only that the token is not accepted.
+func (v *Verifier) Verify(token string) (Caller, error) {
+	var errs []error
+	for _, s := range v.sources {
+		var claims Claims
+		options := []jwt.ParserOption{
+			jwt.WithValidMethods(s.methods), jwt.WithExpirationRequired(), jwt.WithLeeway(5 * time.Second),
+		}
+		if s.issuer != "" {
+			options = append(options, jwt.WithIssuer(s.issuer), jwt.WithAudience(v.settings.Audience))
+		}
+		if _, err := jwt.ParseWithClaims(token, &claims, s.keys, options...); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if claims.Subject == "" || len(claims.Subject) > 200 || !httpapi.Storable(claims.Subject) || len(claims.Email) > 254 || !httpapi.Storable(claims.Email) {
+			errs = append(errs, errors.New("the token's sub or email is missing or unusable"))
+			continue
+		}
+		id, err := uuid.Parse(claims.Subject)
+		if err != nil {
+			id = uuid.NewSHA1(outsideSpace, []byte(claims.Issuer+"\x00"+claims.Subject))
+		}
+		return Caller{UserID: id, Email: claims.Email, Outside: s.outside}, nil
+	}
+	return Caller{}, errors.Join(errs...)
+}
+
+type callerKey struct{}
+
+// CallerOf is the user of the request that ctx belongs to. It is the zero
+// Caller on a route without Middleware.
+func CallerOf(ctx context.Context) Caller {
+	c, _ := ctx.Value(callerKey{}).(Caller)
+	return c
+}
+
+// WithCaller returns ctx as a request of c.
+func WithCaller(ctx context.Context, c Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// Middleware admits requests with a valid token, as Authorization: Bearer or
+// in the cookie, and answers 401 to all others.
+func (v *Verifier) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, ok := tokenOf(r)
+		if !ok {
+			unauthorized(w, r, "sign in: send a token as Authorization: Bearer, or the cookie "+Cookie)
+			return
+		}
+		caller, err := v.Verify(token)
+		if err != nil {
+			unauthorized(w, r, "the token is not valid, or no longer; sign in again")
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(WithCaller(r.Context(), caller)))
+	})
+}
+
+func tokenOf(r *http.Request) (string, bool) {
+	if h := r.Header.Get("Authorization"); h != "" {
+		scheme, token, _ := strings.Cut(h, " ")
+		return strings.TrimSpace(token), strings.EqualFold(scheme, "Bearer")
+	}
+	c, err := r.Cookie(Cookie)
+	if err != nil {
+		return "", false
+	}
+	return c.Value, true
+}
+
+func unauthorized(w http.ResponseWriter, r *http.Request, detail string) {
+	w.Header().Set("WWW-Authenticate", `Bearer realm="taskwire"`)
+	httpapi.WriteProblem(w, r, http.StatusUnauthorized, detail)
+}
+
+// SidecarOnly admits requests that carry the token which the own sidecar was
+// started with (APP_API_TOKEN), and answers 403 to all others. Hashes are
+// compared, so that the time taken says nothing of the length either.
+func SidecarOnly(token string) func(http.Handler) http.Handler {
+	want := sha256.Sum256([]byte(token))
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got := sha256.Sum256([]byte(r.Header.Get("dapr-api-token")))
+			if token == "" || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+				httpapi.WriteProblem(w, r, http.StatusForbidden, "this address is for the sidecar alone")
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}

@@ -1,0 +1,84 @@
+// Package database opens Postgres and brings a service's schema up to date.
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+)
+
+// MaxConnections is the size of a service's pool. Four services with two
+// replicas each stay below Postgres' default of 100.
+const MaxConnections = 12
+
+// Open connects to the database at url (postgres://…) and proves it with a ping.
+func Open(ctx context.Context, url string) (*bun.DB, error) {
+	config, err := Config(url)
+	if err != nil {
+		return nil, err
+	}
+	pool := stdlib.OpenDB(*config)
+	pool.SetMaxOpenConns(MaxConnections)
+	pool.SetMaxIdleConns(MaxConnections)
+	// Old connections are replaced, so that a failover or a new DNS answer is found.
+	pool.SetConnMaxLifetime(30 * time.Minute)
+	db := bun.NewDB(pool, pgdialect.New())
+	if err := db.PingContext(ctx); err != nil {
+		// The ping's error is what the operator needs; a failing Close adds nothing.
+		_ = db.Close()
+		return nil, fmt.Errorf("reach the database %s on %s:%d: %w", config.Database, config.Host, config.Port, err)
+	}
+	return db, nil
+}
+
+// Config parses a connection URL and adds what every connection of the suite
+// has: UTC, and limits on how long a lost client may hold a lock.
+func Config(url string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		// pgx leaves the password out of this error.
+		return nil, fmt.Errorf("parse the database URL: %w", err)
+	}
+	config.RuntimeParams["timezone"] = "UTC"
+	config.RuntimeParams["idle_in_transaction_session_timeout"] = "30s"
+	config.RuntimeParams["lock_timeout"] = "10s"
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 5 * time.Second
+	}
+	return config, nil
+}
+
+// IsUniqueViolation says whether err is Postgres refusing a duplicate (SQLSTATE 23505).
+func IsUniqueViolation(err error) bool { return code(err) == "23505" }
+
+// IsTransient says whether trying the same again may help: Postgres refused
+// for a moment (a deadlock, a serialization failure, a shutdown, no free
+// connection), or could not be reached.
+func IsTransient(err error) bool {
+	switch c := code(err); {
+	case c == "":
+		var netErr interface{ Timeout() bool }
+		return errors.Is(err, sql.ErrConnDone) || errors.As(err, &netErr)
+	case c == "40001", c == "40P01", c == "55P03":
+		return true
+	default:
+		class := c[:2]
+		return class == "08" || class == "53" || class == "57"
+	}
+}
+
+func code(err error) string {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr.Code
+	}
+	return ""
+}

@@ -1,0 +1,211 @@
+// Package databasetest gives each test a fresh database on a real Postgres.
+package databasetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+var (
+	once   sync.Once
+	server string
+	failed error
+)
+
+// Main runs the tests of a package and stops the private Postgres that they
+// used, if any. Call it from TestMain: os.Exit(databasetest.Main(m)).
+func Main(m *testing.M) int {
+	code := m.Run()
+	if stop != nil {
+		stop()
+	}
+	return code
+}
+
+var stop func()
+
+// New returns the URL of an empty database that is dropped when the test ends.
+// The server is the one that TEST_DATABASE_URL names, or a private one that is
+// started for this test binary. Without either the test fails: it never skips.
+func New(t testing.TB) string {
+	t.Helper()
+	once.Do(func() {
+		if server = os.Getenv("TEST_DATABASE_URL"); server == "" {
+			server, failed = start()
+		}
+	})
+	if failed != nil {
+		t.Fatalf("these tests need a Postgres server (Debian: apt-get install postgresql) or TEST_DATABASE_URL: %v", failed)
+	}
+	ctx := context.Background()
+	name := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	exec := func(sql string) error {
+		conn, err := pgx.Connect(ctx, server)
+		if err != nil {
+			return err
+		}
+		defer conn.Close(ctx)
+		_, err = conn.Exec(ctx, sql)
+		return err
+	}
+	if err := exec("CREATE DATABASE " + name); err != nil {
+		t.Fatalf("create a test database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := exec("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)"); err != nil {
+			t.Errorf("drop the test database: %v", err)
+		}
+	})
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatalf("TEST_DATABASE_URL: %v", err)
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+// start runs a private Postgres in a temporary directory. Durability is off:
+// nothing here outlives the test binary.
+func start() (string, error) {
+	initdb, err := binary("initdb")
+	if err != nil {
+		return "", err
+	}
+	postgres, err := binary("postgres")
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "taskwire-postgres-")
+	if err != nil {
+		return "", err
+	}
+	as, err := account(dir)
+	if err != nil {
+		return "", err
+	}
+	run := func(name string, args ...string) *exec.Cmd {
+		cmd := exec.Command(name, args...)
+		cmd.Dir = dir
+		cmd.SysProcAttr = as
+		return cmd
+	}
+	data := filepath.Join(dir, "data")
+	if out, err := run(initdb, "-D", data, "-U", "taskwire", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	port, err := freePort()
+	if err != nil {
+		return "", err
+	}
+	cmd := run(postgres, "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", dir,
+		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return "", err
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return "", fmt.Errorf("start postgres: %w", err)
+	}
+	exited := make(chan struct{})
+	go func() {
+		// Its exit shows as a connection that fails; the log says why.
+		_ = cmd.Wait()
+		close(exited)
+	}()
+	stop = func() {
+		// SIGQUIT is Postgres' immediate shutdown.
+		_ = cmd.Process.Signal(syscall.SIGQUIT)
+		<-exited
+		_ = os.RemoveAll(dir)
+	}
+	u := fmt.Sprintf("postgres://taskwire@127.0.0.1:%d/postgres?sslmode=disable", port)
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		conn, err := pgx.Connect(context.Background(), u)
+		if err == nil {
+			_ = conn.Close(context.Background())
+			return u, nil
+		}
+		select {
+		case <-exited:
+			text, _ := os.ReadFile(log.Name())
+			return "", fmt.Errorf("postgres ended: %s", text)
+		case <-time.After(50 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			return "", fmt.Errorf("postgres does not answer: %w", err)
+		}
+	}
+}
+
+// account makes the server run as an ordinary user where the tests run as
+// root, which Postgres refuses, and die with the test binary.
+func account(dir string) (*syscall.SysProcAttr, error) {
+	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT, Setpgid: true}
+	if os.Geteuid() != 0 {
+		return attr, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err := strconv.ParseUint(u.Uid, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("user id of %s: %w", name, err)
+		}
+		gid, err := strconv.ParseUint(u.Gid, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("group id of %s: %w", name, err)
+		}
+		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		return attr, os.Chown(dir, int(uid), int(gid))
+	}
+	return nil, errors.New("root needs an account postgres or nobody to run Postgres as")
+}
+
+func binary(name string) (string, error) {
+	if path, err := exec.LookPath(name); err == nil && name != "postgres" {
+		return path, nil
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
+	if err != nil {
+		return "", err
+	}
+	if len(found) > 0 {
+		return found[len(found)-1], nil
+	}
+	if out, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
+		path := filepath.Join(strings.TrimSpace(string(out)), name)
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	return exec.LookPath(name)
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}

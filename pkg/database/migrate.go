@@ -1,0 +1,126 @@
+package database
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/migrate"
+)
+
+// Migration is how a service's schema is brought up to date.
+type Migration struct {
+	OwnerURL   string   // the role that owns the schema and may change it
+	RuntimeURL string   // the role that the service works as
+	Schema     string   // created when missing
+	Files      fs.FS    // NNNN_name.up.sql, forward only; statements split by --bun:split
+	Grants     []string // what the runtime role may do, e.g. "SELECT, INSERT ON audit.entries"; default: read and write rows of every table
+	Log        *slog.Logger
+}
+
+// migrateLock keeps replicas that start together from migrating together; it
+// is only ever taken with the schema's name as the second half of the key.
+const migrateLock = 0x7461736b // "task"
+
+// Migrate applies what is missing, under a lock that dies with its connection:
+// a killed migration leaves nothing locked. It is safe to call from several
+// replicas at once, and does nothing when all is up to date.
+func Migrate(ctx context.Context, m Migration) error {
+	config, err := Config(m.OwnerURL)
+	if err != nil {
+		return err
+	}
+	// A migration waits for its turn longer than a request would.
+	config.RuntimeParams["lock_timeout"] = "60s"
+	pool := stdlib.OpenDB(*config)
+	pool.SetMaxOpenConns(2)
+	db := bun.NewDB(pool, pgdialect.New())
+	defer db.Close()
+
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to migrate schema %s: %w", m.Schema, err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock(?, hashtext(?))", migrateLock, m.Schema); err != nil {
+		return fmt.Errorf("lock the migration of schema %s: %w", m.Schema, err)
+	}
+	if _, err := conn.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS ?", bun.Ident(m.Schema)); err != nil {
+		return fmt.Errorf("create schema %s: %w", m.Schema, err)
+	}
+
+	migrations := migrate.NewMigrations()
+	if err := migrations.Discover(m.Files); err != nil {
+		return fmt.Errorf("read the migrations of schema %s: %w", m.Schema, err)
+	}
+	migrator := migrate.NewMigrator(db, migrations,
+		migrate.WithTableName(m.Schema+".migrations"),
+		migrate.WithLocksTableName(m.Schema+".migration_locks"),
+		migrate.WithMarkAppliedOnSuccess(true))
+	if err := migrator.Init(ctx); err != nil {
+		return fmt.Errorf("prepare the migrations of schema %s: %w", m.Schema, err)
+	}
+	start := time.Now()
+	group, err := migrator.Migrate(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate schema %s: %w", m.Schema, err)
+	}
+	if err := grant(ctx, db, m); err != nil {
+		return err
+	}
+	if !group.IsZero() {
+		m.Log.InfoContext(ctx, "schema migrated", "schema", m.Schema, "migrations", group.Migrations.String(), "took", time.Since(start))
+	}
+	return nil
+}
+
+// grant gives the runtime role what it needs and nothing else. It runs at
+// every start, so that a role that was made or renamed later gets its rights.
+func grant(ctx context.Context, db *bun.DB, m Migration) error {
+	role, err := userOf(m.RuntimeURL)
+	if err != nil {
+		return err
+	}
+	owner, err := userOf(m.OwnerURL)
+	if err != nil || role == owner {
+		return err
+	}
+	grants := m.Grants
+	if grants == nil {
+		grants = []string{
+			"SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA " + m.Schema,
+			"USAGE ON ALL SEQUENCES IN SCHEMA " + m.Schema,
+		}
+	}
+	statements := []string{
+		"REVOKE ALL ON ALL TABLES IN SCHEMA " + m.Schema + " FROM ?",
+		"GRANT USAGE ON SCHEMA " + m.Schema + " TO ?",
+	}
+	for _, g := range grants {
+		statements = append(statements, "GRANT "+g+" TO ?")
+	}
+	// One transaction: a replica that is at work never sees the rights revoked.
+	return db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		for _, s := range statements {
+			if _, err := tx.ExecContext(ctx, s, bun.Ident(role)); err != nil {
+				return fmt.Errorf("%s: %w", strings.ReplaceAll(s, "?", role), err)
+			}
+		}
+		return nil
+	})
+}
+
+func userOf(url string) (string, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return "", fmt.Errorf("parse the database URL: %w", err)
+	}
+	return config.User, nil
+}

@@ -1,0 +1,138 @@
+// Package event is the contract between the services: the topics, the types
+// of event, their payloads, the CloudEvents envelope around them and the JSON
+// Schemas that hold both. Producers and consumers meet here and nowhere else.
+//
+// Within a major version (the last part of dataschema) a producer only adds
+// fields and a consumer accepts what it does not know.
+package event
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// The topics, as the brokers know them.
+const (
+	TopicTasks     = "task-events"
+	TopicReminders = "reminders"
+	TopicAudit     = "audit-logs"
+)
+
+// Topics lists every topic of the suite.
+var Topics = []string{TopicTasks, TopicReminders, TopicAudit}
+
+// The types of event. An audit type is AuditPrefix and the action it tells of.
+const (
+	TaskCreated   = "task.created"
+	TaskUpdated   = "task.updated"
+	TaskCompleted = "task.completed"
+	TaskDeleted   = "task.deleted"
+	ReminderDue   = "reminder.due"
+	AuditPrefix   = "audit."
+)
+
+// WallLayout is how a wall-clock time without a zone is written: in
+// Task.Occurrence and Recurrence.Anchor.
+const WallLayout = "2006-01-02T15:04:05"
+
+// Frame is what the data of every event begins with.
+type Frame struct {
+	EventType string         `json:"event_type"`
+	TaskID    uuid.UUID      `json:"task_id"`
+	UserID    uuid.UUID      `json:"user_id"`
+	Timestamp time.Time      `json:"timestamp"`
+	Metadata  map[string]any `json:"metadata"`
+}
+
+// Task is the full task, the same over HTTP and in an event.
+type Task struct {
+	ID          uuid.UUID   `json:"id"`
+	UserID      uuid.UUID   `json:"user_id"`
+	Title       string      `json:"title"`
+	Description string      `json:"description"`
+	IsComplete  bool        `json:"is_complete"`
+	Priority    string      `json:"priority" enum:"none,low,medium,high,urgent"`
+	Tags        []string    `json:"tags" nullable:"false"`
+	DueAt       *time.Time  `json:"due_at" nullable:"true"`
+	AllDay      bool        `json:"all_day"`
+	Timezone    string      `json:"timezone" doc:"IANA time zone that the due time is meant in"`
+	Reminders   []Reminder  `json:"reminders" nullable:"false"`
+	Recurrence  *Recurrence `json:"recurrence"`
+	ParentID    *uuid.UUID  `json:"parent_id"`
+	SeriesID    *uuid.UUID  `json:"series_id" doc:"The series that a recurring task belongs to"`
+	Occurrence  *string     `json:"occurrence" doc:"The wall-clock date and time of the series that this task stands for"`
+	CompletedAt *time.Time  `json:"completed_at"`
+	Version     int64       `json:"version" doc:"Counts the changes of the task, from 1"`
+	CreatedAt   time.Time   `json:"created_at"`
+	UpdatedAt   time.Time   `json:"updated_at"`
+}
+
+// Reminder is a moment at which the user wants to be told of a task: a fixed
+// one (At), or one before the task is due (BeforeDue, an ISO 8601 duration).
+type Reminder struct {
+	ID        uuid.UUID  `json:"id"`
+	At        *time.Time `json:"at,omitempty"`
+	BeforeDue string     `json:"before_due,omitempty"`
+}
+
+// Recurrence says when a task comes back. Anchor is the wall time of the due
+// date that the rule counts from, in the task's time zone.
+type Recurrence struct {
+	RRule    string `json:"rrule"`
+	Basis    string `json:"basis"`
+	MonthEnd string `json:"month_end"`
+	DSTGap   string `json:"dst_gap"`
+	Missed   string `json:"missed"`
+	Anchor   string `json:"anchor"`
+}
+
+// TaskEvent is the data of an event on TopicTasks. TaskData is the task after
+// the change; for TaskDeleted, as it last was.
+type TaskEvent struct {
+	Frame
+	TaskData Task `json:"task_data"`
+}
+
+// ReminderEvent is the data of an event on TopicReminders.
+type ReminderEvent struct {
+	Frame
+	ReminderID uuid.UUID  `json:"reminder_id"`
+	Title      string     `json:"title"`
+	DueAt      *time.Time `json:"due_at"`
+	RemindAt   time.Time  `json:"remind_at"`
+	Timezone   string     `json:"timezone"`
+	Priority   string     `json:"priority"`
+}
+
+// Actor is who made a change.
+type Actor struct {
+	UserID uuid.UUID `json:"user_id"`
+	Email  string    `json:"email"`
+}
+
+// AuditEvent is the data of an event on TopicAudit. Before is null for what
+// was created, After for what was deleted. For an account event TaskID is the
+// nil UUID.
+type AuditEvent struct {
+	Frame
+	Actor     Actor           `json:"actor"`
+	Action    string          `json:"action"`
+	Target    string          `json:"target"`
+	Before    json.RawMessage `json:"before"`
+	After     json.RawMessage `json:"after"`
+	Changed   []string        `json:"changed"`
+	IP        string          `json:"ip"`
+	UserAgent string          `json:"user_agent"`
+	RequestID string          `json:"request_id"`
+}
+
+// occurrenceSpace is the UUID namespace of OccurrenceID (RFC 9562, section 6.5).
+var occurrenceSpace = uuid.MustParse("6f1c7f3a-5d0e-4c57-9f0a-2f6d3a4b8c11")
+
+// OccurrenceID is the id of the task that stands for one occurrence of a
+// series. It depends on nothing else, so that an occurrence can exist only once.
+func OccurrenceID(series uuid.UUID, occurrence string) uuid.UUID {
+	return uuid.NewSHA1(occurrenceSpace, []byte(series.String()+"/"+occurrence))
+}

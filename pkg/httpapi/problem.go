@@ -1,0 +1,141 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Problem is an error as a client sees it: RFC 9457, with the fields at fault.
+type Problem struct {
+	Type      string       `json:"type" doc:"Always about:blank: the status says what kind of problem it is"`
+	Title     string       `json:"title"`
+	Status    int          `json:"status"`
+	Detail    string       `json:"detail,omitempty" doc:"What went wrong here, and what to do"`
+	Errors    []FieldError `json:"errors,omitempty" nullable:"false" doc:"The fields at fault"`
+	RequestID string       `json:"request_id,omitempty" doc:"Name it when you ask the operator"`
+
+	header http.Header
+}
+
+// FieldError says what is wrong with one part of a request. Location is a path
+// such as body.recurrence.rrule or query.limit.
+type FieldError struct {
+	Location string `json:"location"`
+	Message  string `json:"message"`
+}
+
+// Error makes a Problem an error.
+func (p *Problem) Error() string {
+	if p.Detail == "" {
+		return p.Title
+	}
+	return p.Detail
+}
+
+// GetStatus is the HTTP status (huma.StatusError).
+func (p *Problem) GetStatus() int { return p.Status }
+
+// GetHeaders are the headers to send with the problem (huma.HeadersError).
+func (p *Problem) GetHeaders() http.Header { return p.header }
+
+// ContentType is RFC 9457's own (huma.ContentTypeFilter).
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// NewProblem returns a problem with a status and a text for the user.
+func NewProblem(status int, detail string, fields ...FieldError) *Problem {
+	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Errors: fields}
+}
+
+// Invalid is a 422 that names one part of the request.
+func Invalid(location, message string) *Problem {
+	return NewProblem(http.StatusUnprocessableEntity, "validation failed", FieldError{location, message})
+}
+
+// NotFound is a 404: the thing does not exist, or is not the caller's.
+func NotFound(what string) *Problem {
+	return NewProblem(http.StatusNotFound, "there is no such "+what)
+}
+
+// Unavailable is a 503 for what may pass; the client should try again after a second.
+func Unavailable(detail string) *Problem {
+	p := NewProblem(http.StatusServiceUnavailable, detail)
+	p.header = http.Header{"Retry-After": {"1"}}
+	return p
+}
+
+// Failures turns the errors of a service's operations into problems. A Problem
+// passes as it is; anything else is logged, once and here, with the request's
+// id, and the client learns no more than that id.
+type Failures struct {
+	Log *slog.Logger
+}
+
+// Of returns the problem to answer err with; nil for nil.
+func (f Failures) Of(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		// The client has gone: nobody reads the answer, and nothing failed.
+		return NewProblem(499, "the client closed the request")
+	}
+	f.Log.ErrorContext(ctx, "request failed", "error", err, "request_id", RequestID(ctx))
+	return NewProblem(http.StatusInternalServerError, "the server could not do this; try again, and name the request_id to the operator if it stays so")
+}
+
+// WriteProblem answers a request with a problem document, outside huma.
+func WriteProblem(w http.ResponseWriter, r *http.Request, status int, detail string, fields ...FieldError) {
+	p := NewProblem(status, detail, fields...)
+	p.RequestID = RequestID(r.Context())
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(status)
+	// The client may have gone; there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(p)
+}
+
+func init() {
+	// huma makes its own errors (validation, body, content type) through these
+	// two variables; they are its only hook, and must be set before any
+	// operation is registered.
+	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+		return fromHuma(status, msg, errs)
+	}
+	huma.NewErrorWithContext = func(c huma.Context, status int, msg string, errs ...error) huma.StatusError {
+		p := fromHuma(status, msg, errs)
+		p.RequestID = RequestID(c.Context())
+		return p
+	}
+	// A field is named as it is written in the contract, not in another case.
+	huma.ValidateStrictCasing = true
+}
+
+// fromHuma builds the problem without the offending values: they may be
+// passwords, and repeating 1 MiB of bad input helps nobody.
+func fromHuma(status int, msg string, errs []error) *Problem {
+	if status == http.StatusInternalServerError && msg == "cannot read request body" {
+		// A broken chunked encoding or a cut connection is the client's doing.
+		status, msg, errs = http.StatusBadRequest, "the request body could not be read", nil
+	}
+	p := NewProblem(status, msg)
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		field := FieldError{Message: err.Error()}
+		var d huma.ErrorDetailer
+		if errors.As(err, &d) {
+			field = FieldError{Location: d.ErrorDetail().Location, Message: d.ErrorDetail().Message}
+		}
+		p.Errors = append(p.Errors, field)
+	}
+	return p
+}

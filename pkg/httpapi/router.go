@@ -1,0 +1,165 @@
+// Package httpapi is what the HTTP side of every service shares: the router
+// with its middleware, the OpenAPI set-up, problem documents and cursors.
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// MaxBody is the largest request body that a service accepts, in bytes.
+const MaxBody = 1 << 20
+
+var requestSeconds = promauto.NewHistogramVec(prometheus.HistogramOpts{
+	Name:    "taskwire_http_request_seconds",
+	Help:    "Time from a request's first byte to its answer, by route and status class.",
+	Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+}, []string{"method", "route", "status"})
+
+// NewRouter returns a router with the middleware that every service runs:
+// trace, request id, access log, recovery and security headers. What matches
+// no route is answered with a problem document.
+func NewRouter(log *slog.Logger) *chi.Mux {
+	r := chi.NewRouter()
+	r.Use(
+		otelhttp.NewMiddleware("http"),
+		identify,
+		accessLog(log),
+		recoverPanic(log),
+		securityHeaders,
+	)
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		WriteProblem(w, r, http.StatusNotFound, "there is nothing at this address; /openapi.json lists what is")
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		WriteProblem(w, r, http.StatusMethodNotAllowed, r.Method+" is not possible here")
+	})
+	return r
+}
+
+type requestIDKey struct{}
+
+// RequestID is the id of the request that ctx belongs to, or "".
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// identify gives the request its id: the caller's X-Request-Id when it is
+// harmless in a log and a header, else a new one.
+func identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get("X-Request-Id")
+		if !harmless(id) {
+			id = uuid.Must(uuid.NewV7()).String()
+			r.Header.Set("X-Request-Id", id)
+		}
+		w.Header().Set("X-Request-Id", id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+	})
+}
+
+func harmless(id string) bool {
+	if len(id) == 0 || len(id) > 64 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+func accessLog(log *slog.Logger) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			start := time.Now()
+			rec := &statusRecorder{ResponseWriter: w}
+			next.ServeHTTP(rec, r)
+			took := time.Since(start)
+
+			// The pattern, never the path: a path may hold what a user typed.
+			route := "unmatched"
+			if c := chi.RouteContext(r.Context()); c != nil && c.RoutePattern() != "" {
+				route = c.RoutePattern()
+			}
+			requestSeconds.WithLabelValues(r.Method, route, strconv.Itoa(rec.status()/100)+"xx").Observe(took.Seconds())
+			level := slog.LevelInfo
+			if route == "/healthz" || route == "/readyz" || r.Method == http.MethodGet && rec.status() < 400 {
+				level = slog.LevelDebug
+			}
+			log.LogAttrs(r.Context(), level, "request",
+				slog.String("method", r.Method), slog.String("route", route), slog.Int("status", rec.status()),
+				slog.Duration("took", took), slog.String("request_id", RequestID(r.Context())),
+				slog.String("trace_id", trace.SpanContextFromContext(r.Context()).TraceID().String()))
+		})
+	}
+}
+
+// statusRecorder remembers the status that a handler answered with.
+type statusRecorder struct {
+	http.ResponseWriter
+	code int
+}
+
+func (s *statusRecorder) WriteHeader(code int) {
+	if s.code == 0 {
+		s.code = code
+	}
+	s.ResponseWriter.WriteHeader(code)
+}
+
+func (s *statusRecorder) status() int {
+	if s.code == 0 {
+		return http.StatusOK
+	}
+	return s.code
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+func recoverPanic(log *slog.Logger) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() {
+				cause := recover()
+				if cause == nil {
+					return
+				}
+				if cause == http.ErrAbortHandler {
+					// net/http's own way to drop a connection; a reverse proxy uses it.
+					panic(cause)
+				}
+				log.ErrorContext(r.Context(), "a handler panicked", "cause", cause,
+					"request_id", RequestID(r.Context()), "stack", string(debug.Stack()))
+				WriteProblem(w, r, http.StatusInternalServerError, "")
+			}()
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+func securityHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,35 @@
+package httpapi
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+)
+
+// EncodeCursor makes an opaque page cursor of v.
+func EncodeCursor(v any) (string, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(raw), nil
+}
+
+// DecodeCursor reads what EncodeCursor wrote; anything else is a 422 that
+// names the parameter.
+func DecodeCursor(cursor string, v any) error {
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err == nil {
+		err = json.Unmarshal(raw, v)
+	}
+	if err != nil {
+		return Invalid("query.cursor", "not a cursor of this list; leave it out to start from the beginning")
+	}
+	return nil
+}
+
+// Storable says whether Postgres can keep s as text: valid UTF-8 without NUL.
+func Storable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+}

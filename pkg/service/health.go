@@ -1,0 +1,52 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// Check is one thing that readiness looks at. A failing Needed check makes
+// the service unready (503); any other only degraded (still 200).
+type Check struct {
+	Name   string
+	Needed bool
+	Run    func(ctx context.Context) error
+}
+
+// MountHealth adds /healthz (the process answers) and /readyz (what it needs
+// is there). Answers name the checks, not their errors: those may tell of
+// hosts and users, and are for the log.
+func MountHealth(r chi.Router, checks ...Check) {
+	r.Get("/healthz", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "alive"})
+	})
+	r.Get("/readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		status, code := "ready", http.StatusOK
+		results := map[string]string{}
+		for _, c := range checks {
+			results[c.Name] = "ok"
+			if err := c.Run(ctx); err != nil {
+				results[c.Name] = "failing"
+				if c.Needed {
+					status, code = "unready", http.StatusServiceUnavailable
+				} else if status == "ready" {
+					status = "degraded"
+				}
+			}
+		}
+		writeJSON(w, code, map[string]any{"status": status, "checks": results})
+	})
+}
+
+func writeJSON(w http.ResponseWriter, code int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	// The prober may have gone; there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(body)
+}
