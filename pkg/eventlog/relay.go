@@ -1,0 +1,288 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/uptrace/bun"
+	"golang.org/x/sync/errgroup"
+)
+
+// Message is an event on its way to the broker: a structured CloudEvent.
+type Message struct {
+	ID   string
+	Key  string
+	Body []byte
+}
+
+// Publisher brings messages to a topic of a broker.
+type Publisher interface {
+	// Publish returns nil when the broker has all messages, and the indexes of
+	// those that it may not have together with the reason otherwise.
+	Publish(ctx context.Context, topic string, messages []Message) (failed []int, err error)
+}
+
+const (
+	windowRows  = 2000             // events read at once, per topic
+	batchRows   = 250              // events per call of the publisher
+	batchBytes  = 1 << 20          // bytes per call; daprd refuses a call above 4 MiB
+	lanes       = 3                // calls under way at once, per topic
+	lookAgain   = time.Second      // how often the log is read without a signal
+	publishTime = 15 * time.Second // limit of one call of the publisher
+	minBackoff  = 100 * time.Millisecond
+	maxBackoff  = 3 * time.Second
+)
+
+var (
+	published = promauto.NewCounterVec(prometheus.CounterOpts{
+		Name: "taskwire_events_published_total", Help: "Events that the broker has acknowledged.",
+	}, []string{"topic"})
+	publishFailures = promauto.NewCounterVec(prometheus.CounterOpts{
+		Name: "taskwire_event_publish_failures_total", Help: "Calls of the publisher that failed in whole or in part.",
+	}, []string{"topic"})
+)
+
+// Relay publishes the log of a schema, in order per key, at least once.
+type Relay struct {
+	DB        *bun.DB
+	URL       string // for the connection that holds the ownership
+	Schema    string
+	Topics    []string
+	Publisher Publisher
+	Signal    *Signal
+	Log       *slog.Logger
+
+	failing atomic.Int32 // topics whose last call failed
+}
+
+// Failing says whether this process owns the log and its last attempt to
+// publish failed.
+func (r *Relay) Failing() bool { return r.failing.Load() > 0 }
+
+// Run publishes whenever this process owns the log, until ctx ends.
+func (r *Relay) Run(ctx context.Context) error {
+	signal := r.Signal.Waiter()
+	return own(ctx, r.URL, r.Schema, r.Log, func(ctx context.Context, epoch int64) error {
+		defer r.failing.Store(0)
+		group, ctx := errgroup.WithContext(ctx)
+		placed := make([]chan struct{}, len(r.Topics))
+		for i, topic := range r.Topics {
+			placed[i] = make(chan struct{}, 1)
+			group.Go(func() error { return r.relayTopic(ctx, epoch, topic, placed[i]) })
+		}
+		group.Go(func() error { return r.sequence(ctx, epoch, signal, placed) })
+		return group.Wait()
+	})
+}
+
+// errFenced ends an ownership that a newer one has overtaken.
+var errFenced = errors.New("another process owns the event log now")
+
+// sequence numbers what has become visible and wakes the topics' relays.
+func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{}, placed []chan struct{}) error {
+	for {
+		n, err := r.place(ctx, epoch)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			for _, c := range placed {
+				select {
+				case c <- struct{}{}:
+				default:
+				}
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-signal:
+		case <-time.After(lookAgain):
+		}
+	}
+}
+
+// place gives up to windowRows rows their seq. The head's row is locked first,
+// so an owner that was overtaken waits, sees the new epoch, and places nothing.
+func (r *Relay) place(ctx context.Context, epoch int64) (int, error) {
+	var n int
+	var fenced bool
+	err := r.DB.NewRaw(`
+		WITH head AS (
+			SELECT last_seq FROM ?0.event_head WHERE epoch = ?1 FOR UPDATE
+		), fresh AS (
+			SELECT position FROM ?0.events WHERE seq IS NULL AND EXISTS (SELECT FROM head) ORDER BY position LIMIT ?2
+		), numbered AS (
+			SELECT position, (SELECT last_seq FROM head) + row_number() OVER (ORDER BY position) AS seq FROM fresh
+		), placed AS (
+			UPDATE ?0.events e SET seq = n.seq FROM numbered n WHERE e.position = n.position RETURNING 1
+		), moved AS (
+			UPDATE ?0.event_head SET last_seq = last_seq + (SELECT count(*) FROM placed)
+			WHERE epoch = ?1 AND EXISTS (SELECT FROM placed)
+		)
+		SELECT (SELECT count(*) FROM placed), NOT EXISTS (SELECT FROM head)`,
+		bun.Ident(r.Schema), epoch, windowRows).Scan(ctx, &n, &fenced)
+	if err != nil {
+		return 0, fmt.Errorf("sequence the event log: %w", err)
+	}
+	if fenced {
+		return 0, errFenced
+	}
+	return n, nil
+}
+
+// relayTopic publishes what is placed of one topic. Topics do not wait for
+// each other: a backlog of one delays no event of another.
+func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, placed <-chan struct{}) error {
+	var cursor int64
+	err := r.DB.NewRaw(`
+		INSERT INTO ?0.event_cursors (topic) VALUES (?1)
+		ON CONFLICT (topic) DO UPDATE SET topic = excluded.topic RETURNING published_seq`,
+		bun.Ident(r.Schema), topic).Scan(ctx, &cursor)
+	if err != nil {
+		return fmt.Errorf("read the cursor of %s: %w", topic, err)
+	}
+	for {
+		var window []row
+		err := r.DB.NewSelect().Model(&window).ModelTableExpr("?.events AS events", bun.Ident(r.Schema)).
+			Where("topic = ?", topic).Where("seq > ?", cursor).OrderExpr("seq").Limit(windowRows).Scan(ctx)
+		if err != nil {
+			return fmt.Errorf("read the event log from %d of %s: %w", cursor, topic, err)
+		}
+		if len(window) == 0 {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-placed:
+			case <-time.After(lookAgain):
+			}
+			continue
+		}
+		if err := r.publishWindow(ctx, topic, window); err != nil {
+			return err
+		}
+		cursor = window[len(window)-1].Seq
+		if err := r.move(ctx, epoch, topic, cursor); err != nil {
+			return err
+		}
+	}
+}
+
+// move records how far a topic has been published.
+func (r *Relay) move(ctx context.Context, epoch int64, topic string, to int64) error {
+	res, err := r.DB.NewRaw(`
+		UPDATE ?0.event_cursors SET published_seq = ?1
+		WHERE topic = ?2 AND EXISTS (SELECT FROM ?0.event_head WHERE epoch = ?3 FOR SHARE)`,
+		bun.Ident(r.Schema), to, topic, epoch).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("move the cursor of %s: %w", topic, err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(errFenced, err)
+	}
+	return nil
+}
+
+// publishWindow publishes all of a window, or fails with the context. Keys are
+// spread over lanes that run side by side.
+func (r *Relay) publishWindow(ctx context.Context, topic string, window []row) error {
+	byLane := make([][]row, lanes)
+	for _, e := range window {
+		h := fnv.New32a()
+		// Hash.Write never fails.
+		_, _ = h.Write([]byte(e.Key))
+		i := h.Sum32() % lanes
+		byLane[i] = append(byLane[i], e)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, lane := range byLane {
+		group.Go(func() error {
+			for len(lane) > 0 {
+				var batch []Message
+				var err error
+				if batch, lane, err = nextBatch(lane); err != nil {
+					return err
+				}
+				if err := r.publishBatch(ctx, topic, batch); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// nextBatch takes from lane the events that may be in flight together: one of
+// each key, in order, within the size of a call.
+func nextBatch(lane []row) (batch []Message, rest []row, err error) {
+	taken := make(map[string]bool, len(lane))
+	size := 0
+	for i, e := range lane {
+		if taken[e.Key] {
+			rest = append(rest, e)
+			continue
+		}
+		body, err := e.envelope()
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(batch) > 0 && (len(batch) == batchRows || size+len(body) > batchBytes) {
+			return batch, append(rest, lane[i:]...), nil
+		}
+		taken[e.Key] = true
+		size += len(body)
+		batch = append(batch, Message{ID: e.ID.String(), Key: e.Key, Body: body})
+	}
+	return batch, rest, nil
+}
+
+// publishBatch tries until the broker has every message of the batch.
+func (r *Relay) publishBatch(ctx context.Context, topic string, batch []Message) error {
+	backoff := minBackoff
+	failing := false
+	defer func() {
+		if failing {
+			r.failing.Add(-1)
+		}
+	}()
+	for {
+		calling, cancel := context.WithTimeout(ctx, publishTime)
+		failed, err := r.Publisher.Publish(calling, topic, batch)
+		cancel()
+		published.WithLabelValues(topic).Add(float64(len(batch) - len(failed)))
+		if len(failed) == 0 && err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		publishFailures.WithLabelValues(topic).Inc()
+		if !failing {
+			failing = true
+			r.failing.Add(1)
+			r.Log.WarnContext(ctx, "the broker does not take events; they are kept and tried again", "topic", topic, "error", err)
+		}
+		again := make([]Message, 0, len(failed))
+		for _, i := range failed {
+			again = append(again, batch[i])
+		}
+		batch = again
+		// Full jitter, so that lanes and topics do not knock together.
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(backoff/2 + rand.N(backoff/2)):
+		}
+		backoff = min(backoff*2, maxBackoff)
+	}
+}
