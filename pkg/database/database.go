@@ -82,3 +82,10 @@ func code(err error) string {
 	}
 	return ""
 }
+
+// IsConflict says whether Postgres ended a transaction because of another one
+// (a deadlock, a failed serialization): running it again is right.
+func IsConflict(err error) bool {
+	c := code(err)
+	return c == "40001" || c == "40P01"
+}

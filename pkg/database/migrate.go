@@ -17,11 +17,12 @@ import (
 
 // Migration is how a service's schema is brought up to date.
 type Migration struct {
-	OwnerURL   string   // the role that owns the schema and may change it
-	RuntimeURL string   // the role that the service works as
-	Schema     string   // created when missing
-	Files      fs.FS    // NNNN_name.up.sql, forward only; statements split by --bun:split
-	Grants     []string // what the runtime role may do, e.g. "SELECT, INSERT ON audit.entries"; default: read and write rows of every table
+	OwnerURL   string            // the role that owns the schema and may change it
+	RuntimeURL string            // the role that the service works as
+	Schema     string            // created when missing
+	Files      fs.FS             // NNNN_name.up.sql, forward only; statements split by --bun:split
+	SQL        map[string]string // like Files, by number and name ("0002_event_log"): the tables that a package of pkg brings along
+	Grants     []string          // what the runtime role may do, e.g. "SELECT, INSERT ON audit.entries"; default: read and write rows of every table
 	Log        *slog.Logger
 }
 
@@ -59,6 +60,13 @@ func Migrate(ctx context.Context, m Migration) error {
 	migrations := migrate.NewMigrations()
 	if err := migrations.Discover(m.Files); err != nil {
 		return fmt.Errorf("read the migrations of schema %s: %w", m.Schema, err)
+	}
+	for name, sql := range m.SQL {
+		number, comment, _ := strings.Cut(name, "_")
+		migrations.Add(migrate.Migration{Name: number, Comment: comment, Up: func(ctx context.Context, _ *migrate.Migrator, _ *migrate.Migration) error {
+			_, err := db.ExecContext(ctx, sql)
+			return err
+		}})
 	}
 	migrator := migrate.NewMigrator(db, migrations,
 		migrate.WithTableName(m.Schema+".migrations"),

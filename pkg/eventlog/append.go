@@ -34,7 +34,7 @@ CREATE TABLE %[1]s.events (
 CREATE INDEX events_unplaced ON %[1]s.events (position) WHERE seq IS NULL;
 CREATE UNIQUE INDEX events_seq ON %[1]s.events (topic, seq) WHERE seq IS NOT NULL;
 CREATE TABLE %[1]s.event_head (
-	only     bool PRIMARY KEY DEFAULT true CHECK (only),
+	single   bool PRIMARY KEY DEFAULT true CHECK (single), -- there is one row
 	last_seq bigint NOT NULL DEFAULT 0,
 	epoch    bigint NOT NULL DEFAULT 0
 );
@@ -55,7 +55,7 @@ type Entry struct {
 }
 
 type row struct {
-	bun.BaseModel `bun:"table:events"`
+	bun.BaseModel `bun:"table:events,alias:events"`
 
 	Position    int64     `bun:"position,scanonly"`
 	Seq         int64     `bun:"seq,scanonly"`

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,6 +15,25 @@ import (
 // at /openapi.json. Unknown query parameters are refused: a misspelled filter
 // that answers everything is worse than an error.
 func NewAPI(r chi.Router, title, version string) huma.API {
+	return humachi.New(r, config(title, version))
+}
+
+// Within returns api for operations that are mounted on r: a part of the same
+// router with middleware of its own. They stand in the same description.
+func Within(api huma.API, r chi.Router) huma.API {
+	c := config("", "")
+	c.OpenAPI, c.OpenAPIPath = api.OpenAPI(), ""
+	return humachi.New(r, c)
+}
+
+// NewInternalAPI is for operations that are not described to the outside.
+func NewInternalAPI(r chi.Router) huma.API {
+	c := config("internal", "")
+	c.OpenAPIPath = ""
+	return humachi.New(r, c)
+}
+
+func config(title, version string) huma.Config {
 	config := huma.DefaultConfig(title, version)
 	config.DocsPath = ""
 	config.SchemasPath = ""
@@ -24,7 +44,7 @@ func NewAPI(r chi.Router, title, version string) huma.API {
 		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
 		"cookie": {Type: "apiKey", In: "cookie", Name: "auth_token"},
 	}
-	return humachi.New(r, config)
+	return config
 }
 
 // Register adds an operation whose errors become problems by way of failures.
@@ -35,7 +55,13 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 		}
 	}
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
-		out, err := handler(ctx, in)
+		var out *O
+		var err error
+		if bad := unstorable(reflect.ValueOf(in).Elem(), ""); len(bad) > 0 {
+			err = NewProblem(http.StatusUnprocessableEntity, "validation failed", bad...)
+		} else {
+			out, err = handler(ctx, in)
+		}
 		if err != nil {
 			problem := failures.Of(ctx, err)
 			if p, ok := problem.(*Problem); ok {

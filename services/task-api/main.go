@@ -1,3 +1,134 @@
+// Command task-api is the REST API of taskwire, its accounts, and the front
+// door of the suite. It writes each change together with its events, and
+// relays the events to the broker beside the requests.
 package main
 
-func main() {}
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/publish"
+	"github.com/taskwire/taskwire/pkg/service"
+	"github.com/taskwire/taskwire/services/task-api/internal/account"
+	"github.com/taskwire/taskwire/services/task-api/internal/audit"
+	"github.com/taskwire/taskwire/services/task-api/internal/docs"
+	"github.com/taskwire/taskwire/services/task-api/internal/frontdoor"
+	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
+	"github.com/taskwire/taskwire/services/task-api/internal/task"
+)
+
+const name = "task-api"
+
+func main() {
+	service.Main(name, map[string]service.Command{"serve": serve, "migrate": migrate})
+}
+
+func migrate(ctx context.Context, _ []string) error {
+	cfg, err := service.Load[settings]()
+	if err != nil {
+		return err
+	}
+	return migrateSchema(ctx, cfg, cfg.Logger(name))
+}
+
+func migrateSchema(ctx context.Context, cfg settings, log *slog.Logger) error {
+	return database.Migrate(ctx, database.Migration{
+		OwnerURL: cfg.OwnerURL(), RuntimeURL: cfg.DatabaseURL,
+		Schema: migrations.Schema, Files: migrations.Files, SQL: migrations.SQL, Log: log,
+	})
+}
+
+func serve(ctx context.Context, _ []string) error {
+	cfg, err := service.Load[settings]()
+	if err != nil {
+		return err
+	}
+	log := cfg.Logger(name)
+	if err := migrateSchema(ctx, cfg, log); err != nil {
+		return err
+	}
+	db, err := database.Open(ctx, cfg.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+
+	// The parts.
+	keys, err := account.NewKeys(cfg.PrivateKey, cfg.PrivateKeyFile, cfg.Auth, cfg.TokenLife)
+	if err != nil {
+		return err
+	}
+	verifier, err := auth.NewVerifier(ctx, cfg.Auth, keys.Keyfunc, log)
+	if err != nil {
+		return err
+	}
+	events := eventlog.NewSignal(cfg.DatabaseURL, "taskwire_events", log)
+	reminders := eventlog.NewSignal(cfg.DatabaseURL, "taskwire_reminders", log)
+	failures := httpapi.Failures{Log: log}
+	users := &account.Store{DB: db, Signal: events, Now: time.Now}
+	tasks := &task.Store{DB: db, Events: events, Clock: reminders, Now: time.Now}
+	clock := &reminder.Clock{DB: db, Events: events, Signal: reminders, Now: time.Now, Log: log}
+	accounts := &account.API{Store: users, Keys: keys, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now}
+
+	workers := []service.Worker{
+		{Name: "signal of events", Run: events.Run},
+		{Name: "signal of reminders", Run: reminders.Run},
+		{Name: "reminder clock", Run: clock.Run},
+		{Name: "idempotency keys", Run: func(ctx context.Context) error { return tasks.ForgetKeys(ctx, log) }},
+	}
+	checks := []service.Check{{Name: "database", Needed: true, Run: db.PingContext}}
+	if cfg.PublishingEnabled {
+		sidecar, err := publish.NewDapr(cfg.DaprGRPCPort, cfg.DaprAPIToken, cfg.PubsubName)
+		if err != nil {
+			return err
+		}
+		defer sidecar.Close()
+		relay := &eventlog.Relay{
+			DB: db, URL: cfg.DatabaseURL, Schema: migrations.Schema, Topics: event.Topics,
+			Publisher: sidecar, Signal: events, Log: log,
+		}
+		workers = append(workers, service.Worker{Name: "relay", Run: relay.Run})
+		checks = append(checks,
+			service.Check{Name: "sidecar", Run: sidecarCheck(cfg.DaprHTTPPort)},
+			service.Check{Name: "events", Run: eventsCheck(db, relay)})
+	} else {
+		workers = append(workers, service.Worker{Name: "disabled relay", Run: func(ctx context.Context) error {
+			return eventlog.Disabled(ctx, events, log)
+		}})
+	}
+
+	// The doors.
+	router := httpapi.NewRouter(log)
+	service.MountHealth(router, checks...)
+	router.Method(http.MethodGet, "/.well-known/jwks.json", keys)
+	docs.Mount(router)
+	router.Group(func(r chi.Router) {
+		r.Use(frontdoor.SameOrigin, audit.Middleware)
+		api := httpapi.NewAPI(r, "taskwire", service.Version())
+		accounts.MountOpen(api)
+		r.Group(func(r chi.Router) {
+			r.Use(verifier.Middleware, users.AdmitOutside(failures))
+			mine := httpapi.Within(api, r)
+			accounts.Mount(mine)
+			(&task.API{Store: tasks, Failures: failures}).Mount(mine)
+			frontdoor.Mount(r, cfg.DaprHTTPPort, cfg.DaprAPIToken, log)
+		})
+	})
+	router.Group(func(r chi.Router) {
+		r.Use(auth.SidecarOnly(cfg.AppAPIToken), audit.Middleware)
+		api := httpapi.NewInternalAPI(r)
+		(&task.API{Store: tasks, Failures: failures}).MountInternal(api)
+		(&reminder.API{DB: db, Failures: failures}).MountInternal(api)
+	})
+	return service.Run(ctx, service.Server{Name: name, Settings: cfg.Settings, Log: log, Handler: router, Workers: workers})
+}

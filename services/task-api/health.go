@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+)
+
+// delayed is how long an event may wait for the broker before readiness says
+// degraded. A healthy relay takes milliseconds.
+const delayed = 3 * time.Second
+
+// eventsCheck fails while events wait: here, or in the replica that owns the log.
+func eventsCheck(db *bun.DB, relay *eventlog.Relay) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if relay.Failing() {
+			return errors.New("the broker does not take events")
+		}
+		oldest, err := eventlog.OldestUnpublished(ctx, db, migrations.Schema)
+		if err != nil {
+			return err
+		}
+		if waited := time.Since(oldest); !oldest.IsZero() && waited > delayed {
+			return fmt.Errorf("an event has waited for %s", waited)
+		}
+		return nil
+	}
+}
+
+// sidecarCheck asks the sidecar whether it and its components are up. It asks
+// without regard to this service's own health, which waits for this answer.
+func sidecarCheck(port int) func(context.Context) error {
+	url := "http://127.0.0.1:" + strconv.Itoa(port) + "/v1.0/healthz/outbound"
+	client := &http.Client{Timeout: time.Second}
+	return func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		if res.StatusCode >= 300 {
+			return fmt.Errorf("the sidecar answered %s", res.Status)
+		}
+		return nil
+	}
+}

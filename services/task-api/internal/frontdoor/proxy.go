@@ -1,0 +1,83 @@
+// Package frontdoor passes requests for the other services on to them, through
+// the sidecar: task-api is the only service that the outside reaches.
+package frontdoor
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/taskwire/taskwire/pkg/httpapi"
+)
+
+// Routes says which service answers which addresses.
+var Routes = []struct {
+	Pattern string
+	AppID   string
+}{
+	{"/api/audit", "audit-log"},
+	{"/api/audit/*", "audit-log"},
+	{"/api/tasks/{id}/history", "audit-log"},
+	{"/api/notifications", "notification"},
+	{"/api/notifications/*", "notification"},
+	{"/api/channels", "notification"},
+	{"/api/channels/*", "notification"},
+	{"/api/recurrence/*", "recurring-task"},
+	{"/api/tasks/{id}/occurrences", "recurring-task"},
+}
+
+// Mount adds the routes. The sidecar listens on daprPort and asks for daprToken.
+func Mount(r chi.Router, daprPort int, daprToken string, log *slog.Logger) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 32
+	transport.ResponseHeaderTimeout = 15 * time.Second
+	for _, route := range Routes {
+		r.Handle(route.Pattern, proxy(route.AppID, daprPort, daprToken, transport, log))
+	}
+}
+
+func proxy(appID string, daprPort int, daprToken string, transport http.RoundTripper, log *slog.Logger) http.Handler {
+	sidecar := &url.URL{Scheme: "http", Host: "127.0.0.1:" + strconv.Itoa(daprPort)}
+	p := &httputil.ReverseProxy{
+		Transport: transport,
+		Rewrite: func(pr *httputil.ProxyRequest) {
+			pr.SetURL(sidecar)
+			// What a client says in Dapr's own headers would be taken for ours.
+			for name := range pr.Out.Header {
+				if strings.HasPrefix(strings.ToLower(name), "dapr-") {
+					pr.Out.Header.Del(name)
+				}
+			}
+			pr.Out.Header.Set("dapr-app-id", appID)
+			if daprToken != "" {
+				pr.Out.Header.Set("dapr-api-token", daprToken)
+			}
+			pr.SetXForwarded()
+		},
+		ModifyResponse: func(res *http.Response) error {
+			// The front door has set its own; two of each would contradict.
+			for _, name := range []string{"X-Request-Id", "X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Cache-Control"} {
+				res.Header.Del(name)
+			}
+			if res.StatusCode >= 500 && !strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") {
+				// The sidecar's own word that it can not reach the service.
+				return errors.New("the sidecar answered " + res.Status)
+			}
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			log.WarnContext(r.Context(), "a service could not be reached", "app", appID, "error", err, "request_id", httpapi.RequestID(r.Context()))
+			w.Header().Set("Retry-After", "2")
+			httpapi.WriteProblem(w, r, http.StatusServiceUnavailable, "this part of the suite is not there at the moment; try again shortly")
+		},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return http.MaxBytesHandler(p, httpapi.MaxBody)
+}

@@ -1,0 +1,157 @@
+// Package reminder turns reminders that are due into events, and tells
+// whoever delivers them whether they still stand.
+package reminder
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+)
+
+const (
+	// fireBatch is how many reminders one transaction turns into events.
+	fireBatch = 500
+	// lookAgain bounds the sleep, so that a wrong clock or a lost signal is
+	// made good.
+	lookAgain = 30 * time.Second
+)
+
+var lateness = promauto.NewHistogram(prometheus.HistogramOpts{
+	Name: "taskwire_reminder_fired_late_seconds", Help: "Time from a reminder's moment to its event.",
+	Buckets: []float64{.01, .05, .1, .25, .5, 1, 2, 5, 30, 60, 600, 3600},
+})
+
+// Clock fires reminders. It sleeps until the next one is due and is woken when
+// a sooner one is written; any number of replicas may run it, since each
+// reminder's row is locked by the one that fires it.
+type Clock struct {
+	DB     *bun.DB
+	Events *eventlog.Signal // raised when reminders have fired
+	Signal *eventlog.Signal // wakes the clock
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Run fires what is due until ctx ends. A database that is away is waited for.
+func (c *Clock) Run(ctx context.Context) error {
+	signal := c.Signal.Waiter()
+	for {
+		sleep, err := c.tick(ctx)
+		if err != nil && ctx.Err() == nil {
+			c.Log.WarnContext(ctx, "reminders could not be fired; trying again", "error", err)
+			sleep = time.Second
+		}
+		timer := time.NewTimer(sleep)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-signal:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// tick fires all that is due and says how long there is nothing to do.
+func (c *Clock) tick(ctx context.Context) (time.Duration, error) {
+	for {
+		n, err := c.Fire(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if n < fireBatch {
+			break
+		}
+	}
+	var next sql.NullTime
+	if err := c.DB.NewRaw("SELECT min(remind_at) FROM task.reminders WHERE armed").Scan(ctx, &next); err != nil {
+		return 0, fmt.Errorf("look for the next reminder: %w", err)
+	}
+	if !next.Valid {
+		return lookAgain, nil
+	}
+	// At least a moment, so that a row which another replica is just firing is
+	// not asked for without a pause.
+	return min(max(next.Time.Sub(c.Now()), 5*time.Millisecond), lookAgain), nil
+}
+
+type due struct {
+	ID       uuid.UUID  `bun:"id"`
+	TaskID   uuid.UUID  `bun:"task_id"`
+	RemindAt time.Time  `bun:"remind_at"`
+	UserID   uuid.UUID  `bun:"user_id"`
+	Title    string     `bun:"title"`
+	DueAt    *time.Time `bun:"due_at"`
+	Timezone string     `bun:"timezone"`
+	Priority int        `bun:"priority"`
+}
+
+// Fire turns up to fireBatch due reminders into events, in one transaction: a
+// reminder is either still armed, or fired with its event in the log.
+func (c *Clock) Fire(ctx context.Context) (int, error) {
+	n := 0
+	err := c.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		now := c.Now().UTC()
+		var fired []due
+		// The task is read, not locked: a change of it that commits at the same
+		// time is found when the reminder is delivered (see Check).
+		err := tx.NewRaw(`
+			WITH next AS (
+				SELECT id FROM task.reminders WHERE armed AND remind_at <= ?
+				ORDER BY remind_at LIMIT ? FOR UPDATE SKIP LOCKED
+			), fired AS (
+				UPDATE task.reminders r SET armed = false, fired_for = remind_at FROM next WHERE r.id = next.id
+				RETURNING r.id, r.task_id, r.remind_at
+			)
+			SELECT f.id, f.task_id, f.remind_at, t.user_id, t.title, t.due_at, t.timezone, t.priority
+			FROM fired f JOIN task.tasks t ON t.id = f.task_id ORDER BY f.remind_at, f.id`,
+			now, fireBatch).Scan(ctx, &fired)
+		if err != nil {
+			return fmt.Errorf("fire the due reminders: %w", err)
+		}
+		n = len(fired)
+		entries := make([]eventlog.Entry, len(fired))
+		for i, d := range fired {
+			if entries[i], err = d.entry(now); err != nil {
+				return err
+			}
+			lateness.Observe(now.Sub(d.RemindAt).Seconds())
+		}
+		return eventlog.Append(ctx, tx, migrations.Schema, entries...)
+	})
+	if err == nil && n > 0 {
+		c.Events.Raise()
+	}
+	return n, err
+}
+
+var priorities = []string{"none", "low", "medium", "high", "urgent"}
+
+func (d due) entry(now time.Time) (eventlog.Entry, error) {
+	e := event.ReminderEvent{
+		Frame:      event.Frame{EventType: event.ReminderDue, TaskID: d.TaskID, UserID: d.UserID, Timestamp: now, Metadata: map[string]any{}},
+		ReminderID: d.ID, Title: d.Title, RemindAt: d.RemindAt.UTC(), Timezone: d.Timezone, Priority: priorities[d.Priority],
+	}
+	if d.DueAt != nil {
+		at := d.DueAt.UTC()
+		e.DueAt = &at
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		return eventlog.Entry{}, fmt.Errorf("write a reminder event: %w", err)
+	}
+	return eventlog.Entry{Topic: event.TopicReminders, Type: event.ReminderDue, Key: d.TaskID.String(), Time: now, Data: data}, nil
+}

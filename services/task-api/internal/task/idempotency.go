@@ -1,0 +1,93 @@
+package task
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/httpapi"
+)
+
+// keyLife is how long an Idempotency-Key is remembered.
+const keyLife = 24 * time.Hour
+
+// idempotencyKey makes repetitions of one request one request. The key's row
+// is written in the transaction that does the work: a repetition that comes
+// while the first is still at it waits for its commit and answers the same.
+type idempotencyKey struct {
+	key  string
+	hash []byte
+}
+
+func newIdempotencyKey(key string, body any) (*idempotencyKey, error) {
+	if key == "" {
+		return nil, nil
+	}
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("hash the request: %w", err)
+	}
+	sum := sha256.Sum256(raw)
+	return &idempotencyKey{key, sum[:]}, nil
+}
+
+// claim takes the key, or answers what its first user was answered.
+func (k *idempotencyKey) claim(ctx context.Context, tx bun.Tx, user uuid.UUID, now time.Time) (*event.Task, error) {
+	res, err := tx.NewRaw(`INSERT INTO task.idempotency_keys (user_id, key, request_hash, created_at) VALUES (?, ?, ?, ?)
+		ON CONFLICT (user_id, key) DO NOTHING`, user, k.key, k.hash, now).Exec(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("claim the idempotency key: %w", err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 1 {
+		return nil, err
+	}
+	var hash, answer []byte
+	err = tx.NewRaw("SELECT request_hash, answer FROM task.idempotency_keys WHERE user_id = ? AND key = ?", user, k.key).Scan(ctx, &hash, &answer)
+	if err != nil {
+		return nil, fmt.Errorf("read the idempotency key: %w", err)
+	}
+	if !bytes.Equal(hash, k.hash) {
+		return nil, httpapi.Invalid("header.Idempotency-Key", "was used for another request; choose a new one")
+	}
+	first := new(event.Task)
+	if err := json.Unmarshal(answer, first); err != nil {
+		return nil, fmt.Errorf("read the first answer: %w", err)
+	}
+	return first, nil
+}
+
+func (k *idempotencyKey) answer(ctx context.Context, tx bun.Tx, user uuid.UUID, t event.Task) error {
+	raw, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("keep the answer: %w", err)
+	}
+	if _, err := tx.NewRaw("UPDATE task.idempotency_keys SET answer = ?::jsonb WHERE user_id = ? AND key = ?", string(raw), user, k.key).Exec(ctx); err != nil {
+		return fmt.Errorf("keep the answer: %w", err)
+	}
+	return nil
+}
+
+// ForgetKeys deletes idempotency keys that are older than keyLife, now and
+// then, until ctx ends.
+func (s *Store) ForgetKeys(ctx context.Context, log *slog.Logger) error {
+	for {
+		_, err := s.DB.NewRaw(`DELETE FROM task.idempotency_keys WHERE (user_id, key) IN
+			(SELECT user_id, key FROM task.idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT 10000)`, s.now().Add(-keyLife)).Exec(ctx)
+		if err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "old idempotency keys could not be deleted; trying again later", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(10 * time.Minute):
+		}
+	}
+}

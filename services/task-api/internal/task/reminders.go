@@ -1,0 +1,96 @@
+package task
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/taskwire/taskwire/pkg/recurrence"
+)
+
+// reminders sets t's reminders to what a request says. One that is named by
+// its id, or says the same as one the task has, stays that reminder: it keeps
+// its id, and does not fire again for a time it has fired for.
+func (p *problems) reminders(t *Task, in []ReminderInput) {
+	had := slices.Clone(t.Reminders)
+	t.Reminders = make([]Reminder, 0, len(in))
+	for i, wanted := range in {
+		where := fmt.Sprintf("body.reminders[%d]", i)
+		if (wanted.At == nil) == (wanted.BeforeDue == "") {
+			p.add(where, "needs either at or before_due")
+			continue
+		}
+		at := p.moment(where+".at", wanted.At)
+		var before *string
+		if wanted.BeforeDue != "" {
+			if _, err := recurrence.ParseBefore(wanted.BeforeDue); err != nil {
+				p.addErr(where+".before_due", err)
+				continue
+			}
+			before = &wanted.BeforeDue
+		}
+		r := Reminder{TaskID: t.ID}
+		same := func(h Reminder) bool {
+			if wanted.ID != nil {
+				return h.ID == *wanted.ID
+			}
+			return equal(h.BeforeDue, before) && equalTime(h.At, at)
+		}
+		if k := slices.IndexFunc(had, same); k >= 0 {
+			r = had[k]
+			had = slices.Delete(had, k, k+1)
+		} else if wanted.ID != nil {
+			p.add(where+".id", "is no reminder of this task; leave it out to add one")
+			continue
+		} else {
+			r.ID = uuid.Must(uuid.NewV7())
+		}
+		r.Ordinal, r.At, r.BeforeDue = i, at, before
+		t.Reminders = append(t.Reminders, r)
+	}
+}
+
+// arm works out when each reminder is to fire. A reminder whose time moved is
+// armed anew; one whose time has already passed fires at once. A task that is
+// done reminds of nothing, and when it is reopened only what still lies ahead
+// is armed again.
+func (t *Task) arm(before *Task, now time.Time) error {
+	reopened := before != nil && before.IsComplete && !t.IsComplete
+	for i := range t.Reminders {
+		r := &t.Reminders[i]
+		was := r.RemindAt
+		r.RemindAt = r.At
+		if r.BeforeDue != nil {
+			r.RemindAt = nil
+			if t.DueAt != nil {
+				at, err := recurrence.RemindAt(*t.DueAt, t.Timezone, *r.BeforeDue)
+				if err != nil {
+					return fmt.Errorf("work out a reminder's time: %w", err)
+				}
+				at = at.UTC()
+				r.RemindAt = &at
+			}
+		}
+		switch {
+		case t.IsComplete || r.RemindAt == nil:
+			r.Armed = false
+		case equalTime(r.FiredFor, r.RemindAt) && r.FiredFor != nil:
+			r.Armed = false
+		case reopened && equalTime(was, r.RemindAt):
+			r.Armed = r.RemindAt.After(now)
+		case !equalTime(was, r.RemindAt):
+			r.Armed = true
+		}
+	}
+	return nil
+}
+
+func equal[T comparable](a, b *T) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
+func equalTime(a, b *time.Time) bool {
+	return a == b || a != nil && b != nil && a.Equal(*b)
+}

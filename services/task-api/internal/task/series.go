@@ -1,0 +1,61 @@
+package task
+
+import (
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/recurrence"
+)
+
+// rule is the recurrence of t as pkg/recurrence computes with it.
+func (t *Task) rule() recurrence.Rule {
+	r := t.Recurrence
+	return recurrence.Rule{
+		RRule: r.RRule, Anchor: r.Anchor, Timezone: t.Timezone, AllDay: t.AllDay,
+		Basis: r.Basis, MonthEnd: r.MonthEnd, DSTGap: r.DSTGap, Missed: r.Missed,
+	}
+}
+
+// join gives a task with a new or changed rule a series of its own, which
+// counts from the task's due time. Moving the due time of one occurrence
+// leaves the series alone: the rule goes on from where it was anchored.
+func (t *Task) joinSeries(before *Task) error {
+	if t.Recurrence == nil || before != nil && before.Recurrence != nil &&
+		*t.Recurrence == *before.Recurrence && t.Timezone == before.Timezone && t.AllDay == before.AllDay {
+		return nil
+	}
+	if t.DueAt == nil {
+		return httpapi.Invalid("body.recurrence", "needs a due_at to count from")
+	}
+	wall, err := recurrence.WallOf(*t.DueAt, t.Timezone, t.AllDay)
+	if err != nil {
+		return ruleProblem(err)
+	}
+	t.Recurrence.Anchor = wall
+	if err := t.rule().Validate(); err != nil {
+		return ruleProblem(err)
+	}
+	series, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	t.SeriesID, t.Occurrence = &series, &wall
+	return nil
+}
+
+func ruleProblem(err error) error {
+	var field *recurrence.FieldError
+	if !errors.As(err, &field) {
+		return err
+	}
+	switch field.Field {
+	case "timezone":
+		return httpapi.Invalid("body.timezone", field.Message)
+	case "anchor":
+		return httpapi.Invalid("body.due_at", field.Message)
+	default:
+		return httpapi.Invalid("body.recurrence."+field.Field, field.Message)
+	}
+}

@@ -1,0 +1,206 @@
+package task
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/recurrence"
+)
+
+// spawned is the answer to a request for the next occurrence.
+type spawned struct {
+	Status int
+	Body   struct {
+		TaskID     uuid.UUID  `json:"task_id"`
+		Occurrence string     `json:"occurrence"`
+		DueAt      *time.Time `json:"due_at"`
+	}
+}
+
+// MountInternal adds what recurring-task asks for through the sidecar.
+func (a *API) MountInternal(api huma.API) {
+	httpapi.Register(api, a.Failures, huma.Operation{
+		OperationID: "spawn-occurrence", Method: http.MethodPost, Path: "/internal/occurrences", Hidden: true,
+		Summary: "Create the occurrence that follows a completed task",
+	}, a.spawn)
+}
+
+func (a *API) spawn(ctx context.Context, in *struct {
+	Body struct {
+		AfterTaskID uuid.UUID `json:"after_task_id" format:"uuid"`
+		Occurrence  string    `json:"occurrence" minLength:"19" maxLength:"19"`
+		DueAt       time.Time `json:"due_at"`
+	}
+},
+) (*spawned, error) {
+	if _, err := time.Parse(event.WallLayout, in.Body.Occurrence); err != nil {
+		return nil, httpapi.Invalid("body.occurrence", "must be a wall time such as 2027-03-28T09:00:00")
+	}
+	t, created, err := a.Store.Spawn(ctx, in.Body.AfterTaskID, in.Body.Occurrence, in.Body.DueAt)
+	if err != nil {
+		return nil, err
+	}
+	out := &spawned{Status: http.StatusOK}
+	if created {
+		out.Status = http.StatusCreated
+	}
+	out.Body.TaskID, out.Body.Occurrence, out.Body.DueAt = t.ID, *t.Occurrence, utc(t.DueAt)
+	return out, nil
+}
+
+// Spawn creates the task that follows a completed one in its series: clean,
+// with its subtasks open and its reminders set against the new due time. A
+// task is followed once: later calls answer the one that exists.
+func (s *Store) Spawn(ctx context.Context, after uuid.UUID, occurrence string, due time.Time) (*Task, bool, error) {
+	var next *Task
+	created := false
+	err := s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
+		created = false
+		last := new(Task)
+		// The lock makes a second call wait for the first.
+		err := tx.NewSelect().Model(last).Where("id = ?", after).For("UPDATE").Scan(ctx)
+		if errors.Is(err, sql.ErrNoRows) {
+			return errNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("read the completed task: %w", err)
+		}
+		next = new(Task)
+		err = tx.NewSelect().Model(next).Where("follows_id = ?", after).Scan(ctx)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("look for the next occurrence: %w", err)
+		}
+		if last.Recurrence == nil || last.SeriesID == nil || last.Occurrence == nil {
+			return httpapi.NewProblem(http.StatusConflict, "the task does not recur any more")
+		}
+		if err := s.readReminders(ctx, tx, []*Task{last}, ""); err != nil {
+			return err
+		}
+		now := s.now()
+		if next, err = last.following(occurrence, due.UTC().Truncate(time.Microsecond), now); err != nil {
+			return err
+		}
+		var exists bool
+		if err := tx.NewRaw("SELECT EXISTS (SELECT FROM task.tasks WHERE id = ?)", next.ID).Scan(ctx, &exists); err != nil {
+			return fmt.Errorf("look for the occurrence: %w", err)
+		}
+		if exists {
+			return httpapi.NewProblem(http.StatusConflict, "the series has this occurrence already")
+		}
+		created = true
+		if err := s.insert(ctx, tx, next, now); err != nil {
+			return err
+		}
+		subtasks, err := s.subtasks(ctx, tx, last.ID, "SHARE")
+		if err != nil {
+			return err
+		}
+		for _, sub := range subtasks {
+			copied, err := sub.copyUnder(last, next, now)
+			if err != nil {
+				return err
+			}
+			if err := s.insert(ctx, tx, copied, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return next, created, err
+}
+
+// following is the next task of last's series.
+func (last *Task) following(occurrence string, due, now time.Time) (*Task, error) {
+	next := last.clone()
+	next.ID = event.OccurrenceID(*last.SeriesID, occurrence)
+	next.FollowsID = &last.ID
+	next.Occurrence, next.DueAt = &occurrence, &due
+	// Reminders at a fixed time keep their distance from what the task stands
+	// for, by the clock on the wall.
+	from, err := recurrence.Resolve(*last.Occurrence, last.Timezone, last.AllDay)
+	if err != nil {
+		return nil, fmt.Errorf("work out the last occurrence's time: %w", err)
+	}
+	if last.DueAt != nil {
+		from = *last.DueAt
+	}
+	return next, next.start(from, due, now)
+}
+
+// copyUnder is a subtask of last, open again under next. It keeps its distance
+// in time from its parent.
+func (t *Task) copyUnder(last, next *Task, now time.Time) (*Task, error) {
+	c := t.clone()
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make a task id: %w", err)
+	}
+	c.ID, c.ParentID = id, &next.ID
+	c.SeriesID, c.Occurrence, c.FollowsID, c.Recurrence = nil, nil, nil, nil
+	from, to := *next.DueAt, *next.DueAt
+	if last.DueAt != nil {
+		from = *last.DueAt
+	}
+	if t.DueAt != nil {
+		at, err := shift(*t.DueAt, from, to, t.Timezone, t.AllDay)
+		if err != nil {
+			return nil, err
+		}
+		c.DueAt = &at
+	}
+	return c, c.start(from, to, now)
+}
+
+// start makes a copied task a new one: open, at its first version, with fixed
+// reminders moved as its due time moved from one time to another.
+func (t *Task) start(from, to, now time.Time) error {
+	t.complete(false, now)
+	t.Version, t.CreatedAt, t.UpdatedAt = 1, now, now
+	for i := range t.Reminders {
+		r := &t.Reminders[i]
+		id, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("make a reminder id: %w", err)
+		}
+		*r = Reminder{ID: id, TaskID: t.ID, Ordinal: r.Ordinal, At: r.At, BeforeDue: r.BeforeDue}
+		if r.At != nil {
+			at, err := shift(*r.At, from, to, t.Timezone, false)
+			if err != nil {
+				return err
+			}
+			r.At = &at
+		}
+	}
+	return nil
+}
+
+// shift moves t by what lies between from and to on the wall in the zone.
+func shift(t, from, to time.Time, zone string, allDay bool) (time.Time, error) {
+	location, err := recurrence.Location(zone)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("load the zone of a stored task: %w", err)
+	}
+	wall := func(t time.Time) time.Time {
+		t = t.In(location)
+		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
+	}
+	moved := wall(t).Add(wall(to).Sub(wall(from)))
+	at, err := recurrence.Resolve(moved.Format(event.WallLayout), zone, allDay)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("move a time with its task: %w", err)
+	}
+	return at.UTC(), nil
+}

@@ -1,0 +1,376 @@
+package task
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+)
+
+// Store keeps the tasks in Postgres. Each exported method is one transaction,
+// in which a change and the events that tell of it stand or fall together.
+//
+// Locks are taken in this order: a task, its parent, its subtasks by id, its
+// reminders.
+type Store struct {
+	DB     *bun.DB
+	Events *eventlog.Signal // raised after each commit that appended events
+	Clock  *eventlog.Signal // raised when a reminder may be due sooner
+	Now    func() time.Time
+}
+
+var errNotFound = httpapi.NotFound("task")
+
+// now is the time to the microsecond, as Postgres keeps it.
+func (s *Store) now() time.Time { return s.Now().UTC().Truncate(time.Microsecond) }
+
+// change runs f in a transaction, again when Postgres asks for it (a deadlock,
+// a failed serialization), and wakes relay and clock after the commit.
+func (s *Store) change(ctx context.Context, f func(ctx context.Context, tx bun.Tx) error) error {
+	const tries = 3
+	for try := 1; ; try++ {
+		err := s.DB.RunInTx(ctx, nil, f)
+		if err == nil {
+			s.Events.Raise()
+			s.Clock.Raise()
+			return nil
+		}
+		if try == tries || !database.IsConflict(err) {
+			return err
+		}
+	}
+}
+
+// Create adds a task of the caller. With a key it does so once: a repetition
+// answers what the first answered.
+func (s *Store) Create(ctx context.Context, in Input, key *idempotencyKey) (event.Task, error) {
+	var out event.Task
+	err := s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
+		caller := auth.CallerOf(ctx)
+		if key != nil {
+			first, err := key.claim(ctx, tx, caller.UserID, s.now())
+			if err != nil || first != nil {
+				if first != nil {
+					out = *first
+				}
+				return err
+			}
+		}
+		now := s.now()
+		id, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("make a task id: %w", err)
+		}
+		t := &Task{ID: id, UserID: caller.UserID, Version: 1, CreatedAt: now, UpdatedAt: now}
+		zone, err := s.zone(ctx, tx, caller.UserID, in.Timezone)
+		if err != nil {
+			return err
+		}
+		if err := in.apply(t, zone, now); err != nil {
+			return err
+		}
+		if err := t.joinSeries(nil); err != nil {
+			return err
+		}
+		if err := s.insert(ctx, tx, t, now); err != nil {
+			return err
+		}
+		out = t.public()
+		if key != nil {
+			return key.answer(ctx, tx, caller.UserID, out)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// insert writes a new task with its reminders and events.
+func (s *Store) insert(ctx context.Context, tx bun.Tx, t *Task, now time.Time) error {
+	if t.ParentID != nil {
+		if err := s.checkParent(ctx, tx, t); err != nil {
+			return err
+		}
+	}
+	if err := t.arm(nil, now); err != nil {
+		return err
+	}
+	kinds := []string{event.TaskCreated}
+	if t.IsComplete {
+		t.Version++
+		kinds = append(kinds, event.TaskCompleted)
+	}
+	if _, err := tx.NewInsert().Model(t).Exec(ctx); err != nil {
+		return fmt.Errorf("insert the task: %w", err)
+	}
+	if len(t.Reminders) > 0 {
+		if _, err := tx.NewInsert().Model(&t.Reminders).Exec(ctx); err != nil {
+			return fmt.Errorf("insert the reminders: %w", err)
+		}
+	}
+	return s.tell(ctx, tx, kinds, nil, t, now)
+}
+
+func (s *Store) tell(ctx context.Context, tx bun.Tx, kinds []string, before, after *Task, now time.Time) error {
+	told, err := entries(ctx, kinds, before, after, now)
+	if err != nil {
+		return err
+	}
+	return eventlog.Append(ctx, tx, migrations.Schema, told...)
+}
+
+// zone is the time zone that a task of the user gets when it names none.
+func (s *Store) zone(ctx context.Context, tx bun.Tx, user uuid.UUID, named string) (string, error) {
+	if named != "" {
+		return named, nil
+	}
+	zone := "UTC"
+	err := tx.NewSelect().Table("task.users").Column("timezone").Where("id = ?", user).Scan(ctx, &zone)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("read the user's zone: %w", err)
+	}
+	return zone, nil
+}
+
+// checkParent refuses a parent that is not there, is the caller's not, is a
+// subtask itself, or is full. The parent stays locked, so that two requests
+// can not fill or nest it at once.
+func (s *Store) checkParent(ctx context.Context, tx bun.Tx, t *Task) error {
+	var parent Task
+	err := tx.NewSelect().Model(&parent).Column("id", "parent_id").
+		Where("id = ?", *t.ParentID).Where("user_id = ?", t.UserID).For("NO KEY UPDATE").Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && parent.ID == t.ID {
+		return httpapi.Invalid("body.parent_id", "is none of your other tasks")
+	}
+	if err != nil {
+		return fmt.Errorf("read the parent: %w", err)
+	}
+	if parent.ParentID != nil {
+		return httpapi.Invalid("body.parent_id", "is a subtask itself; subtasks have one level")
+	}
+	var siblings, children int
+	err = tx.NewRaw(`SELECT
+		(SELECT count(*) FROM task.tasks WHERE parent_id = ? AND id <> ?),
+		(SELECT count(*) FROM task.tasks WHERE parent_id = ?)`, *t.ParentID, t.ID, t.ID).Scan(ctx, &siblings, &children)
+	switch {
+	case err != nil:
+		return fmt.Errorf("count the subtasks: %w", err)
+	case children > 0:
+		return httpapi.Invalid("body.parent_id", "this task has subtasks of its own; subtasks have one level")
+	case siblings >= maxSubtasks:
+		return httpapi.Invalid("body.parent_id", fmt.Sprintf("has %d subtasks already, the most there can be", maxSubtasks))
+	}
+	return nil
+}
+
+// Get reads a task of the caller.
+func (s *Store) Get(ctx context.Context, id uuid.UUID) (event.Task, error) {
+	t, err := s.read(ctx, s.DB, auth.CallerOf(ctx).UserID, id, "")
+	if err != nil {
+		return event.Task{}, err
+	}
+	return t.public(), nil
+}
+
+// read finds a task of a user, locked when lock says how.
+func (s *Store) read(ctx context.Context, db bun.IDB, user, id uuid.UUID, lock string) (*Task, error) {
+	t := new(Task)
+	q := db.NewSelect().Model(t).Where("id = ?", id).Where("user_id = ?", user)
+	if lock != "" {
+		q = q.For(lock)
+	}
+	if err := q.Scan(ctx); errors.Is(err, sql.ErrNoRows) {
+		return nil, errNotFound
+	} else if err != nil {
+		return nil, fmt.Errorf("read the task: %w", err)
+	}
+	return t, s.readReminders(ctx, db, []*Task{t}, lock)
+}
+
+func (s *Store) readReminders(ctx context.Context, db bun.IDB, tasks []*Task, lock string) error {
+	if len(tasks) == 0 {
+		return nil
+	}
+	byID := make(map[uuid.UUID]*Task, len(tasks))
+	ids := make([]uuid.UUID, len(tasks))
+	for i, t := range tasks {
+		ids[i], byID[t.ID] = t.ID, t
+	}
+	var found []Reminder
+	q := db.NewSelect().Model(&found).Where("task_id IN (?)", bun.In(ids)).OrderExpr("task_id, ordinal, id")
+	if lock != "" {
+		q = q.For(lock)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return fmt.Errorf("read the reminders: %w", err)
+	}
+	for _, r := range found {
+		byID[r.TaskID].Reminders = append(byID[r.TaskID].Reminders, r)
+	}
+	return nil
+}
+
+// Edit changes a task of the caller by edit, which gets the zone that a task
+// without one is in. It is told of as an update, and as a completion too when
+// the task became complete.
+func (s *Store) Edit(ctx context.Context, id uuid.UUID, match precondition, edit func(t *Task, zone string, now time.Time) error) (event.Task, error) {
+	return s.edit(ctx, id, match, edit, func(before, after *Task) []string {
+		if !before.IsComplete && after.IsComplete {
+			return []string{event.TaskUpdated, event.TaskCompleted}
+		}
+		return []string{event.TaskUpdated}
+	})
+}
+
+// Complete completes a task of the caller or reopens it, as wanted says; nil
+// turns round what it is.
+func (s *Store) Complete(ctx context.Context, id uuid.UUID, match precondition, wanted *bool) (event.Task, error) {
+	return s.edit(ctx, id, match, func(t *Task, _ string, now time.Time) error {
+		done := !t.IsComplete
+		if wanted != nil {
+			done = *wanted
+		}
+		t.complete(done, now)
+		return nil
+	}, func(_, after *Task) []string {
+		if after.IsComplete {
+			return []string{event.TaskCompleted}
+		}
+		return []string{event.TaskUpdated}
+	})
+}
+
+// edit runs one change; kindsOf says which events tell of it.
+func (s *Store) edit(ctx context.Context, id uuid.UUID, match precondition, edit func(t *Task, zone string, now time.Time) error, kindsOf func(before, after *Task) []string) (event.Task, error) {
+	var out event.Task
+	err := s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
+		caller := auth.CallerOf(ctx)
+		t, err := s.read(ctx, tx, caller.UserID, id, "UPDATE")
+		if err != nil {
+			return err
+		}
+		if !match.allows(t.Version) {
+			return errStale
+		}
+		before, now := t.clone(), s.now()
+		zone, err := s.zone(ctx, tx, caller.UserID, "")
+		if err != nil {
+			return err
+		}
+		if err := edit(t, zone, now); err != nil {
+			return err
+		}
+		if err := t.joinSeries(before); err != nil {
+			return err
+		}
+		if t.ParentID != nil && !equal(t.ParentID, before.ParentID) {
+			if err := s.checkParent(ctx, tx, t); err != nil {
+				return err
+			}
+		}
+		if err := t.arm(before, now); err != nil {
+			return err
+		}
+		if reflect.DeepEqual(before.public(), t.public()) {
+			out = before.public()
+			return nil
+		}
+		kinds := kindsOf(before, t)
+		t.Version += int64(len(kinds))
+		t.UpdatedAt = now
+		if err := s.update(ctx, tx, before, t); err != nil {
+			return err
+		}
+		out = t.public()
+		return s.tell(ctx, tx, kinds, before, t, now)
+	})
+	return out, err
+}
+
+func (s *Store) update(ctx context.Context, tx bun.Tx, before, t *Task) error {
+	if _, err := tx.NewUpdate().Model(t).ExcludeColumn("id", "user_id", "created_at", "follows_id").WherePK().Exec(ctx); err != nil {
+		return fmt.Errorf("update the task: %w", err)
+	}
+	kept := make([]uuid.UUID, 0, len(t.Reminders)+1)
+	var changed []Reminder
+	for _, r := range t.Reminders {
+		kept = append(kept, r.ID)
+		if !slices.ContainsFunc(before.Reminders, func(b Reminder) bool { return reflect.DeepEqual(b, r) }) {
+			changed = append(changed, r)
+		}
+	}
+	if slices.ContainsFunc(before.Reminders, func(b Reminder) bool { return !slices.Contains(kept, b.ID) }) {
+		q := tx.NewDelete().Model((*Reminder)(nil)).Where("task_id = ?", t.ID)
+		if len(kept) > 0 {
+			q = q.Where("id NOT IN (?)", bun.In(kept))
+		}
+		if _, err := q.Exec(ctx); err != nil {
+			return fmt.Errorf("delete the reminders: %w", err)
+		}
+	}
+	if len(changed) > 0 {
+		_, err := tx.NewInsert().Model(&changed).On("CONFLICT (id) DO UPDATE").
+			Set("ordinal = EXCLUDED.ordinal, at = EXCLUDED.at, before_due = EXCLUDED.before_due, remind_at = EXCLUDED.remind_at, armed = EXCLUDED.armed").
+			Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("update the reminders: %w", err)
+		}
+	}
+	return nil
+}
+
+// Delete removes a task of the caller and its subtasks, and tells of each.
+func (s *Store) Delete(ctx context.Context, id uuid.UUID, match precondition) error {
+	return s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
+		user := auth.CallerOf(ctx).UserID
+		t, err := s.read(ctx, tx, user, id, "UPDATE")
+		if err != nil {
+			return err
+		}
+		if !match.allows(t.Version) {
+			return errStale
+		}
+		subtasks, err := s.subtasks(ctx, tx, t.ID, "UPDATE")
+		if err != nil {
+			return err
+		}
+		now := s.now()
+		for _, gone := range append(subtasks, t) {
+			before := gone.clone()
+			gone.Version++
+			if err := s.tell(ctx, tx, []string{event.TaskDeleted}, before, gone, now); err != nil {
+				return err
+			}
+			if _, err := tx.NewDelete().Model(gone).WherePK().Exec(ctx); err != nil {
+				return fmt.Errorf("delete the task: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Store) subtasks(ctx context.Context, tx bun.Tx, parent uuid.UUID, lock string) ([]*Task, error) {
+	var found []*Task
+	if err := tx.NewSelect().Model(&found).Where("parent_id = ?", parent).OrderExpr("id").Limit(maxSubtasks).For(lock).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("read the subtasks: %w", err)
+	}
+	return found, s.readReminders(ctx, tx, found, lock)
+}
+
+// precondition is an If-Match header (RFC 9110, section 13.1.1); empty allows all.
+type precondition string
+
+var errStale = httpapi.NewProblem(http.StatusPreconditionFailed, "the task has changed since; read it again and send its new ETag")

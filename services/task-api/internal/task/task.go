@@ -1,0 +1,116 @@
+// Package task keeps the tasks: what a request may say, what is stored, the
+// events that tell of each change, and the occurrences of recurring tasks.
+package task
+
+import (
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/event"
+)
+
+// Limits of the HTTP contract. Lengths count characters.
+const (
+	maxTitle       = 200
+	maxDescription = 20000
+	maxTags        = 20
+	maxTag         = 50
+	maxReminders   = 20
+	maxSubtasks    = 200
+)
+
+// Task is a task as it is stored.
+type Task struct {
+	bun.BaseModel `bun:"table:task.tasks,alias:t"`
+
+	ID          uuid.UUID         `bun:"id,pk"`
+	UserID      uuid.UUID         `bun:"user_id"`
+	Title       string            `bun:"title"`
+	Description string            `bun:"description"`
+	IsComplete  bool              `bun:"is_complete"`
+	Priority    priority          `bun:"priority"`
+	Tags        []string          `bun:"tags,array"`
+	DueAt       *time.Time        `bun:"due_at"`
+	AllDay      bool              `bun:"all_day"`
+	Timezone    string            `bun:"timezone"`
+	Recurrence  *event.Recurrence `bun:"recurrence,type:jsonb"`
+	ParentID    *uuid.UUID        `bun:"parent_id"`
+	SeriesID    *uuid.UUID        `bun:"series_id"`
+	Occurrence  *string           `bun:"occurrence"`
+	FollowsID   *uuid.UUID        `bun:"follows_id"`
+	CompletedAt *time.Time        `bun:"completed_at"`
+	Version     int64             `bun:"version"`
+	CreatedAt   time.Time         `bun:"created_at"`
+	UpdatedAt   time.Time         `bun:"updated_at"`
+
+	Reminders []Reminder `bun:"-"`
+}
+
+// Reminder is a reminder as it is stored; see the migration for its fields.
+type Reminder struct {
+	bun.BaseModel `bun:"table:task.reminders,alias:r"`
+
+	ID        uuid.UUID  `bun:"id,pk"`
+	TaskID    uuid.UUID  `bun:"task_id"`
+	Ordinal   int        `bun:"ordinal"`
+	At        *time.Time `bun:"at"`
+	BeforeDue *string    `bun:"before_due"`
+	RemindAt  *time.Time `bun:"remind_at"`
+	Armed     bool       `bun:"armed"`
+	FiredFor  *time.Time `bun:"fired_for"`
+}
+
+// priority is stored as a number, so that it sorts.
+type priority int16
+
+var priorities = []string{"none", "low", "medium", "high", "urgent"}
+
+func (p priority) String() string { return priorities[p] }
+
+func priorityOf(name string) priority {
+	return priority(max(0, slices.Index(priorities, name)))
+}
+
+// public is the task as the HTTP contract and the events show it.
+func (t *Task) public() event.Task {
+	out := event.Task{
+		ID: t.ID, UserID: t.UserID, Title: t.Title, Description: t.Description, IsComplete: t.IsComplete,
+		Priority: t.Priority.String(), Tags: t.Tags, DueAt: utc(t.DueAt), AllDay: t.AllDay, Timezone: t.Timezone,
+		Reminders: make([]event.Reminder, len(t.Reminders)), Recurrence: t.Recurrence, ParentID: t.ParentID,
+		SeriesID: t.SeriesID, Occurrence: t.Occurrence, CompletedAt: utc(t.CompletedAt), Version: t.Version,
+		CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
+	}
+	if out.Tags == nil {
+		out.Tags = []string{}
+	}
+	for i, r := range t.Reminders {
+		out.Reminders[i] = event.Reminder{ID: r.ID, At: utc(r.At)}
+		if r.BeforeDue != nil {
+			out.Reminders[i].BeforeDue = *r.BeforeDue
+		}
+	}
+	return out
+}
+
+// clone copies the task deep enough that changing one leaves the other.
+func (t *Task) clone() *Task {
+	c := *t
+	c.Tags = slices.Clone(t.Tags)
+	c.Reminders = slices.Clone(t.Reminders)
+	if t.Recurrence != nil {
+		r := *t.Recurrence
+		c.Recurrence = &r
+	}
+	return &c
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
