@@ -1,0 +1,78 @@
+package mail
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/google/uuid"
+	gomail "github.com/wneessen/go-mail"
+)
+
+// Message is one mail to one recipient.
+type Message struct {
+	ID      uuid.UUID // of the delivery; decides the Message-ID
+	To      string
+	Date    time.Time
+	Subject string
+	Body    string
+}
+
+// Reminder is what a reminder mail tells of.
+type Reminder struct {
+	Title string
+	DueAt *time.Time
+	Late  time.Duration
+	Zone  *time.Location // the user's
+}
+
+// lateEnough is the lateness from which the mail itself speaks of it.
+const lateEnough = time.Minute
+
+// Text returns the subject and the body of the mail for r.
+func (r Reminder) Text() (subject, body string) {
+	title := oneLine(r.Title)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", title)
+	if r.DueAt != nil {
+		fmt.Fprintf(&b, "Due: %s\n", r.DueAt.In(r.Zone).Format("Monday, 2 January 2006, 15:04 MST")+" ("+r.Zone.String()+")")
+	}
+	if r.Late >= lateEnough {
+		fmt.Fprintf(&b, "This reminder is late by %s; we are sorry.\n", r.Late.Truncate(time.Second))
+	}
+	b.WriteString("\nYou asked taskwire to remind you of this task.\n")
+	return "Reminder: " + title, b.String()
+}
+
+// oneLine removes what could end a header line or move a reader's cursor.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	if s = strings.Join(strings.Fields(s), " "); s == "" {
+		return "(no title)"
+	}
+	return s
+}
+
+func (s *Sender) compose(m Message) (*gomail.Msg, error) {
+	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	msg.FromMailAddress(s.from)
+	if err := msg.To(m.To); err != nil {
+		return nil, &Error{Permanent: true, Reason: "the recipient's address is not valid"}
+	}
+	// The same for every attempt, so that a mail whose answer was lost can be
+	// recognised when it comes again.
+	_, domain, _ := strings.Cut(s.from.Address, "@")
+	msg.SetMessageIDWithValue(m.ID.String() + "@" + domain)
+	msg.SetDateWithValue(m.Date)
+	msg.Subject(oneLine(m.Subject))
+	// RFC 3834: no vacation note shall answer us.
+	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	msg.SetBodyString(gomail.TypeTextPlain, m.Body)
+	return msg, nil
+}
