@@ -1,0 +1,107 @@
+// Package inapp is what a user sees of reminders in the application.
+package inapp
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+)
+
+// Notification is one delivered reminder.
+type Notification struct {
+	bun.BaseModel `bun:"table:notification.notifications,alias:n" json:"-"`
+
+	ID          uuid.UUID  `bun:",pk" json:"id"`
+	UserID      uuid.UUID  `json:"-"`
+	TaskID      uuid.UUID  `json:"task_id"`
+	ReminderID  uuid.UUID  `json:"reminder_id"`
+	Title       string     `json:"title" doc:"The task's title when it was reminded of"`
+	DueAt       *time.Time `json:"due_at" doc:"When the task is due"`
+	RemindAt    time.Time  `json:"remind_at" doc:"When the reminder was set for"`
+	DeliveredAt time.Time  `json:"delivered_at"`
+	LateMS      int64      `bun:"late_ms" json:"late_ms" doc:"delivered_at − remind_at, in milliseconds"`
+	ReadAt      *time.Time `json:"read_at" doc:"null while it is unread"`
+	CreatedAt   time.Time  `json:"created_at"`
+}
+
+// Store reads and marks notifications. Every method sees the caller's own only.
+type Store struct {
+	db    *bun.DB
+	clock func() time.Time
+}
+
+// NewStore returns a store on db.
+func NewStore(db *bun.DB, clock func() time.Time) *Store {
+	return &Store{db: db, clock: clock}
+}
+
+// position is where a page ended.
+type position struct {
+	At time.Time `json:"at"`
+	ID uuid.UUID `json:"id"`
+}
+
+// list returns up to limit notifications of user that are older than after
+// (from the newest, when it is nil).
+func (s *Store) list(ctx context.Context, user uuid.UUID, unread bool, after *position, limit int) ([]Notification, error) {
+	items := []Notification{}
+	q := s.db.NewSelect().Model(&items).Where("user_id = ?", user)
+	if unread {
+		q = q.Where("read_at IS NULL")
+	}
+	if after != nil {
+		q = q.Where("(created_at, id) < (?, ?)", after.At, after.ID)
+	}
+	if err := q.Order("created_at DESC", "id DESC").Limit(int64(limit)).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("list notifications: %w", err)
+	}
+	return items, nil
+}
+
+func (s *Store) countUnread(ctx context.Context, user uuid.UUID) (int64, error) {
+	n, err := s.db.NewSelect().Model((*Notification)(nil)).Where("user_id = ? AND read_at IS NULL", user).Count(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("count unread notifications: %w", err)
+	}
+	return n, nil
+}
+
+// mark sets whether a notification has been read; reading twice keeps the
+// first time. ok is false when user has no such notification.
+func (s *Store) mark(ctx context.Context, user, id uuid.UUID, read bool) (n Notification, ok bool, err error) {
+	var at *time.Time
+	if read {
+		now := s.clock()
+		at = &now
+	}
+	err = s.db.NewRaw(`
+		UPDATE notification.notifications
+		SET read_at = CASE WHEN ?0 THEN coalesce(read_at, ?1) END
+		WHERE id = ?2 AND user_id = ?3 RETURNING *`, read, at, id, user).Scan(ctx, &n)
+	if errors.Is(err, sql.ErrNoRows) {
+		return n, false, nil
+	}
+	if err != nil {
+		return n, false, fmt.Errorf("mark notification %s: %w", id, err)
+	}
+	return n, true, nil
+}
+
+// markAll marks everything that is unread as read and returns how many that were.
+func (s *Store) markAll(ctx context.Context, user uuid.UUID) (int64, error) {
+	res, err := s.db.NewUpdate().Model((*Notification)(nil)).
+		Set("read_at = ?", s.clock()).Where("user_id = ? AND read_at IS NULL", user).Exec(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("mark all notifications: %w", err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return 0, fmt.Errorf("mark all notifications: %w", err)
+	}
+	return n, nil
+}
