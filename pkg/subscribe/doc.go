@@ -1,0 +1,41 @@
+// Package subscribe is the consumer contract of the suite: it takes events
+// from the Dapr sidecar and sees to it that each has its effect exactly once.
+//
+// # What an answer means
+//
+// SUCCESS is said of an event whose effect is committed, which had its effect
+// before, or which is kept as a dead letter. RETRY is said of everything else:
+// the database is away, the handler failed. The sidecar's resiliency policy
+// then delivers the event again, without end. DROP is never said: the sidecar
+// would throw the event away.
+//
+// # Exactly once
+//
+// An event that has had its effect is remembered in the inbox, by its
+// CloudEvents source and id. A handler of InTx works in the transaction that
+// also writes the inbox, so effect and memory stand or fall together; of two
+// replicas that are given the same event, the second waits for the first and
+// then finds it handled. A handler of Idempotent works outside the database;
+// it may run again for an event whose inbox row was lost to a crash, and must
+// make that harmless.
+//
+// # Order
+//
+// The events of one delivery are handled in their order. When one fails, the
+// later ones with its key are answered RETRY unseen, so that a key's events
+// are never applied around a failed one.
+//
+// # Poison
+//
+// What can never pass (bytes that are no event, an unknown major version, a
+// handler's Poison) is stored in dead_letters with its reason, and only then
+// acknowledged. It blocks nothing behind it.
+//
+// # Why raw payloads
+//
+// The subscriptions say rawPayload, so the sidecar hands over each record's
+// bytes as they are. Otherwise it would parse them itself: malformed JSON would
+// be retried for ever unseen, and a CloudEvent with a numeric traceid crashes
+// daprd 1.18.1. And the routes must exist before the port opens: a 404 counts
+// as handled.
+package subscribe

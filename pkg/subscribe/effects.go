@@ -1,0 +1,133 @@
+package subscribe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/telemetry"
+)
+
+// errBehind is the fate of an event whose key has a failed one before it.
+var errBehind = errors.New("an earlier event of this key has to be handled first")
+
+// apply tries all events in one transaction, and when that fails each alone.
+func (h InTx) apply(ctx context.Context, s *Subscriber, batch []delivery) []error {
+	errs := make([]error, len(batch))
+	err := h.together(ctx, s, batch)
+	if err == nil {
+		return errs
+	}
+	if len(batch) > 1 && !unreachable(ctx, err) {
+		return inOrder(batch, func(d delivery) error {
+			return s.verdict(ctx, d, h.together(ctx, s, []delivery{d}))
+		})
+	}
+	for i, d := range batch {
+		errs[i] = s.verdict(ctx, d, err)
+	}
+	return errs
+}
+
+// unreachable says whether trying each event alone is in vain.
+func unreachable(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || database.IsTransient(err) && !database.IsConflict(err)
+}
+
+func (h InTx) together(ctx context.Context, s *Subscriber, batch []delivery) error {
+	duplicates := 0
+	err := s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		fresh, err := s.mark(ctx, tx, batch)
+		if err != nil {
+			return err
+		}
+		duplicates = len(batch) - len(fresh)
+		if len(fresh) == 0 {
+			return nil
+		}
+		return s.guarded(ctx, func() error { return h(ctx, tx, fresh) })
+	})
+	if err == nil {
+		count(batch[0].Topic, len(batch)-duplicates, duplicates)
+	}
+	return err
+}
+
+// apply runs each event that was not handled before, and marks those that succeeded.
+func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) []error {
+	known, err := s.known(ctx, batch)
+	if err != nil {
+		s.Log.ErrorContext(ctx, "the inbox can not be read", "topic", batch[0].Topic, "error", err)
+		return repeat(err, len(batch))
+	}
+	var done []delivery
+	duplicates := 0
+	errs := inOrder(batch, func(d delivery) error {
+		if known[identity{d.Source(), d.ID()}] {
+			duplicates++
+			return nil
+		}
+		err := s.guarded(ctx, func() error { return h(telemetry.WithTraceParent(ctx, d.TraceParent()), d.Event) })
+		if err != nil {
+			return s.verdict(ctx, d, err)
+		}
+		done = append(done, d)
+		known[identity{d.Source(), d.ID()}] = true
+		return nil
+	})
+	if len(done) > 0 {
+		if _, err := s.mark(ctx, s.DB, done); err != nil {
+			// The effects stand. All are delivered again, which changes nothing.
+			s.Log.ErrorContext(ctx, "handled events could not be marked", "topic", batch[0].Topic, "error", err)
+			return repeat(err, len(batch))
+		}
+	}
+	count(batch[0].Topic, len(done), duplicates)
+	return errs
+}
+
+// inOrder handles events one by one; those behind a failed one of their key
+// are not tried.
+func inOrder(batch []delivery, handle func(delivery) error) []error {
+	errs := make([]error, len(batch))
+	failed := map[string]bool{}
+	for i, d := range batch {
+		if d.Key != "" && failed[d.Key] {
+			errs[i] = errBehind
+			continue
+		}
+		if errs[i] = handle(d); errs[i] != nil {
+			failed[d.Key] = true
+		}
+	}
+	return errs
+}
+
+func repeat(err error, n int) []error {
+	errs := make([]error, n)
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}
+
+func count(topic string, handled, duplicates int) {
+	events.WithLabelValues(topic, "handled").Add(float64(handled))
+	events.WithLabelValues(topic, "duplicate").Add(float64(duplicates))
+}
+
+// verdict decides what becomes of an event whose handler failed.
+func (s *Subscriber) verdict(ctx context.Context, d delivery, err error) error {
+	if err == nil {
+		return nil
+	}
+	if isPoison(err) {
+		return s.bury(ctx, d, err)
+	}
+	s.Log.WarnContext(ctx, "an event could not be handled; it will be delivered again",
+		"topic", d.Topic, "event_id", d.ID(), "type", d.Type(), "error", err)
+	return fmt.Errorf("handle event %s: %w", d.ID(), err)
+}

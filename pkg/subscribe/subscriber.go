@@ -1,0 +1,105 @@
+package subscribe
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/cloudevents/sdk-go/v2/types"
+	"github.com/go-chi/chi/v5"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/event"
+)
+
+// Event is an event as a handler gets it.
+type Event struct {
+	cloudevents.Event
+	Topic string
+	Key   string
+}
+
+// TraceParent is the W3C traceparent of the request that caused the event, or "".
+func (e Event) TraceParent() string {
+	// An extension of another type than text is no traceparent.
+	s, err := types.ToString(e.Extensions()[event.ExtensionTraceParent])
+	if err != nil {
+		return ""
+	}
+	return s
+}
+
+// Options are what a Subscriber needs.
+type Options struct {
+	DB          *bun.DB
+	Schema      string // holds the inbox and the dead letters
+	AppAPIToken string // what the sidecar proves itself with
+	Log         *slog.Logger
+	Now         func() time.Time
+}
+
+// InTx handles events in the transaction that marks them as handled. It sees
+// only events that were never handled, in order. An error undoes all of it;
+// each event is then tried alone.
+type InTx func(ctx context.Context, tx bun.Tx, events []Event) error
+
+// Idempotent handles an event whose effect lies outside the database. No
+// transaction is open. Ctx continues the event's trace.
+type Idempotent func(ctx context.Context, e Event) error
+
+// Subscriber answers the sidecar on the event routes of one service.
+type Subscriber struct {
+	Options
+	topics map[string]effect
+}
+
+// effect applies events that are well-formed, and says of each what to answer:
+// nil for handled.
+type effect interface {
+	apply(ctx context.Context, s *Subscriber, events []delivery) []error
+}
+
+// New returns a Subscriber without topics.
+func New(o Options) *Subscriber {
+	return &Subscriber{Options: o, topics: map[string]effect{}}
+}
+
+// InTx handles the events of a topic by h.
+func (s *Subscriber) InTx(topic string, h InTx) { s.topics[topic] = h }
+
+// Idempotent handles the events of a topic by h.
+func (s *Subscriber) Idempotent(topic string, h Idempotent) { s.topics[topic] = h }
+
+// Mount adds the event routes, /events/{topic}, for the sidecar alone.
+// The subscriptions themselves are declared in dapr/components/subscriptions.yaml.
+func (s *Subscriber) Mount(r chi.Router) {
+	r.Group(func(r chi.Router) {
+		r.Use(auth.SidecarOnly(s.AppAPIToken))
+		// The sidecar asks; a 404 would be logged as a fault.
+		r.Get("/dapr/subscribe", noSubscriptions)
+		for topic, effect := range s.topics {
+			r.Post("/events/"+topic, s.receive(topic, effect))
+		}
+	})
+}
+
+type poison struct{ error }
+
+func (p poison) Unwrap() error { return p.error }
+
+// Poison marks an error as one that trying again can not mend: the event is
+// stored as a dead letter with the error as its reason.
+func Poison(err error) error {
+	if err == nil {
+		return nil
+	}
+	return poison{err}
+}
+
+func isPoison(err error) bool {
+	var p poison
+	return errors.As(err, &p)
+}
