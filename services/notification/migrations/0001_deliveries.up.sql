@@ -16,7 +16,7 @@ CREATE TABLE notification.deliveries (
     due_at           timestamptz,
     timezone         text NOT NULL,
     event_at         timestamptz NOT NULL,
-    traceparent      text NOT NULL DEFAULT '',
+    trace_id         text NOT NULL DEFAULT '',
     state            text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'failed', 'cancelled')),
     reason           text NOT NULL DEFAULT '',
     attempts         integer NOT NULL DEFAULT 0,

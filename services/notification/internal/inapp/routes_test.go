@@ -43,7 +43,7 @@ func newClient(t *testing.T) *client {
 	ctx := context.Background()
 	url := databasetest.New(t)
 	log := slog.New(slog.DiscardHandler)
-	require.NoError(t, database.Migrate(ctx, database.Migration{OwnerURL: url, RuntimeURL: url, Schema: migrations.Schema, Files: migrations.Files, Log: log}))
+	require.NoError(t, database.Migrate(ctx, database.Migration{OwnerURL: url, RuntimeURL: url, Schema: migrations.Schema, Files: migrations.Files, SQL: migrations.SQL, Log: log}))
 	db, err := database.Open(ctx, url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })

@@ -1,0 +1,227 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/subscribe"
+)
+
+// Consumer turns events into deliveries, and stops deliveries that an event
+// has made pointless.
+type Consumer struct {
+	clock func() time.Time
+	wake  func()
+}
+
+// NewConsumer returns a consumer that calls wake when there may be something
+// new to deliver.
+func NewConsumer(clock func() time.Time, wake func()) *Consumer {
+	return &Consumer{clock: clock, wake: wake}
+}
+
+// Wake is the middleware around the event routes: once a request with
+// reminders is answered its transaction is over, and the workers can see what
+// it stored.
+func (c *Consumer) Wake(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r)
+		if strings.HasSuffix(r.URL.Path, "/"+event.TopicReminders) {
+			c.wake()
+		}
+	})
+}
+
+// Reminders stores a delivery per channel for each reminder that is due, in
+// the transaction of the events' inbox rows.
+func (c *Consumer) Reminders(ctx context.Context, tx bun.Tx, events []subscribe.Event) error {
+	type key struct {
+		reminder uuid.UUID
+		at       int64
+	}
+	now := c.clock()
+	var rows []Row
+	seen := map[key]int{} // one statement may not touch a row twice
+	for _, e := range events {
+		if e.Type() != event.ReminderDue {
+			continue // added within the major version; not ours
+		}
+		data, err := reminderOf(e)
+		if err != nil {
+			return subscribe.Poison(err)
+		}
+		k := key{data.ReminderID, data.RemindAt.UnixMicro()}
+		if at, again := seen[k]; again {
+			for i := range channels {
+				if data.Timestamp.After(rows[at+i].EventAt) {
+					rows[at+i].EventAt = data.Timestamp
+				}
+			}
+			continue
+		}
+		seen[k] = len(rows)
+		for _, channel := range channels {
+			id, err := uuid.NewV7()
+			if err != nil {
+				return fmt.Errorf("new delivery id: %w", err)
+			}
+			rows = append(rows, Row{
+				ID: id, ReminderID: data.ReminderID, RemindAt: data.RemindAt, Channel: channel,
+				UserID: data.UserID, TaskID: data.TaskID, Title: data.Title, DueAt: data.DueAt, Timezone: data.Timezone,
+				EventAt: data.Timestamp, TraceID: traceID(e.TraceParent()), State: Pending, NextAttemptAt: now, CreatedAt: now, UpdatedAt: now,
+			})
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	// A newer event about a cancelled delivery means that the reminder is due
+	// again after all: a task that was reopened, or moved away and back.
+	_, err := tx.NewInsert().Model(&rows).
+		On("CONFLICT (reminder_id, remind_at, channel) DO UPDATE").
+		Set("state = 'pending', reason = '', attempts = 0, first_attempt_at = NULL, last_error = '', claim = NULL").
+		Set("title = excluded.title, due_at = excluded.due_at, timezone = excluded.timezone, trace_id = excluded.trace_id").
+		Set("event_at = excluded.event_at, next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at").
+		Where("d.state = 'cancelled' AND d.event_at < excluded.event_at").
+		Returning("NULL").Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("store %d deliveries: %w", len(rows), err)
+	}
+	return nil
+}
+
+// reminderOf decodes an event and refuses what could never be delivered.
+func reminderOf(e subscribe.Event) (event.ReminderEvent, error) {
+	data, err := event.DataOf[event.ReminderEvent](e.Event)
+	if err != nil {
+		return data, err
+	}
+	switch {
+	case data.ReminderID == uuid.Nil:
+		return data, errors.New("reminder_id is missing")
+	case data.TaskID == uuid.Nil:
+		return data, errors.New("task_id is missing")
+	case data.UserID == uuid.Nil:
+		return data, errors.New("user_id is missing")
+	case data.RemindAt.IsZero():
+		return data, errors.New("remind_at is missing")
+	case !httpapi.Storable(data.Title):
+		return data, errors.New("title cannot be stored")
+	case !httpapi.Storable(data.Timezone):
+		return data, errors.New("timezone cannot be stored")
+	case !storable(data.RemindAt), !storable(data.Timestamp), data.DueAt != nil && !storable(*data.DueAt):
+		return data, errors.New("a time is outside the years 1 to 9999")
+	}
+	// Postgres keeps microseconds, and the key must be the same on both sides.
+	data.RemindAt = data.RemindAt.UTC().Truncate(time.Microsecond)
+	if data.Timestamp.IsZero() {
+		data.Timestamp = e.Time()
+	}
+	return data, nil
+}
+
+// storable says whether both Postgres and RFC 3339 can write t.
+func storable(t time.Time) bool {
+	year := t.UTC().Year()
+	return year >= 1 && year <= 9999
+}
+
+// Tasks cancels the pending deliveries of tasks that are done, deleted or
+// moved. It spares a mail its retries; the check before every attempt is what
+// decides.
+func (c *Consumer) Tasks(ctx context.Context, tx bun.Tx, events []subscribe.Event) error {
+	latest := map[uuid.UUID]event.TaskEvent{}
+	for _, e := range events {
+		switch e.Type() {
+		case event.TaskUpdated, event.TaskCompleted, event.TaskDeleted:
+		default:
+			continue
+		}
+		data, err := event.DataOf[event.TaskEvent](e.Event)
+		if err != nil {
+			return subscribe.Poison(err)
+		}
+		data.EventType = e.Type()
+		if data.Timestamp.IsZero() {
+			data.Timestamp = e.Time()
+		}
+		if before, ok := latest[data.TaskID]; !ok || !data.Timestamp.Before(before.Timestamp) {
+			latest[data.TaskID] = data
+		}
+	}
+	if len(latest) == 0 {
+		return nil
+	}
+	tasks := make([]uuid.UUID, 0, len(latest))
+	for id := range latest {
+		tasks = append(tasks, id)
+	}
+	var rows []Row
+	err := tx.NewSelect().Model(&rows).
+		Where("d.state = 'pending' AND d.task_id IN (?)", bun.In(tasks)).
+		Order("d.id").For("UPDATE").Scan(ctx)
+	if err != nil {
+		return fmt.Errorf("find the deliveries of %d tasks: %w", len(tasks), err)
+	}
+	for _, r := range rows {
+		reason := pointless(r, latest[r.TaskID])
+		if reason == "" {
+			continue
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE notification.deliveries SET state = 'cancelled', reason = ?, updated_at = ? WHERE id = ?`,
+			reason, c.clock(), r.ID)
+		if err != nil {
+			return fmt.Errorf("cancel delivery %s: %w", r.ID, err)
+		}
+	}
+	return nil
+}
+
+// pointless says why a delivery is not to be made after what the event tells;
+// "" when it stands as far as the event knows.
+func pointless(r Row, e event.TaskEvent) string {
+	// The two topics have no common order. An event from before the reminder
+	// fell due was known to whoever sent the reminder.
+	if !e.Timestamp.After(r.EventAt) {
+		return ""
+	}
+	if e.EventType == event.TaskDeleted {
+		return Deleted
+	}
+	if e.TaskData.IsComplete {
+		return Completed
+	}
+	for _, reminder := range e.TaskData.Reminders {
+		if reminder.ID != r.ReminderID {
+			continue
+		}
+		if reminder.At != nil {
+			if !reminder.At.Truncate(time.Microsecond).Equal(r.RemindAt) {
+				return Moved
+			}
+			return ""
+		}
+		// Relative to the due time: it moves when that does.
+		if !sameTime(e.TaskData.DueAt, r.DueAt) {
+			return Moved
+		}
+		return ""
+	}
+	return Deleted
+}
+
+func sameTime(a, b *time.Time) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Truncate(time.Microsecond).Equal(b.Truncate(time.Microsecond))
+}

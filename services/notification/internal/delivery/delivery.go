@@ -1,0 +1,75 @@
+package delivery
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/services/notification/internal/mail"
+	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
+)
+
+// Options is what the workers need.
+type Options struct {
+	DB          *bun.DB
+	Check       Checker
+	Mail        *mail.Sender
+	MailTimeout time.Duration // what Mail was made with
+	Connections int           // mails on their way at once
+	RetryFor    time.Duration // from the first attempt until a mail is given up
+	Clock       func() time.Time
+	Log         *slog.Logger
+}
+
+// Deliverer delivers on every channel.
+type Deliverer struct {
+	email *emailer
+	inApp *worker
+	conns int
+}
+
+// NewDeliverer returns a deliverer that works once Run is called.
+func NewDeliverer(o Options) *Deliverer {
+	inApp := newWorker(InApp, taskapi.MaxCheck, o.DB, o)
+	inApp.lease = leaseMargin
+	inApp.hand = inApp.show
+
+	// A few mails ahead for each connection: none idles while the next batch is
+	// claimed and checked, and none waits so long that its check grows old.
+	email := &emailer{
+		worker: newWorker(Email, min(4*o.Connections, taskapi.MaxCheck), o.DB, o),
+		sender: o.Mail, sendTime: o.MailTimeout, retryFor: o.RetryFor, jobs: make(chan mailJob),
+	}
+	email.lease = o.MailTimeout + leaseMargin
+	email.worker.hand = email.hand
+	return &Deliverer{email: email, inApp: inApp, conns: o.Connections}
+}
+
+// Wake makes the workers look for what is due now.
+func (d *Deliverer) Wake() {
+	d.email.wake()
+	d.inApp.wake()
+}
+
+// Run delivers until ctx ends, then lets what is on its way arrive, for at
+// most a few seconds.
+func (d *Deliverer) Run(ctx context.Context) error {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, stop) })()
+
+	var senders, workers sync.WaitGroup
+	for range d.conns {
+		senders.Go(func() { d.email.send(work) })
+	}
+	workers.Go(func() { d.inApp.run(ctx, work) })
+	workers.Go(func() { d.email.run(ctx, work) })
+	workers.Wait()
+	close(d.email.jobs)
+	senders.Wait()
+	d.email.sender.CloseIdle()
+	return nil
+}

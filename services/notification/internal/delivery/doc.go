@@ -1,0 +1,25 @@
+// Package delivery brings a due reminder to its user, once per channel.
+//
+// An event becomes one pending row per channel, in the transaction that marks
+// the event as handled. From there workers take over, any number of them on
+// any number of replicas:
+//
+//	pending ──claim──▶ check with task-api ──▶ hand over ──▶ sent
+//	   ▲                    │                     │
+//	   │                    └─▶ cancelled         ├─▶ failed (refused for good, or given up)
+//	   └──────────── try again later ◀────────────┘
+//
+// Who may write a row: a claim stamps rows with an id of its own (the fence)
+// and moves their next attempt on by a lease. A worker's writes name the fence,
+// so they do nothing once another worker has claimed the row. A worker that
+// dies writes nothing, and its rows fall due when the lease ends. The lease
+// begins anew just before a mail is sent and is longer than a mail may take,
+// so a row is never with two living workers whose clocks agree to within
+// leaseMargin. What remains is the mail whose answer was lost: it is sent again,
+// with the Message-ID it had before.
+//
+// Nobody scans: a worker sleeps until the earliest next attempt in the table
+// and is woken when its own replica stores a reminder. Rows that another
+// replica stored and then died over are found by a look at the index every few
+// seconds.
+package delivery

@@ -1,0 +1,119 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/taskwire/taskwire/services/notification/internal/mail"
+	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
+)
+
+const (
+	// A refusal that may pass (4xx) is tried again after 5 s, 10 s, 20 s … 5 min.
+	mailBackoff, mailBackoffLimit = 5 * time.Second, 5 * time.Minute
+	// A server that cannot be reached is the same for all: asking it is cheap,
+	// and a reminder shall not wait minutes after it has come back.
+	serverBackoffLimit = 30 * time.Second
+)
+
+// mailJob is a claimed delivery that stands, and to whom it goes.
+type mailJob struct {
+	row  Row
+	user taskapi.User
+}
+
+// emailer sends the mails of a worker over a bounded number of connections, so
+// that a recipient whose server hangs holds up one of them and not the rest.
+type emailer struct {
+	*worker
+	sender   *mail.Sender
+	sendTime time.Duration
+	retryFor time.Duration
+	jobs     chan mailJob
+}
+
+// hand passes the rows to the senders, and waits only while all are busy.
+func (m *emailer) hand(ctx, work context.Context, rows []Row, standing []taskapi.Standing) error {
+	for i := range rows {
+		select {
+		case m.jobs <- mailJob{rows[i], standing[i].User}:
+		case <-ctx.Done():
+			now := m.clock()
+			return m.store.release(work, rows[i:], now, now, "")
+		}
+	}
+	return nil
+}
+
+// send runs until jobs is closed.
+func (m *emailer) send(work context.Context) {
+	for job := range m.jobs {
+		if err := m.deliver(work, &job.row, job.user); err != nil {
+			// The row falls due again when its lease ends.
+			m.log.WarnContext(work, "cannot record what became of a delivery", "error", err, "delivery_id", job.row.ID)
+		}
+	}
+}
+
+func (m *emailer) deliver(work context.Context, r *Row, user taskapi.User) error {
+	now := m.clock()
+	if ok, err := m.store.begin(work, r, now, m.sendTime+leaseMargin); err != nil || !ok {
+		return err
+	}
+	r.Attempts++
+	if r.FirstAttemptAt == nil {
+		r.FirstAttemptAt = &now
+	}
+	subject, body := mail.Reminder{Title: r.Title, DueAt: r.DueAt, Late: now.Sub(r.RemindAt), Zone: zone(user.Timezone, r.Timezone)}.Text()
+	failure := m.sender.Send(work, mail.Message{ID: r.ID, To: user.Email, Date: now, Subject: subject, Body: body})
+
+	// What happened is recorded even when the service is stopping.
+	record, cancel := context.WithTimeout(context.WithoutCancel(work), 2*time.Second)
+	defer cancel()
+	now = m.clock()
+	if failure == nil {
+		if ok, err := m.store.sent(record, r, now); err != nil || !ok {
+			return err
+		}
+		observeLateness(r, now)
+		m.outcome(record, r, Sent, slog.Int("attempts", r.Attempts), slog.Int64("late_ms", now.Sub(r.RemindAt).Milliseconds()))
+		return nil
+	}
+	var refusal *mail.Error
+	if !errors.As(failure, &refusal) {
+		refusal = &mail.Error{Reason: failure.Error()}
+	}
+	if refusal.Permanent || now.Sub(*r.FirstAttemptAt) >= m.retryFor {
+		if ok, err := m.store.failed(record, r, now, refusal.Reason); err != nil || !ok {
+			return err
+		}
+		m.outcome(record, r, Failed, slog.Int("attempts", r.Attempts), slog.Int("smtp_code", refusal.Code))
+		return nil
+	}
+	limit := mailBackoffLimit
+	if refusal.Code == 0 {
+		limit = serverBackoffLimit
+	}
+	at := now.Add(backoff(r.Attempts, mailBackoff, limit))
+	if ok, err := m.store.retry(record, r, now, at, refusal.Reason); err != nil || !ok {
+		return err
+	}
+	m.outcome(record, r, "retry", slog.Int("attempts", r.Attempts), slog.Int("smtp_code", refusal.Code), slog.Time("next", at))
+	return nil
+}
+
+// zone is the first of the names that is a time zone; UTC when none is.
+func zone(names ...string) *time.Location {
+	for _, name := range names {
+		// "Local" would be the server's zone, which is nobody's.
+		if name == "" || name == "Local" {
+			continue
+		}
+		if z, err := time.LoadLocation(name); err == nil {
+			return z
+		}
+	}
+	return time.UTC
+}

@@ -1,0 +1,26 @@
+package delivery
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
+)
+
+// show delivers a batch in the application: one statement, nothing to wait for.
+func (w *worker) show(_, work context.Context, rows []Row, _ []taskapi.Standing) error {
+	now := w.clock()
+	done, err := w.store.show(work, rows, now)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		r := &rows[i]
+		if !done[r.ID] {
+			continue // cancelled meanwhile, or another worker's by now
+		}
+		observeLateness(r, now)
+		w.outcome(work, r, Sent, slog.Int64("late_ms", now.Sub(r.RemindAt).Milliseconds()))
+	}
+	return nil
+}

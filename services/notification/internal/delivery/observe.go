@@ -1,0 +1,40 @@
+package delivery
+
+import (
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"go.opentelemetry.io/otel/trace"
+)
+
+var (
+	deliveries = promauto.NewCounterVec(prometheus.CounterOpts{
+		Name: "taskwire_deliveries_total",
+		Help: "Deliveries that reached a final state, by channel and state; retry counts attempts that will be repeated.",
+	}, []string{"channel", "state"})
+	lateness = promauto.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "taskwire_delivery_lateness_seconds",
+		Help:    "Time from when a reminder was set for to when it was delivered.",
+		Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 86400},
+	}, []string{"channel"})
+)
+
+func observeLateness(r *Row, at time.Time) {
+	lateness.WithLabelValues(r.Channel).Observe(at.Sub(r.RemindAt).Seconds())
+}
+
+// traceID is the trace that caused the reminder, out of W3C's
+// version-traceid-parentid-flags; "" when there is none.
+func traceID(traceparent string) string {
+	parts := strings.Split(traceparent, "-")
+	if len(parts) < 4 {
+		return ""
+	}
+	id, err := trace.TraceIDFromHex(parts[1])
+	if err != nil {
+		return ""
+	}
+	return id.String()
+}

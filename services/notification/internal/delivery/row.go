@@ -1,0 +1,60 @@
+package delivery
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+)
+
+// The channels of a reminder.
+const (
+	Email = "email"
+	InApp = "in_app"
+)
+
+// channels are those that every reminder goes through.
+var channels = []string{InApp, Email}
+
+// The states of a delivery.
+const (
+	Pending   = "pending"
+	Sent      = "sent"
+	Failed    = "failed"
+	Cancelled = "cancelled"
+)
+
+// Why a delivery was cancelled, as task-api says it too.
+const (
+	Completed = "completed"
+	Deleted   = "deleted"
+	Moved     = "moved"
+)
+
+// Row is a delivery as it is stored; the columns are explained in the migration.
+type Row struct {
+	bun.BaseModel `bun:"table:notification.deliveries,alias:d"`
+
+	ID             uuid.UUID `bun:",pk"`
+	ReminderID     uuid.UUID
+	RemindAt       time.Time
+	Channel        string
+	UserID         uuid.UUID
+	TaskID         uuid.UUID
+	Title          string
+	DueAt          *time.Time
+	Timezone       string
+	EventAt        time.Time
+	TraceID        string
+	State          string
+	Reason         string
+	Attempts       int
+	Claim          *uuid.UUID
+	NextAttemptAt  time.Time
+	FirstAttemptAt *time.Time
+	LastError      string
+	SentAt         *time.Time
+	LatenessMS     *int64 `bun:"lateness_ms"`
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}

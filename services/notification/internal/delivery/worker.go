@@ -1,0 +1,159 @@
+package delivery
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
+)
+
+const (
+	// lookAgain is how long a worker sleeps at most: another replica may have
+	// died right after it stored a reminder, and nobody else was woken for it.
+	lookAgain = 5 * time.Second
+	// checkBackoff is the longest pause while task-api cannot be asked. It is
+	// short, because a reminder shall arrive within seconds of the recovery.
+	checkBackoff = 5 * time.Second
+	// leaseMargin is what a lease lasts beyond the work it covers: room for a
+	// slow database and for clocks that disagree.
+	leaseMargin = 30 * time.Second
+	// stopGrace is how long work in progress may go on after a stop was asked
+	// for. It ends before service.Settings.ShutdownTimeout does.
+	stopGrace = 4 * time.Second
+)
+
+// Checker says which reminders still stand (taskapi.Client).
+type Checker interface {
+	Check(ctx context.Context, reminders []taskapi.Reminder) ([]taskapi.Standing, error)
+}
+
+// worker delivers what is due on one channel: it claims, checks, and gives what
+// stands to hand.
+type worker struct {
+	channel string
+	batch   int // how many it claims at once, at most taskapi.MaxCheck
+	lease   time.Duration
+	store   store
+	check   Checker
+	clock   func() time.Time
+	log     *slog.Logger
+	woken   chan struct{}
+
+	// hand takes over claimed rows that stand, and what it has not begun when
+	// ctx ends it returns to the table. work is the context for what is begun.
+	hand func(ctx, work context.Context, rows []Row, standing []taskapi.Standing) error
+
+	failures int // checks that failed in a row
+}
+
+func newWorker(channel string, batch int, db *bun.DB, o Options) *worker {
+	return &worker{
+		channel: channel, batch: batch, store: store{db}, check: o.Check, clock: o.Clock,
+		log: o.Log.With("channel", channel), woken: make(chan struct{}, 1),
+	}
+}
+
+// wake makes the worker look at the table now. It never blocks.
+func (w *worker) wake() {
+	select {
+	case w.woken <- struct{}{}:
+	default: // it is about to look anyway
+	}
+}
+
+// run works until ctx ends. A database that fails is tried again without end.
+func (w *worker) run(ctx, work context.Context) {
+	for broken := 0; ctx.Err() == nil; {
+		pause, err := w.round(ctx, work)
+		if err != nil && ctx.Err() == nil {
+			broken++
+			pause = backoff(broken, 200*time.Millisecond, lookAgain)
+			w.log.WarnContext(ctx, "cannot deliver now; trying again", "error", err, "in", pause)
+		} else {
+			broken = 0
+		}
+		if pause <= 0 {
+			continue
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+		case <-w.woken:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// round claims and delivers one batch, and says how long to wait for the next.
+func (w *worker) round(ctx, work context.Context) (time.Duration, error) {
+	now := w.clock()
+	rows, err := w.store.claim(ctx, w.channel, w.batch, now, w.lease)
+	if err != nil {
+		return 0, err
+	}
+	if len(rows) == 0 {
+		return w.untilNext(ctx)
+	}
+	asked := make([]taskapi.Reminder, len(rows))
+	for i, r := range rows {
+		asked[i] = taskapi.Reminder{ID: r.ReminderID, At: r.RemindAt.UTC()}
+	}
+	standings, err := w.check.Check(ctx, asked)
+	if err != nil {
+		if ctx.Err() != nil {
+			return 0, w.store.release(work, rows, now, now, "")
+		}
+		w.failures++
+		pause := backoff(w.failures, 200*time.Millisecond, checkBackoff)
+		w.log.WarnContext(ctx, "cannot ask task-api whether reminders stand; trying again", "error", err, "waiting", len(rows), "in", pause)
+		now = w.clock()
+		return pause, w.store.release(work, rows, now, now.Add(pause), "task-api could not be asked whether the reminder stands")
+	}
+	w.failures = 0
+
+	standing := make([]taskapi.Standing, 0, len(rows))
+	stand := rows[:0:0]
+	for i, s := range standings {
+		if s.Stands {
+			stand, standing = append(stand, rows[i]), append(standing, s)
+			continue
+		}
+		if err := w.store.cancel(work, &rows[i], w.clock(), s.Reason); err != nil {
+			return 0, err
+		}
+		w.outcome(work, &rows[i], Cancelled, slog.String("reason", s.Reason))
+	}
+	if len(stand) == 0 {
+		return 0, nil
+	}
+	return 0, w.hand(ctx, work, stand, standing)
+}
+
+func (w *worker) untilNext(ctx context.Context) (time.Duration, error) {
+	next, err := w.store.next(ctx, w.channel)
+	if err != nil {
+		return 0, err
+	}
+	if next.IsZero() {
+		return lookAgain, nil
+	}
+	// What is due but locked is another worker's for a moment: not a reason to spin.
+	return min(max(next.Sub(w.clock()), 20*time.Millisecond), lookAgain), nil
+}
+
+// outcome counts and logs what became of a delivery, without what it says or
+// to whom.
+func (w *worker) outcome(ctx context.Context, r *Row, state string, attrs ...slog.Attr) {
+	deliveries.WithLabelValues(w.channel, state).Inc()
+	level := slog.LevelInfo
+	if state == Failed {
+		level = slog.LevelWarn
+	}
+	attrs = append(attrs, slog.String("state", state), slog.String("delivery_id", r.ID.String()),
+		slog.String("task_id", r.TaskID.String()), slog.String("trace_id", r.TraceID))
+	w.log.LogAttrs(ctx, level, "delivery", attrs...)
+}
