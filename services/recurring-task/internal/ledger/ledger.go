@@ -1,0 +1,120 @@
+// Package ledger records what became of each occurrence of a series: open,
+// done, skipped or missed. It is written from the events of the tasks that
+// stand for them.
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/recurrence"
+)
+
+// The states of an occurrence.
+const (
+	Open    = "open"
+	Done    = "done"
+	Skipped = "skipped"
+	Missed  = "missed"
+)
+
+// Entry is an occurrence in the ledger.
+type Entry struct {
+	bun.BaseModel `bun:"table:recurring.occurrences,alias:o" json:"-"`
+
+	SeriesID   uuid.UUID  `bun:"series_id,pk" json:"series_id"`
+	Occurrence string     `bun:"occurrence,pk" json:"occurrence" doc:"The wall time that it stands for"`
+	UserID     uuid.UUID  `bun:"user_id" json:"-"`
+	TaskID     *uuid.UUID `bun:"task_id" json:"task_id" doc:"null for one that was missed"`
+	Status     string     `bun:"status" json:"status" enum:"open,done,skipped,missed"`
+	DueAt      *time.Time `bun:"due_at" json:"due_at"`
+	Version    int64      `bun:"version" json:"-"`
+	UpdatedAt  time.Time  `bun:"updated_at" json:"updated_at"`
+}
+
+// Store keeps the ledger in Postgres.
+type Store struct {
+	DB *bun.DB
+}
+
+// Record writes what an event says of the occurrence that its task stands
+// for. An event that tells of an older version than the ledger has changes nothing.
+func (s *Store) Record(ctx context.Context, kind string, t event.Task, at time.Time) error {
+	e := &Entry{
+		SeriesID: *t.SeriesID, Occurrence: *t.Occurrence, UserID: t.UserID, TaskID: &t.ID,
+		Status: Open, DueAt: t.DueAt, Version: t.Version, UpdatedAt: at,
+	}
+	switch {
+	case t.IsComplete:
+		e.Status = Done
+	case kind == event.TaskDeleted:
+		e.Status = Skipped
+	}
+	_, err := s.DB.NewInsert().Model(e).On("CONFLICT (series_id, occurrence) DO UPDATE").
+		Set("task_id = EXCLUDED.task_id, status = EXCLUDED.status, due_at = EXCLUDED.due_at, version = EXCLUDED.version, updated_at = EXCLUDED.updated_at").
+		Where("o.version < EXCLUDED.version").Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("record occurrence %s of series %s: %w", e.Occurrence, e.SeriesID, err)
+	}
+	return nil
+}
+
+// RecordMissed writes occurrences that a series has passed over.
+func (s *Store) RecordMissed(ctx context.Context, t event.Task, missed []recurrence.Occurrence, at time.Time) error {
+	if len(missed) == 0 {
+		return nil
+	}
+	entries := make([]Entry, len(missed))
+	for i, m := range missed {
+		due := m.At
+		entries[i] = Entry{SeriesID: *t.SeriesID, Occurrence: m.Wall, UserID: t.UserID, Status: Missed, DueAt: &due, UpdatedAt: at}
+	}
+	if _, err := s.DB.NewInsert().Model(&entries).On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
+		return fmt.Errorf("record %d missed occurrences of series %s: %w", len(missed), *t.SeriesID, err)
+	}
+	return nil
+}
+
+// Ordinal is the place of an occurrence among those of its series that had a
+// task, from 1.
+func (s *Store) Ordinal(ctx context.Context, series uuid.UUID, occurrence string) (int, error) {
+	n, err := s.DB.NewSelect().Model((*Entry)(nil)).Where("series_id = ?", series).
+		Where("occurrence <= ?", occurrence).Where("status <> ?", Missed).Count(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("count the occurrences of series %s: %w", series, err)
+	}
+	return max(1, int(n)), nil
+}
+
+// errNotFound says that a task is in no series of the user.
+var errNotFound = errors.New("the task is in no series of the user")
+
+// page lists the series of a user's task, the latest occurrence first, from
+// behind the one named.
+func (s *Store) page(ctx context.Context, user, task uuid.UUID, behind string, limit int) ([]Entry, error) {
+	var series uuid.UUID
+	err := s.DB.NewSelect().Model((*Entry)(nil)).Column("series_id").
+		Where("task_id = ?", task).Where("user_id = ?", user).OrderExpr("updated_at DESC").Limit(1).Scan(ctx, &series)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, errNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the series of a task: %w", err)
+	}
+	entries := []Entry{}
+	q := s.DB.NewSelect().Model(&entries).Where("series_id = ?", series).OrderExpr("occurrence DESC").Limit(int64(limit))
+	if behind != "" {
+		q = q.Where("occurrence < ?", behind)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, fmt.Errorf("list the occurrences of series %s: %w", series, err)
+	}
+	return entries, nil
+}
