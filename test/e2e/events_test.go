@@ -1,0 +1,239 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/test/suite"
+)
+
+func errNotYet(what any) error { return fmt.Errorf("not yet: %v", what) }
+
+// drained waits until every event is published and consumed by all.
+func drained(t *testing.T) {
+	t.Helper()
+	eventually(t, func() error {
+		events := query(t, "SELECT count(*) FROM task.events")
+		unpublished := query(t, `SELECT (SELECT count(*) FROM task.events WHERE seq IS NULL)
+			+ (SELECT count(*) FROM task.events e JOIN task.event_cursors c USING (topic) WHERE e.seq > c.published_seq)`)
+		// Each consumer's inbox holds what it was given, and nothing twice.
+		missing := query(t, `SELECT
+			  (SELECT count(*) FROM task.events e WHERE topic = 'audit-logs' AND NOT EXISTS (SELECT FROM audit.inbox i WHERE i.id = e.id::text))
+			+ (SELECT count(*) FROM task.events e WHERE topic = 'task-events' AND NOT EXISTS (SELECT FROM recurring.inbox i WHERE i.id = e.id::text))
+			+ (SELECT count(*) FROM task.events e WHERE topic IN ('task-events', 'reminders') AND NOT EXISTS (SELECT FROM notification.inbox i WHERE i.id = e.id::text))`)
+		if unpublished+missing > 0 {
+			return fmt.Errorf("of %d events %d are unpublished and %d unconsumed", events, unpublished, missing)
+		}
+		return nil
+	})
+}
+
+// load creates and changes tasks at a rate, and remembers what was acknowledged.
+type load struct {
+	mu       sync.Mutex
+	versions map[uuid.UUID]int64 // the version that each acknowledged task was last answered with
+	refused  map[string]int
+}
+
+// run sends rate requests a second as u until ctx ends.
+func (l *load) run(ctx context.Context, u *user, rate int) {
+	l.versions, l.refused = map[uuid.UUID]int64{}, map[string]int{}
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	tick := time.NewTicker(time.Second / time.Duration(rate))
+	defer tick.Stop()
+	var tasks []uuid.UUID
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		method, path := http.MethodPost, "/api/tasks"
+		l.mu.Lock()
+		if n%2 == 1 && len(tasks) > 0 {
+			method, path = http.MethodPatch, "/api/tasks/"+tasks[n%len(tasks)].String()
+		}
+		l.mu.Unlock()
+		sending.Go(func() {
+			a, err := u.Do(context.WithoutCancel(ctx), method, path, object{"title": fmt.Sprint("load ", n)})
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			var answered event.Task
+			switch {
+			case err != nil:
+				l.refused["no answer"]++
+			case a.Status/100 != 2:
+				l.refused[http.StatusText(a.Status)]++
+			case a.JSON(&answered) == nil:
+				if _, ok := l.versions[answered.ID]; !ok {
+					tasks = append(tasks, answered.ID)
+				}
+				l.versions[answered.ID] = max(l.versions[answered.ID], answered.Version)
+			}
+		})
+	}
+}
+
+// holds checks what the suite promises once all is drained: each acknowledged
+// change is a row, has its event, and one audit entry.
+func (l *load) holds(t *testing.T, u *user) {
+	t.Helper()
+	drained(t)
+	require.NotEmpty(t, l.versions)
+	for id, version := range l.versions {
+		require.GreaterOrEqual(t, query(t, "SELECT version FROM task.tasks WHERE id = $1", id), int(version), "the row of an acknowledged change")
+	}
+	owner := query(t, "SELECT count(*) FROM task.tasks t JOIN task.users u ON u.id = t.user_id WHERE u.email = $1", u.Email)
+	require.GreaterOrEqual(t, owner, len(l.versions))
+	gaps := query(t, `SELECT count(*) FROM task.tasks t JOIN task.users u ON u.id = t.user_id
+		WHERE u.email = $1 AND (SELECT count(*) FROM task.events e WHERE e.topic = 'task-events' AND e.key = t.id::text) <> t.version`, u.Email)
+	require.Zero(t, gaps, "tasks without an event for each version")
+	wrong := query(t, `SELECT count(*) FROM task.tasks t JOIN task.users u ON u.id = t.user_id
+		WHERE u.email = $1 AND (SELECT count(*) FROM audit.entries a WHERE a.task_id = t.id) <> t.version`, u.Email)
+	require.Zero(t, wrong, "tasks without exactly one audit entry for each change")
+}
+
+// inOrder reads the user's task events from the broker and checks that each
+// task's version rises: a repetition is allowed, a step back to what was not
+// seen before is not.
+func inOrder(t *testing.T, tasks map[uuid.UUID]int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	latest := map[uuid.UUID]int64{}
+	complete := 0
+	require.NoError(t, s.Read(ctx, event.TopicTasks, func(r suite.Record) bool {
+		var data event.TaskEvent
+		if json.Unmarshal(r.Event.Data, &data) != nil {
+			return false
+		}
+		want, ok := tasks[data.TaskID]
+		if !ok {
+			return false
+		}
+		if v := data.TaskData.Version; v > latest[data.TaskID] {
+			if v != latest[data.TaskID]+1 {
+				t.Errorf("task %s: version %d follows %d", data.TaskID, v, latest[data.TaskID])
+			}
+			latest[data.TaskID] = v
+			if v == want {
+				complete++
+			}
+		}
+		return complete == len(tasks)
+	}))
+}
+
+func TestKilledProcessesLoseAndDoubleNothing(t *testing.T) {
+	for _, name := range []string{
+		"task-api", "task-api-daprd", "broker", "postgres", "audit-log", "audit-log-daprd",
+		"recurring-task", "recurring-task-daprd", "notification", "notification-daprd", "mail",
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newUser(t, "UTC")
+			ctx, cancel := context.WithCancel(t.Context())
+			var l load
+			var running sync.WaitGroup
+			running.Go(func() { l.run(ctx, u, 50) })
+			acknowledged := func(n int) {
+				eventually(t, func() error {
+					l.mu.Lock()
+					defer l.mu.Unlock()
+					if len(l.versions) < n {
+						return errNotYet(len(l.versions))
+					}
+					return nil
+				})
+			}
+			acknowledged(25)
+			require.NoError(t, s.Signal(name, syscall.SIGKILL))
+			acknowledged(75) // and it goes on
+			cancel()
+			running.Wait()
+			t.Logf("%d tasks acknowledged, refused while it was down: %v", len(l.versions), l.refused)
+			l.holds(t, u)
+			inOrder(t, l.versions)
+		})
+	}
+}
+
+func TestTheBrokerIsAwayFor30Seconds(t *testing.T) {
+	u := newUser(t, "UTC")
+	require.NoError(t, s.Signal("broker", syscall.SIGSTOP))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var degraded atomic.Bool
+	var l load
+	var running sync.WaitGroup
+	running.Go(func() { l.run(ctx, u, 50) })
+	running.Go(func() {
+		for ctx.Err() == nil {
+			a, err := u.Do(ctx, http.MethodGet, "/readyz", nil)
+			if err == nil && a.Status == http.StatusOK && bytes.Contains(a.Body, []byte(`"degraded"`)) {
+				degraded.Store(true)
+			}
+			time.Sleep(200 * time.Millisecond) // between two looks at a condition
+		}
+	})
+	running.Wait()
+	require.NoError(t, s.Signal("broker", syscall.SIGCONT))
+	require.Empty(t, l.refused, "no request fails for want of a broker")
+	require.True(t, degraded.Load(), "readiness says degraded, with status 200")
+	l.holds(t, u)
+	inOrder(t, l.versions)
+	eventually(t, func() error {
+		a, err := u.Do(t.Context(), http.MethodGet, "/readyz", nil)
+		if err != nil || !bytes.Contains(a.Body, []byte(`"ready"`)) {
+			return fmt.Errorf("%s %w", a.Body, err)
+		}
+		return nil
+	})
+}
+
+func TestPoisonOnATopicBlocksNothing(t *testing.T) {
+	u := newUser(t, "UTC")
+	before := query(t, "SELECT count(*) FROM audit.dead_letters")
+	good, err := event.Encode(event.Header{ID: uuid.Must(uuid.NewV7()), Topic: event.TopicAudit, Type: "audit.task.created", Subject: "s", Time: time.Now(), PartitionKey: "s", Sequence: 1}, json.RawMessage(`{}`))
+	require.NoError(t, err)
+	poison := map[string][]byte{
+		"malformed JSON":       []byte(`{"id": `),
+		"a missing type":       bytes.Replace(good, []byte(`"type"`), []byte(`"tipe"`), 1),
+		"an unknown major":     bytes.Replace(good, []byte("audit-event/v1"), []byte("audit-event/v9"), 1),
+		"an empty body":        {},
+		"a numeric traceid":    bytes.Replace(good, []byte(`{`), []byte(`{"traceid":17,"type":5,`), 1),
+		"2 MiB of something":   []byte(strings.Repeat("x", 2<<20)),
+		"data of another kind": bytes.Replace(good, []byte(`"data":{}`), []byte(`"data":[1,2]`), 1),
+	}
+	sent := 0
+	for name, value := range poison {
+		if err := s.Produce(t.Context(), event.TopicAudit, "poison", value); err != nil {
+			// The broker itself may refuse what is too large.
+			t.Logf("%s: refused by the broker: %v", name, err)
+			continue
+		}
+		sent++
+	}
+	task := u.create(object{"title": "Behind the poison"})
+	u.history(task, 1)
+	eventually(t, func() error {
+		if n := query(t, "SELECT count(*) FROM audit.dead_letters") - before; n < sent {
+			return fmt.Errorf("%d of %d dead letters", n, sent)
+		}
+		return nil
+	})
+	require.Zero(t, query(t, "SELECT count(*) FROM audit.dead_letters WHERE reason = '' OR topic <> 'audit-logs' OR key <> 'poison'"))
+}

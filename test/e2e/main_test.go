@@ -1,0 +1,255 @@
+// Package e2e drives a whole suite with real sidecars, broker and database as
+// its users do.
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/test/suite"
+)
+
+// s is the suite that the tests share. They run one after another, since some
+// of them kill its processes; each has users of its own.
+var s *suite.Suite
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "taskwire-e2e-")
+	if err == nil {
+		// Postgres may run under another account than the tests.
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if s, err = suite.Start(context.Background(), dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	if err := s.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	if code != 0 {
+		fmt.Fprintln(os.Stderr, "the logs of the suite are kept in", s.LogDir)
+	} else if err := os.RemoveAll(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	return code
+}
+
+// patience is how long a condition may take to become true. It bounds a
+// failure, not a success.
+const patience = 60 * time.Second
+
+// eventually polls a condition until it gives no error.
+func eventually(t *testing.T, condition func() error) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		err := condition()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not in %s: %v", patience, err)
+		}
+		time.Sleep(50 * time.Millisecond) // between two looks at a condition
+	}
+}
+
+var users atomic.Int64
+
+// user is a user of the suite with what tests ask of the API.
+type user struct {
+	*suite.Client
+	t *testing.T
+}
+
+func newUser(t *testing.T, zone string) *user {
+	t.Helper()
+	email := fmt.Sprintf("user%d-%d@example.org", users.Add(1), time.Now().UnixNano())
+	var c *suite.Client
+	eventually(t, func() (err error) {
+		c, err = s.Register(t.Context(), email, zone)
+		return err
+	})
+	return &user{c, t}
+}
+
+// must sends a request and decodes the answer, which must have the status.
+func must[T any](u *user, status int, method, path string, body any, header ...string) T {
+	u.t.Helper()
+	a, err := u.Do(u.t.Context(), method, path, body, header...)
+	require.NoError(u.t, err)
+	require.Equal(u.t, status, a.Status, "%s %s: %s", method, path, a.Body)
+	var v T
+	if len(a.Body) > 0 {
+		require.NoError(u.t, a.JSON(&v), "%s", a.Body)
+	}
+	return v
+}
+
+type object = map[string]any
+
+func (u *user) create(task object) event.Task {
+	u.t.Helper()
+	return must[event.Task](u, http.StatusCreated, http.MethodPost, "/api/tasks", task)
+}
+
+func (u *user) complete(t event.Task) event.Task {
+	u.t.Helper()
+	return must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+t.ID.String()+"/complete", object{"is_complete": true})
+}
+
+type page[T any] struct {
+	Items      []T     `json:"items"`
+	NextCursor *string `json:"next_cursor"`
+}
+
+// series lists the tasks of a series, the oldest first.
+func (u *user) series(t event.Task) []event.Task {
+	u.t.Helper()
+	return must[page[event.Task]](u, http.StatusOK, http.MethodGet, "/api/tasks?sort=due_at&limit=200&series_id="+t.SeriesID.String(), nil).Items
+}
+
+// next waits for the open task that follows in a series.
+func (u *user) next(t event.Task) event.Task {
+	u.t.Helper()
+	var found event.Task
+	eventually(u.t, func() error {
+		var open []event.Task
+		for _, o := range u.series(t) {
+			if !o.IsComplete {
+				open = append(open, o)
+			}
+		}
+		if len(open) != 1 {
+			return fmt.Errorf("%d open occurrences", len(open))
+		}
+		found = open[0]
+		return nil
+	})
+	return found
+}
+
+type auditEntry struct {
+	ID        string          `json:"id"`
+	Action    string          `json:"action"`
+	TaskID    *string         `json:"task_id"`
+	Actor     event.Actor     `json:"actor"`
+	Before    json.RawMessage `json:"before"`
+	After     json.RawMessage `json:"after"`
+	Changed   []string        `json:"changed"`
+	RequestID string          `json:"request_id"`
+	TraceID   string          `json:"trace_id"`
+}
+
+// history waits until a task's history has n entries.
+func (u *user) history(t event.Task, n int) []auditEntry {
+	u.t.Helper()
+	var entries []auditEntry
+	eventually(u.t, func() error {
+		a, err := u.Do(u.t.Context(), http.MethodGet, "/api/tasks/"+t.ID.String()+"/history?limit=200", nil)
+		if err != nil {
+			return err
+		}
+		if a.Status != http.StatusOK {
+			return fmt.Errorf("history: %d %s", a.Status, a.Body)
+		}
+		var p page[auditEntry]
+		if err := a.JSON(&p); err != nil {
+			return err
+		}
+		if entries = p.Items; len(entries) != n {
+			return fmt.Errorf("%d entries, not %d", len(entries), n)
+		}
+		return nil
+	})
+	return entries
+}
+
+// mails reads the mails to the user.
+func (u *user) mails() []string {
+	u.t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.MailDir, "*.eml"))
+	require.NoError(u.t, err)
+	var found []string
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		require.NoError(u.t, err)
+		if strings.Contains(string(raw), u.Email) {
+			found = append(found, string(raw))
+		}
+	}
+	return found
+}
+
+type notification struct {
+	ID       string    `json:"id"`
+	TaskID   string    `json:"task_id"`
+	Title    string    `json:"title"`
+	RemindAt time.Time `json:"remind_at"`
+	LateMS   int64     `json:"late_ms"`
+}
+
+func (u *user) notifications() []notification {
+	u.t.Helper()
+	var p page[notification]
+	eventually(u.t, func() error {
+		a, err := u.Do(u.t.Context(), http.MethodGet, "/api/notifications?limit=200", nil)
+		if err != nil {
+			return err
+		}
+		if a.Status != http.StatusOK {
+			return fmt.Errorf("notifications: %d %s", a.Status, a.Body)
+		}
+		return a.JSON(&p)
+	})
+	return p.Items
+}
+
+// delivered waits until the user has n notifications and n mails.
+func (u *user) delivered(n int) []notification {
+	u.t.Helper()
+	var got []notification
+	eventually(u.t, func() error {
+		got = u.notifications()
+		if mails := len(u.mails()); len(got) != n || mails != n {
+			return fmt.Errorf("%d notifications and %d mails, not %d", len(got), mails, n)
+		}
+		return nil
+	})
+	return got
+}
+
+// query reads one number from the suite's database.
+func query(t *testing.T, sql string, args ...any) int {
+	t.Helper()
+	var n int
+	eventually(t, func() error {
+		conn, err := pgx.Connect(t.Context(), s.PostgresURL)
+		if err != nil {
+			return err
+		}
+		defer conn.Close(context.WithoutCancel(t.Context()))
+		return conn.QueryRow(t.Context(), sql, args...).Scan(&n)
+	})
+	return n
+}

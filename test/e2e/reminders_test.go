@@ -1,0 +1,91 @@
+package e2e
+
+import (
+	"net/http"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/event"
+)
+
+func TestAnOutageAcrossTheDueMinute(t *testing.T) {
+	for name, processes := range map[string][]string{
+		"of what schedules": {"task-api"},
+		"of what delivers":  {"notification", "notification-daprd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newUser(t, "UTC")
+			at := time.Now().Add(2 * time.Second)
+			u.create(object{"title": "On time", "reminders": []object{{"at": at}}})
+			for _, p := range processes {
+				require.NoError(t, s.Signal(p, syscall.SIGSTOP))
+			}
+			// The outage lasts until the moment has passed.
+			eventually(t, func() error {
+				if time.Since(at) < time.Second {
+					return errNotYet("due")
+				}
+				return nil
+			})
+			for _, p := range processes {
+				require.NoError(t, s.Signal(p, syscall.SIGCONT))
+			}
+			got := u.delivered(1)[0]
+			require.GreaterOrEqual(t, got.LateMS, int64(1000), "its lateness is recorded")
+			require.Equal(t, 1, query(t, "SELECT count(*) FROM notification.notifications WHERE task_id = $1", got.TaskID))
+		})
+	}
+}
+
+func TestTwoRemindersOfOneTask(t *testing.T) {
+	u := newUser(t, "UTC")
+	soon := time.Now().Add(time.Second)
+	u.create(object{"title": "Twice", "due_at": soon.Add(time.Minute), "reminders": []object{{"before_due": "PT1M"}, {"at": soon.Add(time.Second)}}})
+	u.delivered(2)
+}
+
+func TestAReminderOfThePastFiresAtOnce(t *testing.T) {
+	u := newUser(t, "UTC")
+	u.create(object{"title": "Late", "reminders": []object{{"at": "2020-01-01T00:00:00Z"}}})
+	u.delivered(1)
+}
+
+// The reminder has become an event when its task changes: notification is
+// stopped meanwhile, and finds the event when it goes on.
+func TestNothingIsDeliveredForWhatNoLongerStands(t *testing.T) {
+	for name, change := range map[string]func(*user, event.Task){
+		"completed": func(u *user, task event.Task) { u.complete(task) },
+		"deleted": func(u *user, task event.Task) {
+			must[any](u, http.StatusNoContent, http.MethodDelete, "/api/tasks/"+task.ID.String(), nil)
+		},
+		"moved": func(u *user, task event.Task) {
+			must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+task.ID.String(), object{"due_at": time.Now().Add(24 * time.Hour)})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newUser(t, "UTC")
+			require.NoError(t, s.Signal("notification", syscall.SIGSTOP))
+			task := u.create(object{"title": name, "due_at": time.Now().Add(time.Minute), "reminders": []object{{"before_due": "PT2M"}}})
+			fired := "SELECT count(*) FROM task.events WHERE topic = 'reminders' AND key = $1"
+			eventually(t, func() error {
+				if query(t, fired, task.ID.String()) == 0 {
+					return errNotYet("fired")
+				}
+				return nil
+			})
+			change(u, task)
+			require.NoError(t, s.Signal("notification", syscall.SIGCONT))
+			eventually(t, func() error {
+				if query(t, "SELECT count(*) FROM notification.deliveries WHERE task_id = $1 AND state = 'cancelled'", task.ID) < 1 {
+					return errNotYet("cancelled")
+				}
+				return nil
+			})
+			require.Empty(t, u.mails())
+			require.Empty(t, u.notifications())
+		})
+	}
+}

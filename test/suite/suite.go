@@ -1,0 +1,197 @@
+// Package suite starts the whole of taskwire for a test, on ports and in a
+// folder of its own, and drives it from outside: over HTTP, the broker, the
+// mail folder, and by killing its processes.
+package suite
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Suite is a running taskwire.
+type Suite struct {
+	API         string `json:"api"`          // http://127.0.0.1:PORT
+	Broker      string `json:"broker"`       // host:port of the Kafka protocol
+	PostgresURL string `json:"postgres_url"` // as the owner of all schemas
+	MailDir     string `json:"mail_dir"`
+	LogDir      string `json:"log_dir"`
+	RunDir      string `json:"run_dir"`
+
+	dir    string
+	runner *exec.Cmd
+	ended  chan error
+	output *bytes.Buffer
+}
+
+// startTime is how long the suite may take to be ready; daprd and the
+// services may have to be built first.
+const startTime = 10 * time.Minute
+
+// Start builds the runner and starts the suite in dir with extra environment.
+func Start(ctx context.Context, dir string, env ...string) (*Suite, error) {
+	root, err := root()
+	if err != nil {
+		return nil, err
+	}
+	runner := filepath.Join(dir, "local-runner")
+	build := exec.CommandContext(ctx, "go", "build", "-o", runner, "./dapr/local")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build the local runner: %w: %s", err, out)
+	}
+	s := &Suite{dir: dir, ended: make(chan error, 1), output: new(bytes.Buffer)}
+	s.runner = exec.Command(runner)
+	s.runner.Dir = root
+	s.runner.Env = append(os.Environ(), append([]string{"PORTS=free", "STATE_DIR=" + dir}, env...)...)
+	s.runner.Stdout, s.runner.Stderr = s.output, s.output
+	s.runner.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	if err := s.runner.Start(); err != nil {
+		return nil, fmt.Errorf("start the local runner: %w", err)
+	}
+	go func() { s.ended <- s.runner.Wait() }()
+	deadline := time.After(startTime)
+	for {
+		raw, err := os.ReadFile(filepath.Join(dir, "run", "suite.json"))
+		if err == nil {
+			return s, json.Unmarshal(raw, s)
+		}
+		select {
+		case err := <-s.ended:
+			return nil, fmt.Errorf("the local runner ended (%w): %s", err, s.output)
+		case <-deadline:
+			return nil, fmt.Errorf("the suite was not ready in %s: %s", startTime, s.output)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// Stop ends the suite as Ctrl-C does and waits for it.
+func (s *Suite) Stop() error {
+	if err := s.runner.Process.Signal(syscall.SIGINT); err != nil {
+		return fmt.Errorf("stop the suite: %w", err)
+	}
+	select {
+	case err := <-s.ended:
+		return err
+	case <-time.After(30 * time.Second):
+		return fmt.Errorf("the suite did not stop in 30 s: %s", s.output)
+	}
+}
+
+// root is the folder of the workspace: the one that holds go.work.
+func root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; dir != "/"; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", fmt.Errorf("no go.work above the working directory")
+}
+
+// Signal sends a signal to a process of the suite by its name, such as
+// task-api, audit-log-daprd or broker.
+func (s *Suite) Signal(name string, signal syscall.Signal) error {
+	raw, err := os.ReadFile(filepath.Join(s.RunDir, name+".pid"))
+	if err != nil {
+		return fmt.Errorf("find process %s: %w", name, err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
+	if err != nil {
+		return fmt.Errorf("find process %s: %w", name, err)
+	}
+	return syscall.Kill(pid, signal)
+}
+
+// Client is a user of the API.
+type Client struct {
+	Base  string
+	Token string
+	Email string
+}
+
+// Answer is what the API said.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// JSON decodes the answer's body into v.
+func (a Answer) JSON(v any) error { return json.Unmarshal(a.Body, v) }
+
+// transport is shared, so that a load does not run out of ports.
+var transport = &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: 30 * time.Second}
+
+// Do sends a request. Body is nil, []byte as it is, or anything that becomes
+// JSON; header holds name, value pairs.
+func (c *Client) Do(ctx context.Context, method, path string, body any, header ...string) (Answer, error) {
+	var reader io.Reader
+	switch b := body.(type) {
+	case nil:
+	case []byte:
+		reader = bytes.NewReader(b)
+	case string:
+		reader = strings.NewReader(b)
+	default:
+		raw, err := json.Marshal(b)
+		if err != nil {
+			return Answer{}, err
+		}
+		reader = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.Base+path, reader)
+	if err != nil {
+		return Answer{}, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := (&http.Client{Transport: transport, Timeout: 30 * time.Second}).Do(req)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	return Answer{res.StatusCode, res.Header, raw}, err
+}
+
+// Register creates a user and signs in.
+func (s *Suite) Register(ctx context.Context, email, zone string) (*Client, error) {
+	c := &Client{Base: s.API, Email: email}
+	a, err := c.Do(ctx, http.MethodPost, "/api/auth/register", map[string]string{"email": email, "password": "correct horse battery", "timezone": zone})
+	if err != nil {
+		return nil, err
+	}
+	if a.Status != http.StatusCreated {
+		return nil, fmt.Errorf("register %s: %d %s", email, a.Status, a.Body)
+	}
+	var answer struct{ Token string }
+	if err := a.JSON(&answer); err != nil {
+		return nil, err
+	}
+	c.Token = answer.Token
+	return c, nil
+}
