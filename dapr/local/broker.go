@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/taskwire/taskwire/pkg/event"
+)
+
+// partitions of each topic: how many replicas of a consumer can share it.
+const partitions = 8
+
+// broker is what carries the events.
+type broker struct {
+	Kind    string `json:"kind"` // kafka or redis: which component is used
+	Address string `json:"address"`
+	outside bool   // somebody else runs it
+}
+
+// chooseBroker reads BROKER and the address of an outside broker, if any.
+func chooseBroker() (broker, error) {
+	switch kind := os.Getenv("BROKER"); kind {
+	case "", "kafka":
+		if address := os.Getenv("KAFKA_BROKERS"); address != "" {
+			return broker{Kind: "kafka", Address: address, outside: true}, nil
+		}
+		return broker{Kind: "kafka"}, nil
+	case "redis":
+		if host := os.Getenv("REDIS_HOST"); host != "" {
+			port := os.Getenv("REDIS_PORT")
+			if port == "" {
+				port = "6379"
+			}
+			return broker{Kind: "redis", Address: net.JoinHostPort(host, port), outside: true}, nil
+		}
+		return broker{Kind: "redis"}, nil
+	default:
+		return broker{}, fmt.Errorf("BROKER must be kafka or redis, not %q", kind)
+	}
+}
+
+// env tells a sidecar's component, and a service that publishes without a
+// sidecar, where the broker is.
+func (b broker) env() (map[string]string, error) {
+	if b.Kind == "kafka" {
+		return map[string]string{"KAFKA_BOOTSTRAP_SERVERS": b.Address}, nil
+	}
+	host, port, err := net.SplitHostPort(b.Address)
+	if err != nil {
+		return nil, fmt.Errorf("address of Redis: %w", err)
+	}
+	return map[string]string{"REDIS_HOST": host, "REDIS_PORT": port}, nil
+}
+
+// process is the broker that the suite runs itself.
+func (b broker) process(state string, port int) (process, error) {
+	dir := filepath.Join(state, b.Kind)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return process{}, fmt.Errorf("make the folder of the broker: %w", err)
+	}
+	p := process{name: "broker", env: os.Environ(), stopWithin: 2500 * time.Millisecond}
+	if b.Kind == "redis" {
+		server, err := exec.LookPath("redis-server")
+		if err != nil {
+			return p, errors.New("BROKER=redis needs redis-server (Debian: apt-get install redis-server), or REDIS_HOST")
+		}
+		p.path, p.dir = server, dir
+		p.args = []string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--appendonly", "yes", "--save", ""}
+		return p, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return p, fmt.Errorf("find this program: %w", err)
+	}
+	p.path = self
+	p.args = []string{"broker", "-port", strconv.Itoa(port), "-data", dir}
+	return p, nil
+}
+
+// serveBroker is a Kafka-protocol broker of one node that keeps its data on
+// disk. What it has acknowledged survives its own death, not the machine's.
+func serveBroker(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("broker", flag.ContinueOnError)
+	port := flags.Int("port", 9092, "port on loopback")
+	data := flags.String("data", "", "folder of its data")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	cluster, err := kfake.NewCluster(
+		kfake.NumBrokers(1), kfake.Ports(*port), kfake.ClusterID("taskwire"), kfake.DataDir(*data),
+		kfake.SeedTopics(partitions, event.Topics...), kfake.DefaultNumPartitions(partitions),
+		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}),
+		kfake.WithLogger(kfake.BasicLogger(os.Stderr, kfake.LogLevelWarn)),
+	)
+	if err != nil {
+		return fmt.Errorf("start the broker: %w", err)
+	}
+	fmt.Printf("the broker listens on %v\n", cluster.ListenAddrs())
+	<-ctx.Done()
+	cluster.Close()
+	return nil
+}

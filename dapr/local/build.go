@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/mod/modfile"
+)
+
+const daprModule = "github.com/dapr/dapr"
+
+// repositoryRoot is the folder of go.work, at or above the working directory.
+func repositoryRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the repository: %w", err)
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "go.work")); err == nil {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("%s is not inside the taskwire repository (no go.work there or above)", dir)
+		}
+	}
+}
+
+// buildServices builds each app into bin. Built aside and moved into place: a
+// suite that runs already keeps the binaries that it started.
+func buildServices(ctx context.Context, root, bin string, apps []*app, say func(string, ...any)) error {
+	scratch, err := os.MkdirTemp(bin, "build-")
+	if err != nil {
+		return fmt.Errorf("make a folder to build in: %w", err)
+	}
+	defer os.RemoveAll(scratch)
+	args := []string{"build", "-o", scratch + string(filepath.Separator)}
+	for _, a := range apps {
+		args = append(args, a.Dir)
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = root
+	if err := runWithProgress(cmd, "building the services", say); err != nil {
+		return err
+	}
+	for _, a := range apps {
+		name := filepath.Base(a.Dir)
+		if err := os.Rename(filepath.Join(scratch, name), filepath.Join(bin, a.ID)); err != nil {
+			return fmt.Errorf("move %s into place: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// findDaprd returns a stock daprd of the version that dapr/runtime pins: from
+// PATH, from the Dapr CLI's folder, or built from Go modules once.
+func findDaprd(ctx context.Context, root, bin string, say func(string, ...any)) (string, error) {
+	version, err := pinnedDapr(root)
+	if err != nil {
+		return "", err
+	}
+	built := filepath.Join(bin, "daprd")
+	candidates := []string{built}
+	if path, err := exec.LookPath("daprd"); err == nil {
+		candidates = append(candidates, path)
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		candidates = append(candidates, filepath.Join(home, ".dapr", "bin", "daprd"))
+	}
+	for _, path := range candidates {
+		if daprdVersion(ctx, path) == version {
+			return path, nil
+		}
+	}
+
+	// Suites that start at the same time build it once.
+	unlock, err := lock(ctx, filepath.Join(bin, ".daprd.lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if daprdVersion(ctx, built) == version {
+		return built, nil
+	}
+	say("building daprd %s from its Go modules: about 4 minutes on 2 cores, this time only", version)
+	cmd := exec.CommandContext(ctx, "go", "-C", filepath.Join(root, "dapr", "runtime"), "build", "-tags", "stablecomponents", "-trimpath",
+		"-ldflags", "-s -w -X "+daprModule+"/pkg/buildinfo.version="+version, "-o", built+".new", daprModule+"/cmd/daprd")
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	if err := runWithProgress(cmd, "building daprd "+version, say); err != nil {
+		return "", err
+	}
+	if err := os.Rename(built+".new", built); err != nil {
+		return "", fmt.Errorf("move daprd into place: %w", err)
+	}
+	return built, nil
+}
+
+// pinnedDapr is the version in dapr/runtime/go.mod, without its "v".
+func pinnedDapr(root string) (string, error) {
+	path := filepath.Join(root, "dapr", "runtime", "go.mod")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read the version of Dapr: %w", err)
+	}
+	file, err := modfile.ParseLax(path, text, nil)
+	if err != nil {
+		return "", fmt.Errorf("read the version of Dapr: %w", err)
+	}
+	for _, r := range file.Require {
+		if r.Mod.Path == daprModule {
+			return strings.TrimPrefix(r.Mod.Version, "v"), nil
+		}
+	}
+	return "", fmt.Errorf("%s requires no %s", path, daprModule)
+}
+
+func daprdVersion(ctx context.Context, path string) string {
+	out, err := exec.CommandContext(ctx, path, "--version").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(strings.TrimSpace(string(out)), "v")
+}
+
+// runWithProgress says every now and then that a slow command still runs, and
+// shows its output when it fails.
+func runWithProgress(cmd *exec.Cmd, what string, say func(string, ...any)) error {
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	// A build that is interrupted takes its compilers with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 2 * time.Second
+	started := time.Now()
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	tick := time.NewTicker(15 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			if err != nil {
+				return fmt.Errorf("%s: %w\n%s", what, err, out.Bytes())
+			}
+			return nil
+		case <-tick.C:
+			say("%s: %s so far", what, time.Since(started).Round(time.Second))
+		}
+	}
+}
+
+// lock takes an advisory lock on a file, which the kernel gives back when the
+// process ends, however it ends.
+func lock(ctx context.Context, path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock: %w", err)
+	}
+	if err := poll(ctx, func(context.Context) error {
+		return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}); err != nil {
+		return nil, errors.Join(fmt.Errorf("wait for the lock %s: %w", path, err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+// poll tries until it succeeds or ctx ends; the error is then the last one.
+func poll(ctx context.Context, try func(context.Context) error) error {
+	for {
+		err := try(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}

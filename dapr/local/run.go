@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// stateDir is where everything lives that a run leaves behind.
+func stateDir(root string) string {
+	if dir := os.Getenv("STATE_DIR"); dir != "" {
+		return dir
+	}
+	return filepath.Join(root, ".local")
+}
+
+// runSuite starts the suite, says when it is ready, and stops it when ctx ends.
+func runSuite(ctx context.Context, _ []string) (err error) {
+	out := &console{}
+	root, err := repositoryRoot()
+	if err != nil {
+		return err
+	}
+	state, err := filepath.Abs(stateDir(root))
+	if err != nil {
+		return fmt.Errorf("STATE_DIR: %w", err)
+	}
+	bin := filepath.Join(root, ".local", "bin")
+	logs, run := filepath.Join(state, "logs"), filepath.Join(state, "run")
+	for _, dir := range []string{bin, logs, run} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("make the folders of the suite: %w", err)
+		}
+	}
+	patience, cancel := context.WithTimeout(ctx, 3*time.Second)
+	unlock, err := lock(patience, filepath.Join(run, "lock"))
+	cancel()
+	if err != nil {
+		return fmt.Errorf("a suite runs on %s already (set STATE_DIR and PORTS=free for another one): %w", state, err)
+	}
+	defer unlock()
+
+	file, err := readRunFile(filepath.Join(root, "dapr", "dapr.yaml"))
+	if err != nil {
+		return err
+	}
+	carrier, err := chooseBroker()
+	if err != nil {
+		return err
+	}
+	databaseURL, smtpURL := os.Getenv("DATABASE_URL"), os.Getenv("SMTP_URL")
+	p := ownPorts(carrier, databaseURL, smtpURL)
+	if err := choosePorts(&p, file.Apps); err != nil {
+		return err
+	}
+	if !carrier.outside {
+		carrier.Address = loopback(p.Broker)
+	}
+	s := suite{
+		APIURL: "http://" + loopback(file.Apps[0].Port), StateDir: state, LogsDir: logs, RunDir: run,
+		Broker: carrier, Ports: p, Services: map[string]suiteService{},
+		Database: suiteDatabase{OwnerURL: databaseURL, URLs: map[string]string{}},
+	}
+	keeper := &supervisor{logs: logs, run: run, say: out.say}
+
+	// Three generations: those that start first stop last.
+	var parts, sidecars, services []*child
+	defer func() {
+		out.say("stopping")
+		stopAll(services)
+		stopAll(sidecars)
+		stopAll(parts)
+		err = errors.Join(err, removeIfThere(filepath.Join(run, "suite.json")))
+		if err == nil {
+			out.say("stopped")
+		}
+	}()
+
+	// The parts: what the suite uses, and would find in a cluster.
+	var roles []string
+	for _, a := range file.Apps {
+		roles = append(roles, a.role())
+	}
+	if databaseURL == "" {
+		passwords, err := loadSecrets(filepath.Join(run, "secrets.json"), append([]string{superuser, owner}, roles...))
+		if err != nil {
+			return err
+		}
+		postgres, err := newCluster(ctx, state, p.Postgres, passwords, out.say)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, keeper.start(postgres.process()))
+		if err := postgres.prepare(ctx, roles); err != nil {
+			return fmt.Errorf("%w (see %s)", err, keeper.logFile("postgres"))
+		}
+		s.Database.OwnerURL = postgres.url(owner, database)
+		for _, a := range file.Apps {
+			s.Database.URLs[a.ID] = postgres.url(a.role(), database)
+		}
+	} else {
+		out.say("using the database of DATABASE_URL, with its one login for all services")
+		for _, a := range file.Apps {
+			s.Database.URLs[a.ID] = databaseURL
+		}
+	}
+	if carrier.outside {
+		out.say("using the %s broker at %s", carrier.Kind, carrier.Address)
+	} else {
+		broker, err := carrier.process(state, p.Broker)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, keeper.start(broker))
+	}
+	if smtpURL == "" {
+		smtpURL = "smtp://" + loopback(p.SMTP)
+		s.MailDir = filepath.Join(state, "mail")
+		mail, err := mailProcess(s.MailDir, p.SMTP)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, keeper.start(mail))
+	}
+
+	// The binaries, the resources, the keys.
+	daprd, err := findDaprd(ctx, root, bin, out.say)
+	if err != nil {
+		return err
+	}
+	if err := buildServices(ctx, root, bin, file.Apps, out.say); err != nil {
+		return err
+	}
+	resources, config := filepath.Join(state, "resources"), filepath.Join(state, "config.yaml")
+	if err := assemble(filepath.Join(root, "dapr", "components"), resources, carrier.Kind); err != nil {
+		return err
+	}
+	if err := writeConfig(filepath.Join(root, "dapr", file.Common.ConfigFile), config, file.Apps); err != nil {
+		return err
+	}
+	key := filepath.Join(state, "jwt.pem")
+	if err := ensureSigningKey(key); err != nil {
+		return err
+	}
+	if !carrier.outside {
+		if err := waitListening(ctx, carrier.Address); err != nil {
+			return fmt.Errorf("wait for the broker: %w (see %s)", err, keeper.logFile("broker"))
+		}
+	}
+	brokerEnv, err := carrier.env()
+	if err != nil {
+		return err
+	}
+
+	// The services and their sidecars.
+	for _, a := range file.Apps {
+		t := tokens{App: newToken(), Dapr: newToken()}
+		s.Services[a.ID] = describe(a, t)
+		services = append(services, keeper.start(serviceProcess(a, filepath.Join(bin, a.ID), brokerEnv, map[string]string{
+			"HOST": "127.0.0.1", "PORT": strconv.Itoa(a.Port), "METRICS_PORT": strconv.Itoa(a.MetricsPort),
+			"DATABASE_URL": s.Database.URLs[a.ID], "MIGRATE_DATABASE_URL": s.Database.OwnerURL,
+			"DAPR_HTTP_PORT": strconv.Itoa(a.HTTPPort), "DAPR_GRPC_PORT": strconv.Itoa(a.GRPCPort),
+			"APP_API_TOKEN": t.App, "DAPR_API_TOKEN": t.Dapr,
+			"SMTP_URL": smtpURL,
+		}, signingKey(a, key))))
+		sidecars = append(sidecars, keeper.start(sidecarProcess(file, a, t, daprd, resources, config, brokerEnv)))
+	}
+	if err := waitReady(ctx, file.Apps, out.say); err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped before it was ready
+		}
+		return fmt.Errorf("the suite is not ready: %w (see %s)", err, logs)
+	}
+	if err := writeJSON(filepath.Join(run, "suite.json"), s); err != nil {
+		return err
+	}
+	out.say("logs are in %s, mail is in %s, Ctrl-C stops everything", logs, s.MailDir)
+	fmt.Printf("taskwire is ready: %s (documentation: %s/docs)\n", s.APIURL, s.APIURL)
+	<-ctx.Done()
+	return nil
+}
+
+// ownPorts are the ports of the parts that the suite runs itself.
+func ownPorts(b broker, databaseURL, smtpURL string) ports {
+	var p ports
+	if databaseURL == "" {
+		p.Postgres = 5433
+	}
+	if smtpURL == "" {
+		p.SMTP = 1025
+	}
+	if !b.outside {
+		p.Broker = 9092
+		if b.Kind == "redis" {
+			p.Broker = 6379
+		}
+	}
+	return p
+}
+
+// signingKey is for the app that signs tokens, and no other.
+func signingKey(a *app, path string) map[string]string {
+	if a.ID != "task-api" || os.Getenv("JWT_PRIVATE_KEY") != "" || os.Getenv("JWT_PRIVATE_KEY_FILE") != "" {
+		return nil
+	}
+	return map[string]string{"JWT_PRIVATE_KEY_FILE": path}
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// tokens guard the two ways between a service and its sidecar. They are new in
+// every run.
+type tokens struct {
+	App  string // sidecar → app
+	Dapr string // app → sidecar
+}
+
+// sidecarProcess is the daprd of an app.
+func sidecarProcess(file *runFile, a *app, t tokens, daprd, resources, config string, broker map[string]string) process {
+	common := file.Common
+	args := []string{
+		"--app-id", a.ID, "--app-port", strconv.Itoa(a.Port), "--app-protocol", common.AppProtocol,
+		"--dapr-http-port", strconv.Itoa(a.HTTPPort), "--dapr-grpc-port", strconv.Itoa(a.GRPCPort),
+		"--dapr-internal-grpc-port", strconv.Itoa(a.InternalPort), "--dapr-internal-grpc-listen-address", "127.0.0.1",
+		"--metrics-port", strconv.Itoa(a.DaprMetrics), "--metrics-listen-address", "127.0.0.1",
+		"--dapr-listen-addresses", common.APIListenAddresses,
+		"--app-health-check-path", common.HealthPath,
+		"--app-health-probe-interval", strconv.Itoa(common.HealthInterval),
+		"--app-health-probe-timeout", strconv.Itoa(common.HealthTimeout),
+		"--app-health-threshold", strconv.Itoa(common.HealthThreshold),
+		"--placement-host-address", "", "--scheduler-host-address", "",
+		"--dapr-graceful-shutdown-seconds", "1",
+		"--resources-path", resources, "--config", config,
+	}
+	if common.EnableAppHealthCheck {
+		args = append(args, "--enable-app-health-check")
+	}
+	env := environment(nil, map[string]string{"APP_API_TOKEN": t.App, "DAPR_API_TOKEN": t.Dapr}, broker)
+	return process{name: a.ID + "-daprd", path: daprd, args: args, env: env, stopWithin: 2500 * time.Millisecond}
+}
+
+// serviceProcess is the app itself.
+func serviceProcess(a *app, bin string, set ...map[string]string) process {
+	return process{name: a.ID, path: bin, env: environment(a.Env, set...), stopWithin: 4500 * time.Millisecond}
+}
+
+// environment is that of the suite, on top of defaults and below what is set.
+func environment(defaults map[string]string, set ...map[string]string) []string {
+	all := maps.Clone(defaults)
+	if all == nil {
+		all = map[string]string{}
+	}
+	for _, line := range os.Environ() {
+		name, value, _ := strings.Cut(line, "=")
+		all[name] = value
+	}
+	for _, s := range set {
+		maps.Copy(all, s)
+	}
+	lines := make([]string, 0, len(all))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		lines = append(lines, name+"="+all[name])
+	}
+	return lines
+}
