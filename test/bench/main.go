@@ -182,7 +182,7 @@ func body() map[string]any {
 
 // drain waits until every audit event is an audit row, and says how fast that went.
 func drain(ctx context.Context, s *suite.Suite) (string, error) {
-	conn, err := pgx.Connect(ctx, s.PostgresURL)
+	conn, err := pgx.Connect(ctx, s.Database.OwnerURL)
 	if err != nil {
 		return "", err
 	}
@@ -212,7 +212,7 @@ func drain(ctx context.Context, s *suite.Suite) (string, error) {
 // toAudit creates at 100 requests/s and looks, every few milliseconds, which
 // of the tasks have their audit row.
 func toAudit(ctx context.Context, s *suite.Suite, u *suite.Client) (string, error) {
-	conn, err := pgx.Connect(ctx, s.PostgresURL)
+	conn, err := pgx.Connect(ctx, s.Database.OwnerURL)
 	if err != nil {
 		return "", err
 	}
@@ -305,7 +305,7 @@ func pgbench(ctx context.Context, s *suite.Suite) (string, error) {
 		return "", err
 	}
 	defer os.Remove(file)
-	cmd := exec.CommandContext(ctx, path, "-n", "-f", file, "-c", fmt.Sprint(*clients), "-j", "2", "-T", fmt.Sprint(int(length.Seconds())), s.PostgresURL)
+	cmd := exec.CommandContext(ctx, path, "-n", "-f", file, "-c", fmt.Sprint(*clients), "-j", "2", "-T", fmt.Sprint(int(length.Seconds())), s.Database.OwnerURL)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("pgbench: %w: %s", err, out)

@@ -244,7 +244,7 @@ func query(t *testing.T, sql string, args ...any) int {
 	t.Helper()
 	var n int
 	eventually(t, func() error {
-		conn, err := pgx.Connect(t.Context(), s.PostgresURL)
+		conn, err := pgx.Connect(t.Context(), s.Database.OwnerURL)
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ type Record struct {
 // Read calls each for every record of a topic from its beginning, in order per
 // partition, until each says that it has seen enough or ctx ends.
 func (s *Suite) Read(ctx context.Context, topic string, each func(Record) (enough bool)) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.Broker), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.Broker.Address), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		return fmt.Errorf("connect to the broker: %w", err)
 	}
@@ -56,7 +56,7 @@ func (s *Suite) Read(ctx context.Context, topic string, each func(Record) (enoug
 
 // Produce writes a record to a topic, past the suite.
 func (s *Suite) Produce(ctx context.Context, topic, key string, value []byte) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.Broker), kgo.ProducerBatchMaxBytes(4<<20))
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.Broker.Address), kgo.ProducerBatchMaxBytes(4<<20))
 	if err != nil {
 		return fmt.Errorf("connect to the broker: %w", err)
 	}

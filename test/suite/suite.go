@@ -19,16 +19,20 @@ import (
 	"time"
 )
 
-// Suite is a running taskwire.
+// Suite is a running taskwire, as the runner describes it in run/suite.json.
 type Suite struct {
-	API         string `json:"api"`          // http://127.0.0.1:PORT
-	Broker      string `json:"broker"`       // host:port of the Kafka protocol
-	PostgresURL string `json:"postgres_url"` // as the owner of all schemas
-	MailDir     string `json:"mail_dir"`
-	LogDir      string `json:"log_dir"`
-	RunDir      string `json:"run_dir"`
+	API     string `json:"api_url"`
+	MailDir string `json:"mail_dir"`
+	LogDir  string `json:"logs_dir"`
+	RunDir  string `json:"run_dir"`
+	Broker  struct {
+		Address string `json:"address"` // host:port
+	} `json:"broker"`
+	Database struct {
+		OwnerURL string            `json:"owner_url"`
+		URLs     map[string]string `json:"urls"` // by service, as its runtime role
+	} `json:"database"`
 
-	dir    string
 	runner *exec.Cmd
 	ended  chan error
 	output *bytes.Buffer
@@ -50,7 +54,7 @@ func Start(ctx context.Context, dir string, env ...string) (*Suite, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the local runner: %w: %s", err, out)
 	}
-	s := &Suite{dir: dir, ended: make(chan error, 1), output: new(bytes.Buffer)}
+	s := &Suite{ended: make(chan error, 1), output: new(bytes.Buffer)}
 	s.runner = exec.Command(runner)
 	s.runner.Dir = root
 	s.runner.Env = append(os.Environ(), append([]string{"PORTS=free", "STATE_DIR=" + dir}, env...)...)
