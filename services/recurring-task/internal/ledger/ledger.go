@@ -46,6 +46,8 @@ type Store struct {
 
 // Record writes what an event says of the occurrence that its task stands
 // for. An event that tells of an older version than the ledger has changes nothing.
+// A task whose rule was changed stands for an occurrence of a new series: in
+// the former one it leaves no open end.
 func (s *Store) Record(ctx context.Context, kind string, t event.Task, at time.Time) error {
 	e := &Entry{
 		SeriesID: *t.SeriesID, Occurrence: *t.Occurrence, UserID: t.UserID, TaskID: &t.ID,
@@ -57,13 +59,20 @@ func (s *Store) Record(ctx context.Context, kind string, t event.Task, at time.T
 	case kind == event.TaskDeleted:
 		e.Status = Skipped
 	}
-	_, err := s.DB.NewInsert().Model(e).On("CONFLICT (series_id, occurrence) DO UPDATE").
-		Set("task_id = EXCLUDED.task_id, status = EXCLUDED.status, due_at = EXCLUDED.due_at, version = EXCLUDED.version, updated_at = EXCLUDED.updated_at").
-		Where("o.version < EXCLUDED.version").Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("record occurrence %s of series %s: %w", e.Occurrence, e.SeriesID, err)
-	}
-	return nil
+	return s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewInsert().Model(e).On("CONFLICT (series_id, occurrence) DO UPDATE").
+			Set("task_id = EXCLUDED.task_id, status = EXCLUDED.status, due_at = EXCLUDED.due_at, version = EXCLUDED.version, updated_at = EXCLUDED.updated_at").
+			Where("o.version < EXCLUDED.version").Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("record occurrence %s of series %s: %w", e.Occurrence, e.SeriesID, err)
+		}
+		_, err = tx.NewDelete().Model((*Entry)(nil)).Where("task_id = ?", t.ID).Where("series_id <> ?", e.SeriesID).
+			Where("status = ?", Open).Where("version < ?", e.Version).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("take task %s out of its former series: %w", t.ID, err)
+		}
+		return nil
+	})
 }
 
 // RecordMissed writes occurrences that a series has passed over.
@@ -101,7 +110,7 @@ var errNotFound = errors.New("the task is in no series of the user")
 func (s *Store) page(ctx context.Context, user, task uuid.UUID, behind string, limit int) ([]Entry, error) {
 	var series uuid.UUID
 	err := s.DB.NewSelect().Model((*Entry)(nil)).Column("series_id").
-		Where("task_id = ?", task).Where("user_id = ?", user).OrderExpr("updated_at DESC").Limit(1).Scan(ctx, &series)
+		Where("task_id = ?", task).Where("user_id = ?", user).OrderExpr("version DESC").Limit(1).Scan(ctx, &series)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, errNotFound
 	}

@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/invoke"
@@ -36,6 +35,9 @@ func (s *Spawner) Handle(ctx context.Context, e subscribe.Event) error {
 	t := data.TaskData
 	if t.SeriesID == nil || t.Occurrence == nil {
 		return nil
+	}
+	if _, err := time.Parse(event.WallLayout, *t.Occurrence); err != nil {
+		return subscribe.Poison(fmt.Errorf("the occurrence of task %s: %w", t.ID, err))
 	}
 	if err := s.Ledger.Record(ctx, e.Type(), t, e.Time()); err != nil {
 		return err
@@ -67,32 +69,54 @@ func (s *Spawner) follow(ctx context.Context, t event.Task, at time.Time) error 
 		// task-api has validated the rule: another answer will not come.
 		return subscribe.Poison(fmt.Errorf("work out what follows task %s: %w", t.ID, err))
 	}
+	if step.MissedCount > len(step.Missed) {
+		s.Log.InfoContext(ctx, "only the last of the missed occurrences are recorded", "series_id", *t.SeriesID,
+			"missed", step.MissedCount, "recorded", len(step.Missed))
+	}
+	missed := step.Missed
 	if step.Next != nil {
-		if err := s.create(ctx, t, *step.Next); err != nil {
+		next, err := s.create(ctx, t, *step.Next)
+		if errors.Is(err, errOver) {
+			s.Log.InfoContext(ctx, "no occurrence follows", "task_id", t.ID, "series_id", *t.SeriesID, "reason", err)
+			return nil
+		}
+		if err != nil {
 			return err
 		}
+		// Completed, reopened and completed again, later: the successor of the
+		// first time stands, and nothing from it on has been missed.
+		if i := slices.IndexFunc(missed, func(o recurrence.Occurrence) bool { return o.Wall >= next }); i >= 0 {
+			missed = missed[:i]
+		}
 	}
-	return s.Ledger.RecordMissed(ctx, t, step.Missed, at)
+	return s.Ledger.RecordMissed(ctx, t, missed, at)
 }
 
-func (s *Spawner) create(ctx context.Context, t event.Task, next recurrence.Occurrence) error {
+// errOver says that nothing is to follow: the task is gone, or recurs no more.
+var errOver = errors.New("the series has ended")
+
+// create has task-api create the occurrence that follows t, and returns which
+// one does: a task is followed once, so it may be another than asked for. Any
+// error but errOver and poison may pass.
+func (s *Spawner) create(ctx context.Context, t event.Task, next recurrence.Occurrence) (string, error) {
 	var answer struct {
-		TaskID uuid.UUID `json:"task_id"`
+		Occurrence string `json:"occurrence"`
 	}
 	status, err := s.TaskAPI.Post(ctx, "task-api", "internal/occurrences", map[string]any{
 		"after_task_id": t.ID, "occurrence": next.Wall, "due_at": next.At,
 	}, &answer)
 	if err != nil {
-		return err
+		return "", err
 	}
+	err = fmt.Errorf("create occurrence %s after task %s: task-api answered %d", next.Wall, t.ID, status)
 	switch status {
 	case http.StatusOK, http.StatusCreated:
-		return nil
-	case http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity:
-		// The task is gone, recurs no more, or can not be followed: the series ends here.
-		s.Log.InfoContext(ctx, "a series has ended", "task_id", t.ID, "series_id", *t.SeriesID, "status", status)
-		return nil
+		return answer.Occurrence, nil
+	case http.StatusNotFound, http.StatusConflict:
+		return "", fmt.Errorf("%w: %w", errOver, err)
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return "", subscribe.Poison(err)
 	default:
-		return fmt.Errorf("create the occurrence after task %s: task-api answered %d", t.ID, status)
+		return "", err
 	}
 }
