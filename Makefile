@@ -1,0 +1,69 @@
+# taskwire: what an engineer does every day. `make` or `make help` lists it.
+#
+# The modules come from go.work; nothing here knows a service by its name.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
+
+# Recursive on purpose: most targets do not need the list.
+MODULES = $(shell $(GO) list -m -f '{{.Dir}}')
+# The end-to-end tests are a module of their own, and run last.
+END_TO_END := $(CURDIR)/test
+
+# each runs its argument in every module, and fails if it failed in one.
+each = failed=0; for module in $(MODULES); do (cd "$$module" && $(1)) || failed=1; done; exit $$failed
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Built, then run in place of the shell: `go run` would not pass SIGTERM on.
+.PHONY: run
+run: ## Run the whole suite on this machine (BROKER=redis, PORTS=free, API_PORT=…)
+	@mkdir -p .local/bin
+	@echo "taskwire: building what runs the suite"
+	@$(GO) build -o .local/bin/local ./dapr/local
+	@exec .local/bin/local
+
+.PHONY: resources
+resources: ## Write the Dapr resources that `dapr run -f dapr` uses
+	@$(GO) run ./dapr/local resources
+
+.PHONY: build
+build: ## Build every module
+	@$(call each,$(GO) build ./...)
+
+.PHONY: test
+test: test-unit test-e2e ## Run all tests (needs Postgres; starts suites on free ports)
+
+.PHONY: test-unit
+test-unit: ## Run the tests beside the code, with the race detector
+	@failed=0; for module in $(MODULES); do \
+		[ "$$module" = "$(END_TO_END)" ] || (cd "$$module" && $(GO) test -race -shuffle=on ./...) || failed=1; \
+	done; exit $$failed
+
+.PHONY: test-e2e
+test-e2e: ## Run the end-to-end tests
+	@cd "$(END_TO_END)" && $(GO) test -count=1 -timeout 30m ./...
+
+.PHONY: lint
+lint: ## Check format, go vet, staticcheck and go.mod files
+	@unformatted="$$(gofmt -l $(MODULES))"; \
+		[ -z "$$unformatted" ] || { echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; }
+	@$(call each,$(GO) vet ./... && $(GO) run $(STATICCHECK) ./... && GOWORK=off $(GO) mod tidy -diff)
+
+.PHONY: bench
+bench: ## Measure the suite on this machine (docs/performance.md)
+	@$(GO) run ./test/bench
+
+.PHONY: fmt
+fmt: ## Format the code
+	@gofmt -w $(MODULES)
+
+.PHONY: tidy
+tidy: ## Tidy every go.mod
+	@$(call each,GOWORK=off $(GO) mod tidy)
