@@ -1,3 +1,82 @@
+// Command audit-log keeps the audit trail: who did what to what, each change
+// once, in a table that nobody can change, and shows it to those it tells of.
 package main
 
-func main() {}
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/service"
+	"github.com/taskwire/taskwire/pkg/subscribe"
+	"github.com/taskwire/taskwire/services/audit-log/internal/migrations"
+	"github.com/taskwire/taskwire/services/audit-log/internal/trail"
+)
+
+const name = "audit-log"
+
+func main() {
+	service.Main(name, map[string]service.Command{"serve": serve, "migrate": migrate})
+}
+
+func migrate(ctx context.Context, _ []string) error {
+	cfg, err := service.Load[settings]()
+	if err != nil {
+		return err
+	}
+	return migrateSchema(ctx, cfg, cfg.Logger(name))
+}
+
+func migrateSchema(ctx context.Context, cfg settings, log *slog.Logger) error {
+	return database.Migrate(ctx, database.Migration{
+		OwnerURL: cfg.OwnerURL(), RuntimeURL: cfg.DatabaseURL,
+		Schema: migrations.Schema, Files: migrations.Files, SQL: migrations.SQL,
+		Grants: migrations.Grants, Log: log,
+	})
+}
+
+func serve(ctx context.Context, _ []string) error {
+	cfg, err := service.Load[settings]()
+	if err != nil {
+		return err
+	}
+	log := cfg.Logger(name)
+	if err := migrateSchema(ctx, cfg, log); err != nil {
+		return err
+	}
+	db, err := database.Open(ctx, cfg.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+
+	// The parts.
+	keys, err := auth.TaskAPIKeys(ctx, cfg.Auth, cfg.DaprHTTPPort, cfg.DaprAPIToken, log)
+	if err != nil {
+		return err
+	}
+	verifier, err := auth.NewVerifier(ctx, cfg.Auth, keys, log)
+	if err != nil {
+		return err
+	}
+	recorder := &trail.Recorder{Now: time.Now}
+	events := subscribe.New(subscribe.Options{DB: db, Schema: migrations.Schema, AppAPIToken: cfg.AppAPIToken, Log: log, Now: time.Now})
+	events.InTx(event.TopicAudit, recorder.Record)
+
+	// The doors.
+	router := httpapi.NewRouter(log)
+	service.MountHealth(router, service.Check{Name: "database", Needed: true, Run: db.PingContext})
+	events.Mount(router)
+	router.Group(func(r chi.Router) {
+		r.Use(auth.SidecarOnly(cfg.AppAPIToken), verifier.Middleware)
+		api := httpapi.NewAPI(r, "taskwire audit-log", service.Version())
+		(&trail.API{DB: db, Failures: httpapi.Failures{Log: log}}).Mount(api)
+	})
+	return service.Run(ctx, service.Server{Name: name, Settings: cfg.Settings, Log: log, Handler: router})
+}

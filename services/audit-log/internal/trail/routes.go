@@ -1,0 +1,185 @@
+package trail
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/httpapi"
+)
+
+// API shows the trail to those it tells of.
+type API struct {
+	DB       *bun.DB
+	Failures httpapi.Failures
+}
+
+// Entry is an entry as its user sees it.
+type Entry struct {
+	ID        uuid.UUID       `json:"id"`
+	Action    string          `json:"action" example:"task.updated"`
+	TaskID    *uuid.UUID      `json:"task_id"`
+	Actor     event.Actor     `json:"actor"`
+	Target    string          `json:"target"`
+	Before    json.RawMessage `json:"before"`
+	After     json.RawMessage `json:"after"`
+	Changed   []string        `json:"changed" nullable:"false"`
+	IP        string          `json:"ip"`
+	UserAgent string          `json:"user_agent"`
+	RequestID string          `json:"request_id"`
+	TraceID   string          `json:"trace_id"`
+	At        time.Time       `json:"at"`
+}
+
+// Filter narrows a list of entries.
+type Filter struct {
+	Action string    `query:"action" maxLength:"60" doc:"Such as task.updated"`
+	From   time.Time `query:"from" doc:"Happened at this time or later"`
+	To     time.Time `query:"to" doc:"Happened earlier than this"`
+	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Cursor string    `query:"cursor" maxLength:"500" doc:"next_cursor of the page before"`
+}
+
+type listOutput struct {
+	Body struct {
+		Items      []Entry `json:"items" nullable:"false"`
+		NextCursor *string `json:"next_cursor" doc:"null on the last page"`
+	}
+}
+
+// cursor is the place of the last entry of a page.
+type cursor struct {
+	At       time.Time `json:"a"`
+	Sequence string    `json:"s"`
+}
+
+// Mount adds the lists.
+func (a *API) Mount(api huma.API) {
+	httpapi.Register(api, a.Failures, huma.Operation{
+		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit", Tags: []string{"Audit"},
+		Summary: "What was done to what is yours, the latest first", Security: httpapi.Authenticated, Errors: []int{http.StatusUnauthorized},
+	}, a.list)
+	httpapi.Register(api, a.Failures, huma.Operation{
+		OperationID: "task-history", Method: http.MethodGet, Path: "/api/tasks/{id}/history", Tags: []string{"Audit"},
+		Summary: "What was done to a task, the earliest first", Security: httpapi.Authenticated, Errors: []int{http.StatusUnauthorized, http.StatusNotFound},
+	}, a.history)
+}
+
+func (a *API) list(ctx context.Context, in *struct {
+	Filter
+	TaskID string `query:"task_id" format:"uuid" doc:"What was done to this task"`
+},
+) (*listOutput, error) {
+	q := a.DB.NewSelect().Model((*entry)(nil)).Where("user_id = ?", auth.CallerOf(ctx).UserID).OrderExpr("occurred_at DESC, sequence DESC")
+	if in.TaskID != "" {
+		id, err := uuid.Parse(in.TaskID)
+		if err != nil {
+			return nil, httpapi.Invalid("query.task_id", "must be a task's id")
+		}
+		q = q.Where("task_id = ?", id)
+	}
+	return in.page(ctx, q, "(occurred_at, sequence) < (?, ?)")
+}
+
+func (a *API) history(ctx context.Context, in *struct {
+	ID uuid.UUID `path:"id" format:"uuid"`
+	Filter
+},
+) (*listOutput, error) {
+	mine := func() *bun.SelectQuery {
+		return a.DB.NewSelect().Model((*entry)(nil)).Where("user_id = ?", auth.CallerOf(ctx).UserID).Where("task_id = ?", in.ID)
+	}
+	out, err := in.page(ctx, mine().OrderExpr("occurred_at, sequence"), "(occurred_at, sequence) > (?, ?)")
+	if err != nil || len(out.Body.Items) > 0 {
+		return out, err
+	}
+	known, err := mine().Exists(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look for a task's history: %w", err)
+	}
+	if !known {
+		return nil, httpapi.NotFound("task")
+	}
+	return out, nil
+}
+
+// page reads one page of q; behind is the condition of being behind a cursor.
+func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*listOutput, error) {
+	if f.Action != "" {
+		q = q.Where("action = ?", f.Action)
+	}
+	for _, bound := range []struct {
+		name, where string
+		at          time.Time
+	}{{"from", "occurred_at >= ?", f.From}, {"to", "occurred_at < ?", f.To}} {
+		if bound.at.IsZero() {
+			continue
+		}
+		if !storable(bound.at) {
+			return nil, httpapi.Invalid("query."+bound.name, "must lie in the years 1900 to 9000")
+		}
+		q = q.Where(bound.where, bound.at.UTC())
+	}
+	if f.Cursor != "" {
+		var c cursor
+		if err := httpapi.DecodeCursor(f.Cursor, &c); err != nil {
+			return nil, err
+		}
+		if !storable(c.At) || !httpapi.Storable(c.Sequence) {
+			return nil, httpapi.Invalid("query.cursor", "not a cursor of this list; leave it out to start from the beginning")
+		}
+		q = q.Where(behind, c.At.UTC(), c.Sequence)
+	}
+	var rows []entry
+	// One more than asked for, to know whether there is a next page.
+	if err := q.Limit(int64(f.Limit)+1).Scan(ctx, &rows); err != nil {
+		return nil, fmt.Errorf("list the audit entries: %w", err)
+	}
+	out := &listOutput{}
+	if len(rows) > f.Limit {
+		rows = rows[:f.Limit]
+		last := rows[f.Limit-1]
+		next, err := httpapi.EncodeCursor(cursor{last.OccurredAt.UTC(), last.Sequence})
+		if err != nil {
+			return nil, fmt.Errorf("make a cursor: %w", err)
+		}
+		out.Body.NextCursor = &next
+	}
+	out.Body.Items = make([]Entry, len(rows))
+	for i, r := range rows {
+		out.Body.Items[i] = r.public()
+	}
+	return out, nil
+}
+
+// storable says whether Postgres and RFC 3339 both can write a time.
+func storable(t time.Time) bool {
+	y := t.UTC().Year()
+	return y >= 1900 && y <= 9000
+}
+
+func (e entry) public() Entry {
+	null := func(raw json.RawMessage) json.RawMessage {
+		if raw == nil {
+			return json.RawMessage("null")
+		}
+		return raw
+	}
+	changed := e.Changed
+	if changed == nil {
+		changed = []string{}
+	}
+	return Entry{
+		ID: e.ID, Action: e.Action, TaskID: e.TaskID, Actor: event.Actor{UserID: e.ActorID, Email: e.ActorEmail},
+		Target: e.Target, Before: null(e.Before), After: null(e.After), Changed: changed, IP: e.IP,
+		UserAgent: e.UserAgent, RequestID: e.RequestID, TraceID: e.TraceID, At: e.OccurredAt.UTC(),
+	}
+}
