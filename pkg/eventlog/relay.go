@@ -154,6 +154,7 @@ func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, place
 	for {
 		var window []row
 		err := r.DB.NewSelect().Model(&window).ModelTableExpr("?.events AS events", bun.Ident(r.Schema)).
+			ColumnExpr("events.*"). // by name bun would leave out position and seq, which are scan-only
 			Where("topic = ?", topic).Where("seq > ?", cursor).OrderExpr("seq").Limit(windowRows).Scan(ctx)
 		if err != nil {
 			return fmt.Errorf("read the event log from %d of %s: %w", cursor, topic, err)
