@@ -25,11 +25,33 @@
 // later ones with its key are answered RETRY unseen, so that a key's events
 // are never applied around a failed one.
 //
+// # Concurrency
+//
+// A handler runs for several deliveries at once, in one process and in several
+// replicas; the broker alone keeps one key in one delivery at a time (Kafka
+// does, Redis does not). At shutdown a delivery in flight is brought to its end.
+//
+// # What may be seen twice
+//
+// A handler of InTx may be called again with an event whose transaction was
+// undone: what it does outside the transaction happens again. A handler of
+// Idempotent may be called again with an event that it has handled, when the
+// process died before the inbox was written, and by two replicas at once.
+//
 // # Poison
 //
-// What can never pass (bytes that are no event, an unknown major version, a
-// handler's Poison) is stored in dead_letters with its reason, and only then
-// acknowledged. It blocks nothing behind it.
+// What can never pass (bytes that are no event, a schema of another major
+// version or topic, a handler's Poison) is stored in dead_letters with its
+// reason, and only then acknowledged. It blocks nothing behind it. A record
+// that is delivered again is the same dead letter; the same bytes at another
+// offset are another.
+//
+// # The tables
+//
+// Each consumer has its own inbox and dead letters, in its own schema. Its
+// migrations include Tables:
+//
+//	var SQL = map[string]string{"0002_inbox": fmt.Sprintf(subscribe.Tables, "audit")}
 //
 // # Why raw payloads
 //

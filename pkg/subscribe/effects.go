@@ -38,22 +38,37 @@ func unreachable(ctx context.Context, err error) bool {
 }
 
 func (h InTx) together(ctx context.Context, s *Subscriber, batch []delivery) error {
-	duplicates := 0
+	var fresh []bool
 	err := s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		fresh, err := s.mark(ctx, tx, batch)
-		if err != nil {
+		var err error
+		if fresh, err = s.mark(ctx, tx, batch); err != nil {
 			return err
 		}
-		duplicates = len(batch) - len(fresh)
-		if len(fresh) == 0 {
+		var events []Event
+		for i, d := range batch {
+			if fresh[i] {
+				events = append(events, d.Event)
+			}
+		}
+		if len(events) == 0 {
 			return nil
 		}
-		return s.guarded(ctx, func() error { return h(ctx, tx, fresh) })
+		if len(events) == 1 {
+			ctx = telemetry.WithTraceParent(ctx, events[0].TraceParent())
+		}
+		return s.guarded(ctx, func() error { return h(ctx, tx, events) })
 	})
-	if err == nil {
-		count(batch[0].Topic, len(batch)-duplicates, duplicates)
+	if err != nil {
+		return err
 	}
-	return err
+	for i, d := range batch {
+		if fresh[i] {
+			count(d, "handled")
+		} else {
+			count(d, "duplicate")
+		}
+	}
+	return nil
 }
 
 // apply runs each event that was not handled before, and marks those that succeeded.
@@ -63,11 +78,10 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 		s.Log.ErrorContext(ctx, "the inbox can not be read", "topic", batch[0].Topic, "error", err)
 		return repeat(err, len(batch))
 	}
-	var done []delivery
-	duplicates := 0
+	var done, duplicates []delivery
 	errs := inOrder(batch, func(d delivery) error {
 		if known[identity{d.Source(), d.ID()}] {
-			duplicates++
+			duplicates = append(duplicates, d)
 			return nil
 		}
 		err := s.guarded(ctx, func() error { return h(telemetry.WithTraceParent(ctx, d.TraceParent()), d.Event) })
@@ -85,7 +99,12 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 			return repeat(err, len(batch))
 		}
 	}
-	count(batch[0].Topic, len(done), duplicates)
+	for _, d := range done {
+		count(d, "handled")
+	}
+	for _, d := range duplicates {
+		count(d, "duplicate")
+	}
 	return errs
 }
 
@@ -112,11 +131,6 @@ func repeat(err error, n int) []error {
 		errs[i] = err
 	}
 	return errs
-}
-
-func count(topic string, handled, duplicates int) {
-	events.WithLabelValues(topic, "handled").Add(float64(handled))
-	events.WithLabelValues(topic, "duplicate").Add(float64(duplicates))
 }
 
 // verdict decides what becomes of an event whose handler failed.

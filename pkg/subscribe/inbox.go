@@ -27,10 +27,10 @@ type inboxRow struct {
 	HandledAt time.Time `bun:"handled_at"`
 }
 
-// mark writes the inbox rows of a batch and returns the events that had none,
-// in their order. A replica that marks the same event at the same time waits
-// here for this transaction to end.
-func (s *Subscriber) mark(ctx context.Context, db bun.IDB, batch []delivery) ([]Event, error) {
+// mark writes the inbox rows of a batch and says which of its events had none;
+// of an event that is in it twice, the first. A replica that marks the same
+// event at the same time waits here for this transaction to end.
+func (s *Subscriber) mark(ctx context.Context, db bun.IDB, batch []delivery) ([]bool, error) {
 	now := s.Now()
 	rows := make([]inboxRow, 0, len(batch))
 	first := make(map[identity]int, len(batch))
@@ -45,22 +45,17 @@ func (s *Subscriber) mark(ctx context.Context, db bun.IDB, batch []delivery) ([]
 	slices.SortFunc(rows, func(a, b inboxRow) int {
 		return strings.Compare(a.Source+"\x00"+a.ID, b.Source+"\x00"+b.ID)
 	})
-	var fresh []identity
+	var inserted []identity
 	err := db.NewInsert().Model(&rows).ModelTableExpr("?.inbox", bun.Ident(s.Schema)).
-		On("CONFLICT DO NOTHING").Returning("source, id").Scan(ctx, &fresh)
+		On("CONFLICT DO NOTHING").Returning("source, id").Scan(ctx, &inserted)
 	if err != nil {
 		return nil, fmt.Errorf("mark %d events as handled: %w", len(rows), err)
 	}
-	positions := make([]int, 0, len(fresh))
-	for _, key := range fresh {
-		positions = append(positions, first[key])
+	fresh := make([]bool, len(batch))
+	for _, key := range inserted {
+		fresh[first[key]] = true
 	}
-	slices.Sort(positions)
-	events := make([]Event, len(positions))
-	for i, p := range positions {
-		events[i] = batch[p].Event
-	}
-	return events, nil
+	return fresh, nil
 }
 
 // known says which of the events are in the inbox.
@@ -119,7 +114,7 @@ func (s *Subscriber) bury(ctx context.Context, d delivery, reason error) error {
 		s.Log.ErrorContext(ctx, "a poison event could not be stored; it will be delivered again", "topic", d.Topic, "event_id", id, "error", err)
 		return fmt.Errorf("store a dead letter: %w", err)
 	}
-	events.WithLabelValues(d.Topic, "dead_letter").Inc()
+	count(d, "dead_letter")
 	s.Log.ErrorContext(ctx, "an event is a dead letter", "topic", d.Topic, "event_id", id, "type", kind, "reason", reason)
 	return nil
 }

@@ -8,7 +8,10 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"strings"
 
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
@@ -21,10 +24,14 @@ import (
 // A larger one could never be taken in, and would block its partition.
 const maxBody = 160 << 20
 
-var events = promauto.NewCounterVec(prometheus.CounterOpts{
+var consumed = promauto.NewCounterVec(prometheus.CounterOpts{
 	Name: "taskwire_events_consumed_total",
 	Help: "Events by what became of them: handled, duplicate, dead_letter or retry.",
-}, []string{"topic", "outcome"})
+}, []string{"topic", "type", "outcome"})
+
+func count(d delivery, outcome string) {
+	consumed.WithLabelValues(d.Topic, d.label(), outcome).Inc()
+}
 
 // delivery is one record of a broker on its way through this package.
 type delivery struct {
@@ -32,6 +39,29 @@ type delivery struct {
 	entryID  string
 	raw      []byte
 	metadata map[string]string
+}
+
+// label is the type of an event for a metric. Anyone who may publish chooses
+// types; only the suite's own become labels.
+func (d delivery) label() string {
+	switch kind := d.Type(); {
+	case kind == event.TaskCreated, kind == event.TaskUpdated, kind == event.TaskCompleted, kind == event.TaskDeleted, kind == event.ReminderDue:
+		return kind
+	case strings.HasPrefix(kind, event.AuditPrefix):
+		return "audit"
+	default:
+		return "other"
+	}
+}
+
+// newDelivery takes a record in. Kafka's key comes as __key; Redis has none,
+// and keeps what it was published with.
+func newDelivery(topic, entryID string, raw []byte, metadata map[string]string) delivery {
+	key := metadata["__key"]
+	if key == "" {
+		key = metadata["partitionKey"]
+	}
+	return delivery{entryID: entryID, raw: raw, metadata: metadata, Event: Event{Topic: topic, Key: key}}
 }
 
 // entry is a record in a bulk delivery.
@@ -62,7 +92,7 @@ func (s *Subscriber) receive(topic string, effect effect) http.HandlerFunc {
 		if err := json.Unmarshal(body, &bulk); err == nil && bulk.Entries != nil {
 			deliveries := make([]delivery, len(*bulk.Entries))
 			for i, e := range *bulk.Entries {
-				deliveries[i] = delivery{entryID: e.EntryID, raw: unwrap(e.Event), metadata: e.Metadata, Event: Event{Topic: topic, Key: e.Metadata["__key"]}}
+				deliveries[i] = newDelivery(topic, e.EntryID, unwrap(e.Event), e.Metadata)
 			}
 			statuses := make([]status, len(deliveries))
 			for i, err := range s.handle(r.Context(), effect, deliveries) {
@@ -71,11 +101,25 @@ func (s *Subscriber) receive(topic string, effect effect) http.HandlerFunc {
 			answer(w, map[string]any{"statuses": statuses})
 			return
 		}
-		// The sidecar passes the metadata of a single record on as headers.
-		key := r.Header.Get("Metadata.__key")
-		errs := s.handle(r.Context(), effect, []delivery{{raw: unwrap(body), Event: Event{Topic: topic, Key: key}}})
+		errs := s.handle(r.Context(), effect, []delivery{newDelivery(topic, "", unwrap(body), metadataOf(r.Header))})
 		answer(w, map[string]any{"status": statusOf(errs[0])})
 	}
+}
+
+// metadataOf reads the metadata of a single record: the sidecar passes it on as
+// plain headers, among those of the request itself.
+func metadataOf(header http.Header) map[string]string {
+	metadata := map[string]string{}
+	for name, values := range header {
+		switch name {
+		case "Dapr-Api-Token", "Authorization", "Cookie":
+			continue // secrets are nothing to keep in a dead letter
+		case "Partitionkey":
+			name = "partitionKey" // the letter case was lost on the way
+		}
+		metadata[name] = strings.Join(values, ", ")
+	}
+	return metadata
 }
 
 func answer(w http.ResponseWriter, body any) {
@@ -92,7 +136,8 @@ func statusOf(err error) string {
 }
 
 // unwrap returns the bytes of a record. A raw record comes as base64 text (in
-// a bulk), or as data_base64 of an event that the sidecar made around it; an
+// a bulk), or as data_base64 of an event that the sidecar made around it; one
+// that was published without an envelope as data of such an event; and an
 // event that the sidecar has parsed comes as it is.
 func unwrap(raw json.RawMessage) []byte {
 	var text string
@@ -103,15 +148,35 @@ func unwrap(raw json.RawMessage) []byte {
 		return []byte(text)
 	}
 	var wrapper struct {
-		Type string  `json:"type"`
-		Data *string `json:"data_base64"`
+		Type   string          `json:"type"`
+		Base64 *string         `json:"data_base64"`
+		Data   json.RawMessage `json:"data"`
 	}
-	if json.Unmarshal(raw, &wrapper) == nil && wrapper.Type == "com.dapr.event.sent" && wrapper.Data != nil {
-		if data, err := base64.StdEncoding.DecodeString(*wrapper.Data); err == nil {
+	if json.Unmarshal(raw, &wrapper) != nil || wrapper.Type != "com.dapr.event.sent" {
+		return raw
+	}
+	if wrapper.Base64 != nil {
+		if data, err := base64.StdEncoding.DecodeString(*wrapper.Base64); err == nil {
 			return data
 		}
+		return raw
+	}
+	if json.Unmarshal(wrapper.Data, &text) == nil && text != "" {
+		return []byte(text)
+	}
+	if len(wrapper.Data) > 0 {
+		return wrapper.Data
 	}
 	return raw
+}
+
+// decode parses a record as an event of topic.
+func decode(topic string, raw []byte) (cloudevents.Event, error) {
+	e, err := event.Decode(raw)
+	if err == nil && e.DataSchema() != event.SchemaURI(topic) {
+		err = fmt.Errorf("dataschema %q does not belong on topic %s", e.DataSchema(), topic)
+	}
+	return e, err
 }
 
 // handle sees each delivery to its end; nil stands for an acknowledgement.
@@ -119,18 +184,25 @@ func (s *Subscriber) handle(ctx context.Context, effect effect, deliveries []del
 	errs := make([]error, len(deliveries))
 	var good []delivery
 	var index []int
+	unburied := map[string]bool{}
 	for i := range deliveries {
 		d := &deliveries[i]
-		parsed, err := event.Decode(d.raw)
+		parsed, err := decode(d.Topic, d.raw)
 		d.Event.Event = parsed
-		if err != nil {
-			errs[i] = s.bury(ctx, *d, err)
-			continue
-		}
 		if d.Key == "" {
 			if key, ok := parsed.Extensions()[event.ExtensionPartitionKey].(string); ok {
 				d.Key = key
 			}
+		}
+		if d.Key != "" && unburied[d.Key] {
+			errs[i] = errBehind
+			continue
+		}
+		if err != nil {
+			if errs[i] = s.bury(ctx, *d, err); errs[i] != nil {
+				unburied[d.Key] = true
+			}
+			continue
 		}
 		good, index = append(good, *d), append(index, i)
 	}
@@ -141,7 +213,7 @@ func (s *Subscriber) handle(ctx context.Context, effect effect, deliveries []del
 	}
 	for i, err := range errs {
 		if err != nil {
-			events.WithLabelValues(deliveries[i].Topic, "retry").Inc()
+			count(deliveries[i], "retry")
 		}
 	}
 	return errs
@@ -156,6 +228,13 @@ func (s *Subscriber) guarded(ctx context.Context, f func() error) (err error) {
 		}
 	}()
 	return f()
+}
+
+// unknown answers for a topic that the service does not handle. A 404 would
+// have the sidecar throw its events away.
+func (s *Subscriber) unknown(w http.ResponseWriter, r *http.Request) {
+	s.Log.ErrorContext(r.Context(), "events came for a topic that has no handler; correct the subscription", "topic", chi.URLParam(r, "*"))
+	httpapi.WriteProblem(w, r, http.StatusServiceUnavailable, "no handler for this topic")
 }
 
 func noSubscriptions(w http.ResponseWriter, _ *http.Request) { answer(w, []any{}) }

@@ -43,7 +43,8 @@ type Options struct {
 
 // InTx handles events in the transaction that marks them as handled. It sees
 // only events that were never handled, in order. An error undoes all of it;
-// each event is then tried alone.
+// each event is then tried alone. Ctx continues the trace of an event that is
+// alone; each of several has its own TraceParent.
 type InTx func(ctx context.Context, tx bun.Tx, events []Event) error
 
 // Idempotent handles an event whose effect lies outside the database. No
@@ -83,6 +84,7 @@ func (s *Subscriber) Mount(r chi.Router) {
 		for topic, effect := range s.topics {
 			r.Post("/events/"+topic, s.receive(topic, effect))
 		}
+		r.Post("/events/*", s.unknown)
 	})
 }
 
