@@ -28,9 +28,9 @@ func writeResources(context.Context, []string) error {
 	return nil
 }
 
-// assemble copies the components into dir, with the one pubsub file of the
-// chosen broker: a sidecar loads every file of a folder, and both describe
-// the same component.
+// assemble copies the components into dir, without those of the broker that was
+// not chosen (NAME-redis.yaml, NAME-kafka.yaml): a sidecar loads every file of
+// a folder, and both brokers are the same component.
 func assemble(components, dir, kind string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("clear the resources: %w", err)
@@ -44,7 +44,7 @@ func assemble(components, dir, kind string) error {
 	}
 	for _, path := range files {
 		name := filepath.Base(path)
-		if strings.HasPrefix(name, "pubsub-") && name != "pubsub-"+kind+".yaml" {
+		if of := brokerOf(name); of != "" && of != kind {
 			continue
 		}
 		text, err := os.ReadFile(path)
@@ -56,6 +56,16 @@ func assemble(components, dir, kind string) error {
 		}
 	}
 	return nil
+}
+
+// brokerOf is the kind of broker that a component file is for, "" for any.
+func brokerOf(name string) string {
+	for _, kind := range []string{"kafka", "redis"} {
+		if strings.HasSuffix(name, "-"+kind+".yaml") {
+			return kind
+		}
+	}
+	return ""
 }
 
 // writeConfig writes the sidecars' configuration with the ports of this run.
