@@ -35,7 +35,7 @@ resources: ## Write the Dapr resources that `dapr run -f dapr` uses
 
 .PHONY: build
 build: ## Build every module
-	@$(call each,$(GO) build ./...)
+	@$(call each,$(GO) build -o /dev/null ./...)
 
 .PHONY: test
 test: test-unit test-e2e ## Run all tests (needs Postgres; starts suites on free ports)

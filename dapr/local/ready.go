@@ -10,39 +10,23 @@ import (
 	"time"
 )
 
-// waitReady returns when every service and sidecar says that it is ready.
+// waitReady returns when every service and sidecar says that it is ready. What
+// it waits for is said when that changes, and now and then.
 func waitReady(ctx context.Context, apps []*app, say func(string, ...any)) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	waiting := make(chan string, 1)
-	progress := time.NewTicker(5 * time.Second)
-	defer progress.Stop()
-	ended := make(chan error, 1)
-	go func() {
-		ended <- poll(ctx, func(ctx context.Context) error {
-			err := notReady(ctx, apps)
-			if err != nil {
-				select { // keep the newest
-				case <-waiting:
-				default:
-				}
-				waiting <- err.Error()
-			}
-			return err
-		})
-	}()
-	for {
-		select {
-		case err := <-ended:
-			return err
-		case <-progress.C:
-			select {
-			case reason := <-waiting:
-				say("waiting: %s", reason)
-			default:
-			}
+	begun := time.Now()
+	var last string
+	var said time.Time
+	return poll(ctx, func(context.Context) error {
+		// Not ctx: its end must not hide the reason.
+		err := notReady(context.WithoutCancel(ctx), apps)
+		if err != nil && time.Since(begun) > 5*time.Second && (err.Error() != last || time.Since(said) > 15*time.Second) {
+			last, said = err.Error(), time.Now()
+			say("waiting: %s", last)
 		}
-	}
+		return err
+	})
 }
 
 // notReady names the first part that is not ready.
