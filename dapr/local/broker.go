@@ -10,15 +10,24 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/taskwire/taskwire/pkg/event"
 )
 
-// partitions of each topic: how many replicas of a consumer can share it.
-const partitions = 8
+const (
+	// partitions of each topic: how many replicas of a consumer can share it.
+	partitions = 8
+	// maxRecord is above what the suite publishes, so that the consumers can be
+	// shown what others may put on a topic.
+	maxRecord = 8 << 20
+)
 
 // broker is what carries the events.
 type broker struct {
@@ -87,6 +96,31 @@ func (b broker) process(state string, port int) (process, error) {
 	return p, nil
 }
 
+// createTopics makes the topics that an outside Kafka lacks: a subscription to
+// a topic that is not there fails. Redis makes its streams by itself.
+func (b broker) createTopics(ctx context.Context) error {
+	if b.Kind != "kafka" || !b.outside {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(b.Address, ",")...))
+	if err != nil {
+		return fmt.Errorf("connect to KAFKA_BROKERS: %w", err)
+	}
+	defer client.Close()
+	answers, err := kadm.NewClient(client).CreateTopics(ctx, partitions, -1, nil, event.Topics...)
+	if err != nil {
+		return fmt.Errorf("make the topics at KAFKA_BROKERS: %w", err)
+	}
+	for _, a := range answers.Sorted() {
+		if a.Err != nil && !errors.Is(a.Err, kerr.TopicAlreadyExists) {
+			return fmt.Errorf("make the topic %s at KAFKA_BROKERS: %w", a.Topic, a.Err)
+		}
+	}
+	return nil
+}
+
 // serveBroker is a Kafka-protocol broker of one node that keeps its data on
 // disk. What it has acknowledged survives its own death, not the machine's.
 func serveBroker(ctx context.Context, args []string) error {
@@ -99,7 +133,7 @@ func serveBroker(ctx context.Context, args []string) error {
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1), kfake.Ports(*port), kfake.ClusterID("taskwire"), kfake.DataDir(*data),
 		kfake.SeedTopics(partitions, event.Topics...), kfake.DefaultNumPartitions(partitions),
-		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}),
+		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0", "message.max.bytes": strconv.Itoa(maxRecord)}),
 		kfake.WithLogger(kfake.BasicLogger(os.Stderr, kfake.LogLevelWarn)),
 	)
 	if err != nil {

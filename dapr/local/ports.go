@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
@@ -84,9 +85,13 @@ func choosePorts(p *ports, apps []*app) error {
 	return nil
 }
 
-// listen waits a moment for a port that is taken: a suite that was killed
-// takes its processes with it, but not in the same instant.
+// listen takes a port, or any free one for 0. It waits a moment for a port that
+// is taken: a suite that was killed takes its processes with it, but not in
+// the same instant.
 func listen(port int) (net.Listener, error) {
+	if port == 0 {
+		return listenFree()
+	}
 	address := loopback(port)
 	deadline := time.Now().Add(2 * time.Second)
 	for {
@@ -96,6 +101,17 @@ func listen(port int) (net.Listener, error) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
+}
+
+// listenFree takes a port below those that outgoing connections are given: one
+// of them could otherwise hold it while its process is started again.
+func listenFree() (l net.Listener, err error) {
+	for range 100 {
+		if l, err = net.Listen("tcp", loopback(20000+rand.IntN(10000))); err == nil {
+			return l, nil
+		}
+	}
+	return nil, err
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

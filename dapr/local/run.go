@@ -36,14 +36,6 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 			return fmt.Errorf("make the folders of the suite: %w", err)
 		}
 	}
-	patience, cancel := context.WithTimeout(ctx, 3*time.Second)
-	unlock, err := lock(patience, filepath.Join(run, "lock"))
-	cancel()
-	if err != nil {
-		return fmt.Errorf("a suite runs on %s already (set STATE_DIR and PORTS=free for another one): %w", state, err)
-	}
-	defer unlock()
-
 	file, err := readRunFile(filepath.Join(root, "dapr", "dapr.yaml"))
 	if err != nil {
 		return err
@@ -54,7 +46,19 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 	}
 	databaseURL, smtpURL := os.Getenv("DATABASE_URL"), os.Getenv("SMTP_URL")
 	p := ownPorts(carrier, databaseURL, smtpURL)
+	// Before the lock: a second `make run` is told which port it lacks.
 	if err := choosePorts(&p, file.Apps); err != nil {
+		return err
+	}
+	patience, cancel := context.WithTimeout(ctx, 3*time.Second)
+	unlock, err := lock(patience, filepath.Join(run, "lock"))
+	cancel()
+	if err != nil {
+		return fmt.Errorf("a suite runs on %s already (set STATE_DIR and PORTS=free for another one): %w", state, err)
+	}
+	defer unlock()
+	// What a suite that was killed has left would be taken for this one's.
+	if err := removeIfThere(filepath.Join(run, "suite.json")); err != nil {
 		return err
 	}
 	if !carrier.outside {
@@ -110,6 +114,9 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 	}
 	if carrier.outside {
 		out.say("using the %s broker at %s", carrier.Kind, carrier.Address)
+		if err := carrier.createTopics(ctx); err != nil {
+			return err
+		}
 	} else {
 		broker, err := carrier.process(state, p.Broker)
 		if err != nil {
