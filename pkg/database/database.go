@@ -4,8 +4,10 @@ package database
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -66,7 +68,12 @@ func IsTransient(err error) bool {
 	switch c := code(err); {
 	case c == "":
 		var netErr interface{ Timeout() bool }
-		return errors.Is(err, sql.ErrConnDone) || errors.As(err, &netErr)
+		for _, lost := range []error{sql.ErrConnDone, driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF} {
+			if errors.Is(err, lost) {
+				return true
+			}
+		}
+		return errors.As(err, &netErr)
 	case c == "40001", c == "40P01", c == "55P03":
 		return true
 	default:

@@ -8,6 +8,8 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/taskwire/taskwire/pkg/database"
 )
 
 // Problem is an error as a client sees it: RFC 9457, with the fields at fault.
@@ -89,6 +91,9 @@ func (f Failures) Of(ctx context.Context, err error) error {
 		return NewProblem(499, "the client closed the request")
 	}
 	f.Log.ErrorContext(ctx, "request failed", "error", err, "request_id", RequestID(ctx))
+	if database.IsTransient(err) {
+		return Unavailable("the service can not reach its data at the moment; try again shortly")
+	}
 	return NewProblem(http.StatusInternalServerError, "the server could not do this; try again, and name the request_id to the operator if it stays so")
 }
 

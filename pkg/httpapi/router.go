@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -33,7 +34,7 @@ var requestSeconds = promauto.NewHistogramVec(prometheus.HistogramOpts{
 func NewRouter(log *slog.Logger) *chi.Mux {
 	r := chi.NewRouter()
 	r.Use(
-		otelhttp.NewMiddleware("http"),
+		otelhttp.NewMiddleware("http", otelhttp.WithPropagators(propagation.TraceContext{})),
 		identify,
 		accessLog(log),
 		recoverPanic(log),

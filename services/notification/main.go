@@ -8,7 +8,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 	_ "time/tzdata" // users' zones, also where the image has no zone files
@@ -19,6 +18,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/invoke"
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/services/notification/internal/delivery"
@@ -63,7 +63,7 @@ func serve(ctx context.Context, _ []string) error {
 	defer db.Close()
 	deliverer := delivery.NewDeliverer(delivery.Options{
 		DB:    db,
-		Check: taskapi.New(fmt.Sprintf("http://127.0.0.1:%d", s.DaprHTTPPort), s.DaprAPIToken),
+		Check: &taskapi.Client{Sidecar: invoke.New(s.DaprHTTPPort, s.DaprAPIToken)},
 		Mail:  sender, MailTimeout: s.SMTPTimeout, Connections: s.SMTPConnections, RetryFor: s.MailRetryFor,
 		Clock: time.Now, Log: log,
 	})

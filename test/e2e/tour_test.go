@@ -39,7 +39,7 @@ func TestATaskGoesTheWholeWay(t *testing.T) {
 	require.Equal(t, "task.completed", entries[1].Action)
 	require.Equal(t, u.Email, entries[1].Actor.Email)
 	require.Contains(t, entries[1].Changed, "is_complete")
-	require.Contains(t, string(entries[1].Before), `"is_complete": false`)
+	require.Contains(t, string(entries[1].Before), `"is_complete":false`)
 	require.NotEmpty(t, entries[1].RequestID)
 	require.Equal(t, done.Version, int64(2))
 

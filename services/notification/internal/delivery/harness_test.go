@@ -19,6 +19,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/invoke"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/services/notification/internal/delivery"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
@@ -110,7 +111,7 @@ func (s *suite) start() *replica {
 	require.NoError(s.t, err)
 	r := &replica{db: s.open(), done: make(chan struct{})}
 	r.deliverer = delivery.NewDeliverer(delivery.Options{
-		DB: r.db, Check: taskapi.New(s.taskAPI.url, sidecarToken), Mail: sender, MailTimeout: mailTimeout,
+		DB: r.db, Check: &taskapi.Client{Sidecar: invoke.At(s.taskAPI.url, sidecarToken)}, Mail: sender, MailTimeout: mailTimeout,
 		Connections: 8, RetryFor: 72 * time.Hour, Clock: s.clock, Log: slog.New(slog.NewTextHandler(s.logs, nil)),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
