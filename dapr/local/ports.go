@@ -114,6 +114,14 @@ func listenFree() (l net.Listener, err error) {
 	return nil, err
 }
 
+func freePort() (int, error) {
+	l, err := listenFree()
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
+}
+
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // resolveTemplate is the Go template by which a sidecar finds the others.

@@ -2,28 +2,27 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
-	embedded "github.com/fergusstrange/embedded-postgres"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
 	superuser = "postgres"
 	owner     = "taskwire" // owns the database; migrations run as this role
 	database  = "taskwire"
+
+	invalidPassword = "28P01" // SQLSTATE
 )
 
 // cluster is the private Postgres of the suite.
@@ -50,10 +49,14 @@ func newCluster(ctx context.Context, state string, port int, s secrets, say func
 			return nil, fmt.Errorf("give %s to the account of Postgres: %w", c.home, err)
 		}
 	}
-	if c.bin, err = serverBinaries(c.home, say); err != nil {
+	version, err := os.ReadFile(filepath.Join(c.data(), "PG_VERSION"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("read the version of the cluster: %w", err)
+	}
+	if c.bin, err = serverBinaries(ctx, c.home, strings.TrimSpace(string(version)), say); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(filepath.Join(c.data(), "PG_VERSION")); errors.Is(err, os.ErrNotExist) {
+	if version == nil {
 		say("making a Postgres cluster in %s", c.data())
 		if err := c.initialise(ctx); err != nil {
 			return nil, err
@@ -62,21 +65,30 @@ func newCluster(ctx context.Context, state string, port int, s secrets, say func
 	return c, nil
 }
 
-// clusterHome is the folder of the cluster: STATE_DIR/postgres, or one under
-// /var/lib that the account of Postgres can enter where it cannot enter that.
+// clusterHome is the folder of the cluster: STATE_DIR/postgres, which is a link
+// to a folder under /var/lib where the account of Postgres cannot enter
+// STATE_DIR. Without the link the cluster is a new one, as without the folder.
 func clusterHome(state string, otherAccount bool) (string, error) {
 	home := filepath.Join(state, "postgres")
+	if real, err := filepath.EvalSymlinks(home); err == nil {
+		return real, nil
+	}
+	if err := removeIfThere(home); err != nil { // a link to nowhere
+		return "", err
+	}
 	if otherAccount && !reachable(state) {
-		sum := sha256.Sum256([]byte(state))
-		outside := filepath.Join("/var/lib/taskwire", fmt.Sprintf("%x", sum[:8]))
+		const outside = "/var/lib/taskwire"
 		if err := os.MkdirAll(outside, 0o755); err != nil {
 			return "", fmt.Errorf("make a folder that the account of Postgres can enter: %w", err)
 		}
-		// The link shows where the data are.
-		if err := os.Symlink(outside, home); err != nil && !errors.Is(err, os.ErrExist) {
+		real, err := os.MkdirTemp(outside, "postgres-")
+		if err != nil {
+			return "", fmt.Errorf("make a folder that the account of Postgres can enter: %w", err)
+		}
+		if err := os.Symlink(real, home); err != nil {
 			return "", fmt.Errorf("link to the cluster: %w", err)
 		}
-		return outside, nil
+		return real, nil
 	}
 	if err := os.MkdirAll(home, 0o755); err != nil {
 		return "", fmt.Errorf("make the folder of Postgres: %w", err)
@@ -133,7 +145,29 @@ func (c *cluster) process() process {
 		// Fast shutdown: open transactions are rolled back. When the suite is
 		// killed: immediate shutdown, and recovery at the next start.
 		stopSignal: syscall.SIGINT, dieSignal: syscall.SIGQUIT, stopWithin: 2500 * time.Millisecond,
+		before: c.forgetOldServer,
 	}
+}
+
+// forgetOldServer removes the lock file of a server that is gone while its
+// process id has been given to another program, as after a reboot: Postgres
+// would take that program for the old server, and not start.
+func (c *cluster) forgetOldServer() error {
+	path := filepath.Join(c.data(), "postmaster.pid")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the lock file of Postgres: %w", err)
+	}
+	pid, _, _ := strings.Cut(string(text), "\n")
+	// Without /proc, or with a process that is gone, Postgres judges by itself.
+	program, err := os.ReadFile(filepath.Join("/proc", strings.TrimSpace(pid), "comm"))
+	if err != nil || strings.HasPrefix(string(program), "postgres") {
+		return nil
+	}
+	return removeIfThere(path)
 }
 
 // url is the login of a role to a database.
@@ -151,11 +185,18 @@ func (c *cluster) prepare(ctx context.Context, roles []string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	var conn *pgx.Conn
+	var refused *pgconn.PgError
 	if err := poll(ctx, func(ctx context.Context) (err error) {
 		conn, err = pgx.Connect(ctx, c.url(superuser, "postgres"))
+		if errors.As(err, &refused) && refused.Code == invalidPassword {
+			return nil // and it will not be valid later
+		}
 		return err
 	}); err != nil {
 		return fmt.Errorf("wait for Postgres: %w", err)
+	}
+	if conn == nil {
+		return fmt.Errorf("the passwords in run/secrets.json are not those of the cluster in %s: bring back the file, or remove the cluster: %w", c.home, refused)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	for _, role := range append([]string{owner}, roles...) {
@@ -190,78 +231,4 @@ func (c *cluster) prepare(ctx context.Context, roles []string) error {
 		}
 	}
 	return nil
-}
-
-// serverBinaries is the folder of initdb and postgres: found on the machine,
-// else downloaded into home.
-func serverBinaries(home string, say func(string, ...any)) (string, error) {
-	var folders []string
-	if path, err := exec.LookPath("postgres"); err == nil {
-		// A link in PATH would hide the rest of the installation.
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			folders = append(folders, filepath.Dir(real))
-		}
-	}
-	if out, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
-		folders = append(folders, strings.TrimSpace(string(out)))
-	}
-	installed, err := filepath.Glob("/usr/lib/postgresql/*/bin")
-	if err != nil {
-		return "", fmt.Errorf("look for Postgres: %w", err)
-	}
-	slices.SortFunc(installed, func(a, b string) int { return majorVersion(b) - majorVersion(a) })
-	downloaded := filepath.Join(home, "server")
-	for _, folder := range append(append(folders, installed...), filepath.Join(downloaded, "bin")) {
-		if executable(filepath.Join(folder, "postgres")) && executable(filepath.Join(folder, "initdb")) {
-			return folder, nil
-		}
-	}
-	say("downloading a Postgres server, since this machine has none")
-	if err := download(downloaded); err != nil {
-		return "", fmt.Errorf("there is no Postgres server on this machine and none could be downloaded: install one (Debian: apt-get install postgresql) or set DATABASE_URL: %w", err)
-	}
-	return filepath.Join(downloaded, "bin"), nil
-}
-
-// majorVersion is 15 for /usr/lib/postgresql/15/bin.
-func majorVersion(bin string) int {
-	n, err := strconv.Atoi(filepath.Base(filepath.Dir(bin)))
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-func executable(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
-}
-
-// download unpacks a server into dir. The library can only start what it
-// downloads, so it does, as a cluster that is thrown away.
-func download(dir string) error {
-	if os.Geteuid() == 0 {
-		return errors.New("a downloaded server cannot be unpacked as root")
-	}
-	scratch, err := os.MkdirTemp("", "taskwire-postgres-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer os.RemoveAll(scratch)
-	l, err := listen(0)
-	if err != nil {
-		return fmt.Errorf("choose a port: %w", err)
-	}
-	_, port, _ := strings.Cut(l.Addr().String(), ":")
-	_ = l.Close()
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return fmt.Errorf("choose a port: %w", err)
-	}
-	server := embedded.NewDatabase(embedded.DefaultConfig().Port(uint32(number)).BinariesPath(dir).
-		RuntimePath(filepath.Join(scratch, "run")).DataPath(filepath.Join(scratch, "data")).Logger(io.Discard))
-	if err := server.Start(); err != nil {
-		return err
-	}
-	return server.Stop()
 }

@@ -30,7 +30,7 @@ func sidecarProcess(file *runFile, a *app, t tokens, daprd, resources, config st
 		"--app-health-probe-timeout", strconv.Itoa(common.HealthTimeout),
 		"--app-health-threshold", strconv.Itoa(common.HealthThreshold),
 		"--placement-host-address", "", "--scheduler-host-address", "",
-		"--dapr-graceful-shutdown-seconds", "1",
+		"--dapr-graceful-shutdown-seconds", "2",
 		"--resources-path", resources, "--config", config,
 	}
 	if common.EnableAppHealthCheck {

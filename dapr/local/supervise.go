@@ -32,6 +32,7 @@ type process struct {
 	dieSignal  syscall.Signal      // what it gets when the suite is killed: SIGKILL unless set
 	as         *syscall.Credential // nil: as whoever runs the suite
 	stopWithin time.Duration
+	before     func() error // each start; may be nil
 }
 
 // supervisor starts processes, restarts those that end, and stops all of them.
@@ -106,6 +107,11 @@ func (s *supervisor) once(ctx context.Context, p process) error {
 		return err
 	}
 	defer log.Close()
+	if p.before != nil {
+		if err := p.before(); err != nil {
+			return err
+		}
+	}
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Env, cmd.Dir = p.env, p.dir
 	cmd.Stdout, cmd.Stderr = log, log
