@@ -19,6 +19,7 @@ const (
 	ExtensionPartitionKey = "partitionkey"
 	ExtensionSequence     = "sequence"
 	ExtensionTraceParent  = "traceparent"
+	extensionTraceID      = "traceid"
 )
 
 // MaxSize is how large a structured event may be, in bytes.
@@ -73,6 +74,9 @@ func Encode(h Header, data json.RawMessage) ([]byte, error) {
 	e.SetExtension(ExtensionSequence, fmt.Sprintf("%019d", h.Sequence))
 	if h.TraceParent != "" {
 		e.SetExtension(ExtensionTraceParent, h.TraceParent)
+		// daprd writes its own traceparent over that of an event without traceid
+		// (components-contrib 1.18, pubsub.FromCloudEvent). It means the same.
+		e.SetExtension(extensionTraceID, h.TraceParent)
 	}
 	if err := e.SetData(cloudevents.ApplicationJSON, data); err != nil {
 		return nil, fmt.Errorf("set data of event %s: %w", h.ID, err)
