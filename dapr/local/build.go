@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -90,9 +91,11 @@ func findDaprd(ctx context.Context, root, bin string, say func(string, ...any)) 
 		return built, nil
 	}
 	say("building daprd %s from its Go modules: about 4 minutes on 2 cores, this time only", version)
-	cmd := exec.CommandContext(ctx, "go", "-C", filepath.Join(root, "dapr", "runtime"), "build", "-tags", "stablecomponents", "-trimpath",
-		"-ldflags", "-s -w -X "+daprModule+"/pkg/buildinfo.version="+version, "-o", built+".new", daprModule+"/cmd/daprd")
-	cmd.Env = append(os.Environ(), "GOWORK=off")
+	// As Dapr's Makefile builds its releases.
+	stamp := "-s -w -X " + daprModule + "/pkg/buildinfo.version=" + version + " -X github.com/dapr/kit/logger.DaprVersion=" + version
+	cmd := exec.CommandContext(ctx, "go", "-C", filepath.Join(root, "dapr", "runtime"), "build", "-v", "-race=false", "-trimpath",
+		"-tags", "stablecomponents", "-ldflags", stamp, "-o", built+".new", daprModule+"/cmd/daprd")
+	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 	if err := runWithProgress(cmd, "building daprd "+version, say); err != nil {
 		return "", err
 	}
@@ -130,9 +133,9 @@ func daprdVersion(ctx context.Context, path string) string {
 }
 
 // runWithProgress says every now and then that a slow command still runs, and
-// shows its output when it fails.
+// shows the end of its output when it fails.
 func runWithProgress(cmd *exec.Cmd, what string, say func(string, ...any)) error {
-	var out bytes.Buffer
+	var out output
 	cmd.Stdout, cmd.Stderr = &out, &out
 	// A build that is interrupted takes its compilers with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -150,13 +153,46 @@ func runWithProgress(cmd *exec.Cmd, what string, say func(string, ...any)) error
 		select {
 		case err := <-ended:
 			if err != nil {
-				return fmt.Errorf("%s: %w\n%s", what, err, out.Bytes())
+				return fmt.Errorf("%s: %w\n%s", what, err, out.end())
 			}
 			return nil
 		case <-tick.C:
-			say("%s: %s so far", what, time.Since(started).Round(time.Second))
+			say("%s: %s so far%s", what, time.Since(started).Round(time.Second), out.progress())
 		}
 	}
+}
+
+// output is what a Go command writes while it runs.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+// progress counts the lines of `go build -v`: one for each module that is
+// downloaded, one for each package that is compiled.
+func (o *output) progress() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	lines := bytes.Count(o.text.Bytes(), []byte("\n"))
+	if lines == 0 {
+		return ""
+	}
+	downloads := bytes.Count(o.text.Bytes(), []byte("go: downloading "))
+	return fmt.Sprintf(", %d modules downloaded, %d packages compiled", downloads, lines-downloads)
+}
+
+// end is the part that tells why a command failed.
+func (o *output) end() []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	lines := bytes.SplitAfter(o.text.Bytes(), []byte("\n"))
+	return bytes.Join(lines[max(0, len(lines)-40):], nil)
 }
 
 // lock takes an advisory lock on a file, which the kernel gives back when the
