@@ -96,3 +96,11 @@ func IsConflict(err error) bool {
 	c := code(err)
 	return c == "40001" || c == "40P01"
 }
+
+// IsUnstorable says whether Postgres refused the values themselves (a data
+// exception, SQLSTATE class 22, or a limit of the program, class 54): the same
+// values are refused again.
+func IsUnstorable(err error) bool {
+	c := code(err)
+	return c != "" && (c[:2] == "22" || c[:2] == "54")
+}

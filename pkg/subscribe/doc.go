@@ -41,8 +41,8 @@
 // # Poison
 //
 // What can never pass (bytes that are no event, a schema of another major
-// version or topic, a handler's Poison) is stored in dead_letters with its
-// reason, and only then acknowledged. It blocks nothing behind it. A record
+// version or topic, text or values that Postgres refuses, a handler's Poison)
+// is stored in dead_letters with its reason, and only then acknowledged. It blocks nothing behind it. A record
 // that is delivered again is the same dead letter; the same bytes at another
 // offset are another.
 //

@@ -138,7 +138,7 @@ func (s *Subscriber) verdict(ctx context.Context, d delivery, err error) error {
 	if err == nil {
 		return nil
 	}
-	if isPoison(err) {
+	if isPoison(err) || database.IsUnstorable(err) {
 		return s.bury(ctx, d, err)
 	}
 	s.Log.WarnContext(ctx, "an event could not be handled; it will be delivered again",

@@ -80,16 +80,17 @@ func (s *Subscriber) known(ctx context.Context, batch []delivery) (map[identity]
 type deadLetter struct {
 	bun.BaseModel `bun:"table:dead_letters"`
 
-	Fingerprint []byte            `bun:"fingerprint"`
-	Topic       string            `bun:"topic"`
-	Key         string            `bun:"key"`
-	EventID     string            `bun:"event_id"`
-	Source      string            `bun:"source"`
-	Type        string            `bun:"type"`
-	Reason      string            `bun:"reason"`
-	Payload     []byte            `bun:"payload"`
-	Metadata    map[string]string `bun:"metadata,type:jsonb"`
-	ReceivedAt  time.Time         `bun:"received_at"`
+	Fingerprint []byte `bun:"fingerprint"`
+	Topic       string `bun:"topic"`
+	Key         string `bun:"key"`
+	EventID     string `bun:"event_id"`
+	Source      string `bun:"source"`
+	Type        string `bun:"type"`
+	Reason      string `bun:"reason"`
+	Payload     []byte `bun:"payload"`
+	// Not as type:jsonb: bun would write a backslash before u0000 once more.
+	Metadata   json.RawMessage `bun:"metadata"`
+	ReceivedAt time.Time       `bun:"received_at"`
 }
 
 // bury stores a poison event. Only when it is stored may it be acknowledged.
@@ -101,14 +102,18 @@ func (s *Subscriber) bury(ctx context.Context, d delivery, reason error) error {
 	for k, v := range d.metadata {
 		metadata[storable(k)] = storable(v)
 	}
+	document, err := json.Marshal(metadata)
+	if err != nil {
+		return fmt.Errorf("write the metadata of a dead letter: %w", err)
+	}
 	letter := &deadLetter{
 		Fingerprint: sum[:], Topic: d.Topic, Key: storable(d.Key), EventID: id, Source: source, Type: kind,
-		Reason: storable(reason.Error()), Payload: d.raw, Metadata: metadata, ReceivedAt: s.Now(),
+		Reason: storable(reason.Error()), Payload: d.raw, Metadata: document, ReceivedAt: s.Now(),
 	}
 	if letter.Payload == nil {
 		letter.Payload = []byte{}
 	}
-	_, err := s.DB.NewInsert().Model(letter).ModelTableExpr("?.dead_letters", bun.Ident(s.Schema)).
+	_, err = s.DB.NewInsert().Model(letter).ModelTableExpr("?.dead_letters", bun.Ident(s.Schema)).
 		On("CONFLICT (fingerprint) DO NOTHING").Returning("NULL").Exec(ctx)
 	if err != nil {
 		s.Log.ErrorContext(ctx, "a poison event could not be stored; it will be delivered again", "topic", d.Topic, "event_id", id, "error", err)

@@ -1,14 +1,17 @@
 package subscribe
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"unicode/utf8"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/go-chi/chi/v5"
@@ -170,13 +173,40 @@ func unwrap(raw json.RawMessage) []byte {
 	return raw
 }
 
-// decode parses a record as an event of topic.
+// maxIdentity is how long source and id may be together, in bytes: Postgres
+// indexes no more than 2704, and the inbox indexes both.
+const maxIdentity = 1024
+
+// decode parses a record as an event of topic that Postgres can remember.
 func decode(topic string, raw []byte) (cloudevents.Event, error) {
 	e, err := event.Decode(raw)
-	if err == nil && e.DataSchema() != event.SchemaURI(topic) {
-		err = fmt.Errorf("dataschema %q does not belong on topic %s", e.DataSchema(), topic)
+	switch {
+	case err != nil:
+		return e, err
+	case e.DataSchema() != event.SchemaURI(topic):
+		return e, fmt.Errorf("dataschema %q does not belong on topic %s", e.DataSchema(), topic)
+	case len(e.Source())+len(e.ID()) > maxIdentity:
+		return e, fmt.Errorf("source and id are longer than %d bytes", maxIdentity)
+	case !utf8.Valid(raw) || !utf8.Valid(e.Data()):
+		return e, errors.New("not valid UTF-8")
+	case holdsNUL(raw) || holdsNUL(e.Data()):
+		return e, errors.New("a text holds a NUL character")
 	}
-	return e, err
+	return e, nil
+}
+
+// holdsNUL says whether a JSON document has the escape of a NUL in it, the one
+// character that JSON can carry and Postgres can not.
+func holdsNUL(document []byte) bool {
+	for i := 0; i < len(document); i++ {
+		if document[i] == '\\' {
+			if bytes.HasPrefix(document[i+1:], []byte("u0000")) {
+				return true
+			}
+			i++ // the escaped character, which may be a backslash
+		}
+	}
+	return false
 }
 
 // handle sees each delivery to its end; nil stands for an acknowledgement.

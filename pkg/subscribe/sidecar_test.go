@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
@@ -140,6 +141,55 @@ func TestAnEventOfAnotherTopicsSchemaIsPoison(t *testing.T) {
 	require.Contains(t, c.letters()[0].Reason, "does not belong on topic")
 	require.Equal(t, "k", c.letters()[0].Key)
 	require.Zero(t, c.count("effects"))
+}
+
+func TestWhatPostgresCannotKeepIsPoison(t *testing.T) {
+	with := func(old, replacement string) []byte {
+		return []byte(strings.Replace(string(record(t, "k")), old, replacement, 1))
+	}
+	var long strings.Builder
+	for range 200 {
+		long.WriteString(uuid.NewString())
+	}
+	for name, bad := range map[string][]byte{
+		"a NUL in the id":         with(`"id":"`, `"id":"\u0000`),
+		"a NUL in an extension":   with(`"specversion"`, `"more":"\u0000","specversion"`),
+		"a NUL in the data":       with(`"event_type":"`, `"event_type":"\\\u0000`),
+		"a NUL in encoded data":   with(`"data":{"event_type":"task.created"}`, `"data_base64":"`+base64.StdEncoding.EncodeToString([]byte(`{"a":"\u0000"}`))+`"`),
+		"bytes that are no UTF-8": with(`"event_type":"`, "\"event_type\":\"\xff"),
+		"an id of 7 kB":           with(`"id":"`, `"id":"`+long.String()),
+		"values that are refused": with(`"subject":"k"`, `"subject":"overflow"`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newConsumer(t, newDB(t), func(s *subscribe.Subscriber) {
+				s.InTx(event.TopicTasks, func(ctx context.Context, tx bun.Tx, events []subscribe.Event) error {
+					for _, e := range events {
+						if e.Subject() != "overflow" {
+							continue
+						}
+						if _, err := tx.ExecContext(ctx, "SELECT 1e999999::numeric"); err != nil {
+							return err
+						}
+					}
+					return writeAll(ctx, tx, events)
+				})
+			})
+			require.Equal(t, []string{success, success}, c.deliver(bad, record(t, "k")))
+			require.Equal(t, 1, c.count("effects"))
+			require.Equal(t, bad, c.letters()[0].Payload)
+		})
+	}
+}
+
+func TestTextThatOnlyLooksLikeANULIsKept(t *testing.T) {
+	c := newConsumer(t, newDB(t), inTx)
+	good := []byte(strings.Replace(string(record(t, "k")), `"event_type":"`, `"event_type":"\\u0000`, 1))
+	require.Equal(t, []string{success}, c.deliver(good))
+	require.Equal(t, 1, c.count("effects"))
+
+	code, _ := c.single([]byte("poison"), map[string]string{"odd": `\u0000 and \\u0000 and "`})
+	require.Equal(t, http.StatusOK, code)
+	require.Contains(t, c.letters()[0].Metadata, `\\u0000`)
 }
 
 func TestPoisonThatCannotBeStoredIsRetriedAndHoldsBackItsKey(t *testing.T) {
