@@ -237,3 +237,28 @@ func TestPoisonOnATopicBlocksNothing(t *testing.T) {
 	})
 	require.Zero(t, query(t, "SELECT count(*) FROM audit.dead_letters WHERE reason = '' OR topic <> 'audit-logs' OR key <> 'poison'"))
 }
+
+// A consumer answers RETRY for a while: what it may write to is taken away.
+func TestAConsumerThatFailsForAWhileLosesNothing(t *testing.T) {
+	u := newUser(t, "UTC")
+	first := u.create(object{"title": "Before"})
+	u.history(first, 1)
+	execute(t, "REVOKE INSERT ON audit.entries FROM audit_log")
+	failed := make([]event.Task, 5)
+	for i := range failed {
+		failed[i] = u.create(object{"title": "Meanwhile"})
+	}
+	// Refused at least twice: the service's log says so of each delivery.
+	eventually(t, func() error {
+		n, err := s.LogLines("audit-log", "it will be delivered again")
+		if err == nil && n < 2 {
+			err = fmt.Errorf("refused %d times", n)
+		}
+		return err
+	})
+	execute(t, "GRANT INSERT ON audit.entries TO audit_log")
+	for _, task := range failed {
+		u.history(task, 1)
+	}
+	require.Zero(t, query(t, "SELECT count(*) FROM audit.dead_letters WHERE reason LIKE '%permission%'"))
+}

@@ -253,3 +253,13 @@ func query(t *testing.T, sql string, args ...any) int {
 	})
 	return n
 }
+
+// execute runs SQL as the owner of the suite's database.
+func execute(t *testing.T, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.Database.OwnerURL)
+	require.NoError(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	_, err = conn.Exec(t.Context(), sql)
+	require.NoError(t, err)
+}

@@ -123,6 +123,15 @@ func (s *Suite) Signal(name string, signal syscall.Signal) error {
 	return syscall.Kill(pid, signal)
 }
 
+// LogLines counts the lines of a process's log that hold a text.
+func (s *Suite) LogLines(name, text string) (int, error) {
+	raw, err := os.ReadFile(filepath.Join(s.LogDir, name+".log"))
+	if err != nil {
+		return 0, fmt.Errorf("read the log of %s: %w", name, err)
+	}
+	return strings.Count(string(raw), text), nil
+}
+
 // Client is a user of the API.
 type Client struct {
 	Base  string
