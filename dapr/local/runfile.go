@@ -21,6 +21,7 @@ type runFile struct {
 		HealthInterval       int               `yaml:"appHealthProbeInterval"`
 		HealthTimeout        int               `yaml:"appHealthProbeTimeout"`
 		HealthThreshold      int               `yaml:"appHealthThreshold"`
+		ReadBufferSize       string            `yaml:"readBufferSize"`
 		ConfigFile           string            `yaml:"configFilePath"`
 		Env                  map[string]string `yaml:"env"`
 	} `yaml:"common"`

@@ -29,6 +29,7 @@ func sidecarProcess(file *runFile, a *app, t tokens, daprd, resources, config st
 		"--app-health-probe-interval", strconv.Itoa(common.HealthInterval),
 		"--app-health-probe-timeout", strconv.Itoa(common.HealthTimeout),
 		"--app-health-threshold", strconv.Itoa(common.HealthThreshold),
+		"--read-buffer-size", common.ReadBufferSize,
 		"--placement-host-address", "", "--scheduler-host-address", "",
 		"--dapr-graceful-shutdown-seconds", "2",
 		"--resources-path", resources, "--config", config,
