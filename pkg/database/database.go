@@ -52,6 +52,7 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	config.RuntimeParams["timezone"] = "UTC"
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = "30s"
 	config.RuntimeParams["lock_timeout"] = "10s"
+	config.RuntimeParams["statement_timeout"] = "30s"
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}

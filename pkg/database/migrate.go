@@ -38,8 +38,9 @@ func Migrate(ctx context.Context, m Migration) error {
 	if err != nil {
 		return err
 	}
-	// A migration waits for its turn longer than a request would.
+	// A migration waits for its turn longer than a request would, and works longer.
 	config.RuntimeParams["lock_timeout"] = "60s"
+	config.RuntimeParams["statement_timeout"] = "0"
 	pool := stdlib.OpenDB(*config)
 	pool.SetMaxOpenConns(2)
 	db := bun.NewDB(pool, pgdialect.New())
