@@ -7,7 +7,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 GO ?= go
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
+# Built by the go command; .golangci.yml says what it looks at.
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # Recursive on purpose: most targets do not need the list.
 MODULES = $(shell $(GO) list -m -f '{{.Dir}}')
@@ -51,10 +52,10 @@ test-e2e: ## Run the end-to-end tests
 	@cd "$(END_TO_END)" && $(GO) test -count=1 -timeout 30m ./...
 
 .PHONY: lint
-lint: ## Check format, go vet, staticcheck and go.mod files
+lint: ## Check format, go vet, golangci-lint and go.mod files
 	@unformatted="$$(gofmt -l $(MODULES))"; \
 		[ -z "$$unformatted" ] || { echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; }
-	@$(call each,$(GO) vet ./... && $(GO) run $(STATICCHECK) ./... && GOWORK=off $(GO) mod tidy -diff)
+	@$(call each,$(GO) vet ./... && $(GO) run $(GOLANGCI) run ./... && GOWORK=off $(GO) mod tidy -diff)
 
 .PHONY: bench
 bench: ## Measure the suite on this machine (docs/performance.md)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
 	"slices"
@@ -64,7 +65,8 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 		}
 		if err != nil {
 			problem := failures.Of(ctx, err)
-			if p, ok := problem.(*Problem); ok {
+			var p *Problem
+			if errors.As(problem, &p) {
 				p.RequestID = RequestID(ctx)
 			}
 			return nil, problem

@@ -4,8 +4,10 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -39,6 +41,7 @@ func NewRouter(log *slog.Logger) *chi.Mux {
 		accessLog(log),
 		recoverPanic(log),
 		securityHeaders,
+		wellFormedQuery,
 	)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		WriteProblem(w, r, http.StatusNotFound, "there is nothing at this address; /openapi.json lists what is")
@@ -141,7 +144,7 @@ func recoverPanic(log *slog.Logger) func(http.Handler) http.Handler {
 				if cause == nil {
 					return
 				}
-				if cause == http.ErrAbortHandler {
+				if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					// net/http's own way to drop a connection; a reverse proxy uses it.
 					panic(cause)
 				}
@@ -152,6 +155,19 @@ func recoverPanic(log *slog.Logger) func(http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// wellFormedQuery refuses a query that can not be parsed. net/http leaves out
+// what it does not understand of one: a filter would silently not be applied.
+func wellFormedQuery(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+			WriteProblem(w, r, http.StatusUnprocessableEntity, "validation failed",
+				FieldError{"query", "must be percent-encoded name=value pairs, separated by &"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func securityHeaders(next http.Handler) http.Handler {

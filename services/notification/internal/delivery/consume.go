@@ -167,7 +167,7 @@ func (c *Consumer) Tasks(ctx context.Context, tx bun.Tx, events []subscribe.Even
 	}
 	var rows []Row
 	err := tx.NewSelect().Model(&rows).
-		Where("d.state = 'pending' AND d.task_id IN (?)", bun.In(tasks)).
+		Where("d.state = 'pending' AND d.task_id IN (?)", bun.List(tasks)).
 		Order("d.id").For("UPDATE").Scan(ctx)
 	if err != nil {
 		return fmt.Errorf("find the deliveries of %d tasks: %w", len(tasks), err)

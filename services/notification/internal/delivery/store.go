@@ -101,7 +101,7 @@ func (s store) release(ctx context.Context, rows []Row, now, at time.Time, reaso
 	_, err := s.db.ExecContext(ctx, `
 		UPDATE notification.deliveries SET next_attempt_at = ?, last_error = CASE WHEN ? = '' THEN last_error ELSE ? END, updated_at = ?
 		WHERE id IN (?) AND claim = ? AND state = 'pending'`,
-		at, reason, reason, now, bun.In(ids(rows)), rows[0].Claim)
+		at, reason, reason, now, bun.List(ids(rows)), rows[0].Claim)
 	if err != nil {
 		return fmt.Errorf("release %d deliveries: %w", len(rows), err)
 	}
@@ -139,7 +139,7 @@ func (s store) show(ctx context.Context, rows []Row, at time.Time) (map[uuid.UUI
 			lateness_ms = floor(extract(epoch FROM ?2::timestamptz - d.remind_at) * 1000), updated_at = ?2
 		FROM mine WHERE d.id = mine.id
 		RETURNING d.id`,
-		bun.In(ids(rows)), rows[0].Claim, at).Scan(ctx, &done)
+		bun.List(ids(rows)), rows[0].Claim, at).Scan(ctx, &done)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("show %d notifications: %w", len(rows), err)
 	}

@@ -81,7 +81,7 @@ func (a *API) check(ctx context.Context, in *struct {
 	err := a.DB.NewRaw(`
 		SELECT r.id AS reminder_id, r.remind_at, t.is_complete, t.user_id, coalesce(u.email, '') AS email, coalesce(u.timezone, t.timezone) AS timezone
 		FROM task.reminders r JOIN task.tasks t ON t.id = r.task_id LEFT JOIN task.users u ON u.id = t.user_id
-		WHERE r.id IN (?)`, bun.In(ids)).Scan(ctx, &rows)
+		WHERE r.id IN (?)`, bun.List(ids)).Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("check %d reminders: %w", len(ids), err)
 	}

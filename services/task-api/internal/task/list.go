@@ -101,7 +101,7 @@ func (in ListQuery) filter(q *bun.SelectQuery) (*bun.SelectQuery, error) {
 		for i, name := range in.Priority {
 			wanted[i] = int(priorityOf(name))
 		}
-		q = q.Where("priority IN (?)", bun.In(wanted))
+		q = q.Where("priority IN (?)", bun.List(wanted))
 	}
 	for _, tag := range in.Tag {
 		q = q.Where("? = ANY (tags)", tag)

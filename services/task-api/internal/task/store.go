@@ -210,7 +210,7 @@ func (s *Store) readReminders(ctx context.Context, db bun.IDB, tasks []*Task, lo
 		ids[i], byID[t.ID] = t.ID, t
 	}
 	var found []Reminder
-	q := db.NewSelect().Model(&found).Where("task_id IN (?)", bun.In(ids)).OrderExpr("task_id, ordinal, id")
+	q := db.NewSelect().Model(&found).Where("task_id IN (?)", bun.List(ids)).OrderExpr("task_id, ordinal, id")
 	if lock != "" {
 		q = q.For(lock)
 	}
@@ -315,7 +315,7 @@ func (s *Store) update(ctx context.Context, tx bun.Tx, before, t *Task) error {
 	if slices.ContainsFunc(before.Reminders, func(b Reminder) bool { return !slices.Contains(kept, b.ID) }) {
 		q := tx.NewDelete().Model((*Reminder)(nil)).Where("task_id = ?", t.ID)
 		if len(kept) > 0 {
-			q = q.Where("id NOT IN (?)", bun.In(kept))
+			q = q.Where("id NOT IN (?)", bun.List(kept))
 		}
 		if _, err := q.Exec(ctx); err != nil {
 			return fmt.Errorf("delete the reminders: %w", err)
