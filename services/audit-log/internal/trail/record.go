@@ -5,13 +5,14 @@ package trail
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/pkg/telemetry"
@@ -21,24 +22,28 @@ import (
 type entry struct {
 	bun.BaseModel `bun:"table:audit.entries,alias:e"`
 
-	ID         uuid.UUID       `bun:"id,pk"`
-	Sequence   string          `bun:"sequence"`
-	OccurredAt time.Time       `bun:"occurred_at"`
-	RecordedAt time.Time       `bun:"recorded_at"`
-	UserID     uuid.UUID       `bun:"user_id"`
-	ActorID    uuid.UUID       `bun:"actor_id"`
-	ActorEmail string          `bun:"actor_email"`
-	Action     string          `bun:"action"`
-	Target     string          `bun:"target"`
-	TaskID     *uuid.UUID      `bun:"task_id"`
-	Before     json.RawMessage `bun:"before,type:jsonb"`
-	After      json.RawMessage `bun:"after,type:jsonb"`
-	Changed    []string        `bun:"changed,array"`
-	IP         string          `bun:"ip"`
-	UserAgent  string          `bun:"user_agent"`
-	RequestID  string          `bun:"request_id"`
-	TraceID    string          `bun:"trace_id"`
+	ID         uuid.UUID  `bun:"id,pk"`
+	Sequence   string     `bun:"sequence"`
+	OccurredAt time.Time  `bun:"occurred_at"`
+	RecordedAt time.Time  `bun:"recorded_at"`
+	UserID     uuid.UUID  `bun:"user_id"`
+	ActorID    uuid.UUID  `bun:"actor_id"`
+	ActorEmail string     `bun:"actor_email"`
+	Action     string     `bun:"action"`
+	Target     string     `bun:"target"`
+	TaskID     *uuid.UUID `bun:"task_id"`
+	// Not as type:jsonb: bun would write a backslash before u0000 once more.
+	Before    json.RawMessage `bun:"before"`
+	After     json.RawMessage `bun:"after"`
+	Changed   []string        `bun:"changed,array"`
+	IP        string          `bun:"ip"`
+	UserAgent string          `bun:"user_agent"`
+	RequestID string          `bun:"request_id"`
+	TraceID   string          `bun:"trace_id"`
 }
+
+// maxIndexed is how long a text in an index may be, in bytes.
+const maxIndexed = 100
 
 // Recorder writes audit events into the trail.
 type Recorder struct {
@@ -56,7 +61,12 @@ func (r *Recorder) Record(ctx context.Context, tx bun.Tx, events []subscribe.Eve
 			return subscribe.Poison(err)
 		}
 	}
-	if _, err := tx.NewInsert().Model(&entries).Exec(ctx); err != nil {
+	_, err := tx.NewInsert().Model(&entries).Exec(ctx)
+	if database.IsUniqueViolation(err) {
+		// The inbox knows this source and id not, and yet the id has its entry.
+		return subscribe.Poison(fmt.Errorf("an event of another source has the same id: %w", err))
+	}
+	if err != nil {
 		return fmt.Errorf("insert %d audit entries: %w", len(entries), err)
 	}
 	return nil
@@ -72,11 +82,21 @@ func entryOf(e subscribe.Event, now time.Time) (entry, error) {
 		return entry{}, fmt.Errorf("the event's id is no UUID: %w", err)
 	}
 	if data.Action == "" || data.UserID == uuid.Nil {
-		return entry{}, fmt.Errorf("an audit event needs an action and a user_id")
+		return entry{}, errors.New("an audit event needs an action and a user_id")
 	}
 	sequence, _ := e.Extensions()[event.ExtensionSequence].(string) // without one it sorts first
+	if len(data.Action) > maxIndexed || len(sequence) > maxIndexed {
+		return entry{}, fmt.Errorf("the action or the sequence is longer than %d bytes", maxIndexed)
+	}
+	at := e.Time()
+	if at.IsZero() {
+		at = data.Timestamp // CloudEvents leaves time optional
+	}
+	if !storable(at) {
+		return entry{}, fmt.Errorf("the event's time %s is none that it can have happened at", at)
+	}
 	out := entry{
-		ID: id, Sequence: sequence, OccurredAt: e.Time(), RecordedAt: now,
+		ID: id, Sequence: sequence, OccurredAt: at, RecordedAt: now,
 		UserID: data.UserID, ActorID: data.Actor.UserID, ActorEmail: data.Actor.Email,
 		Action: data.Action, Target: data.Target, Before: object(data.Before), After: object(data.After),
 		Changed: data.Changed, IP: data.IP, UserAgent: data.UserAgent, RequestID: data.RequestID,
@@ -87,12 +107,6 @@ func entryOf(e subscribe.Event, now time.Time) (entry, error) {
 	}
 	if out.Changed == nil {
 		out.Changed = []string{}
-	}
-	for _, text := range append([]string{out.Sequence, out.ActorEmail, out.Action, out.Target, out.IP, out.UserAgent, out.RequestID, string(out.Before), string(out.After)}, out.Changed...) {
-		// Postgres keeps no NUL, neither as it is nor escaped in jsonb.
-		if strings.ContainsRune(text, 0) || strings.Contains(text, `\u0000`) {
-			return entry{}, fmt.Errorf("an audit event holds a NUL character")
-		}
 	}
 	return out, nil
 }

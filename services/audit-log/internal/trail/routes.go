@@ -41,11 +41,11 @@ type Entry struct {
 
 // Filter narrows a list of entries.
 type Filter struct {
-	Action string    `query:"action" maxLength:"60" doc:"Such as task.updated"`
-	From   time.Time `query:"from" doc:"Happened at this time or later"`
-	To     time.Time `query:"to" doc:"Happened earlier than this"`
-	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
-	Cursor string    `query:"cursor" maxLength:"500" doc:"next_cursor of the page before"`
+	Action string `query:"action" maxLength:"100" doc:"Such as task.updated"`
+	From   string `query:"from" format:"date-time" doc:"Happened at this time or later"`
+	To     string `query:"to" format:"date-time" doc:"Happened earlier than this"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Cursor string `query:"cursor" maxLength:"500" doc:"next_cursor of the page before"`
 }
 
 type listOutput struct {
@@ -59,6 +59,7 @@ type listOutput struct {
 type cursor struct {
 	At       time.Time `json:"a"`
 	Sequence string    `json:"s"`
+	ID       uuid.UUID `json:"i"`
 }
 
 // Mount adds the lists.
@@ -78,7 +79,7 @@ func (a *API) list(ctx context.Context, in *struct {
 	TaskID string `query:"task_id" format:"uuid" doc:"What was done to this task"`
 },
 ) (*listOutput, error) {
-	q := a.DB.NewSelect().Model((*entry)(nil)).Where("user_id = ?", auth.CallerOf(ctx).UserID).OrderExpr("occurred_at DESC, sequence DESC")
+	q := a.DB.NewSelect().Model((*entry)(nil)).Where("user_id = ?", auth.CallerOf(ctx).UserID).OrderExpr("occurred_at DESC, sequence DESC, id DESC")
 	if in.TaskID != "" {
 		id, err := uuid.Parse(in.TaskID)
 		if err != nil {
@@ -86,7 +87,7 @@ func (a *API) list(ctx context.Context, in *struct {
 		}
 		q = q.Where("task_id = ?", id)
 	}
-	return in.page(ctx, q, "(occurred_at, sequence) < (?, ?)")
+	return in.page(ctx, q, "(occurred_at, sequence, id) < (?, ?, ?)")
 }
 
 func (a *API) history(ctx context.Context, in *struct {
@@ -97,7 +98,7 @@ func (a *API) history(ctx context.Context, in *struct {
 	mine := func() *bun.SelectQuery {
 		return a.DB.NewSelect().Model((*entry)(nil)).Where("user_id = ?", auth.CallerOf(ctx).UserID).Where("task_id = ?", in.ID)
 	}
-	out, err := in.page(ctx, mine().OrderExpr("occurred_at, sequence"), "(occurred_at, sequence) > (?, ?)")
+	out, err := in.page(ctx, mine().OrderExpr("occurred_at, sequence, id"), "(occurred_at, sequence, id) > (?, ?, ?)")
 	if err != nil || len(out.Body.Items) > 0 {
 		return out, err
 	}
@@ -116,17 +117,17 @@ func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*l
 	if f.Action != "" {
 		q = q.Where("action = ?", f.Action)
 	}
-	for _, bound := range []struct {
-		name, where string
-		at          time.Time
-	}{{"from", "occurred_at >= ?", f.From}, {"to", "occurred_at < ?", f.To}} {
-		if bound.at.IsZero() {
+	for _, bound := range []struct{ name, where, at string }{
+		{"from", "occurred_at >= ?", f.From}, {"to", "occurred_at < ?", f.To},
+	} {
+		if bound.at == "" {
 			continue
 		}
-		if !storable(bound.at) {
-			return nil, httpapi.Invalid("query."+bound.name, "must lie in the years 1900 to 9000")
+		at, err := time.Parse(time.RFC3339, bound.at)
+		if err != nil || !storable(at) {
+			return nil, httpapi.Invalid("query."+bound.name, "must be a time such as 2027-03-28T09:00:00Z, in the years 1900 to 9000")
 		}
-		q = q.Where(bound.where, bound.at.UTC())
+		q = q.Where(bound.where, at.UTC())
 	}
 	if f.Cursor != "" {
 		var c cursor
@@ -136,7 +137,7 @@ func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*l
 		if !storable(c.At) || !httpapi.Storable(c.Sequence) {
 			return nil, httpapi.Invalid("query.cursor", "not a cursor of this list; leave it out to start from the beginning")
 		}
-		q = q.Where(behind, c.At.UTC(), c.Sequence)
+		q = q.Where(behind, c.At.UTC(), c.Sequence, c.ID)
 	}
 	var rows []entry
 	// One more than asked for, to know whether there is a next page.
@@ -147,7 +148,7 @@ func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*l
 	if len(rows) > f.Limit {
 		rows = rows[:f.Limit]
 		last := rows[f.Limit-1]
-		next, err := httpapi.EncodeCursor(cursor{last.OccurredAt.UTC(), last.Sequence})
+		next, err := httpapi.EncodeCursor(cursor{last.OccurredAt.UTC(), last.Sequence, last.ID})
 		if err != nil {
 			return nil, fmt.Errorf("make a cursor: %w", err)
 		}

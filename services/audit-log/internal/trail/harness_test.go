@@ -1,0 +1,234 @@
+package trail_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/database/databasetest"
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/subscribe"
+	"github.com/taskwire/taskwire/services/audit-log/internal/migrations"
+	"github.com/taskwire/taskwire/services/audit-log/internal/trail"
+)
+
+func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
+
+const (
+	sidecarToken = "the sidecar's token"
+	runtimeRole  = "audit_log_under_test"
+	traceID      = "0af7651916cd43dd8448eb211c80319c"
+)
+
+var now = time.Date(2027, 1, 4, 10, 0, 0, 0, time.UTC)
+
+// service is audit-log, at work as its runtime role on a database of its own.
+type service struct {
+	t      *testing.T
+	owner  *bun.DB
+	db     *bun.DB // as the runtime role
+	router http.Handler
+}
+
+func newService(t *testing.T) *service {
+	t.Helper()
+	ctx := context.Background()
+	ownerURL := databasetest.New(t)
+	owner := open(t, ownerURL)
+	_, err := owner.ExecContext(ctx, "DO $$ BEGIN CREATE ROLE "+runtimeRole+" LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$")
+	require.NoError(t, err)
+	u, err := url.Parse(ownerURL)
+	require.NoError(t, err)
+	u.User = url.User(runtimeRole)
+	log := slog.New(slog.DiscardHandler)
+	require.NoError(t, database.Migrate(ctx, database.Migration{
+		OwnerURL: ownerURL, RuntimeURL: u.String(), Schema: migrations.Schema,
+		Files: migrations.Files, SQL: migrations.SQL, Grants: migrations.Grants, Log: log,
+	}))
+	s := &service{t: t, owner: owner, db: open(t, u.String())}
+	s.router = s.replica()
+	return s
+}
+
+func open(t *testing.T, url string) *bun.DB {
+	t.Helper()
+	db, err := database.Open(context.Background(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+// replica serves the events, and the lists to whoever X-Test-User names: tokens
+// are auth's own tests' business.
+func (s *service) replica() http.Handler {
+	log := slog.New(slog.DiscardHandler)
+	router := httpapi.NewRouter(log)
+	events := subscribe.New(subscribe.Options{DB: s.db, Schema: migrations.Schema, AppAPIToken: sidecarToken, Log: log, Now: func() time.Time { return now }})
+	events.InTx(event.TopicAudit, (&trail.Recorder{Now: func() time.Time { return now }}).Record)
+	events.Mount(router)
+	router.Group(func(r chi.Router) {
+		r.Use(func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				user := uuid.MustParse(r.Header.Get("X-Test-User"))
+				next.ServeHTTP(w, r.WithContext(auth.WithCaller(r.Context(), auth.Caller{UserID: user})))
+			})
+		})
+		(&trail.API{DB: s.db, Failures: httpapi.Failures{Log: log}}).Mount(httpapi.NewAPI(r, "test", "1"))
+	})
+	return router
+}
+
+// change is an audit event in the making.
+type change struct {
+	id       uuid.UUID
+	at       time.Time
+	sequence int64
+	data     event.AuditEvent
+}
+
+var sequence int64
+
+// newChange is a change that user made to a task of his, age ago.
+func newChange(user, task uuid.UUID, action string, age time.Duration) change {
+	sequence++
+	at := now.Add(-age)
+	target := "task/" + task.String()
+	if task == uuid.Nil {
+		target = "user/" + user.String()
+	}
+	return change{uuid.Must(uuid.NewV7()), at, sequence, event.AuditEvent{
+		Frame: event.Frame{EventType: event.AuditPrefix + action, TaskID: task, UserID: user, Timestamp: at, Metadata: map[string]any{}},
+		Actor: event.Actor{UserID: user, Email: "ada@example.com"}, Action: action, Target: target,
+		Before: json.RawMessage(`{"title":"tea"}`), After: json.RawMessage(`{"title":"coffee"}`), Changed: []string{"title"},
+		IP: "192.0.2.7", UserAgent: "curl/8", RequestID: "r-1",
+	}}
+}
+
+// record is the change as a broker holds it.
+func (c change) record(t *testing.T) []byte {
+	t.Helper()
+	data, err := json.Marshal(c.data)
+	require.NoError(t, err)
+	raw, err := event.Encode(event.Header{
+		ID: c.id, Topic: event.TopicAudit, Type: c.data.EventType, Subject: c.data.TaskID.String(), Time: c.at,
+		PartitionKey: c.data.TaskID.String(), Sequence: c.sequence, TraceParent: "00-" + traceID + "-b7ad6b7169203331-01",
+	}, data)
+	require.NoError(t, err)
+	return raw
+}
+
+// deliver posts records in one bulk, as the sidecar does, and returns what was
+// answered for each.
+func (s *service) deliver(to http.Handler, records ...[]byte) []string {
+	s.t.Helper()
+	entries := make([]map[string]any, len(records))
+	for i, r := range records {
+		entries[i] = map[string]any{"entryId": fmt.Sprint(i), "event": base64.StdEncoding.EncodeToString(r), "metadata": map[string]string{"__key": "k" + fmt.Sprint(i)}}
+	}
+	body, err := json.Marshal(map[string]any{"entries": entries})
+	require.NoError(s.t, err)
+	req := httptest.NewRequest(http.MethodPost, "/events/audit-logs", bytes.NewReader(body))
+	req.Header.Set("dapr-api-token", sidecarToken)
+	rec := httptest.NewRecorder()
+	to.ServeHTTP(rec, req)
+	var answer struct{ Statuses []struct{ Status string } }
+	require.NoError(s.t, json.Unmarshal(rec.Body.Bytes(), &answer), "%s", rec.Body)
+	statuses := make([]string, len(answer.Statuses))
+	for i, a := range answer.Statuses {
+		statuses[i] = a.Status
+	}
+	return statuses
+}
+
+// keep delivers changes until each has its entry.
+func (s *service) keep(changes ...change) {
+	s.t.Helper()
+	records := make([][]byte, len(changes))
+	for i, c := range changes {
+		records[i] = c.record(s.t)
+	}
+	for _, status := range s.deliver(s.router, records...) {
+		require.Equal(s.t, "SUCCESS", status)
+	}
+	require.Zero(s.t, s.count("dead_letters"))
+}
+
+func (s *service) count(table string) int {
+	s.t.Helper()
+	var n int
+	require.NoError(s.t, s.db.NewRaw("SELECT count(*) FROM audit."+table).Scan(context.Background(), &n))
+	return n
+}
+
+func (s *service) get(user uuid.UUID, path string, status int, into any) {
+	s.t.Helper()
+	req := httptest.NewRequest(http.MethodGet, path, nil)
+	req.Header.Set("X-Test-User", user.String())
+	rec := httptest.NewRecorder()
+	s.router.ServeHTTP(rec, req)
+	require.Equal(s.t, status, rec.Code, "%s: %s", path, rec.Body)
+	if status >= 400 {
+		require.Equal(s.t, "application/problem+json", rec.Header().Get("Content-Type"))
+	}
+	require.NoError(s.t, json.Unmarshal(rec.Body.Bytes(), into), "%s", rec.Body)
+}
+
+type page struct {
+	Items      []map[string]any `json:"items"`
+	NextCursor *string          `json:"next_cursor"`
+}
+
+func (p page) ids() []string {
+	ids := []string{}
+	for _, item := range p.Items {
+		ids = append(ids, item["id"].(string))
+	}
+	return ids
+}
+
+// all pages through a list; between is called before each page but the first.
+func (s *service) all(user uuid.UUID, path string, between func()) []string {
+	s.t.Helper()
+	separator := "?"
+	if strings.Contains(path, "?") {
+		separator = "&"
+	}
+	var ids []string
+	next := path
+	for {
+		var p page
+		s.get(user, next, http.StatusOK, &p)
+		ids = append(ids, p.ids()...)
+		if p.NextCursor == nil {
+			return ids
+		}
+		between()
+		next = path + separator + "cursor=" + url.QueryEscape(*p.NextCursor)
+	}
+}
+
+func idsOf(changes ...change) []string {
+	ids := make([]string, len(changes))
+	for i, c := range changes {
+		ids[i] = c.id.String()
+	}
+	return ids
+}

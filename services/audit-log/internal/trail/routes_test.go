@@ -1,0 +1,194 @@
+package trail_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/httpapi"
+)
+
+func none() {}
+
+func TestTheListIsTheCallersOwnAndLatestFirst(t *testing.T) {
+	s := newService(t)
+	ada, bob, task := uuid.New(), uuid.New(), uuid.New()
+	var mine []change
+	for i := range 25 {
+		// Three at each moment: the sequence decides between them.
+		mine = append(mine, newChange(ada, task, "task.updated", -time.Duration(i/3)*time.Minute))
+	}
+	// As a producer other than the log might write them: nothing but the id differs.
+	for range 3 {
+		c := newChange(ada, task, "task.updated", time.Hour)
+		c.sequence = 0
+		mine = append([]change{c}, mine...)
+	}
+	slices.SortFunc(mine[:3], func(a, b change) int { return strings.Compare(a.id.String(), b.id.String()) })
+	s.keep(mine...)
+	s.keep(newChange(bob, uuid.New(), "task.created", 0))
+
+	want := idsOf(mine...)
+	slices.Reverse(want)
+	for _, limit := range []string{"1", "7", "28", "200"} {
+		between := func() { s.keep(newChange(ada, task, "task.updated", -24*time.Hour)) } // before the first page
+		got := s.all(ada, "/api/audit?to=2027-01-05T00:00:00Z&limit="+limit, between)
+		require.Equal(t, want, got, "by pages of %s, while entries come in", limit)
+	}
+	require.Len(t, s.all(bob, "/api/audit", none), 1)
+	var p page
+	s.get(uuid.New(), "/api/audit", http.StatusOK, &p)
+	require.NotNil(t, p.Items)
+	require.Empty(t, p.Items)
+}
+
+func TestFilters(t *testing.T) {
+	s := newService(t)
+	ada, one, other := uuid.New(), uuid.New(), uuid.New()
+	created := newChange(ada, one, "task.created", 3*time.Hour)
+	updated := newChange(ada, one, "task.updated", 2*time.Hour)
+	elsewhere := newChange(ada, other, "task.updated", time.Hour)
+	account := newChange(ada, uuid.Nil, "user.updated", 0)
+	s.keep(created, updated, elsewhere, account)
+	for query, want := range map[string][]change{
+		"":                        {account, elsewhere, updated, created},
+		"action=task.updated":     {elsewhere, updated},
+		"action=task":             {},
+		"task_id=" + one.String(): {updated, created},
+		"task_id=" + strings.ToUpper(one.String()):                                 {updated, created},
+		"task_id=" + uuid.NewString():                                              {},
+		"task_id=" + uuid.Nil.String():                                             {},
+		"from=2027-01-04T08:00:00Z":                                                {account, elsewhere, updated},
+		"to=2027-01-04T08:00:00Z":                                                  {created},
+		"from=2027-01-04T08:00:00Z&to=2027-01-04T09:00:00Z":                        {updated},
+		"from=2027-01-04T10:00:00%2B01:00":                                         {account, elsewhere},
+		"from=2027-01-04T09:00:00Z&to=2027-01-04T08:00:00Z":                        {},
+		"task_id=" + one.String() + "&action=task.updated&to=2028-01-01T00:00:00Z": {updated},
+		"action=" + url.QueryEscape("'; DROP TABLE audit.entries; --"):             {},
+	} {
+		require.Equal(t, idsOf(want...), append([]string{}, s.all(ada, "/api/audit?limit=1&"+query, none)...), query)
+	}
+}
+
+func TestATasksHistoryIsEarliestFirst(t *testing.T) {
+	s := newService(t)
+	ada, bob, task := uuid.New(), uuid.New(), uuid.New()
+	first := newChange(ada, task, "task.created", 2*time.Hour)
+	second := newChange(ada, task, "task.updated", time.Hour)
+	third := newChange(ada, task, "task.completed", time.Hour) // in the same moment, later in the log
+	s.keep(third, first, second)
+	s.keep(newChange(ada, uuid.New(), "task.created", 0), newChange(bob, uuid.New(), "task.created", 0))
+	path := "/api/tasks/" + task.String() + "/history"
+	require.Equal(t, idsOf(first, second, third), s.all(ada, path, none))
+	require.Equal(t, idsOf(first, second, third), s.all(ada, path+"?limit=1", none))
+	require.Equal(t, idsOf(second, third), s.all(ada, path+"?from=2027-01-04T09:00:00Z", none))
+	require.Equal(t, idsOf(third), s.all(ada, path+"?action=task.completed", none))
+	require.Empty(t, s.all(ada, path+"?action=task.deleted", none), "a history that a filter leaves empty is still there")
+
+	for name, k := range map[string]struct {
+		user uuid.UUID
+		task uuid.UUID
+	}{"another's task": {bob, task}, "no such task": {ada, uuid.New()}, "the nil id": {ada, uuid.Nil}} {
+		t.Run(name, func(t *testing.T) {
+			var p httpapi.Problem
+			s.get(k.user, "/api/tasks/"+k.task.String()+"/history", http.StatusNotFound, &p)
+			require.Equal(t, "there is no such task", p.Detail)
+		})
+	}
+}
+
+func TestABadParameterIsNamed(t *testing.T) {
+	s := newService(t)
+	ada, task := uuid.New(), uuid.New()
+	s.keep(newChange(ada, task, "task.created", 0))
+	parameters := map[string]string{
+		"limit=0": "query.limit", "limit=201": "query.limit", "limit=-1": "query.limit", "limit=ten": "query.limit", "limit=1.5": "query.limit",
+		"limit=99999999999999999999": "query.limit", "limit=%00": "query.limit",
+		"action=%00": "query.action", "action=%ff": "query.action", "action=" + strings.Repeat("x", 101): "query.action",
+		"from=yesterday": "query.from", "from=2027-01-04": "query.from", "from=2027-02-30T00:00:00Z": "query.from", "from=%00": "query.from",
+		"from=0001-01-01T00:00:00Z": "query.from", "to=0001-01-01T00:00:00Z": "query.to", "to=9999-12-31T23:59:59Z": "query.to", "to=1": "query.to",
+		"to=99999-01-01T00:00:00Z": "query.to", "from=2027-01-04T10:00:00+01:00": "query.from", "from=%ff": "query.from",
+		"cursor=x": "query.cursor", "cursor=%00": "query.cursor", "cursor=%ff": "query.cursor", "cursor=WzFd": "query.cursor", "cursor=bnVsbA": "query.cursor",
+		"cursor=e30": "query.cursor", "cursor=" + strings.Repeat("A", 501): "query.cursor",
+		"cursor=" + cursor(t, map[string]any{"a": "2027-01-04T10:00:00Z", "s": "\x00", "i": uuid.Nil}): "query.cursor",
+		"cursor=" + cursor(t, map[string]any{"a": "2027-01-04T10:00:00Z", "s": "1", "i": "7"}):         "query.cursor",
+		"cursor=" + cursor(t, map[string]any{"a": "9999-12-31T10:00:00Z", "s": "1", "i": uuid.Nil}):    "query.cursor",
+		"cursor=" + cursor(t, map[string]any{"a": 1e300, "s": "1", "i": uuid.Nil}):                     "query.cursor",
+		"page=2": "query.page", "user_id=" + uuid.NewString(): "query.user_id",
+		"action=%zz": "query", "limit=5&%zz=1": "query",
+	}
+	for _, path := range []string{"/api/audit", "/api/tasks/" + task.String() + "/history"} {
+		for query, location := range parameters {
+			t.Run(path[:10]+"?"+query, func(t *testing.T) {
+				s := &service{t: t, router: s.router}
+				var p httpapi.Problem
+				s.get(ada, path+"?"+query, http.StatusUnprocessableEntity, &p)
+				require.NotEmpty(t, p.Errors)
+				require.Equal(t, location, p.Errors[0].Location)
+				require.NotEmpty(t, p.Errors[0].Message)
+			})
+		}
+	}
+	for path, location := range map[string]string{
+		"/api/audit?task_id=1": "query.task_id", "/api/audit?task_id=%00": "query.task_id", "/api/audit?task_id=%ff": "query.task_id",
+		"/api/audit?task_id=" + strings.Repeat("0", 500): "query.task_id",
+		"/api/tasks/1/history":                           "path.id", "/api/tasks/%00/history": "path.id", "/api/tasks/%ff/history": "path.id",
+		"/api/tasks/%F0%9F%90%88/history":                                   "path.id",
+		"/api/tasks/" + strings.Repeat("0", 500) + "/history":               "path.id",
+		"/api/tasks/" + task.String() + "%20/history":                       "path.id",
+		"/api/tasks/" + task.String() + "/history?task_id=" + task.String(): "query.task_id",
+	} {
+		t.Run(path[:min(len(path), 40)], func(t *testing.T) {
+			s := &service{t: t, router: s.router}
+			var p httpapi.Problem
+			s.get(ada, path, http.StatusUnprocessableEntity, &p)
+			require.NotEmpty(t, p.Errors)
+			require.Equal(t, location, p.Errors[0].Location)
+		})
+	}
+}
+
+func cursor(t *testing.T, v any) string {
+	c, err := httpapi.EncodeCursor(v)
+	require.NoError(t, err)
+	return c
+}
+
+func TestEachListReadsAnIndexInItsOrder(t *testing.T) {
+	s := newService(t)
+	ctx := context.Background()
+	_, err := s.owner.ExecContext(ctx, `INSERT INTO audit.entries (id, sequence, occurred_at, recorded_at, user_id, actor_id, actor_email, action, target, task_id, changed, ip, user_agent, request_id, trace_id)
+		SELECT gen_random_uuid(), lpad(n::text, 19, '0'), timestamptz '2027-01-01' + n * interval '1 second', now(), u, u, '', (ARRAY['task.created','task.updated','task.updated','task.completed'])[n % 4 + 1], '',
+			md5('t' || n / 10)::uuid, '{}', '', '', '', ''
+		FROM generate_series(1, 40000) n, LATERAL (SELECT md5('u' || n % 20)::uuid) x(u)`)
+	require.NoError(t, err)
+	_, err = s.owner.ExecContext(ctx, "ANALYZE audit.entries")
+	require.NoError(t, err)
+	after := "(occurred_at, sequence, id) %s ('2027-01-01T05:00:00Z', '1', '00000000-0000-0000-0000-000000000000')"
+	for name, k := range map[string]struct{ where, order, index string }{
+		"all":                  {"user_id = md5('u1')::uuid", "DESC", "entries_of_user"},
+		"all, next page":       {"user_id = md5('u1')::uuid AND " + strings.Replace(after, "%s", "<", 1), "DESC", "entries_of_user"},
+		"between":              {"user_id = md5('u1')::uuid AND occurred_at >= '2027-01-01T01:00:00Z' AND occurred_at < '2027-01-01T02:00:00Z'", "DESC", "entries_of_user"},
+		"of an action":         {"user_id = md5('u1')::uuid AND action = 'task.deleted'", "DESC", "entries_of_action"},
+		"of a task":            {"user_id = md5('u1')::uuid AND task_id = md5('t7')::uuid", "DESC", "entries_of_task"},
+		"a history":            {"user_id = md5('u1')::uuid AND task_id = md5('t7')::uuid", "ASC", "entries_of_task"},
+		"a history, next page": {"user_id = md5('u1')::uuid AND task_id = md5('t7')::uuid AND " + strings.Replace(after, "%s", ">", 1), "ASC", "entries_of_task"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var plan []string
+			require.NoError(t, s.db.NewRaw("EXPLAIN SELECT * FROM audit.entries WHERE "+k.where+
+				" ORDER BY occurred_at "+k.order+", sequence "+k.order+", id "+k.order+" LIMIT 51").Scan(ctx, &plan))
+			text := strings.Join(plan, "\n")
+			require.Contains(t, text, k.index)
+			require.NotContains(t, text, "Seq Scan")
+			require.NotContains(t, text, "Sort", "the index is in the list's order")
+		})
+	}
+}
