@@ -34,15 +34,20 @@ func repositoryRoot() (string, error) {
 	}
 }
 
-// buildServices builds each app into bin. Built aside and moved into place: a
-// suite that runs already keeps the binaries that it started.
+// buildServices builds each app into bin. It builds beside it, in a folder that
+// is kept, since Go links anew only what has changed; and then moves links into
+// place: a suite that runs already keeps the binaries that it started.
 func buildServices(ctx context.Context, root, bin string, apps []*app, say func(string, ...any)) error {
-	scratch, err := os.MkdirTemp(bin, "build-")
-	if err != nil {
+	beside := filepath.Join(bin, "build")
+	if err := os.MkdirAll(beside, 0o755); err != nil {
 		return fmt.Errorf("make a folder to build in: %w", err)
 	}
-	defer os.RemoveAll(scratch)
-	args := []string{"build", "-o", scratch + string(filepath.Separator)}
+	unlock, err := lock(ctx, filepath.Join(bin, ".build.lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	args := []string{"build", "-o", beside + string(filepath.Separator)}
 	for _, a := range apps {
 		args = append(args, a.Dir)
 	}
@@ -53,8 +58,19 @@ func buildServices(ctx context.Context, root, bin string, apps []*app, say func(
 	}
 	for _, a := range apps {
 		name := filepath.Base(a.Dir)
-		if err := os.Rename(filepath.Join(scratch, name), filepath.Join(bin, a.ID)); err != nil {
+		place := filepath.Join(bin, a.ID)
+		if err := removeIfThere(place + ".new"); err != nil {
+			return err
+		}
+		if err := os.Link(filepath.Join(beside, name), place+".new"); err != nil {
+			return fmt.Errorf("link %s: %w", name, err)
+		}
+		if err := os.Rename(place+".new", place); err != nil {
 			return fmt.Errorf("move %s into place: %w", name, err)
+		}
+		// Of two links to one file rename does nothing, and leaves both.
+		if err := removeIfThere(place + ".new"); err != nil {
+			return err
 		}
 	}
 	return nil
