@@ -74,9 +74,12 @@ func serve(ctx context.Context, _ []string) error {
 	service.MountHealth(router, service.Check{Name: "database", Needed: true, Run: db.PingContext})
 	events.Mount(router)
 	router.Group(func(r chi.Router) {
-		r.Use(auth.SidecarOnly(cfg.AppAPIToken), verifier.Middleware)
+		r.Use(auth.SidecarOnly(cfg.AppAPIToken))
 		api := httpapi.NewAPI(r, "taskwire audit-log", service.Version())
-		(&trail.API{DB: db, Failures: httpapi.Failures{Log: log}}).Mount(api)
+		r.Group(func(r chi.Router) {
+			r.Use(verifier.Middleware)
+			(&trail.API{DB: db, Failures: httpapi.Failures{Log: log}}).Mount(httpapi.Within(api, r))
+		})
 	})
 	return service.Run(ctx, service.Server{Name: name, Settings: cfg.Settings, Log: log, Handler: router})
 }

@@ -90,10 +90,13 @@ func serve(ctx context.Context, _ []string) error {
 		r.Use(consumer.Wake)
 		events.Mount(r)
 	})
-	api := httpapi.NewAPI(router, "taskwire notification", service.Version())
 	router.Group(func(r chi.Router) {
-		r.Use(verifier.Middleware)
-		inapp.Register(httpapi.Within(api, r), httpapi.Failures{Log: log}, inapp.NewStore(db, time.Now))
+		r.Use(auth.SidecarOnly(s.AppAPIToken))
+		api := httpapi.NewAPI(r, "taskwire notification", service.Version())
+		r.Group(func(r chi.Router) {
+			r.Use(verifier.Middleware)
+			inapp.Register(httpapi.Within(api, r), httpapi.Failures{Log: log}, inapp.NewStore(db, time.Now))
+		})
 	})
 	return service.Run(ctx, service.Server{
 		Name: name, Settings: s.Settings, Log: log, Handler: router,

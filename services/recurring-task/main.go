@@ -77,11 +77,14 @@ func serve(ctx context.Context, _ []string) error {
 	service.MountHealth(router, service.Check{Name: "database", Needed: true, Run: db.PingContext})
 	events.Mount(router)
 	router.Group(func(r chi.Router) {
-		r.Use(auth.SidecarOnly(cfg.AppAPIToken), verifier.Middleware)
+		r.Use(auth.SidecarOnly(cfg.AppAPIToken))
 		api := httpapi.NewAPI(r, "taskwire recurring-task", service.Version())
-		failures := httpapi.Failures{Log: log}
-		ledger.Mount(api, failures, occurrences)
-		preview.Mount(api, failures)
+		r.Group(func(r chi.Router) {
+			r.Use(verifier.Middleware)
+			mine, failures := httpapi.Within(api, r), httpapi.Failures{Log: log}
+			ledger.Mount(mine, failures, occurrences)
+			preview.Mount(mine, failures)
+		})
 	})
 	return service.Run(ctx, service.Server{Name: name, Settings: cfg.Settings, Log: log, Handler: router})
 }

@@ -111,7 +111,9 @@ func serve(ctx context.Context, _ []string) error {
 	router := httpapi.NewRouter(log)
 	service.MountHealth(router, checks...)
 	router.Method(http.MethodGet, "/.well-known/jwks.json", keys)
-	docs.Mount(router)
+	door := frontdoor.New(cfg.DaprHTTPPort, cfg.DaprAPIToken, log)
+	door.MountDescriptions(router)
+	docs.Mount(router, frontdoor.Descriptions())
 	router.Group(func(r chi.Router) {
 		r.Use(frontdoor.SameOrigin, audit.Middleware)
 		api := httpapi.NewAPI(r, "taskwire", service.Version())
@@ -121,7 +123,7 @@ func serve(ctx context.Context, _ []string) error {
 			mine := httpapi.Within(api, r)
 			accounts.Mount(mine)
 			(&task.API{Store: tasks, Failures: failures}).Mount(mine)
-			frontdoor.Mount(r, cfg.DaprHTTPPort, cfg.DaprAPIToken, log)
+			door.Mount(r)
 		})
 	})
 	router.Group(func(r chi.Router) {

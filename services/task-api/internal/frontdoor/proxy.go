@@ -33,22 +33,58 @@ var Routes = []struct {
 	{"/api/tasks/{id}/occurrences", "recurring-task"},
 }
 
-// Mount adds the routes. The sidecar listens on daprPort and asks for daprToken.
-func Mount(r chi.Router, daprPort int, daprToken string, log *slog.Logger) {
+// Door passes requests on through a sidecar.
+type Door struct {
+	sidecar   *url.URL
+	token     string
+	transport http.RoundTripper
+	log       *slog.Logger
+}
+
+// New returns a Door to the sidecar that listens on daprPort and asks for daprToken.
+func New(daprPort int, daprToken string, log *slog.Logger) *Door {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
 	transport.ResponseHeaderTimeout = 15 * time.Second
-	for _, route := range Routes {
-		r.Handle(route.Pattern, proxy(route.AppID, daprPort, daprToken, transport, log))
+	return &Door{
+		sidecar: &url.URL{Scheme: "http", Host: "127.0.0.1:" + strconv.Itoa(daprPort)},
+		token:   daprToken, transport: transport, log: log,
 	}
 }
 
-func proxy(appID string, daprPort int, daprToken string, transport http.RoundTripper, log *slog.Logger) http.Handler {
-	sidecar := &url.URL{Scheme: "http", Host: "127.0.0.1:" + strconv.Itoa(daprPort)}
+// Mount adds the routes, which the services guard themselves: each verifies
+// the caller's token again.
+func (d *Door) Mount(r chi.Router) {
+	for _, route := range Routes {
+		r.Handle(route.Pattern, d.proxy(route.AppID, ""))
+	}
+}
+
+// Descriptions are where the services' OpenAPI documents are found, by app id.
+func Descriptions() map[string]string {
+	found := map[string]string{}
+	for _, route := range Routes {
+		found[route.AppID] = "/openapi/" + route.AppID + ".json"
+	}
+	return found
+}
+
+// MountDescriptions adds the services' OpenAPI documents, for everybody.
+func (d *Door) MountDescriptions(r chi.Router) {
+	for appID, path := range Descriptions() {
+		r.Method(http.MethodGet, path, d.proxy(appID, "/openapi.json"))
+	}
+}
+
+// proxy passes requests on to an app, to the same path or to the one given.
+func (d *Door) proxy(appID, path string) http.Handler {
 	p := &httputil.ReverseProxy{
-		Transport: transport,
+		Transport: d.transport,
 		Rewrite: func(pr *httputil.ProxyRequest) {
-			pr.SetURL(sidecar)
+			pr.SetURL(d.sidecar)
+			if path != "" {
+				pr.Out.URL.Path, pr.Out.URL.RawPath, pr.Out.URL.RawQuery = path, "", ""
+			}
 			// What a client says in Dapr's own headers would be taken for ours.
 			for name := range pr.Out.Header {
 				if strings.HasPrefix(strings.ToLower(name), "dapr-") {
@@ -56,8 +92,8 @@ func proxy(appID string, daprPort int, daprToken string, transport http.RoundTri
 				}
 			}
 			pr.Out.Header.Set("dapr-app-id", appID)
-			if daprToken != "" {
-				pr.Out.Header.Set("dapr-api-token", daprToken)
+			if d.token != "" {
+				pr.Out.Header.Set("dapr-api-token", d.token)
 			}
 			pr.SetXForwarded()
 		},
@@ -73,11 +109,11 @@ func proxy(appID string, daprPort int, daprToken string, transport http.RoundTri
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			log.WarnContext(r.Context(), "a service could not be reached", "app", appID, "error", err, "request_id", httpapi.RequestID(r.Context()))
+			d.log.WarnContext(r.Context(), "a service could not be reached", "app", appID, "error", err, "request_id", httpapi.RequestID(r.Context()))
 			w.Header().Set("Retry-After", "2")
 			httpapi.WriteProblem(w, r, http.StatusServiceUnavailable, "this part of the suite is not there at the moment; try again shortly")
 		},
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 	}
 	return http.MaxBytesHandler(p, httpapi.MaxBody)
 }

@@ -58,6 +58,12 @@ func (a *API) Mount(api huma.API) {
 	remove := operation("delete-task", http.MethodDelete, "/api/tasks/{id}", "Delete a task and its subtasks", http.StatusNotFound, http.StatusPreconditionFailed)
 	remove.DefaultStatus = http.StatusNoContent
 	httpapi.Register(api, a.Failures, remove, a.remove)
+
+	// A $ref can not say that it may be null as well; OpenAPI 3.1 says it so.
+	if t := api.OpenAPI().Components.Schemas.Map()["Task"]; t != nil {
+		recurrence := t.Properties["recurrence"]
+		t.Properties["recurrence"] = &huma.Schema{AnyOf: []*huma.Schema{recurrence, {Type: "null"}}}
+	}
 }
 
 func (a *API) create(ctx context.Context, in *struct {
