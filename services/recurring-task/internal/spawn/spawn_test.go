@@ -406,7 +406,7 @@ func TestWhatCanNeverPassIsADeadLetter(t *testing.T) {
 		answer http.HandlerFunc
 		reason string
 	}{
-		"an occurrence that is no wall time": {change: func(t *event.Task) { wall := "next\x00week"; t.Occurrence = &wall }, reason: "the occurrence of task"},
+		"an occurrence that is no wall time": {change: func(t *event.Task) { wall := "next week"; t.Occurrence = &wall }, reason: "the occurrence of task"},
 		"a rule that is none":                {change: func(t *event.Task) { t.Recurrence.RRule = "FREQ=SECONDLY" }, reason: "FREQ must be"},
 		"a zone that is none":                {change: func(t *event.Task) { t.Timezone = "Mars/Olympus" }, reason: "timezone"},
 		"a request that task-api refuses":    {answer: problem(http.StatusUnprocessableEntity), reason: "answered 422"},
