@@ -115,5 +115,22 @@ func (d *Door) proxy(appID, path string) http.Handler {
 		},
 		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 	}
-	return http.MaxBytesHandler(p, httpapi.MaxBody)
+	limited := http.MaxBytesHandler(p, httpapi.MaxBody)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path == "" && !plain(r.URL.EscapedPath()) {
+			httpapi.WriteProblem(w, r, http.StatusNotFound, "there is nothing at this address; /openapi.json lists what is")
+			return
+		}
+		limited.ServeHTTP(w, r)
+	})
+}
+
+// plain says whether a path is made of words alone. With dots or escapes in it
+// (/api/notifications/%2e%2e/%2e%2e/events/reminders) a path that this router
+// takes for one of ours becomes another on the way, and reaches, with the
+// sidecar's token, what is not for users.
+func plain(path string) bool {
+	return strings.IndexFunc(path, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("/-_", c)
+	}) < 0
 }

@@ -1,0 +1,78 @@
+package frontdoor
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// The sidecar stands in here as a server that tells what it was asked.
+func TestWhatTheSidecarIsAsked(t *testing.T) {
+	const own = "the sidecar's token"
+	for name, c := range map[string]struct {
+		target string
+		header map[string]string
+		path   string // what the sidecar sees; "" when it must see nothing
+		app    string
+	}{
+		"audit":                       {target: "/api/audit?limit=2", path: "/api/audit", app: "audit-log"},
+		"history":                     {target: "/api/tasks/01a208ca-e4b2-7ac0-9fcb-e19ea4dc76ac/history", path: "/api/tasks/01a208ca-e4b2-7ac0-9fcb-e19ea4dc76ac/history", app: "audit-log"},
+		"notifications":               {target: "/api/notifications", path: "/api/notifications", app: "notification"},
+		"occurrences":                 {target: "/api/tasks/1/occurrences", path: "/api/tasks/1/occurrences", app: "recurring-task"},
+		"a description":               {target: "/openapi/audit-log.json?x=1", path: "/openapi.json", app: "audit-log"},
+		"forged headers":              {target: "/api/audit", header: map[string]string{"dapr-app-id": "evil", "Dapr-Api-Token": "evil", "dapr-other": "x"}, path: "/api/audit", app: "audit-log"},
+		"dots":                        {target: "/api/notifications/../../events/reminders"},
+		"escaped dots":                {target: "/api/notifications/%2e%2e/%2e%2e/events/reminders"},
+		"escaped slashes":             {target: "/api/notifications/..%2f..%2fevents/reminders"},
+		"dots that are escaped twice": {target: "/api/notifications/%252e%252e/events/reminders"},
+		"a backslash":                 {target: "/api/notifications/..%5c..%5cevents"},
+		"a semicolon":                 {target: "/api/notifications/..;/events"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked *http.Request
+			sidecar := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked = r }))
+			defer sidecar.Close()
+			u, err := url.Parse(sidecar.URL)
+			require.NoError(t, err)
+			port, err := strconv.Atoi(u.Port())
+			require.NoError(t, err)
+			door := New(port, own, slog.New(slog.DiscardHandler))
+			router := chi.NewRouter()
+			door.Mount(router)
+			door.MountDescriptions(router)
+
+			req := httptest.NewRequest(http.MethodGet, c.target, nil)
+			for k, v := range c.header {
+				req.Header.Set(k, v)
+			}
+			rec := httptest.NewRecorder()
+			router.ServeHTTP(rec, req)
+			if c.path == "" {
+				require.Nil(t, asked, "passed on as %v", asked)
+				require.Equal(t, http.StatusNotFound, rec.Code)
+				return
+			}
+			require.Equal(t, http.StatusOK, rec.Code)
+			require.Equal(t, c.path, asked.URL.Path)
+			require.Equal(t, c.app, asked.Header.Get("dapr-app-id"))
+			require.Equal(t, own, asked.Header.Get("dapr-api-token"))
+			require.Empty(t, asked.Header.Get("dapr-other"))
+		})
+	}
+}
+
+func TestWithoutASidecarTheDoorSaysTryAgain(t *testing.T) {
+	router := chi.NewRouter()
+	New(1, "", slog.New(slog.DiscardHandler)).Mount(router)
+	rec := httptest.NewRecorder()
+	router.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/api/audit", nil))
+	require.Equal(t, http.StatusServiceUnavailable, rec.Code)
+	require.Equal(t, "application/problem+json", rec.Header().Get("Content-Type"))
+	require.NotEmpty(t, rec.Header().Get("Retry-After"))
+}
