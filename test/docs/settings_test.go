@@ -1,0 +1,69 @@
+// Package docs holds the documentation to the code.
+package docs
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../.."
+
+// Every environment variable of a settings struct is in docs/settings.md with
+// its default, and nothing else is.
+func TestSettingsAreDocumented(t *testing.T) {
+	inCode := map[string]string{}
+	for _, pattern := range []string{"pkg/*/*.go", "services/*/*.go"} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		require.NoError(t, err)
+		require.NotEmpty(t, files)
+		for _, file := range files {
+			readSettings(t, file, inCode)
+		}
+	}
+
+	text, err := os.ReadFile(filepath.Join(root, "docs", "settings.md"))
+	require.NoError(t, err)
+	ours, _, ok := strings.Cut(string(text), "\n## Read by libraries\n")
+	require.True(t, ok)
+	inDocs := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\| (.*?) ?\\|").FindAllStringSubmatch(ours, -1) {
+		require.NotContains(t, inDocs, row[1], "listed twice")
+		inDocs[row[1]] = strings.Trim(row[2], "`")
+	}
+	require.Equal(t, inCode, inDocs)
+}
+
+// readSettings adds the variables of the structs of a file with their defaults.
+func readSettings(t *testing.T, file string, found map[string]string) {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	require.NoError(t, err)
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		field, ok := n.(*ast.Field)
+		if !ok || field.Tag == nil {
+			return true
+		}
+		raw, err := strconv.Unquote(field.Tag.Value)
+		require.NoError(t, err)
+		tag := reflect.StructTag(raw)
+		if variable, ok := tag.Lookup("env"); ok {
+			options := strings.Split(variable, ",")
+			found[options[0]] = tag.Get("envDefault")
+			if slices.Contains(options, "required") {
+				found[options[0]] = "required"
+			}
+		}
+		return true
+	})
+}
