@@ -89,11 +89,11 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 	for _, a := range file.Apps {
 		roles = append(roles, a.role())
 	}
+	passwords, err := loadSecrets(filepath.Join(run, "secrets.json"), append([]string{superuser, owner}, roles...))
+	if err != nil {
+		return err
+	}
 	if databaseURL == "" {
-		passwords, err := loadSecrets(filepath.Join(run, "secrets.json"), append([]string{superuser, owner}, roles...))
-		if err != nil {
-			return err
-		}
 		postgres, err := newCluster(ctx, state, p.Postgres, passwords, out.say)
 		if err != nil {
 			return err
@@ -107,9 +107,20 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 			s.Database.URLs[a.ID] = postgres.url(a.role(), database)
 		}
 	} else {
-		out.say("using the database of DATABASE_URL, with its one login for all services")
+		urls, err := outsideURLs(ctx, databaseURL, roles, passwords)
+		switch {
+		case err == nil:
+			out.say("using the database of DATABASE_URL, with a role for each service")
+		case errors.Is(err, errMayNot):
+			out.say("using the database of DATABASE_URL, with its one login for all services (%v)", err)
+		default:
+			return err
+		}
 		for _, a := range file.Apps {
 			s.Database.URLs[a.ID] = databaseURL
+			if u, ok := urls[a.role()]; ok {
+				s.Database.URLs[a.ID] = u
+			}
 		}
 	}
 	if carrier.outside {
