@@ -77,11 +77,20 @@ func buildServices(ctx context.Context, root, bin string, apps []*app, say func(
 }
 
 // findDaprd returns a stock daprd of the version that dapr/runtime pins: from
-// PATH, from the Dapr CLI's folder, or built from Go modules once.
+// PATH, from the Dapr CLI's folder, or built from Go modules once. DAPRD names
+// another one.
 func findDaprd(ctx context.Context, root, bin string, say func(string, ...any)) (string, error) {
 	version, err := pinnedDapr(root)
 	if err != nil {
 		return "", err
+	}
+	if chosen := os.Getenv("DAPRD"); chosen != "" {
+		found := daprdVersion(ctx, chosen)
+		if found == "" {
+			return "", fmt.Errorf("DAPRD is no daprd that runs: %s", chosen)
+		}
+		say("using DAPRD: %s, version %s (the suite is tested with %s)", chosen, found, version)
+		return chosen, nil
 	}
 	built := filepath.Join(bin, "daprd")
 	candidates := []string{built}

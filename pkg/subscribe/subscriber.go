@@ -75,7 +75,7 @@ func (s *Subscriber) InTx(topic string, h InTx) { s.topics[topic] = h }
 func (s *Subscriber) Idempotent(topic string, h Idempotent) { s.topics[topic] = h }
 
 // Mount adds the event routes, /events/{topic}, for the sidecar alone.
-// The subscriptions themselves are declared in dapr/components/subscriptions.yaml.
+// The subscriptions themselves are declared in dapr/components.
 func (s *Subscriber) Mount(r chi.Router) {
 	r.Group(func(r chi.Router) {
 		r.Use(auth.SidecarOnly(s.AppAPIToken))
