@@ -49,16 +49,20 @@ func (k *idempotencyKey) claim(ctx context.Context, tx bun.Tx, user uuid.UUID, n
 	if n, err := res.RowsAffected(); err != nil || n == 1 {
 		return nil, err
 	}
-	var hash, answer []byte
-	err = tx.NewRaw("SELECT request_hash, answer FROM task.idempotency_keys WHERE user_id = ? AND key = ?", user, k.key).Scan(ctx, &hash, &answer)
+	// A struct: bun takes a []byte that stands alone for a list of numbers.
+	var row struct {
+		Hash   []byte `bun:"request_hash"`
+		Answer string `bun:"answer"`
+	}
+	err = tx.NewRaw("SELECT request_hash, answer FROM task.idempotency_keys WHERE user_id = ? AND key = ?", user, k.key).Scan(ctx, &row)
 	if err != nil {
 		return nil, fmt.Errorf("read the idempotency key: %w", err)
 	}
-	if !bytes.Equal(hash, k.hash) {
+	if !bytes.Equal(row.Hash, k.hash) {
 		return nil, httpapi.Invalid("header.Idempotency-Key", "was used for another request; choose a new one")
 	}
 	first := new(event.Task)
-	if err := json.Unmarshal(answer, first); err != nil {
+	if err := json.Unmarshal([]byte(row.Answer), first); err != nil {
 		return nil, fmt.Errorf("read the first answer: %w", err)
 	}
 	return first, nil
