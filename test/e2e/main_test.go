@@ -263,3 +263,20 @@ func execute(t *testing.T, sql string) {
 	_, err = conn.Exec(t.Context(), sql)
 	require.NoError(t, err)
 }
+
+// column reads a column of texts from the suite's database.
+func column(t *testing.T, sql string, args ...any) map[string]bool {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.Database.OwnerURL)
+	require.NoError(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	rows, err := conn.Query(t.Context(), sql, args...)
+	require.NoError(t, err)
+	values, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	found := make(map[string]bool, len(values))
+	for _, v := range values {
+		found[v] = true
+	}
+	return found
+}

@@ -83,11 +83,11 @@ func New(t testing.TB) string {
 // start runs a private Postgres in a temporary directory. Durability is off:
 // nothing here outlives the test binary.
 func start() (string, error) {
-	initdb, err := binary("initdb")
+	initdb, err := Program("initdb")
 	if err != nil {
 		return "", err
 	}
-	postgres, err := binary("postgres")
+	postgres, err := Program("postgres")
 	if err != nil {
 		return "", err
 	}
@@ -181,7 +181,8 @@ func account(dir string) (*syscall.SysProcAttr, error) {
 	return nil, errors.New("root needs an account postgres or nobody to run Postgres as")
 }
 
-func binary(name string) (string, error) {
+// Program finds a program of Postgres, such as pg_dump, on this machine.
+func Program(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil && name != "postgres" {
 		return path, nil
 	}

@@ -1,0 +1,74 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/test/suite"
+)
+
+// Every type of event is made, and whatever lies on the broker is held against
+// its schema.
+func TestEveryEventKeepsToItsSchema(t *testing.T) {
+	u := newUser(t, "Europe/Berlin")
+	must[any](u, http.StatusOK, http.MethodPost, "/api/auth/login", object{"email": u.Email, "password": "correct horse battery"})
+	must[any](u, http.StatusOK, http.MethodPatch, "/api/auth/me", object{"name": "Ada"})
+	full := u.create(object{
+		"title": "Full", "description": "…", "priority": "urgent", "tags": []string{"a"}, "due_at": "2027-01-31T10:00:00Z", "all_day": true,
+		"recurrence": object{"rrule": "FREQ=MONTHLY"}, "reminders": []object{{"before_due": "P1D"}, {"at": time.Now()}},
+	})
+	plain := u.create(object{"title": "Plain", "is_complete": true})
+	sub := u.create(object{"title": "Sub", "parent_id": full.ID})
+	must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+plain.ID.String(), object{"is_complete": false})
+	must[any](u, http.StatusNoContent, http.MethodDelete, "/api/tasks/"+plain.ID.String(), nil)
+	u.complete(sub)
+	u.complete(full)
+	u.next(full)
+	drained(t)
+
+	for topic, want := range map[string][]string{
+		event.TopicTasks:     {event.TaskCreated, event.TaskUpdated, event.TaskCompleted, event.TaskDeleted},
+		event.TopicReminders: {event.ReminderDue},
+		event.TopicAudit: {
+			"audit.task.created", "audit.task.updated", "audit.task.completed", "audit.task.deleted",
+			"audit.user.registered", "audit.user.signed_in", "audit.user.updated",
+		},
+	} {
+		raw, err := event.Schema(topic)
+		require.NoError(t, err)
+		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+		require.NoError(t, err)
+		compiler := jsonschema.NewCompiler()
+		compiler.AssertFormat()
+		require.NoError(t, compiler.AddResource(event.SchemaURI(topic), document))
+		schema, err := compiler.Compile(event.SchemaURI(topic))
+		require.NoError(t, err)
+
+		expected := column(t, "SELECT id::text FROM task.events WHERE topic = $1", topic)
+		kinds := map[string]bool{}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		require.NoError(t, s.Read(ctx, topic, func(r suite.Record) bool {
+			e, err := event.Decode(r.Value)
+			if err != nil || !expected[e.ID()] {
+				return false // a repetition, or what another test has put there
+			}
+			delete(expected, e.ID())
+			kinds[e.Type()] = true
+			data, err := jsonschema.UnmarshalJSON(bytes.NewReader(e.Data()))
+			require.NoError(t, err)
+			require.NoError(t, schema.Validate(data), "%s %s", e.Type(), e.Data())
+			return len(expected) == 0
+		}))
+		cancel()
+		for _, kind := range want {
+			require.True(t, kinds[kind], "no %s on %s", kind, topic)
+		}
+	}
+}
