@@ -93,9 +93,10 @@ func NewVerifier(ctx context.Context, s Settings, own jwt.Keyfunc, log *slog.Log
 	return v, nil
 }
 
-// TaskAPIKeys are the keys of task-api, read through the sidecar. The service
-// starts without them: it asks again as soon as a token needs one.
-func TaskAPIKeys(ctx context.Context, s Settings, daprHTTPPort int, daprToken string, log *slog.Logger) (jwt.Keyfunc, error) {
+// NewConsumerVerifier accepts what task-api accepts. It reads task-api's keys
+// through the sidecar; the service starts without them, and asks again as soon
+// as a token needs one.
+func NewConsumerVerifier(ctx context.Context, s Settings, daprHTTPPort int, daprToken string, log *slog.Logger) (*Verifier, error) {
 	url := s.TaskAPIJWKSURL
 	if url == "" {
 		url = "http://127.0.0.1:" + strconv.Itoa(daprHTTPPort) + "/v1.0/invoke/task-api/method/.well-known/jwks.json"
@@ -104,7 +105,11 @@ func TaskAPIKeys(ctx context.Context, s Settings, daprHTTPPort int, daprToken st
 	if daprToken != "" {
 		header.Set("dapr-api-token", daprToken)
 	}
-	return RemoteKeys(ctx, url, header, log)
+	own, err := RemoteKeys(ctx, url, header, log)
+	if err != nil {
+		return nil, err
+	}
+	return NewVerifier(ctx, s, own, log)
 }
 
 // RemoteKeys reads a JSON Web Key Set (RFC 7517) from url, again every hour,

@@ -15,14 +15,19 @@ import (
 	"github.com/uptrace/bun/migrate"
 )
 
-// Migration is how a service's schema is brought up to date.
+// Schema is what a service owns of the database, and how it is made.
+type Schema struct {
+	Name   string
+	Files  fs.FS             // NNNN_name.up.sql, forward only; statements split by --bun:split
+	SQL    map[string]string // like Files, by number and name ("0002_event_log"): the tables that a package of pkg brings along
+	Grants []string          // what the runtime role may do, e.g. "SELECT, INSERT ON audit.entries"; default: read and write rows of every table
+}
+
+// Migration brings a schema up to date.
 type Migration struct {
-	OwnerURL   string            // the role that owns the schema and may change it
-	RuntimeURL string            // the role that the service works as
-	Schema     string            // created when missing
-	Files      fs.FS             // NNNN_name.up.sql, forward only; statements split by --bun:split
-	SQL        map[string]string // like Files, by number and name ("0002_event_log"): the tables that a package of pkg brings along
-	Grants     []string          // what the runtime role may do, e.g. "SELECT, INSERT ON audit.entries"; default: read and write rows of every table
+	Schema
+	OwnerURL   string // the role that owns the schema and may change it
+	RuntimeURL string // the role that the service works as
 	Log        *slog.Logger
 }
 
@@ -48,19 +53,19 @@ func Migrate(ctx context.Context, m Migration) error {
 
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("connect to migrate schema %s: %w", m.Schema, err)
+		return fmt.Errorf("connect to migrate schema %s: %w", m.Name, err)
 	}
 	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock(?, hashtext(?))", migrateLock, m.Schema); err != nil {
-		return fmt.Errorf("lock the migration of schema %s: %w", m.Schema, err)
+	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock(?, hashtext(?))", migrateLock, m.Name); err != nil {
+		return fmt.Errorf("lock the migration of schema %s: %w", m.Name, err)
 	}
-	if _, err := conn.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS ?", bun.Ident(m.Schema)); err != nil {
-		return fmt.Errorf("create schema %s: %w", m.Schema, err)
+	if _, err := conn.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS ?", bun.Ident(m.Name)); err != nil {
+		return fmt.Errorf("create schema %s: %w", m.Name, err)
 	}
 
 	migrations := migrate.NewMigrations()
 	if err := migrations.Discover(m.Files); err != nil {
-		return fmt.Errorf("read the migrations of schema %s: %w", m.Schema, err)
+		return fmt.Errorf("read the migrations of schema %s: %w", m.Name, err)
 	}
 	for name, sql := range m.SQL {
 		number, comment, _ := strings.Cut(name, "_")
@@ -70,22 +75,22 @@ func Migrate(ctx context.Context, m Migration) error {
 		}})
 	}
 	migrator := migrate.NewMigrator(db, migrations,
-		migrate.WithTableName(m.Schema+".migrations"),
-		migrate.WithLocksTableName(m.Schema+".migration_locks"),
+		migrate.WithTableName(m.Name+".migrations"),
+		migrate.WithLocksTableName(m.Name+".migration_locks"),
 		migrate.WithMarkAppliedOnSuccess(true))
 	if err := migrator.Init(ctx); err != nil {
-		return fmt.Errorf("prepare the migrations of schema %s: %w", m.Schema, err)
+		return fmt.Errorf("prepare the migrations of schema %s: %w", m.Name, err)
 	}
 	start := time.Now()
 	group, err := migrator.Migrate(ctx)
 	if err != nil {
-		return fmt.Errorf("migrate schema %s: %w", m.Schema, err)
+		return fmt.Errorf("migrate schema %s: %w", m.Name, err)
 	}
 	if err := grant(ctx, db, m); err != nil {
 		return err
 	}
 	if !group.IsZero() {
-		m.Log.InfoContext(ctx, "schema migrated", "schema", m.Schema, "migrations", group.Migrations.String(), "took", time.Since(start))
+		m.Log.InfoContext(ctx, "schema migrated", "schema", m.Name, "migrations", group.Migrations.String(), "took", time.Since(start))
 	}
 	return nil
 }
@@ -104,13 +109,13 @@ func grant(ctx context.Context, db *bun.DB, m Migration) error {
 	grants := m.Grants
 	if grants == nil {
 		grants = []string{
-			"SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA " + m.Schema,
-			"USAGE ON ALL SEQUENCES IN SCHEMA " + m.Schema,
+			"SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA " + m.Name,
+			"USAGE ON ALL SEQUENCES IN SCHEMA " + m.Name,
 		}
 	}
 	statements := []string{
-		"REVOKE ALL ON ALL TABLES IN SCHEMA " + m.Schema + " FROM ?",
-		"GRANT USAGE ON SCHEMA " + m.Schema + " TO ?",
+		"REVOKE ALL ON ALL TABLES IN SCHEMA " + m.Name + " FROM ?",
+		"GRANT USAGE ON SCHEMA " + m.Name + " TO ?",
 	}
 	for _, g := range grants {
 		statements = append(statements, "GRANT "+g+" TO ?")

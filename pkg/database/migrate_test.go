@@ -30,10 +30,12 @@ func TestMigrateFromSeveralReplicasAtOnce(t *testing.T) {
 	u.User = url.User("migrate_reader")
 
 	m := database.Migration{
-		OwnerURL: owner, RuntimeURL: u.String(), Schema: "shop", Log: slog.New(slog.DiscardHandler),
-		Grants: []string{"SELECT, INSERT ON shop.orders"},
-		Files: fstest.MapFS{
-			"0001_orders.up.sql": {Data: []byte("CREATE TABLE shop.orders (id int PRIMARY KEY);\n--bun:split\nINSERT INTO shop.orders VALUES (1);")},
+		OwnerURL: owner, RuntimeURL: u.String(), Log: slog.New(slog.DiscardHandler),
+		Schema: database.Schema{
+			Name: "shop", Grants: []string{"SELECT, INSERT ON shop.orders"},
+			Files: fstest.MapFS{
+				"0001_orders.up.sql": {Data: []byte("CREATE TABLE shop.orders (id int PRIMARY KEY);\n--bun:split\nINSERT INTO shop.orders VALUES (1);")},
+			},
 		},
 	}
 	var wg sync.WaitGroup

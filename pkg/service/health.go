@@ -17,6 +17,11 @@ type Check struct {
 	Run    func(ctx context.Context) error
 }
 
+// DatabaseCheck fails when the service's database can not be reached.
+func (b Base) DatabaseCheck() Check {
+	return Check{Name: "database", Needed: true, Run: b.DB.PingContext}
+}
+
 // MountHealth adds /healthz (the process answers) and /readyz (what it needs
 // is there). Answers name the checks, not their errors: those may tell of
 // hosts and users, and are for the log.

@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"slices"
+	"reflect"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,8 +19,10 @@ import (
 
 	"github.com/caarlos0/env/v11"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/uptrace/bun"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/telemetry"
 )
 
@@ -42,8 +44,8 @@ type Settings struct {
 	ShutdownTimeout    time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"8s"`
 }
 
-// OwnerURL is the database login that migrations run with.
-func (s Settings) OwnerURL() string {
+// ownerURL is the database login that migrations run with.
+func (s Settings) ownerURL() string {
 	if s.MigrateDatabaseURL != "" {
 		return s.MigrateDatabaseURL
 	}
@@ -63,12 +65,20 @@ func (s Settings) Validate() error {
 	return nil
 }
 
-// Load reads the settings from the environment. The error names the variable
+// configured is a service's settings: a struct that embeds Settings.
+type configured interface {
+	Validate() error
+	common() Settings
+}
+
+func (s Settings) common() Settings { return s }
+
+// load reads the settings from the environment. The error names each variable
 // that is missing or wrong.
-func Load[T interface{ Validate() error }]() (T, error) {
-	settings, err := env.ParseAs[T]()
+func load[S configured]() (S, error) {
+	settings, err := env.ParseAs[S]()
 	if err != nil {
-		return settings, fmt.Errorf("settings: %w", err)
+		return settings, fmt.Errorf("settings: %w", named(err, reflect.TypeFor[S]()))
 	}
 	if err := settings.Validate(); err != nil {
 		return settings, fmt.Errorf("settings: %w", err)
@@ -76,9 +86,43 @@ func Load[T interface{ Validate() error }]() (T, error) {
 	return settings, nil
 }
 
-// Logger writes to standard output as the settings say, and is set as the
+// named says which variable could not be parsed; env names the struct's field.
+func named(err error, settings reflect.Type) error {
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return err
+	}
+	errs := make([]error, len(all.Errors))
+	for i, one := range all.Errors {
+		errs[i] = one
+		var bad env.ParseError
+		if errors.As(one, &bad) {
+			if variable := variableOf(settings, bad.Name); variable != "" {
+				errs[i] = fmt.Errorf("%s is not as it must be: %w", variable, bad.Err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func variableOf(settings reflect.Type, field string) string {
+	for i := range settings.NumField() {
+		f := settings.Field(i)
+		if f.Name == field && f.Tag.Get("env") != "" {
+			return strings.Split(f.Tag.Get("env"), ",")[0]
+		}
+		if f.Type.Kind() == reflect.Struct && f.Tag.Get("env") == "" {
+			if variable := variableOf(f.Type, field); variable != "" {
+				return variable
+			}
+		}
+	}
+	return ""
+}
+
+// logger writes to standard output as the settings say, and is set as the
 // process's default for libraries that log by themselves.
-func (s Settings) Logger(service string) *slog.Logger {
+func (s Settings) logger(service string) *slog.Logger {
 	var handler slog.Handler = slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: s.LogLevel})
 	if s.LogFormat == "json" {
 		handler = slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: s.LogLevel})
@@ -88,36 +132,59 @@ func (s Settings) Logger(service string) *slog.Logger {
 	return log
 }
 
-// Command is a subcommand of a service.
-type Command func(ctx context.Context, args []string) error
+// Program is a service: its name, what it owns of the database, and what it
+// does. Its commands are serve, the default, and migrate.
+type Program[S configured] struct {
+	Name   string
+	Schema database.Schema
+	// Serve wires the service and runs it. It gets its settings and a database
+	// whose schema is up to date.
+	Serve func(ctx context.Context, settings S, base Base) error
+}
 
-// Main runs the command that the arguments name ("serve" when there is none)
-// until it ends or the process is told to stop (SIGINT, SIGTERM).
-func Main(name string, commands map[string]Command) {
+// Base is what every service works with.
+type Base struct {
+	Log *slog.Logger
+	DB  *bun.DB
+
+	name     string
+	settings Settings
+}
+
+// Main runs the command that the arguments name until it ends or the process
+// is told to stop (SIGINT, SIGTERM).
+func (p Program[S]) Main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, commands, os.Args[1:])
+	err := p.run(ctx, os.Args[1:])
 	stop()
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, commands map[string]Command, args []string) error {
-	chosen := "serve"
-	if len(args) > 0 {
-		chosen, args = args[0], args[1:]
+func (p Program[S]) run(ctx context.Context, args []string) error {
+	serve := len(args) == 0 || args[0] == "serve"
+	if !serve && args[0] != "migrate" {
+		return fmt.Errorf("unknown command %q; there are: serve (the default), migrate", args[0])
 	}
-	command, ok := commands[chosen]
-	if !ok {
-		names := make([]string, 0, len(commands))
-		for n := range commands {
-			names = append(names, n)
-		}
-		slices.Sort(names)
-		return fmt.Errorf("unknown command %q; there are: %s", chosen, strings.Join(names, ", "))
+	settings, err := load[S]()
+	if err != nil {
+		return err
 	}
-	return command(ctx, args)
+	common := settings.common()
+	log := common.logger(p.Name)
+	err = database.Migrate(ctx, database.Migration{
+		Schema: p.Schema, OwnerURL: common.ownerURL(), RuntimeURL: common.DatabaseURL, Log: log,
+	})
+	if err != nil || !serve {
+		return err
+	}
+	db, err := database.Open(ctx, common.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	return errors.Join(p.Serve(ctx, settings, Base{Log: log, DB: db, name: p.Name, settings: common}), db.Close())
 }
 
 // Worker is work beside the requests. Run returns when its context ends; an
@@ -127,34 +194,25 @@ type Worker struct {
 	Run  func(ctx context.Context) error
 }
 
-// Server is a service that is wired and ready to go.
-type Server struct {
-	Name     string
-	Settings Settings
-	Log      *slog.Logger
-	Handler  http.Handler
-	Workers  []Worker
-}
-
 // Run starts the workers, serves requests, and stops in this order: no new
 // connections, requests in flight end, workers end, traces are flushed. It
 // returns an error when something failed or the time for stopping ran out.
-func Run(ctx context.Context, s Server) error {
-	flush, err := telemetry.Start(ctx, s.Name)
+func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) error {
+	flush, err := telemetry.Start(ctx, b.name)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(s.Settings.Host, fmt.Sprint(s.Settings.Port)))
+	listener, err := net.Listen("tcp", net.JoinHostPort(b.settings.Host, fmt.Sprint(b.settings.Port)))
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	server := &http.Server{
-		Handler:           s.Handler,
+		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       60 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(b.Log.Handler(), slog.LevelDebug),
 	}
 	metrics := &http.Server{Handler: promhttp.Handler(), ReadHeaderTimeout: 5 * time.Second}
 
@@ -162,7 +220,7 @@ func Run(ctx context.Context, s Server) error {
 	working, stopWorkers := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWorkers()
 	group, failing := errgroup.WithContext(working)
-	for _, w := range s.Workers {
+	for _, w := range workers {
 		group.Go(func() error {
 			if err := w.Run(failing); err != nil && failing.Err() == nil {
 				return fmt.Errorf("%s: %w", w.Name, err)
@@ -180,24 +238,24 @@ func Run(ctx context.Context, s Server) error {
 		})
 	}
 	serve(server, listener)
-	if s.Settings.MetricsPort != 0 {
-		l, err := net.Listen("tcp", net.JoinHostPort(s.Settings.Host, fmt.Sprint(s.Settings.MetricsPort)))
+	if b.settings.MetricsPort != 0 {
+		l, err := net.Listen("tcp", net.JoinHostPort(b.settings.Host, fmt.Sprint(b.settings.MetricsPort)))
 		if err != nil {
 			return errors.Join(fmt.Errorf("listen for metrics: %w", err), server.Close())
 		}
 		serve(metrics, l)
 	}
-	s.Log.InfoContext(ctx, "serving", "address", listener.Addr().String())
+	b.Log.InfoContext(ctx, "serving", "address", listener.Addr().String())
 
 	var failed error
 	select {
 	case <-ctx.Done():
-		s.Log.InfoContext(ctx, "stopping")
+		b.Log.InfoContext(ctx, "stopping")
 	case <-failing.Done():
 	case failed = <-serveErr:
 	}
 
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Settings.ShutdownTimeout)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.settings.ShutdownTimeout)
 	defer cancel()
 	failed = errors.Join(failed, server.Shutdown(stopping))
 	stopWorkers()
@@ -212,10 +270,10 @@ func Run(ctx context.Context, s Server) error {
 	failed = errors.Join(failed, metrics.Shutdown(stopping))
 	serving.Wait()
 	if err := flush(stopping); err != nil {
-		s.Log.WarnContext(ctx, "some traces were not exported", "error", err)
+		b.Log.WarnContext(ctx, "some traces were not exported", "error", err)
 	}
 	if failed == nil {
-		s.Log.InfoContext(ctx, "stopped")
+		b.Log.InfoContext(ctx, "stopped")
 	}
 	return failed
 }

@@ -4,13 +4,11 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
-	"github.com/go-chi/chi/v5"
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/taskwire/taskwire/pkg/auth"
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/service"
@@ -19,67 +17,26 @@ import (
 	"github.com/taskwire/taskwire/services/audit-log/internal/trail"
 )
 
-const name = "audit-log"
-
 func main() {
-	service.Main(name, map[string]service.Command{"serve": serve, "migrate": migrate})
+	service.Program[settings]{Name: "audit-log", Schema: migrations.Schema, Serve: serve}.Main()
 }
 
-func migrate(ctx context.Context, _ []string) error {
-	cfg, err := service.Load[settings]()
-	if err != nil {
-		return err
-	}
-	return migrateSchema(ctx, cfg, cfg.Logger(name))
-}
-
-func migrateSchema(ctx context.Context, cfg settings, log *slog.Logger) error {
-	return database.Migrate(ctx, database.Migration{
-		OwnerURL: cfg.OwnerURL(), RuntimeURL: cfg.DatabaseURL,
-		Schema: migrations.Schema, Files: migrations.Files, SQL: migrations.SQL,
-		Grants: migrations.Grants, Log: log,
-	})
-}
-
-func serve(ctx context.Context, _ []string) error {
-	cfg, err := service.Load[settings]()
-	if err != nil {
-		return err
-	}
-	log := cfg.Logger(name)
-	if err := migrateSchema(ctx, cfg, log); err != nil {
-		return err
-	}
-	db, err := database.Open(ctx, cfg.DatabaseURL)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-
+func serve(ctx context.Context, cfg settings, base service.Base) error {
 	// The parts.
-	keys, err := auth.TaskAPIKeys(ctx, cfg.Auth, cfg.DaprHTTPPort, cfg.DaprAPIToken, log)
-	if err != nil {
-		return err
-	}
-	verifier, err := auth.NewVerifier(ctx, cfg.Auth, keys, log)
+	verifier, err := auth.NewConsumerVerifier(ctx, cfg.Auth, cfg.DaprHTTPPort, cfg.DaprAPIToken, base.Log)
 	if err != nil {
 		return err
 	}
 	recorder := &trail.Recorder{Now: time.Now}
-	events := subscribe.New(subscribe.Options{DB: db, Schema: migrations.Schema, AppAPIToken: cfg.AppAPIToken, Log: log, Now: time.Now})
+	events := subscribe.New(subscribe.Options{DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Log: base.Log, Now: time.Now})
 	events.InTx(event.TopicAudit, recorder.Record)
 
 	// The doors.
-	router := httpapi.NewRouter(log)
-	service.MountHealth(router, service.Check{Name: "database", Needed: true, Run: db.PingContext})
+	router := httpapi.NewRouter(base.Log)
+	service.MountHealth(router, base.DatabaseCheck())
 	events.Mount(router)
-	router.Group(func(r chi.Router) {
-		r.Use(auth.SidecarOnly(cfg.AppAPIToken))
-		api := httpapi.NewAPI(r, "taskwire audit-log", service.Version())
-		r.Group(func(r chi.Router) {
-			r.Use(verifier.Middleware)
-			(&trail.API{DB: db, Failures: httpapi.Failures{Log: log}}).Mount(httpapi.Within(api, r))
-		})
+	base.MountUserAPI(router, verifier, func(api huma.API) {
+		(&trail.API{DB: base.DB, Failures: httpapi.Failures{Log: base.Log}}).Mount(api)
 	})
-	return service.Run(ctx, service.Server{Name: name, Settings: cfg.Settings, Log: log, Handler: router})
+	return base.Run(ctx, router)
 }

@@ -8,14 +8,13 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"time"
 	_ "time/tzdata" // users' zones, also where the image has no zone files
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
 
 	"github.com/taskwire/taskwire/pkg/auth"
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/invoke"
@@ -24,89 +23,44 @@ import (
 	"github.com/taskwire/taskwire/services/notification/internal/delivery"
 	"github.com/taskwire/taskwire/services/notification/internal/inapp"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
+	"github.com/taskwire/taskwire/services/notification/internal/migrations"
 	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
-	"github.com/taskwire/taskwire/services/notification/migrations"
 )
 
-const name = "notification"
-
 func main() {
-	service.Main(name, map[string]service.Command{"serve": serve, "migrate": migrate})
+	service.Program[settings]{Name: "notification", Schema: migrations.Schema, Serve: serve}.Main()
 }
 
-func migrate(ctx context.Context, _ []string) error {
-	s, err := service.Load[settings]()
+func serve(ctx context.Context, cfg settings, base service.Base) error {
+	// The parts.
+	verifier, err := auth.NewConsumerVerifier(ctx, cfg.Auth, cfg.DaprHTTPPort, cfg.DaprAPIToken, base.Log)
 	if err != nil {
 		return err
 	}
-	return bringUpToDate(ctx, s, s.Logger(name))
-}
-
-func serve(ctx context.Context, _ []string) error {
-	s, err := service.Load[settings]()
+	sender, err := mail.New(cfg.SMTPURL, cfg.MailFrom, cfg.SMTPTimeout)
 	if err != nil {
 		return err
 	}
-	log := s.Logger(name)
-	sender, err := mail.New(s.SMTPURL, s.MailFrom, s.SMTPTimeout)
-	if err != nil {
-		return err
-	}
-
-	if err := bringUpToDate(ctx, s, log); err != nil {
-		return err
-	}
-	db, err := database.Open(ctx, s.DatabaseURL)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
 	deliverer := delivery.NewDeliverer(delivery.Options{
-		DB:    db,
-		Check: &taskapi.Client{Sidecar: invoke.New(s.DaprHTTPPort, s.DaprAPIToken)},
-		Mail:  sender, MailTimeout: s.SMTPTimeout, Connections: s.SMTPConnections, RetryFor: s.MailRetryFor,
-		Clock: time.Now, Log: log,
+		DB:    base.DB,
+		Check: &taskapi.Client{Sidecar: invoke.New(cfg.DaprHTTPPort, cfg.DaprAPIToken)},
+		Mail:  sender, MailTimeout: cfg.SMTPTimeout, Connections: cfg.SMTPConnections, RetryFor: cfg.MailRetryFor,
+		Clock: time.Now, Log: base.Log,
 	})
-
 	consumer := delivery.NewConsumer(time.Now, deliverer.Wake)
-	events := subscribe.New(subscribe.Options{
-		DB: db, Schema: migrations.Schema, AppAPIToken: s.AppAPIToken, Log: log, Now: time.Now,
-	})
+	events := subscribe.New(subscribe.Options{DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Log: base.Log, Now: time.Now})
 	events.InTx(event.TopicReminders, consumer.Reminders)
 	events.InTx(event.TopicTasks, consumer.Tasks)
 
-	keys, err := auth.TaskAPIKeys(ctx, s.Auth, s.DaprHTTPPort, s.DaprAPIToken, log)
-	if err != nil {
-		return err
-	}
-	verifier, err := auth.NewVerifier(ctx, s.Auth, keys, log)
-	if err != nil {
-		return err
-	}
-
-	router := httpapi.NewRouter(log)
-	service.MountHealth(router, service.Check{Name: "database", Needed: true, Run: db.PingContext})
+	// The doors.
+	router := httpapi.NewRouter(base.Log)
+	service.MountHealth(router, base.DatabaseCheck())
 	router.Group(func(r chi.Router) {
 		r.Use(consumer.Wake)
 		events.Mount(r)
 	})
-	router.Group(func(r chi.Router) {
-		r.Use(auth.SidecarOnly(s.AppAPIToken))
-		api := httpapi.NewAPI(r, "taskwire notification", service.Version())
-		r.Group(func(r chi.Router) {
-			r.Use(verifier.Middleware)
-			inapp.Register(httpapi.Within(api, r), httpapi.Failures{Log: log}, inapp.NewStore(db, time.Now))
-		})
+	base.MountUserAPI(router, verifier, func(api huma.API) {
+		inapp.Register(api, httpapi.Failures{Log: base.Log}, inapp.NewStore(base.DB, time.Now))
 	})
-	return service.Run(ctx, service.Server{
-		Name: name, Settings: s.Settings, Log: log, Handler: router,
-		Workers: []service.Worker{{Name: "deliverer", Run: deliverer.Run}},
-	})
-}
-
-func bringUpToDate(ctx context.Context, s settings, log *slog.Logger) error {
-	return database.Migrate(ctx, database.Migration{
-		OwnerURL: s.OwnerURL(), RuntimeURL: s.DatabaseURL,
-		Schema: migrations.Schema, Files: migrations.Files, SQL: migrations.SQL, Log: log,
-	})
+	return base.Run(ctx, router, service.Worker{Name: "deliverer", Run: deliverer.Run})
 }

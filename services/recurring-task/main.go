@@ -4,13 +4,11 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
-	"github.com/go-chi/chi/v5"
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/taskwire/taskwire/pkg/auth"
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/invoke"
@@ -22,69 +20,29 @@ import (
 	"github.com/taskwire/taskwire/services/recurring-task/internal/spawn"
 )
 
-const name = "recurring-task"
-
 func main() {
-	service.Main(name, map[string]service.Command{"serve": serve, "migrate": migrate})
+	service.Program[settings]{Name: "recurring-task", Schema: migrations.Schema, Serve: serve}.Main()
 }
 
-func migrate(ctx context.Context, _ []string) error {
-	cfg, err := service.Load[settings]()
-	if err != nil {
-		return err
-	}
-	return migrateSchema(ctx, cfg, cfg.Logger(name))
-}
-
-func migrateSchema(ctx context.Context, cfg settings, log *slog.Logger) error {
-	return database.Migrate(ctx, database.Migration{
-		OwnerURL: cfg.OwnerURL(), RuntimeURL: cfg.DatabaseURL,
-		Schema: migrations.Schema, Files: migrations.Files, SQL: migrations.SQL, Log: log,
-	})
-}
-
-func serve(ctx context.Context, _ []string) error {
-	cfg, err := service.Load[settings]()
-	if err != nil {
-		return err
-	}
-	log := cfg.Logger(name)
-	if err := migrateSchema(ctx, cfg, log); err != nil {
-		return err
-	}
-	db, err := database.Open(ctx, cfg.DatabaseURL)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-
+func serve(ctx context.Context, cfg settings, base service.Base) error {
 	// The parts.
-	keys, err := auth.TaskAPIKeys(ctx, cfg.Auth, cfg.DaprHTTPPort, cfg.DaprAPIToken, log)
+	verifier, err := auth.NewConsumerVerifier(ctx, cfg.Auth, cfg.DaprHTTPPort, cfg.DaprAPIToken, base.Log)
 	if err != nil {
 		return err
 	}
-	verifier, err := auth.NewVerifier(ctx, cfg.Auth, keys, log)
-	if err != nil {
-		return err
-	}
-	occurrences := &ledger.Store{DB: db}
-	spawner := &spawn.Spawner{Ledger: occurrences, TaskAPI: invoke.New(cfg.DaprHTTPPort, cfg.DaprAPIToken), Log: log}
-	events := subscribe.New(subscribe.Options{DB: db, Schema: migrations.Schema, AppAPIToken: cfg.AppAPIToken, Log: log, Now: time.Now})
+	occurrences := &ledger.Store{DB: base.DB}
+	spawner := &spawn.Spawner{Ledger: occurrences, TaskAPI: invoke.New(cfg.DaprHTTPPort, cfg.DaprAPIToken), Log: base.Log}
+	events := subscribe.New(subscribe.Options{DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Log: base.Log, Now: time.Now})
 	events.Idempotent(event.TopicTasks, spawner.Handle)
 
 	// The doors.
-	router := httpapi.NewRouter(log)
-	service.MountHealth(router, service.Check{Name: "database", Needed: true, Run: db.PingContext})
+	router := httpapi.NewRouter(base.Log)
+	service.MountHealth(router, base.DatabaseCheck())
 	events.Mount(router)
-	router.Group(func(r chi.Router) {
-		r.Use(auth.SidecarOnly(cfg.AppAPIToken))
-		api := httpapi.NewAPI(r, "taskwire recurring-task", service.Version())
-		r.Group(func(r chi.Router) {
-			r.Use(verifier.Middleware)
-			mine, failures := httpapi.Within(api, r), httpapi.Failures{Log: log}
-			ledger.Mount(mine, failures, occurrences)
-			preview.Mount(mine, failures)
-		})
+	base.MountUserAPI(router, verifier, func(api huma.API) {
+		failures := httpapi.Failures{Log: base.Log}
+		ledger.Mount(api, failures, occurrences)
+		preview.Mount(api, failures)
 	})
-	return service.Run(ctx, service.Server{Name: name, Settings: cfg.Settings, Log: log, Handler: router})
+	return base.Run(ctx, router)
 }

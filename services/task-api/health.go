@@ -24,7 +24,7 @@ func eventsCheck(db *bun.DB, relay *eventlog.Relay) func(context.Context) error 
 		if relay.Failing() {
 			return errors.New("the broker does not take events")
 		}
-		oldest, err := eventlog.OldestUnpublished(ctx, db, migrations.Schema)
+		oldest, err := eventlog.OldestUnpublished(ctx, db, migrations.Name)
 		if err != nil {
 			return err
 		}

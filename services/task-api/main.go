@@ -5,14 +5,12 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/taskwire/taskwire/pkg/auth"
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/pkg/httpapi"
@@ -27,41 +25,12 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
 
-const name = "task-api"
-
 func main() {
-	service.Main(name, map[string]service.Command{"serve": serve, "migrate": migrate})
+	service.Program[settings]{Name: "task-api", Schema: migrations.Schema, Serve: serve}.Main()
 }
 
-func migrate(ctx context.Context, _ []string) error {
-	cfg, err := service.Load[settings]()
-	if err != nil {
-		return err
-	}
-	return migrateSchema(ctx, cfg, cfg.Logger(name))
-}
-
-func migrateSchema(ctx context.Context, cfg settings, log *slog.Logger) error {
-	return database.Migrate(ctx, database.Migration{
-		OwnerURL: cfg.OwnerURL(), RuntimeURL: cfg.DatabaseURL,
-		Schema: migrations.Schema, Files: migrations.Files, SQL: migrations.SQL, Log: log,
-	})
-}
-
-func serve(ctx context.Context, _ []string) error {
-	cfg, err := service.Load[settings]()
-	if err != nil {
-		return err
-	}
-	log := cfg.Logger(name)
-	if err := migrateSchema(ctx, cfg, log); err != nil {
-		return err
-	}
-	db, err := database.Open(ctx, cfg.DatabaseURL)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
+func serve(ctx context.Context, cfg settings, base service.Base) error {
+	db, log := base.DB, base.Log
 
 	// The parts.
 	keys, err := account.NewKeys(cfg.PrivateKey, cfg.PrivateKeyFile, cfg.Auth, cfg.TokenLife)
@@ -86,7 +55,7 @@ func serve(ctx context.Context, _ []string) error {
 		{Name: "reminder clock", Run: clock.Run},
 		{Name: "idempotency keys", Run: func(ctx context.Context) error { return tasks.ForgetKeys(ctx, log) }},
 	}
-	checks := []service.Check{{Name: "database", Needed: true, Run: db.PingContext}}
+	checks := []service.Check{base.DatabaseCheck()}
 	if cfg.PublishingEnabled {
 		sidecar, err := publish.NewDapr(cfg.DaprGRPCPort, cfg.DaprAPIToken, cfg.PubsubName)
 		if err != nil {
@@ -94,7 +63,7 @@ func serve(ctx context.Context, _ []string) error {
 		}
 		defer sidecar.Close()
 		relay := &eventlog.Relay{
-			DB: db, URL: cfg.DatabaseURL, Schema: migrations.Schema, Topics: event.Topics,
+			DB: db, URL: cfg.DatabaseURL, Schema: migrations.Name, Topics: event.Topics,
 			Publisher: sidecar, Signal: events, Log: log,
 		}
 		workers = append(workers, service.Worker{Name: "relay", Run: relay.Run})
@@ -132,5 +101,5 @@ func serve(ctx context.Context, _ []string) error {
 		(&task.API{Store: tasks, Failures: failures}).MountInternal(api)
 		(&reminder.API{DB: db, Failures: failures}).MountInternal(api)
 	})
-	return service.Run(ctx, service.Server{Name: name, Settings: cfg.Settings, Log: log, Handler: router, Workers: workers})
+	return base.Run(ctx, router, workers...)
 }

@@ -6,23 +6,22 @@ import (
 	"embed"
 	"fmt"
 
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 )
 
-// Schema is the Postgres schema that audit-log owns.
-const Schema = "audit"
+// Name is the Postgres schema that audit-log owns.
+const Name = "audit"
 
-// Files are the migrations of the entries.
-//
 //go:embed *.sql
-var Files embed.FS
+var files embed.FS
 
-// SQL are the migrations of the tables that pkg/subscribe brings along.
-var SQL = map[string]string{"0002_inbox": fmt.Sprintf(subscribe.Tables, Schema)}
-
-// Grants are what the service may do: entries can be added and read, and that
-// is all.
-var Grants = []string{
-	"SELECT, INSERT ON audit.entries",
-	"SELECT, INSERT, UPDATE, DELETE ON audit.inbox, audit.dead_letters",
+// Schema is how it is made.
+var Schema = database.Schema{
+	Name: Name, Files: files, SQL: map[string]string{"0002_inbox": fmt.Sprintf(subscribe.Tables, Name)},
+	// Entries can be added and read, and that is all.
+	Grants: []string{
+		"SELECT, INSERT ON audit.entries",
+		"SELECT, INSERT, UPDATE, DELETE ON audit.inbox, audit.dead_letters",
+	},
 }

@@ -60,8 +60,7 @@ func newService(t *testing.T) *service {
 	u.User = url.User(runtimeRole)
 	log := slog.New(slog.DiscardHandler)
 	require.NoError(t, database.Migrate(ctx, database.Migration{
-		OwnerURL: ownerURL, RuntimeURL: u.String(), Schema: migrations.Schema,
-		Files: migrations.Files, SQL: migrations.SQL, Grants: migrations.Grants, Log: log,
+		OwnerURL: ownerURL, RuntimeURL: u.String(), Schema: migrations.Schema, Log: log,
 	}))
 	s := &service{t: t, owner: owner, db: open(t, u.String())}
 	s.router = s.replica()
@@ -81,7 +80,7 @@ func open(t *testing.T, url string) *bun.DB {
 func (s *service) replica() http.Handler {
 	log := slog.New(slog.DiscardHandler)
 	router := httpapi.NewRouter(log)
-	events := subscribe.New(subscribe.Options{DB: s.db, Schema: migrations.Schema, AppAPIToken: sidecarToken, Log: log, Now: func() time.Time { return now }})
+	events := subscribe.New(subscribe.Options{DB: s.db, Schema: migrations.Name, AppAPIToken: sidecarToken, Log: log, Now: func() time.Time { return now }})
 	events.InTx(event.TopicAudit, (&trail.Recorder{Now: func() time.Time { return now }}).Record)
 	events.Mount(router)
 	router.Group(func(r chi.Router) {

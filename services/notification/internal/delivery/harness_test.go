@@ -24,8 +24,8 @@ import (
 	"github.com/taskwire/taskwire/services/notification/internal/delivery"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
 	"github.com/taskwire/taskwire/services/notification/internal/mail/mailtest"
+	"github.com/taskwire/taskwire/services/notification/internal/migrations"
 	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
-	"github.com/taskwire/taskwire/services/notification/migrations"
 )
 
 func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
@@ -57,7 +57,7 @@ func newSuite(t *testing.T) *suite {
 		now: time.Date(2027, 1, 4, 10, 0, 0, 0, time.UTC)}
 	ctx := context.Background()
 	require.NoError(t, database.Migrate(ctx, database.Migration{
-		OwnerURL: s.url, RuntimeURL: s.url, Schema: migrations.Schema, Files: migrations.Files, SQL: migrations.SQL, Log: slog.New(slog.DiscardHandler),
+		OwnerURL: s.url, RuntimeURL: s.url, Schema: migrations.Schema, Log: slog.New(slog.DiscardHandler),
 	}))
 	s.db = s.open()
 	t.Cleanup(func() {

@@ -23,7 +23,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/notification/internal/inapp"
-	"github.com/taskwire/taskwire/services/notification/migrations"
+	"github.com/taskwire/taskwire/services/notification/internal/migrations"
 )
 
 func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
@@ -43,7 +43,7 @@ func newClient(t *testing.T) *client {
 	ctx := context.Background()
 	url := databasetest.New(t)
 	log := slog.New(slog.DiscardHandler)
-	require.NoError(t, database.Migrate(ctx, database.Migration{OwnerURL: url, RuntimeURL: url, Schema: migrations.Schema, Files: migrations.Files, SQL: migrations.SQL, Log: log}))
+	require.NoError(t, database.Migrate(ctx, database.Migration{OwnerURL: url, RuntimeURL: url, Schema: migrations.Schema, Log: log}))
 	db, err := database.Open(ctx, url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })

@@ -41,7 +41,7 @@ func newServer(t *testing.T) *server {
 	ctx := context.Background()
 	url := databasetest.New(t)
 	log := slog.New(slog.DiscardHandler)
-	require.NoError(t, database.Migrate(ctx, database.Migration{OwnerURL: url, RuntimeURL: url, Schema: migrations.Schema, Files: migrations.Files, SQL: migrations.SQL, Log: log}))
+	require.NoError(t, database.Migrate(ctx, database.Migration{OwnerURL: url, RuntimeURL: url, Schema: migrations.Schema, Log: log}))
 	db, err := database.Open(ctx, url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })

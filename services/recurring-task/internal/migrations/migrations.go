@@ -6,16 +6,17 @@ import (
 	"embed"
 	"fmt"
 
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 )
 
-// Schema is the Postgres schema that recurring-task owns.
-const Schema = "recurring"
+// Name is the Postgres schema that recurring-task owns.
+const Name = "recurring"
 
-// Files are the migrations of the ledger.
-//
 //go:embed *.sql
-var Files embed.FS
+var files embed.FS
 
-// SQL are the migrations of the tables that pkg/subscribe brings along.
-var SQL = map[string]string{"0002_inbox": fmt.Sprintf(subscribe.Tables, Schema)}
+// Schema is how it is made.
+var Schema = database.Schema{
+	Name: Name, Files: files, SQL: map[string]string{"0002_inbox": fmt.Sprintf(subscribe.Tables, Name)},
+}

@@ -68,7 +68,7 @@ func newSuite(t *testing.T) *suite {
 	ctx := context.Background()
 	url := databasetest.New(t)
 	log := slog.New(slog.DiscardHandler)
-	require.NoError(t, database.Migrate(ctx, database.Migration{OwnerURL: url, RuntimeURL: url, Schema: migrations.Schema, Files: migrations.Files, SQL: migrations.SQL, Log: log}))
+	require.NoError(t, database.Migrate(ctx, database.Migration{OwnerURL: url, RuntimeURL: url, Schema: migrations.Schema, Log: log}))
 	db, err := database.Open(ctx, url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
@@ -77,7 +77,7 @@ func newSuite(t *testing.T) *suite {
 	sidecar := httptest.NewServer(http.HandlerFunc(s.taskAPI))
 	t.Cleanup(sidecar.Close)
 	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: db}, TaskAPI: invoke.At(sidecar.URL, daprToken), Log: log}
-	events := subscribe.New(subscribe.Options{DB: db, Schema: migrations.Schema, AppAPIToken: appToken, Log: log, Now: time.Now})
+	events := subscribe.New(subscribe.Options{DB: db, Schema: migrations.Name, AppAPIToken: appToken, Log: log, Now: time.Now})
 	events.Idempotent(event.TopicTasks, spawner.Handle)
 	s.router = chi.NewRouter()
 	events.Mount(s.router)

@@ -150,7 +150,7 @@ func (s *Store) tell(ctx context.Context, tx bun.Tx, action string, actor, befor
 	if err != nil {
 		return err
 	}
-	return eventlog.Append(ctx, tx, migrations.Schema, eventlog.Entry{
+	return eventlog.Append(ctx, tx, migrations.Name, eventlog.Entry{
 		Topic: event.TopicAudit, Type: event.AuditPrefix + action, Key: actor.ID.String(), Time: s.Now(), Data: data,
 	})
 }

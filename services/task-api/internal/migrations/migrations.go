@@ -7,16 +7,17 @@ import (
 	"embed"
 	"fmt"
 
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/eventlog"
 )
 
-// Schema is the Postgres schema that task-api owns.
-const Schema = "task"
+// Name is the Postgres schema that task-api owns.
+const Name = "task"
 
-// Files are the migrations of task-api's own tables.
-//
 //go:embed *.sql
-var Files embed.FS
+var files embed.FS
 
-// SQL are the migrations of the tables that pkg/eventlog brings along.
-var SQL = map[string]string{"0002_event_log": fmt.Sprintf(eventlog.Tables, Schema)}
+// Schema is how it is made.
+var Schema = database.Schema{
+	Name: Name, Files: files, SQL: map[string]string{"0002_event_log": fmt.Sprintf(eventlog.Tables, Name)},
+}

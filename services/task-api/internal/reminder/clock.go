@@ -130,7 +130,7 @@ func (c *Clock) Fire(ctx context.Context) (int, error) {
 			}
 			lateness.Observe(now.Sub(d.RemindAt).Seconds())
 		}
-		return eventlog.Append(ctx, tx, migrations.Schema, entries...)
+		return eventlog.Append(ctx, tx, migrations.Name, entries...)
 	})
 	if err == nil && n > 0 {
 		c.Events.Raise()

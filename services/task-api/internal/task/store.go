@@ -129,7 +129,7 @@ func (s *Store) tell(ctx context.Context, tx bun.Tx, kinds []string, before, aft
 	if err != nil {
 		return err
 	}
-	return eventlog.Append(ctx, tx, migrations.Schema, told...)
+	return eventlog.Append(ctx, tx, migrations.Name, told...)
 }
 
 // zone is the time zone that a task of the user gets when it names none.

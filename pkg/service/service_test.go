@@ -1,0 +1,99 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+type testSettings struct {
+	Settings
+	Nested struct {
+		Wait time.Duration `env:"TEST_WAIT" envDefault:"1s"`
+	}
+}
+
+func TestABadSettingIsNamed(t *testing.T) {
+	good := map[string]string{"PORT": "8000", "DATABASE_URL": "postgres://x", "APP_API_TOKEN": "t"}
+	for name, c := range map[string]struct {
+		set  map[string]string
+		says string
+	}{
+		"all as they must be":      {nil, ""},
+		"a port that is no number": {map[string]string{"PORT": "http"}, "PORT"},
+		"a port beyond":            {map[string]string{"PORT": "70000"}, "PORT must be a port"},
+		"a level that is none":     {map[string]string{"LOG_LEVEL": "loud"}, "LOG_LEVEL"},
+		"a format that is none":    {map[string]string{"LOG_FORMAT": "xml"}, "LOG_FORMAT"},
+		"an empty token":           {map[string]string{"APP_API_TOKEN": ""}, "APP_API_TOKEN"},
+		"a nested one":             {map[string]string{"TEST_WAIT": "soon"}, "TEST_WAIT"},
+		"a duration without unit":  {map[string]string{"SHUTDOWN_TIMEOUT": "8"}, "SHUTDOWN_TIMEOUT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for k, v := range good {
+				t.Setenv(k, v)
+			}
+			for k, v := range c.set {
+				t.Setenv(k, v)
+			}
+			_, err := load[testSettings]()
+			if c.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.says)
+		})
+	}
+}
+
+// A stop lets the request in flight end, then the workers, and says so by
+// returning nothing.
+func TestStoppingIsASequence(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	port := l.Addr().(*net.TCPAddr).Port
+	require.NoError(t, l.Close())
+
+	var order []string
+	inside, release := make(chan struct{}), make(chan struct{})
+	base := Base{
+		Log: slog.New(slog.DiscardHandler), name: "test",
+		settings: Settings{Host: "127.0.0.1", Port: port, ShutdownTimeout: 10 * time.Second},
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- base.Run(ctx, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			close(inside)
+			<-release
+			order = append(order, "request")
+			w.WriteHeader(http.StatusNoContent)
+		}), Worker{Name: "worker", Run: func(ctx context.Context) error {
+			<-ctx.Done()
+			order = append(order, "worker")
+			return nil
+		}})
+	}()
+	answered := make(chan int, 1)
+	go func() {
+		for {
+			res, err := http.Get("http://127.0.0.1:" + strconv.Itoa(port))
+			if err == nil {
+				answered <- res.StatusCode
+				_ = res.Body.Close()
+				return
+			}
+		}
+	}()
+	<-inside
+	stop()
+	close(release)
+	require.NoError(t, <-ended)
+	require.Equal(t, http.StatusNoContent, <-answered)
+	require.Equal(t, []string{"request", "worker"}, order)
+}

@@ -1,0 +1,23 @@
+package service
+
+import (
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-chi/chi/v5"
+
+	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/httpapi"
+)
+
+// MountUserAPI adds what a consumer serves to users. They come by way of
+// task-api and the sidecars, so only the own sidecar is let in; the user's
+// token is verified here again. The description is open to every sidecar's app.
+func (b Base) MountUserAPI(r chi.Router, verifier *auth.Verifier, mount func(huma.API)) {
+	r.Group(func(r chi.Router) {
+		r.Use(auth.SidecarOnly(b.settings.AppAPIToken))
+		api := httpapi.NewAPI(r, "taskwire "+b.name, Version())
+		r.Group(func(r chi.Router) {
+			r.Use(verifier.Middleware)
+			mount(httpapi.Within(api, r))
+		})
+	})
+}

@@ -1,0 +1,22 @@
+// Package migrations holds the schema of notification: deliveries, in-app
+// notifications and, from pkg/subscribe, the inbox. Forward only.
+package migrations
+
+import (
+	"embed"
+	"fmt"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/subscribe"
+)
+
+// Name is the Postgres schema that notification owns.
+const Name = "notification"
+
+//go:embed *.sql
+var files embed.FS
+
+// Schema is how it is made.
+var Schema = database.Schema{
+	Name: Name, Files: files, SQL: map[string]string{"0003_inbox": fmt.Sprintf(subscribe.Tables, Name)},
+}
