@@ -1,0 +1,173 @@
+package reminder_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/database/databasetest"
+	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
+	"github.com/taskwire/taskwire/services/task-api/internal/task"
+)
+
+func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// start is when the tests' clocks begin.
+var start = time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
+
+type rig struct {
+	t     *testing.T
+	db    *bun.DB
+	url   string
+	tasks *task.Store
+	ctx   context.Context
+	mu    sync.Mutex
+	now   time.Time
+}
+
+func newRig(t *testing.T) *rig {
+	url := databasetest.New(t)
+	require.NoError(t, database.Migrate(t.Context(), database.Migration{Schema: migrations.Schema, OwnerURL: url, RuntimeURL: url, Log: quiet}))
+	db, err := database.Open(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	r := &rig{t: t, db: db, url: url, now: start, ctx: auth.WithCaller(t.Context(), auth.Caller{UserID: uuid.New(), Email: "ada@example.org"})}
+	r.tasks = &task.Store{
+		DB: db, Events: eventlog.NewSignal(url, "e", quiet), Clock: eventlog.NewSignal(url, "r", quiet), Now: r.time,
+	}
+	return r
+}
+
+func (r *rig) time() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.now
+}
+
+func (r *rig) set(t time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now = t
+}
+
+func (r *rig) clock() *reminder.Clock {
+	return &reminder.Clock{DB: r.db, Events: r.tasks.Events, Signal: r.tasks.Clock, Now: r.time, Log: quiet}
+}
+
+// fire lets a clock fire all that is due and says how many that were.
+func (r *rig) fire() int {
+	r.t.Helper()
+	total := 0
+	for {
+		n, err := r.clock().Fire(r.ctx)
+		require.NoError(r.t, err)
+		if total += n; n == 0 {
+			return total
+		}
+	}
+}
+
+func (r *rig) count(sql string) int {
+	r.t.Helper()
+	var n int
+	require.NoError(r.t, r.db.NewRaw(sql).Scan(r.ctx, &n))
+	return n
+}
+
+func at(t time.Time) task.ReminderInput     { return task.ReminderInput{At: &t} }
+func before(span string) task.ReminderInput { return task.ReminderInput{BeforeDue: span} }
+func ptr[T any](v T) *T                     { return &v }
+func hours(n int) time.Time                 { return start.Add(time.Duration(n) * time.Hour) }
+
+func TestThreeReplicasFireEachReminderOnce(t *testing.T) {
+	r := newRig(t)
+	const tasks, each = 50, 20
+	for i := range tasks {
+		in := task.Input{Title: fmt.Sprint(i)}
+		for j := range each {
+			in.Reminders = append(in.Reminders, at(hours(1).Add(time.Duration(j)*time.Millisecond)))
+		}
+		_, err := r.tasks.Create(r.ctx, in, nil)
+		require.NoError(t, err)
+	}
+	require.Zero(t, r.fire(), "none is due")
+	r.set(hours(1).Add(time.Second))
+	ctx, stop := context.WithCancel(r.ctx)
+	var running sync.WaitGroup
+	for range 3 {
+		running.Go(func() { _ = r.clock().Run(ctx) }) // ends with its context
+	}
+	require.Eventually(t, func() bool {
+		return r.count("SELECT count(*) FROM task.reminders WHERE armed") == 0
+	}, time.Minute, 10*time.Millisecond)
+	stop()
+	running.Wait()
+	require.Equal(t, tasks*each, r.count("SELECT count(*) FROM task.events WHERE topic = 'reminders'"))
+	require.Equal(t, tasks*each, r.count("SELECT count(DISTINCT data::json->>'reminder_id') FROM task.events WHERE topic = 'reminders'"))
+}
+
+func TestWhatFires(t *testing.T) {
+	yes, no := true, false
+	for _, c := range []struct {
+		name   string
+		in     task.Input
+		change func(*rig, uuid.UUID)
+		fires  int
+	}{
+		{"one at its time", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, nil, 1},
+		{"two of one day", task.Input{Reminders: []task.ReminderInput{at(hours(1)), at(hours(1).Add(time.Minute))}}, nil, 2},
+		{"one before it is due", task.Input{DueAt: ptr(hours(2)), Reminders: []task.ReminderInput{before("PT1H")}}, nil, 1},
+		{"one that is already past", task.Input{Reminders: []task.ReminderInput{at(hours(-48))}}, nil, 1},
+		{"one that is not due yet", task.Input{Reminders: []task.ReminderInput{at(hours(3))}}, nil, 0},
+		{"of a task that is created complete", task.Input{IsComplete: true, Reminders: []task.ReminderInput{at(hours(1))}}, nil, 0},
+		{"of a task that was completed", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
+			_, err := r.tasks.Complete(r.ctx, id, "", &yes)
+			require.NoError(r.t, err)
+		}, 0},
+		{"of a task that was completed and reopened in time", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
+			for _, done := range []*bool{&yes, &no} {
+				_, err := r.tasks.Complete(r.ctx, id, "", done)
+				require.NoError(r.t, err)
+			}
+		}, 1},
+		{"of a task that was reopened after its moment", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
+			_, err := r.tasks.Complete(r.ctx, id, "", &yes)
+			require.NoError(r.t, err)
+			r.set(hours(2))
+			_, err = r.tasks.Complete(r.ctx, id, "", &no)
+			require.NoError(r.t, err)
+		}, 0},
+		{"of a task that was deleted", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
+			require.NoError(r.t, r.tasks.Delete(r.ctx, id, ""))
+		}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			c.in.Title, c.in.Timezone = c.name, "Europe/Berlin"
+			created, err := r.tasks.Create(r.ctx, c.in, nil)
+			require.NoError(t, err)
+			if c.change != nil {
+				c.change(r, created.ID)
+			}
+			if r.time().Before(hours(1)) {
+				r.set(hours(1).Add(time.Minute))
+			}
+			require.Equal(t, c.fires, r.fire())
+			require.Zero(t, r.fire(), "and not again")
+		})
+	}
+}
