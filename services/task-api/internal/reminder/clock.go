@@ -104,7 +104,7 @@ type due struct {
 func (c *Clock) Fire(ctx context.Context) (int, error) {
 	n := 0
 	err := c.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		now := c.Now().UTC()
+		now := c.Now().UTC().Truncate(time.Microsecond) // as Postgres keeps it
 		var fired []due
 		// The task is read, not locked: a change of it that commits at the same
 		// time is found when the reminder is delivered (see Check).
