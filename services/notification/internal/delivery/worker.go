@@ -91,9 +91,14 @@ func (w *worker) run(ctx, work context.Context) {
 // round claims and delivers one batch, and says how long to wait for the next.
 func (w *worker) round(ctx, work context.Context) (time.Duration, error) {
 	now := w.clock()
-	rows, err := w.store.claim(ctx, w.channel, w.batch, now, w.lease)
+	// Under work, not ctx: a claim that a stop cut off may have been committed
+	// all the same, and nobody would give it back before its lease ends.
+	rows, err := w.store.claim(work, w.channel, w.batch, now, w.lease)
 	if err != nil {
 		return 0, err
+	}
+	if ctx.Err() != nil {
+		return 0, w.store.release(work, rows, now, now, "")
 	}
 	if len(rows) == 0 {
 		return w.untilNext(ctx)
