@@ -260,6 +260,9 @@ func (r *Relay) publishBatch(ctx context.Context, topic string, batch []Message)
 		calling, cancel := context.WithTimeout(ctx, publishTime)
 		failed, err := r.Publisher.Publish(calling, topic, batch)
 		cancel()
+		if err != nil && len(failed) == 0 {
+			failed = everyIndex(batch) // an error that names none leaves none certain
+		}
 		published.WithLabelValues(topic).Add(float64(len(batch) - len(failed)))
 		if len(failed) == 0 && err == nil {
 			return nil
@@ -286,4 +289,12 @@ func (r *Relay) publishBatch(ctx context.Context, topic string, batch []Message)
 		}
 		backoff = min(backoff*2, maxBackoff)
 	}
+}
+
+func everyIndex(batch []Message) []int {
+	all := make([]int, len(batch))
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -41,6 +42,7 @@ func NewRouter(log *slog.Logger) *chi.Mux {
 		accessLog(log),
 		recoverPanic(log),
 		securityHeaders,
+		middleware.GetHead, // HEAD is GET without the body
 		wellFormedQuery,
 	)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/go-chi/httprate"
 	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/auth"
@@ -17,9 +16,9 @@ import (
 	"github.com/taskwire/taskwire/pkg/recurrence"
 )
 
-// failuresPerMinute is how many wrong passwords an account takes in a minute
-// before further tries are refused unseen.
-const failuresPerMinute = 10
+// attemptsPerMinute is how many wrong passwords an account takes in a minute
+// before further attempts are refused unseen.
+const attemptsPerMinute = 10
 
 // API is the accounts over HTTP.
 type API struct {
@@ -29,7 +28,7 @@ type API struct {
 	Failures      httpapi.Failures
 	Now           func() time.Time
 
-	guesses *httprate.RateLimiter
+	guesses guesses
 }
 
 // signedIn is the answer to whoever has just proved who he is.
@@ -48,7 +47,6 @@ type profile struct {
 
 // MountOpen adds what needs no token: register, login and logout.
 func (a *API) MountOpen(api huma.API) {
-	a.guesses = httprate.NewRateLimiter(failuresPerMinute, time.Minute)
 	httpapi.Register(api, a.Failures, huma.Operation{
 		OperationID: "register", Method: http.MethodPost, Path: "/api/auth/register", Tags: []string{"Accounts"},
 		Summary: "Create an account and sign in", DefaultStatus: http.StatusCreated, Errors: []int{http.StatusConflict},
@@ -120,9 +118,7 @@ func (a *API) login(ctx context.Context, in *struct {
 	}
 }) (*signedIn, error) {
 	key := strings.ToLower(in.Body.Email)
-	if ok, _, err := a.guesses.Status(key); err != nil {
-		return nil, err
-	} else if !ok {
+	if !a.guesses.take(key, a.Now()) {
 		return nil, httpapi.NewProblem(http.StatusTooManyRequests, "too many wrong passwords for this account; wait a minute")
 	}
 	u, err := a.Store.ByEmail(ctx, in.Body.Email)
@@ -138,11 +134,9 @@ func (a *API) login(ctx context.Context, in *struct {
 		return nil, err
 	}
 	if u == nil || !right {
-		if err := a.guesses.Counter().Increment(key, a.Now().UTC().Truncate(time.Minute)); err != nil {
-			return nil, err
-		}
 		return nil, httpapi.NewProblem(http.StatusUnauthorized, "the email address or the password is wrong")
 	}
+	a.guesses.giveBack(key)
 	if err := a.Store.TellSignedIn(ctx, u); err != nil {
 		return nil, err
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/auth"
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/services/task-api/internal/audit"
@@ -52,11 +51,14 @@ var (
 // Create adds a user and tells of it.
 func (s *Store) Create(ctx context.Context, u *User) error {
 	err := s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		if _, err := tx.NewInsert().Model(u).Exec(ctx); err != nil {
-			if database.IsUniqueViolation(err) {
-				return errEmailTaken
-			}
+		// Not by way of an error: Postgres would write the address and the hash
+		// into its log.
+		res, err := tx.NewInsert().Model(u).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx)
+		if err != nil {
 			return fmt.Errorf("insert the user: %w", err)
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(errEmailTaken, err)
 		}
 		return s.tell(ctx, tx, "user.registered", u, nil, u)
 	})
@@ -146,12 +148,13 @@ func (s *Store) EnsureOutside(ctx context.Context, caller auth.Caller) error {
 }
 
 func (s *Store) tell(ctx context.Context, tx bun.Tx, action string, actor, before, after *User) error {
-	data, err := userAudit(ctx, action, actor, before, after, s.Now())
+	now := s.Now().UTC().Truncate(time.Microsecond)
+	data, err := userAudit(ctx, action, actor, before, after, now)
 	if err != nil {
 		return err
 	}
 	return eventlog.Append(ctx, tx, migrations.Name, eventlog.Entry{
-		Topic: event.TopicAudit, Type: event.AuditPrefix + action, Key: actor.ID.String(), Time: s.Now(), Data: data,
+		Topic: event.TopicAudit, Type: event.AuditPrefix + action, Key: actor.ID.String(), Time: now, Data: data,
 	})
 }
 

@@ -3,7 +3,9 @@
 package frontdoor
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
@@ -45,7 +47,7 @@ type Door struct {
 func New(daprPort int, daprToken string, log *slog.Logger) *Door {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
-	transport.ResponseHeaderTimeout = 15 * time.Second
+	transport.ResponseHeaderTimeout = 5 * time.Second
 	return &Door{
 		sidecar: &url.URL{Scheme: "http", Host: "127.0.0.1:" + strconv.Itoa(daprPort)},
 		token:   daprToken, transport: transport, log: log,
@@ -56,7 +58,10 @@ func New(daprPort int, daprToken string, log *slog.Logger) *Door {
 // the caller's token again.
 func (d *Door) Mount(r chi.Router) {
 	for _, route := range Routes {
-		r.Handle(route.Pattern, d.proxy(route.AppID, ""))
+		handler := d.proxy(route.AppID, "")
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			r.Method(method, route.Pattern, handler)
+		}
 	}
 }
 
@@ -115,13 +120,25 @@ func (d *Door) proxy(appID, path string) http.Handler {
 		},
 		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 	}
-	limited := http.MaxBytesHandler(p, httpapi.MaxBody)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if path == "" && !plain(r.URL.EscapedPath()) {
 			httpapi.WriteProblem(w, r, http.StatusNotFound, "there is nothing at this address; /openapi.json lists what is")
 			return
 		}
-		limited.ServeHTTP(w, r)
+		// Read before it is passed on: what is wrong with a body is the
+		// client's doing, and must not look like a service that is away.
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, httpapi.MaxBody))
+		var tooLarge *http.MaxBytesError
+		switch {
+		case errors.As(err, &tooLarge):
+			httpapi.WriteProblem(w, r, http.StatusRequestEntityTooLarge, "the request body is larger than 1 MiB")
+			return
+		case err != nil:
+			httpapi.WriteProblem(w, r, http.StatusBadRequest, "the request body could not be read")
+			return
+		}
+		r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+		p.ServeHTTP(w, r)
 	})
 }
 

@@ -1,12 +1,15 @@
 package frontdoor
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/stretchr/testify/require"
@@ -75,4 +78,32 @@ func TestWithoutASidecarTheDoorSaysTryAgain(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, rec.Code)
 	require.Equal(t, "application/problem+json", rec.Header().Get("Content-Type"))
 	require.NotEmpty(t, rec.Header().Get("Retry-After"))
+}
+
+func TestWhatIsWrongWithABodyIsTheClientsDoing(t *testing.T) {
+	sidecar := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer sidecar.Close()
+	u, err := url.Parse(sidecar.URL)
+	require.NoError(t, err)
+	port, err := strconv.Atoi(u.Port())
+	require.NoError(t, err)
+	router := chi.NewRouter()
+	New(port, "", slog.New(slog.DiscardHandler)).Mount(router)
+	for name, c := range map[string]struct {
+		method string
+		body   io.Reader
+		status int
+	}{
+		"1 MiB":               {http.MethodPost, strings.NewReader(strings.Repeat("x", 1<<20)), http.StatusOK},
+		"1 MiB and a byte":    {http.MethodPost, strings.NewReader(strings.Repeat("x", 1<<20+1)), http.StatusRequestEntityTooLarge},
+		"one that breaks off": {http.MethodPost, iotest.ErrReader(io.ErrUnexpectedEOF), http.StatusBadRequest},
+		"CONNECT":             {http.MethodConnect, nil, http.StatusMethodNotAllowed},
+		"TRACE":               {http.MethodTrace, nil, http.StatusMethodNotAllowed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rec := httptest.NewRecorder()
+			router.ServeHTTP(rec, httptest.NewRequest(c.method, "/api/recurrence/preview", c.body))
+			require.Equal(t, c.status, rec.Code)
+		})
+	}
 }

@@ -71,8 +71,29 @@ type PatchInput struct {
 	AllDay      optional[bool]            `json:"all_day,omitempty"`
 	Timezone    optional[string]          `json:"timezone,omitempty" maxLength:"64"`
 	Reminders   optional[[]ReminderInput] `json:"reminders,omitempty" maxItems:"20"`
-	Recurrence  optional[RecurrenceInput] `json:"recurrence,omitempty"`
+	Recurrence  optional[RecurrencePatch] `json:"recurrence,omitempty"`
 	ParentID    optional[uuid.UUID]       `json:"parent_id,omitempty" format:"uuid"`
+}
+
+// RecurrencePatch is a merge patch of a recurrence.
+type RecurrencePatch struct {
+	RRule    optional[string] `json:"rrule,omitempty" maxLength:"500" doc:"RFC 5545 RRULE value, DAILY or coarser" example:"FREQ=WEEKLY;BYDAY=MO"`
+	Basis    optional[string] `json:"basis,omitempty" enum:"due,completion"`
+	MonthEnd optional[string] `json:"month_end,omitempty" enum:"clamp,skip"`
+	DSTGap   optional[string] `json:"dst_gap,omitempty" enum:"forward,skip"`
+	Missed   optional[string] `json:"missed,omitempty" enum:"collapse,all"`
+	Anchor   optional[string] `json:"anchor,omitempty" readOnly:"true" maxLength:"19" doc:"Answered, and ignored in a request"`
+}
+
+// over is the recurrence that the patch makes of was, which may be nil.
+func (p RecurrencePatch) over(was *event.Recurrence) *RecurrenceInput {
+	if was == nil {
+		was = &event.Recurrence{}
+	}
+	return &RecurrenceInput{
+		RRule: p.RRule.or(was.RRule), Basis: p.Basis.or(was.Basis), MonthEnd: p.MonthEnd.or(was.MonthEnd),
+		DSTGap: p.DSTGap.or(was.DSTGap), Missed: p.Missed.or(was.Missed),
+	}
 }
 
 // apply puts a whole task over t, as PUT and POST mean it.
@@ -110,7 +131,7 @@ func (in PatchInput) apply(t *Task, zone string, now time.Time) error {
 	}
 	if in.DueAt.Present {
 		t.DueAt = value(in.DueAt)
-	} else if err := t.showDue(); err != nil {
+	} else if err := t.showDue(in.AllDay.or(t.AllDay)); err != nil {
 		return err
 	}
 	t.AllDay = in.AllDay.or(t.AllDay)
@@ -120,8 +141,11 @@ func (in PatchInput) apply(t *Task, zone string, now time.Time) error {
 	if in.ParentID.Present {
 		t.ParentID = value(in.ParentID)
 	}
-	if in.Recurrence.Present {
-		t.Recurrence = recurrenceOf(value(in.Recurrence), t.Recurrence)
+	switch {
+	case in.Recurrence.Null:
+		t.Recurrence = nil
+	case in.Recurrence.Present:
+		t.Recurrence = recurrenceOf(in.Recurrence.Value.over(t.Recurrence), t.Recurrence)
 	}
 	if in.Reminders.Present {
 		p.reminders(t, in.Reminders.Value)
@@ -137,8 +161,8 @@ func (in PatchInput) apply(t *Task, zone string, now time.Time) error {
 }
 
 // showDue writes a stored due time as the user sees it, before the zone may
-// change: an all-day task keeps its date in another zone.
-func (t *Task) showDue() error {
+// change: a task that stays all-day keeps its date in another zone.
+func (t *Task) showDue(staysAllDay bool) error {
 	if t.DueAt == nil {
 		return nil
 	}
@@ -147,7 +171,7 @@ func (t *Task) showDue() error {
 		return fmt.Errorf("load the zone of a stored task: %w", err)
 	}
 	shown := t.DueAt.In(zone)
-	if t.AllDay {
+	if t.AllDay && staysAllDay {
 		shown = time.Date(shown.Year(), shown.Month(), shown.Day(), 0, 0, 0, 0, time.UTC)
 	}
 	t.DueAt = &shown

@@ -27,7 +27,7 @@ type ListQuery struct {
 	Q            string    `query:"q" maxLength:"200" doc:"Text in the title or the description, in any case"`
 	Sort         string    `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,due_at,-due_at,priority,-priority,title,-title" default:"-created_at" doc:"- turns the order round; tasks without a due time come last"`
 	Limit        int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
-	Cursor       string    `query:"cursor" maxLength:"1000" doc:"next_cursor of the page before"`
+	Cursor       string    `query:"cursor" maxLength:"4000" doc:"next_cursor of the page before"`
 }
 
 // Page is one page of a list.

@@ -1,0 +1,118 @@
+package auth_test
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/auth"
+)
+
+const secret = "a shared secret of at least 32 bytes"
+
+func TestWhoseTokensAreAccepted(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	own := func(token *jwt.Token) (any, error) {
+		if token.Header["kid"] != "own" {
+			return nil, errors.New("unknown key")
+		}
+		return public, nil
+	}
+	verifier, err := auth.NewVerifier(t.Context(), auth.Settings{Issuer: "taskwire", Audience: "taskwire", Secret: secret}, own, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+
+	user := uuid.New()
+	claims := func(change func(jwt.MapClaims)) jwt.MapClaims {
+		c := jwt.MapClaims{"sub": user.String(), "iss": "taskwire", "aud": "taskwire", "exp": time.Now().Add(time.Hour).Unix(), "email": "ada@example.org"}
+		if change != nil {
+			change(c)
+		}
+		return c
+	}
+	sign := func(method jwt.SigningMethod, key any, c jwt.MapClaims) string {
+		token := jwt.NewWithClaims(method, c)
+		token.Header["kid"] = "own"
+		signed, err := token.SignedString(key)
+		require.NoError(t, err)
+		return signed
+	}
+	for name, c := range map[string]struct {
+		token string
+		taken bool
+	}{
+		"our own":                       {sign(jwt.SigningMethodEdDSA, private, claims(nil)), true},
+		"our own, expired":              {sign(jwt.SigningMethodEdDSA, private, claims(func(c jwt.MapClaims) { c["exp"] = time.Now().Add(-time.Minute).Unix() })), false},
+		"our own, without expiry":       {sign(jwt.SigningMethodEdDSA, private, claims(func(c jwt.MapClaims) { delete(c, "exp") })), false},
+		"our own, not yet valid":        {sign(jwt.SigningMethodEdDSA, private, claims(func(c jwt.MapClaims) { c["nbf"] = time.Now().Add(time.Hour).Unix() })), false},
+		"our own, of another issuer":    {sign(jwt.SigningMethodEdDSA, private, claims(func(c jwt.MapClaims) { c["iss"] = "evil" })), false},
+		"our own, for another audience": {sign(jwt.SigningMethodEdDSA, private, claims(func(c jwt.MapClaims) { c["aud"] = "other" })), false},
+		"our own, of nobody":            {sign(jwt.SigningMethodEdDSA, private, claims(func(c jwt.MapClaims) { c["sub"] = "" })), false},
+		"our own, with a NUL":           {sign(jwt.SigningMethodEdDSA, private, claims(func(c jwt.MapClaims) { c["email"] = "a\x00b" })), false},
+		"by the shared secret":          {sign(jwt.SigningMethodHS256, []byte(secret), claims(nil)), true},
+		"by another secret":             {sign(jwt.SigningMethodHS256, []byte(secret+"x"), claims(nil)), false},
+		"HS256 with our public key":     {sign(jwt.SigningMethodHS256, []byte(public), claims(nil)), false},
+		"HS512 with the secret":         {sign(jwt.SigningMethodHS512, []byte(secret), claims(nil)), false},
+		"unsigned":                      {sign(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims(nil)), false},
+		"garbage":                       {strings.Repeat("a.", 3), false},
+		"nothing":                       {"", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			caller, err := verifier.Verify(c.token)
+			if !c.taken {
+				require.Error(t, err)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, user, caller.UserID)
+			require.Equal(t, "ada@example.org", caller.Email)
+		})
+	}
+
+	t.Run("an outside user whose id is no UUID keeps one id", func(t *testing.T) {
+		token := sign(jwt.SigningMethodHS256, []byte(secret), claims(func(c jwt.MapClaims) { c["sub"] = "auth0|17" }))
+		one, err := verifier.Verify(token)
+		require.NoError(t, err)
+		other, err := verifier.Verify(token)
+		require.NoError(t, err)
+		require.Equal(t, one.UserID, other.UserID)
+		require.True(t, one.Outside)
+	})
+}
+
+func TestAShortSecretIsRefused(t *testing.T) {
+	_, err := auth.NewVerifier(t.Context(), auth.Settings{Secret: "too short"}, nil, slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "JWT_SECRET")
+}
+
+func TestSidecarOnly(t *testing.T) {
+	for name, c := range map[string]struct {
+		configured, sent string
+		status           int
+	}{
+		"the token":              {"token", "token", http.StatusNoContent},
+		"none":                   {"token", "", http.StatusForbidden},
+		"another":                {"token", "tokem", http.StatusForbidden},
+		"a longer one":           {"token", "tokens", http.StatusForbidden},
+		"none where none is set": {"", "", http.StatusForbidden},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := auth.SidecarOnly(c.configured)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+			req := httptest.NewRequest(http.MethodPost, "/events/x", nil)
+			req.Header.Set("dapr-api-token", c.sent)
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, req)
+			require.Equal(t, c.status, rec.Code)
+		})
+	}
+}

@@ -1,0 +1,88 @@
+package task
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/event"
+)
+
+func TestPreconditions(t *testing.T) {
+	for header, allows := range map[string]bool{
+		"": true, "*": true, `"3"`: true, `"1", "3"`: true, ` "3" `: true,
+		`"2"`: false, `3`: false, `W/"3"`: false, `""`: false, ",": false, `"3`: false,
+	} {
+		require.Equal(t, allows, precondition(header).allows(3), "If-Match: %s", header)
+	}
+	for header, is := range map[string]bool{
+		"": false, "*": true, `"3"`: true, `W/"3"`: true, `"1", W/"3"`: true, `"2"`: false,
+	} {
+		require.Equal(t, is, fresh(header, 3), "If-None-Match: %s", header)
+	}
+}
+
+// An all-day task has a date: the one that was written, or the one that the
+// time falls on in its zone, and it keeps it in another zone.
+func TestTheDateOfAnAllDayTask(t *testing.T) {
+	now := time.Now()
+	for name, c := range map[string]struct{ due, zone, want string }{
+		"midnight with the zone's offset": {"2027-09-04T00:00:00-04:00", "America/Santiago", "2027-09-04"},
+		"midnight written in UTC":         {"2027-09-04T00:00:00Z", "America/Santiago", "2027-09-04"},
+		"the zone's midnight in UTC":      {"2027-09-03T22:00:00Z", "Europe/Berlin", "2027-09-04"},
+		"a time of the day":               {"2027-09-04T18:30:00-04:00", "America/Santiago", "2027-09-04"},
+		"a day without a midnight":        {"2027-09-05T00:00:00-03:00", "America/Santiago", "2027-09-05"},
+		"the far east":                    {"2027-09-04T00:00:00+14:00", "Pacific/Kiritimati", "2027-09-04"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			due, err := time.Parse(time.RFC3339, c.due)
+			require.NoError(t, err)
+			task := &Task{}
+			require.NoError(t, Input{Title: "x", AllDay: true, DueAt: &due, Timezone: c.zone}.apply(task, "UTC", now))
+			zone, err := time.LoadLocation(c.zone)
+			require.NoError(t, err)
+			require.Equal(t, c.want, task.DueAt.In(zone).Format("2006-01-02"))
+
+			// Reading it and writing it back, and changing something else, move nothing.
+			require.NoError(t, PatchInput{Title: optional[string]{Present: true, Value: "y"}}.apply(task, "UTC", now))
+			require.Equal(t, c.want, task.DueAt.In(zone).Format("2006-01-02"))
+			berlin, err := time.LoadLocation("Asia/Tokyo")
+			require.NoError(t, err)
+			require.NoError(t, PatchInput{Timezone: optional[string]{Present: true, Value: "Asia/Tokyo"}}.apply(task, "UTC", now))
+			require.Equal(t, c.want, task.DueAt.In(berlin).Format("2006-01-02"), "the date stays in another zone")
+		})
+	}
+}
+
+func TestAnEventNeverOutgrowsItsLimit(t *testing.T) {
+	for name, text := range map[string]string{
+		"four bytes a character": strings.Repeat("💥", maxDescription),
+		"escaped to six bytes":   strings.Repeat("<", maxDescription),
+		"control characters":     strings.Repeat("\x01", maxDescription),
+		"one that just fits":     strings.Repeat("x", maxDescription),
+		"nothing":                "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := &Task{ID: uuid.New(), UserID: uuid.New(), Title: strings.Repeat("💥", maxTitle), Description: text, Timezone: "UTC", Version: 1}
+			after := before.clone()
+			after.Title, after.Version = "y", 2
+			ctx := auth.WithCaller(t.Context(), auth.Caller{UserID: before.UserID, Email: "ada@example.org"})
+			told, err := entries(ctx, []string{event.TaskUpdated}, before, after, time.Now())
+			require.NoError(t, err)
+			require.Len(t, told, 2)
+			for _, e := range told {
+				raw, err := event.Encode(event.Header{ID: uuid.New(), Topic: e.Topic, Type: e.Type, Subject: e.Key, Time: e.Time, PartitionKey: e.Key, Sequence: 1, TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}, e.Data)
+				require.NoError(t, err)
+				require.Less(t, len(raw), event.MaxSize)
+			}
+			var audit event.AuditEvent
+			require.NoError(t, json.Unmarshal(told[1].Data, &audit))
+			require.Equal(t, []string{"title"}, audit.Changed, "shortening is no change")
+		})
+	}
+}
