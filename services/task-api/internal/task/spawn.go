@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -83,6 +84,9 @@ func (s *Store) Spawn(ctx context.Context, after uuid.UUID, occurrence string, d
 		if !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("look for the next occurrence: %w", err)
 		}
+		if last.Followed {
+			return httpapi.NewProblem(http.StatusConflict, "the task that followed was deleted")
+		}
 		if last.Recurrence == nil || last.SeriesID == nil || last.Occurrence == nil {
 			return httpapi.NewProblem(http.StatusConflict, "the task does not recur any more")
 		}
@@ -101,6 +105,9 @@ func (s *Store) Spawn(ctx context.Context, after uuid.UUID, occurrence string, d
 			return httpapi.NewProblem(http.StatusConflict, "the series has this occurrence already")
 		}
 		created = true
+		if _, err := tx.NewUpdate().Model((*Task)(nil)).Set("followed = true").Where("id = ?", last.ID).Exec(ctx); err != nil {
+			return fmt.Errorf("mark the task as followed: %w", err)
+		}
 		if err := s.insert(ctx, tx, next, now); err != nil {
 			return err
 		}
@@ -108,7 +115,7 @@ func (s *Store) Spawn(ctx context.Context, after uuid.UUID, occurrence string, d
 		if err != nil {
 			return err
 		}
-		for _, sub := range subtasks {
+		for _, sub := range oneOfEachSeries(subtasks) {
 			copied, err := sub.copyUnder(last, next, now)
 			if err != nil {
 				return err
@@ -126,7 +133,7 @@ func (s *Store) Spawn(ctx context.Context, after uuid.UUID, occurrence string, d
 func (last *Task) following(occurrence string, due, now time.Time) (*Task, error) {
 	next := last.clone()
 	next.ID = event.OccurrenceID(*last.SeriesID, occurrence)
-	next.FollowsID = &last.ID
+	next.FollowsID, next.Followed = &last.ID, false
 	next.Occurrence, next.DueAt = &occurrence, &due
 	// Reminders at a fixed time keep their distance from what the task stands
 	// for, by the clock on the wall.
@@ -140,6 +147,22 @@ func (last *Task) following(occurrence string, due, now time.Time) (*Task, error
 	return next, next.start(from, due, now)
 }
 
+// oneOfEachSeries leaves of the subtasks that recur the latest of each series.
+func oneOfEachSeries(subtasks []*Task) []*Task {
+	latest := map[uuid.UUID]*Task{}
+	for _, t := range subtasks {
+		if t.SeriesID == nil || t.Occurrence == nil {
+			continue
+		}
+		if l := latest[*t.SeriesID]; l == nil || *l.Occurrence < *t.Occurrence {
+			latest[*t.SeriesID] = t
+		}
+	}
+	return slices.DeleteFunc(subtasks, func(t *Task) bool {
+		return t.SeriesID != nil && latest[*t.SeriesID] != nil && latest[*t.SeriesID] != t
+	})
+}
+
 // copyUnder is a subtask of last, open again under next. It keeps its distance
 // in time from its parent.
 func (t *Task) copyUnder(last, next *Task, now time.Time) (*Task, error) {
@@ -149,7 +172,7 @@ func (t *Task) copyUnder(last, next *Task, now time.Time) (*Task, error) {
 		return nil, fmt.Errorf("make a task id: %w", err)
 	}
 	c.ID, c.ParentID = id, &next.ID
-	c.SeriesID, c.Occurrence, c.FollowsID, c.Recurrence = nil, nil, nil, nil
+	c.SeriesID, c.Occurrence, c.FollowsID, c.Followed = nil, nil, nil, false
 	from, to := *next.DueAt, *next.DueAt
 	if last.DueAt != nil {
 		from = *last.DueAt
@@ -160,6 +183,13 @@ func (t *Task) copyUnder(last, next *Task, now time.Time) (*Task, error) {
 			return nil, err
 		}
 		c.DueAt = &at
+	}
+	if c.DueAt == nil {
+		c.Recurrence = nil
+	}
+	// One that recurs begins a series of its own under the new parent.
+	if err := c.joinSeries(nil); err != nil {
+		return nil, err
 	}
 	return c, c.start(from, to, now)
 }

@@ -43,10 +43,15 @@ func (s *Store) now() time.Time { return s.Now().UTC().Truncate(time.Microsecond
 func (s *Store) change(ctx context.Context, f func(ctx context.Context, tx bun.Tx) error) error {
 	const tries = 3
 	for try := 1; ; try++ {
-		err := s.DB.RunInTx(ctx, nil, f)
+		var did effects
+		err := s.DB.RunInTx(context.WithValue(ctx, effectsKey{}, &did), nil, f)
 		if err == nil {
-			s.Events.Raise()
-			s.Clock.Raise()
+			if did.told {
+				s.Events.Raise()
+			}
+			if did.armed {
+				s.Clock.Raise()
+			}
 			return nil
 		}
 		if try == tries || !database.IsConflict(err) {
@@ -54,6 +59,14 @@ func (s *Store) change(ctx context.Context, f func(ctx context.Context, tx bun.T
 		}
 	}
 }
+
+// effects are what a transaction did that others wait for.
+type effects struct {
+	told  bool // appended events
+	armed bool // wrote a task with an armed reminder
+}
+
+type effectsKey struct{}
 
 // Create adds a task of the caller. With a key it does so once: a repetition
 // answers what the first answered.
@@ -86,6 +99,11 @@ func (s *Store) Create(ctx context.Context, in Input, key *idempotencyKey) (even
 		if err := t.joinSeries(nil); err != nil {
 			return err
 		}
+		if t.ParentID != nil {
+			if err := s.checkParent(ctx, tx, t); err != nil {
+				return err
+			}
+		}
 		if err := s.insert(ctx, tx, t, now); err != nil {
 			return err
 		}
@@ -100,11 +118,6 @@ func (s *Store) Create(ctx context.Context, in Input, key *idempotencyKey) (even
 
 // insert writes a new task with its reminders and events.
 func (s *Store) insert(ctx context.Context, tx bun.Tx, t *Task, now time.Time) error {
-	if t.ParentID != nil {
-		if err := s.checkParent(ctx, tx, t); err != nil {
-			return err
-		}
-	}
 	if err := t.arm(nil, now); err != nil {
 		return err
 	}
@@ -128,6 +141,10 @@ func (s *Store) tell(ctx context.Context, tx bun.Tx, kinds []string, before, aft
 	told, err := entries(ctx, kinds, before, after, now)
 	if err != nil {
 		return err
+	}
+	if did, ok := ctx.Value(effectsKey{}).(*effects); ok {
+		did.told = true
+		did.armed = did.armed || slices.ContainsFunc(after.Reminders, func(r Reminder) bool { return r.Armed })
 	}
 	return eventlog.Append(ctx, tx, migrations.Name, told...)
 }
@@ -301,7 +318,7 @@ func (s *Store) edit(ctx context.Context, id uuid.UUID, match precondition, edit
 }
 
 func (s *Store) update(ctx context.Context, tx bun.Tx, before, t *Task) error {
-	if _, err := tx.NewUpdate().Model(t).ExcludeColumn("id", "user_id", "created_at", "follows_id").WherePK().Exec(ctx); err != nil {
+	if _, err := tx.NewUpdate().Model(t).ExcludeColumn("id", "user_id", "created_at", "follows_id", "followed").WherePK().Exec(ctx); err != nil {
 		return fmt.Errorf("update the task: %w", err)
 	}
 	kept := make([]uuid.UUID, 0, len(t.Reminders)+1)

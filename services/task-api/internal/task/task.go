@@ -41,6 +41,7 @@ type Task struct {
 	SeriesID    *uuid.UUID        `bun:"series_id"`
 	Occurrence  *string           `bun:"occurrence"`
 	FollowsID   *uuid.UUID        `bun:"follows_id"`
+	Followed    bool              `bun:"followed"`
 	CompletedAt *time.Time        `bun:"completed_at"`
 	Version     int64             `bun:"version"`
 	CreatedAt   time.Time         `bun:"created_at"`
