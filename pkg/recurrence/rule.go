@@ -66,8 +66,19 @@ func wrong(field, format string, args ...any) *FieldError {
 // yields a date after its anchor included. COUNT and UNTIL may end a series at
 // its anchor: that is how one is ended.
 func (r Rule) Validate() error {
-	_, err := r.compile()
-	return err
+	s, err := r.compile()
+	if err != nil {
+		return err
+	}
+	// An instant may name the day before in another zone.
+	earliest := s.anchor
+	if s.rule.until.kind == untilInstant && !s.allDay {
+		earliest--
+	}
+	if s.rule.until.set && s.rule.until.day < earliest {
+		return wrong("rrule", "UNTIL lies before the first due date")
+	}
+	return nil
 }
 
 // compile checks the rule and makes it ready to be asked.

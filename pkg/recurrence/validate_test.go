@@ -53,6 +53,7 @@ func TestValidateRefuses(t *testing.T) {
 		{"COUNT=+1", rrule("FREQ=DAILY;COUNT=+1"), "rrule", "COUNT"},
 		{"COUNT beyond bound", rrule("FREQ=DAILY;COUNT=10001"), "rrule", "COUNT"},
 		{"COUNT and UNTIL", rrule("FREQ=DAILY;COUNT=1;UNTIL=20280101"), "rrule", "together"},
+		{"UNTIL before the anchor", rrule("FREQ=DAILY;UNTIL=19990101"), "rrule", "before the first due date"},
 		{"UNTIL is no date", rrule("FREQ=DAILY;UNTIL=20270230"), "rrule", "UNTIL"},
 		{"UNTIL with dashes", rrule("FREQ=DAILY;UNTIL=2027-02-28"), "rrule", "UNTIL"},
 		{"UNTIL with a fraction", rrule("FREQ=DAILY;UNTIL=20270228T10000.5Z"), "rrule", "UNTIL"},
@@ -142,7 +143,6 @@ func TestValidateAccepts(t *testing.T) {
 		"FREQ=YEARLY;INTERVAL=100",
 		"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO",
 		"FREQ=DAILY;COUNT=1",
-		"FREQ=DAILY;UNTIL=19990101",
 		"FREQ=DAILY;UNTIL=20271231T235959Z",
 	} {
 		t.Run(s, func(t *testing.T) {

@@ -64,7 +64,12 @@ func (s *Spawner) follow(ctx context.Context, t event.Task, at time.Time) error 
 		RRule: r.RRule, Anchor: r.Anchor, Timezone: t.Timezone, AllDay: t.AllDay,
 		Basis: r.Basis, MonthEnd: r.MonthEnd, DSTGap: r.DSTGap, Missed: r.Missed,
 	}
-	step, err := rule.Next(recurrence.Position{Wall: *t.Occurrence, Ordinal: ordinal}, *t.CompletedAt)
+	after := *t.CompletedAt
+	if rule.Basis == recurrence.BasisDue && rule.Missed == recurrence.MissedCollapse && t.DueAt != nil && t.DueAt.After(after) {
+		// Moved ahead, past dates of its schedule: what follows comes after it.
+		after = *t.DueAt
+	}
+	step, err := rule.Next(recurrence.Position{Wall: *t.Occurrence, Ordinal: ordinal}, after)
 	if err != nil {
 		// task-api has validated the rule: another answer will not come.
 		return subscribe.Poison(fmt.Errorf("work out what follows task %s: %w", t.ID, err))
