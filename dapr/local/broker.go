@@ -74,7 +74,7 @@ func (b broker) env() (map[string]string, error) {
 // process is the broker that the suite runs itself.
 func (b broker) process(state string, port int) (process, error) {
 	dir := filepath.Join(state, b.Kind)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return process{}, fmt.Errorf("make the folder of the broker: %w", err)
 	}
 	p := process{name: "broker", env: os.Environ(), stopWithin: 2500 * time.Millisecond}

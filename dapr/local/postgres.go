@@ -140,6 +140,8 @@ func (c *cluster) process() process {
 		args: []string{
 			"-D", c.data(), "-h", "127.0.0.1", "-p", strconv.Itoa(c.port), "-k", "",
 			"-c", "max_connections=200", "-c", "fsync=on", "-c", "timezone=UTC", "-c", "log_timezone=UTC",
+			// A failing statement is not logged with its values: they are what users wrote.
+			"-c", "log_min_error_statement=panic", "-c", "log_error_verbosity=terse",
 		},
 		env: []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}, dir: c.home, as: c.as,
 		// Fast shutdown: open transactions are rolled back. When the suite is

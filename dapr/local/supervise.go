@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -90,7 +91,7 @@ func (s *supervisor) keep(ctx context.Context, p process) {
 		if time.Since(started) > steady {
 			backoff = firstBackoff
 		}
-		s.say("%s ended (%v); it is started again in %s, see %s", p.name, err, backoff, s.logFile(p.name))
+		s.say("%s ended (%v): %s; it is started again in %s, see %s", p.name, err, lastLine(s.logFile(p.name)), backoff, s.logFile(p.name))
 		select {
 		case <-ctx.Done():
 			return
@@ -98,6 +99,17 @@ func (s *supervisor) keep(ctx context.Context, p process) {
 		}
 		backoff = min(2*backoff, maxBackoff)
 	}
+}
+
+// lastLine is what a process said last: most often why it ended, such as a
+// setting that it can not take.
+func lastLine(file string) string {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "it has no log"
+	}
+	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	return lines[len(lines)-1]
 }
 
 // once runs the process until it ends, or stops it when ctx does.
@@ -164,7 +176,7 @@ func (s *supervisor) openLog(name string) (*os.File, error) {
 			return nil, fmt.Errorf("turn the log over: %w", err)
 		}
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}

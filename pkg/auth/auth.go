@@ -3,6 +3,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -30,12 +31,18 @@ const Cookie = "auth_token"
 const MinSecret = 32
 
 // Settings say whose tokens are accepted.
+//
+// Whoever holds JWT_SECRET is trusted as the suite itself is: its sub, where it
+// is a UUID, is the user's id. The users of a JWKS issuer have ids of their
+// own, which none of ours can have, and its tokens must be meant for us.
 type Settings struct {
-	Issuer         string `env:"JWT_ISSUER" envDefault:"taskwire"`
-	Audience       string `env:"JWT_AUDIENCE" envDefault:"taskwire"`
-	JWKSURL        string `env:"JWT_JWKS_URL"`      // keys of an outside issuer
-	Secret         string `env:"JWT_SECRET,unset"`  // shared secret (HS256) of an outside issuer
-	TaskAPIJWKSURL string `env:"TASK_API_JWKS_URL"` // default: task-api, through the own sidecar
+	Issuer          string `env:"JWT_ISSUER" envDefault:"taskwire"`
+	Audience        string `env:"JWT_AUDIENCE" envDefault:"taskwire"`
+	JWKSURL         string `env:"JWT_JWKS_URL"`         // keys of an outside issuer
+	OutsideIssuer   string `env:"JWT_OUTSIDE_ISSUER"`   // iss that outside tokens must have, if set
+	OutsideAudience string `env:"JWT_OUTSIDE_AUDIENCE"` // aud that outside tokens must have; with JWT_JWKS_URL default JWT_AUDIENCE
+	Secret          string `env:"JWT_SECRET,unset"`     // shared secret (HS256) of an outside issuer
+	TaskAPIJWKSURL  string `env:"TASK_API_JWKS_URL"`    // default: task-api, through the own sidecar
 }
 
 // Claims are what a token says, beside the registered claims (RFC 7519).
@@ -54,22 +61,23 @@ type Caller struct {
 // Verifier checks tokens. Each kind of key accepts its own algorithm only, so
 // that a public key can never be mistaken for a shared secret.
 type Verifier struct {
-	settings Settings
-	sources  []source
+	sources []source
 }
 
 // source is one issuer's keys, with the algorithms that they may be used for.
 type source struct {
-	keys    jwt.Keyfunc
-	methods []string
-	issuer  string // required iss; "" for an outside issuer that the operator chose
-	outside bool
+	keys     jwt.Keyfunc
+	methods  []string
+	issuer   string // required iss, if any
+	audience string // required aud, if any
+	outside  bool
+	ownIDs   bool // sub, where it is a UUID, is the user's id
 }
 
 // NewVerifier accepts the tokens that own verifies (task-api's own keys) and
 // those of the outside issuer in s, if any.
 func NewVerifier(ctx context.Context, s Settings, own jwt.Keyfunc, log *slog.Logger) (*Verifier, error) {
-	v := &Verifier{settings: s, sources: []source{{keys: own, methods: []string{"EdDSA"}, issuer: s.Issuer}}}
+	v := &Verifier{sources: []source{{keys: own, methods: []string{"EdDSA"}, issuer: s.Issuer, audience: s.Audience, ownIDs: true}}}
 	if s.Secret != "" {
 		if len(s.Secret) < MinSecret {
 			return nil, fmt.Errorf("JWT_SECRET must have at least %d bytes", MinSecret)
@@ -77,7 +85,7 @@ func NewVerifier(ctx context.Context, s Settings, own jwt.Keyfunc, log *slog.Log
 		secret := []byte(s.Secret)
 		v.sources = append(v.sources, source{
 			keys:    func(*jwt.Token) (any, error) { return secret, nil },
-			methods: []string{"HS256"}, outside: true,
+			methods: []string{"HS256"}, issuer: s.OutsideIssuer, audience: s.OutsideAudience, outside: true, ownIDs: true,
 		})
 	}
 	if s.JWKSURL != "" {
@@ -87,7 +95,10 @@ func NewVerifier(ctx context.Context, s Settings, own jwt.Keyfunc, log *slog.Log
 		}
 		v.sources = append(v.sources, source{
 			keys:    keys,
-			methods: []string{"EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}, outside: true,
+			methods: []string{"EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"},
+			// Never without an audience: what the issuer made for another
+			// application would sign in here.
+			issuer: s.OutsideIssuer, audience: cmp.Or(s.OutsideAudience, s.Audience), outside: true,
 		})
 	}
 	return v, nil
@@ -169,7 +180,10 @@ func (v *Verifier) Verify(token string) (Caller, error) {
 			jwt.WithValidMethods(s.methods), jwt.WithExpirationRequired(), jwt.WithLeeway(5 * time.Second),
 		}
 		if s.issuer != "" {
-			options = append(options, jwt.WithIssuer(s.issuer), jwt.WithAudience(v.settings.Audience))
+			options = append(options, jwt.WithIssuer(s.issuer))
+		}
+		if s.audience != "" {
+			options = append(options, jwt.WithAudience(s.audience))
 		}
 		if _, err := jwt.ParseWithClaims(token, &claims, s.keys, options...); err != nil {
 			errs = append(errs, err)
@@ -180,7 +194,7 @@ func (v *Verifier) Verify(token string) (Caller, error) {
 			continue
 		}
 		id, err := uuid.Parse(claims.Subject)
-		if err != nil {
+		if err != nil || !s.ownIDs {
 			id = uuid.NewSHA1(outsideSpace, []byte(claims.Issuer+"\x00"+claims.Subject))
 		}
 		return Caller{UserID: id, Email: claims.Email, Outside: s.outside}, nil

@@ -3,6 +3,7 @@ package auth_test
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -93,6 +94,31 @@ func TestWhoseTokensAreAccepted(t *testing.T) {
 func TestAShortSecretIsRefused(t *testing.T) {
 	_, err := auth.NewVerifier(t.Context(), auth.Settings{Secret: "too short"}, nil, slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, err, "JWT_SECRET")
+}
+
+func TestTheUsersOfAnOutsideIssuerAreNoneOfOurs(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"outside","x":"` + base64.RawURLEncoding.EncodeToString(public) + `"}]}`))
+	}))
+	defer keys.Close()
+	nobody := func(*jwt.Token) (any, error) { return nil, errors.New("not ours") }
+	verifier, err := auth.NewVerifier(t.Context(), auth.Settings{JWKSURL: keys.URL, OutsideIssuer: "https://id.example", OutsideAudience: "us"}, nobody, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	ours := uuid.New()
+	token := func(aud string) string {
+		token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{"sub": ours.String(), "iss": "https://id.example", "aud": aud, "exp": time.Now().Add(time.Hour).Unix()})
+		token.Header["kid"] = "outside"
+		signed, err := token.SignedString(private)
+		require.NoError(t, err)
+		return signed
+	}
+	caller, err := verifier.Verify(token("us"))
+	require.NoError(t, err)
+	require.NotEqual(t, ours, caller.UserID)
+	_, err = verifier.Verify(token("another application"))
+	require.Error(t, err)
 }
 
 func TestSidecarOnly(t *testing.T) {

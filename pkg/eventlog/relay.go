@@ -31,7 +31,7 @@ type Publisher interface {
 }
 
 const (
-	windowRows  = 2000             // events read at once, per topic
+	windowRows  = 1000             // events read at once, per topic
 	batchRows   = 250              // events per call of the publisher
 	batchBytes  = 1 << 20          // bytes per call; daprd refuses a call above 4 MiB
 	lanes       = 3                // calls under way at once, per topic

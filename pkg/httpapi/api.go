@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -48,6 +49,9 @@ func config(title, version string) huma.Config {
 	return config
 }
 
+// operationTime is the longest that an operation may take.
+const operationTime = 15 * time.Second
+
 // Register adds an operation whose errors become problems by way of failures.
 func Register[I, O any](api huma.API, failures Failures, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
 	for _, status := range []int{http.StatusUnprocessableEntity, http.StatusInternalServerError} {
@@ -56,6 +60,9 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 		}
 	}
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+		// A database that has frozen does not answer; the client must get one.
+		ctx, cancel := context.WithTimeout(ctx, operationTime)
+		defer cancel()
 		var out *O
 		var err error
 		if bad := unstorable(reflect.ValueOf(in).Elem(), ""); len(bad) > 0 {

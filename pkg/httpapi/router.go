@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"time"
 
@@ -48,10 +49,26 @@ func NewRouter(log *slog.Logger) *chi.Mux {
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		WriteProblem(w, r, http.StatusNotFound, "there is nothing at this address; /openapi.json lists what is")
 	})
-	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
-		WriteProblem(w, r, http.StatusMethodNotAllowed, r.Method+" is not possible here")
+	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
+		for _, method := range methods {
+			if r.Match(chi.NewRouteContext(), method, req.URL.Path) {
+				w.Header().Add("Allow", method)
+			}
+		}
+		WriteProblem(w, req, http.StatusMethodNotAllowed, "this method is not possible here; the header Allow lists those that are")
 	})
 	return r
+}
+
+// methods are those that a service may answer to.
+var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+
+// known bounds what a client can write into a metric's label.
+func known(method string) string {
+	if slices.Contains(methods, method) || method == http.MethodOptions {
+		return method
+	}
+	return "OTHER"
 }
 
 type requestIDKey struct{}
@@ -102,7 +119,7 @@ func accessLog(log *slog.Logger) func(http.Handler) http.Handler {
 			if c := chi.RouteContext(r.Context()); c != nil && c.RoutePattern() != "" {
 				route = c.RoutePattern()
 			}
-			requestSeconds.WithLabelValues(r.Method, route, strconv.Itoa(rec.status()/100)+"xx").Observe(took.Seconds())
+			requestSeconds.WithLabelValues(known(r.Method), route, strconv.Itoa(rec.status()/100)+"xx").Observe(took.Seconds())
 			level := slog.LevelInfo
 			if route == "/healthz" || route == "/readyz" || r.Method == http.MethodGet && rec.status() < 400 {
 				level = slog.LevelDebug

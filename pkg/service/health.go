@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -32,17 +33,25 @@ func MountHealth(r chi.Router, checks ...Check) {
 	r.Get("/readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 		defer cancel()
+		// Side by side: one that hangs must not fail the others.
+		errs := make([]error, len(checks))
+		var asking sync.WaitGroup
+		for i, c := range checks {
+			asking.Go(func() { errs[i] = c.Run(ctx) })
+		}
+		asking.Wait()
 		status, code := "ready", http.StatusOK
 		results := map[string]string{}
-		for _, c := range checks {
+		for i, c := range checks {
 			results[c.Name] = "ok"
-			if err := c.Run(ctx); err != nil {
-				results[c.Name] = "failing"
-				if c.Needed {
-					status, code = "unready", http.StatusServiceUnavailable
-				} else if status == "ready" {
-					status = "degraded"
-				}
+			if errs[i] == nil {
+				continue
+			}
+			results[c.Name] = "failing"
+			if c.Needed {
+				status, code = "unready", http.StatusServiceUnavailable
+			} else if status == "ready" {
+				status = "degraded"
 			}
 		}
 		writeJSON(w, code, map[string]any{"status": status, "checks": results})

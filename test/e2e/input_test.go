@@ -363,7 +363,9 @@ func TestATaskThatIsLargerThanAnEvent(t *testing.T) {
 	task := u.create(object{"title": "Large", "description": long})
 	require.Equal(t, long, task.Description)
 	must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+task.ID.String(), object{"description": strings.Repeat("<", 20_000)})
-	u.history(task, 2)
+	for _, entry := range u.history(task, 2) {
+		require.Equal(t, []string{"description"}, entry.Truncated, "the trail says what it does not hold in full")
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	seen := 0
@@ -378,4 +380,35 @@ func TestATaskThatIsLargerThanAnEvent(t *testing.T) {
 		require.Contains(t, data.Metadata, "truncated")
 		return seen == 2
 	}))
+}
+
+func TestPasswordsCanNotBeGuessed(t *testing.T) {
+	u := newUser(t, "UTC")
+	refused := 0
+	for range 40 {
+		a, err := (&suite.Client{Base: s.API}).Do(t.Context(), http.MethodPost, "/api/auth/login", object{"email": u.Email, "password": "wrong wrong wrong"})
+		require.NoError(t, err)
+		if a.Status == http.StatusTooManyRequests {
+			refused++
+		} else {
+			require.Equal(t, http.StatusUnauthorized, a.Status)
+		}
+	}
+	// A minute may have ended between.
+	require.GreaterOrEqual(t, refused, 20)
+}
+
+// What a database logs of a failing statement are its values.
+func TestNoPasswordHashIsLogged(t *testing.T) {
+	u := newUser(t, "UTC")
+	a, err := u.Do(t.Context(), http.MethodPost, "/api/auth/register", object{"email": u.Email, "password": "correct horse battery"})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusConflict, a.Status)
+	for _, name := range []string{"postgres", "task-api", "audit-log", "notification", "recurring-task", "task-api-daprd"} {
+		for _, secret := range []string{"argon2", u.Email, "correct horse", u.Token} {
+			n, err := s.LogLines(name, secret)
+			require.NoError(t, err)
+			require.Zero(t, n, "%s in the log of %s", secret, name)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ func TestEveryOrderGivesEachTaskOnce(t *testing.T) {
 	const tasks = 41
 	for i := range tasks {
 		u.create(object{
-			"title": []string{"same", "Ähnlich", "zebra", "%_\\", "💥"}[i%5], "due_at": due[i%4],
+			"title": []string{"same", "Ähnlich", strings.Repeat("<", 200), "%_\\", strings.Repeat("💥", 200)}[i%5], "due_at": due[i%4],
 			"priority": []string{"none", "low", "medium", "high", "urgent"}[i%5],
 		})
 	}

@@ -157,6 +157,7 @@ type auditEntry struct {
 	Before    json.RawMessage `json:"before"`
 	After     json.RawMessage `json:"after"`
 	Changed   []string        `json:"changed"`
+	Truncated []string        `json:"truncated"`
 	RequestID string          `json:"request_id"`
 	TraceID   string          `json:"trace_id"`
 }

@@ -166,3 +166,55 @@ func TestAPreviewExplainsItsDates(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, bad.Status)
 	require.Contains(t, string(bad.Body), "body.rrule")
 }
+
+func TestADeletedOccurrenceStaysDeleted(t *testing.T) {
+	u := newUser(t, "UTC")
+	task := u.create(object{"title": "Daily", "due_at": "2027-06-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
+	u.complete(task)
+	next := u.next(task)
+	must[any](u, http.StatusNoContent, http.MethodDelete, "/api/tasks/"+next.ID.String(), nil)
+	must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+task.ID.String()+"/complete", object{"is_complete": false})
+	u.complete(task)
+	u.history(task, 4)
+	drained(t)
+	require.Len(t, u.series(task), 1)
+}
+
+func TestAMovedTaskIsFollowedByALaterOne(t *testing.T) {
+	u := newUser(t, "UTC")
+	task := u.create(object{"title": "Weekly", "due_at": "2030-01-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=WEEKLY"}})
+	moved := must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+task.ID.String(), object{"due_at": "2030-01-20T18:00:00Z"})
+	u.complete(moved)
+	require.Equal(t, "2030-01-22T09:00:00Z", u.next(task).DueAt.UTC().Format(time.RFC3339), "the first on the schedule after the due time it had")
+}
+
+func TestARecurrenceIsMergePatched(t *testing.T) {
+	u := newUser(t, "UTC")
+	task := u.create(object{"title": "x", "due_at": "2027-06-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY", "basis": "completion", "missed": "all"}})
+	patched := must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+task.ID.String(), object{"recurrence": object{"rrule": "FREQ=WEEKLY;INTERVAL=2"}})
+	require.Equal(t, "completion", patched.Recurrence.Basis)
+	require.Equal(t, "all", patched.Recurrence.Missed)
+	require.Equal(t, "FREQ=WEEKLY;INTERVAL=2", patched.Recurrence.RRule)
+	again := must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+task.ID.String(), object{"recurrence": object{"basis": nil}})
+	require.Equal(t, "due", again.Recurrence.Basis, "null is the default")
+	require.Nil(t, must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+task.ID.String(), object{"recurrence": nil}).Recurrence)
+}
+
+// A subtask that recurs was done three times under its parent: the next parent
+// gets it once, and it goes on recurring.
+func TestARecurringSubtaskIsCopiedOnce(t *testing.T) {
+	u := newUser(t, "UTC")
+	parent := u.create(object{"title": "Weekly", "due_at": "2030-06-07T09:00:00Z", "recurrence": object{"rrule": "FREQ=WEEKLY"}})
+	sub := u.create(object{"title": "Daily", "due_at": "2030-06-01T09:00:00Z", "parent_id": parent.ID, "recurrence": object{"rrule": "FREQ=DAILY"}})
+	for range 3 {
+		u.complete(sub)
+		sub = u.next(sub)
+	}
+	u.complete(parent)
+	next := u.next(parent)
+	copied := must[page[event.Task]](u, http.StatusOK, http.MethodGet, "/api/tasks?parent_id="+next.ID.String(), nil).Items
+	require.Len(t, copied, 1)
+	require.False(t, copied[0].IsComplete)
+	require.Equal(t, "FREQ=DAILY", copied[0].Recurrence.RRule)
+	require.NotEqual(t, sub.SeriesID, copied[0].SeriesID)
+}

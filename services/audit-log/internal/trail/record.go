@@ -36,6 +36,7 @@ type entry struct {
 	Before    json.RawMessage `bun:"before"`
 	After     json.RawMessage `bun:"after"`
 	Changed   []string        `bun:"changed,array"`
+	Truncated []string        `bun:"truncated,array"`
 	IP        string          `bun:"ip"`
 	UserAgent string          `bun:"user_agent"`
 	RequestID string          `bun:"request_id"`
@@ -102,6 +103,7 @@ func entryOf(e subscribe.Event, now time.Time) (entry, error) {
 		Changed: data.Changed, IP: data.IP, UserAgent: data.UserAgent, RequestID: data.RequestID,
 		TraceID: telemetry.TraceID(telemetry.WithTraceParent(context.Background(), e.TraceParent())),
 	}
+	out.Truncated = truncated(data.Metadata)
 	if data.TaskID != uuid.Nil {
 		out.TaskID = &data.TaskID
 	}
@@ -117,4 +119,16 @@ func object(raw json.RawMessage) json.RawMessage {
 		return nil
 	}
 	return raw
+}
+
+// truncated names the fields of before and after that the producer shortened.
+func truncated(metadata map[string]any) []string {
+	names := []string{}
+	listed, _ := metadata["truncated"].([]any)
+	for _, l := range listed {
+		if name, ok := l.(string); ok {
+			names = append(names, name)
+		}
+	}
+	return names
 }

@@ -32,6 +32,7 @@ type Entry struct {
 	Before    json.RawMessage `json:"before"`
 	After     json.RawMessage `json:"after"`
 	Changed   []string        `json:"changed" nullable:"false"`
+	Truncated []string        `json:"truncated" nullable:"false" doc:"Fields of before and after that were shortened, because an event is at most 64 KiB"`
 	IP        string          `json:"ip"`
 	UserAgent string          `json:"user_agent"`
 	RequestID string          `json:"request_id"`
@@ -180,7 +181,7 @@ func (e entry) public() Entry {
 	}
 	return Entry{
 		ID: e.ID, Action: e.Action, TaskID: e.TaskID, Actor: event.Actor{UserID: e.ActorID, Email: e.ActorEmail},
-		Target: e.Target, Before: null(e.Before), After: null(e.After), Changed: changed, IP: e.IP,
+		Target: e.Target, Before: null(e.Before), After: null(e.After), Changed: changed, Truncated: append([]string{}, e.Truncated...), IP: e.IP,
 		UserAgent: e.UserAgent, RequestID: e.RequestID, TraceID: e.TraceID, At: e.OccurredAt.UTC(),
 	}
 }

@@ -51,10 +51,14 @@ func TestTheDateOfAnAllDayTask(t *testing.T) {
 			// Reading it and writing it back, and changing something else, move nothing.
 			require.NoError(t, PatchInput{Title: optional[string]{Present: true, Value: "y"}}.apply(task, "UTC", now))
 			require.Equal(t, c.want, task.DueAt.In(zone).Format("2006-01-02"))
-			berlin, err := time.LoadLocation("Asia/Tokyo")
+			tokyo, err := time.LoadLocation("Asia/Tokyo")
 			require.NoError(t, err)
 			require.NoError(t, PatchInput{Timezone: optional[string]{Present: true, Value: "Asia/Tokyo"}}.apply(task, "UTC", now))
-			require.Equal(t, c.want, task.DueAt.In(berlin).Format("2006-01-02"), "the date stays in another zone")
+			require.Equal(t, c.want, task.DueAt.In(tokyo).Format("2006-01-02"), "the date stays in another zone")
+
+			// A timed task again, it is due on its day, at that zone's midnight.
+			require.NoError(t, PatchInput{AllDay: optional[bool]{Present: true}}.apply(task, "UTC", now))
+			require.Equal(t, c.want+" 00:00", task.DueAt.In(tokyo).Format("2006-01-02 15:04"))
 		})
 	}
 }
