@@ -69,12 +69,12 @@ func IsTransient(err error) bool {
 	switch c := code(err); {
 	case c == "":
 		var netErr interface{ Timeout() bool }
-		for _, lost := range []error{sql.ErrConnDone, driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF} {
+		for _, lost := range []error{sql.ErrConnDone, sql.ErrTxDone, driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF} {
 			if errors.Is(err, lost) {
 				return true
 			}
 		}
-		return errors.As(err, &netErr)
+		return errors.As(err, &netErr) || pgconn.SafeToRetry(err)
 	case c == "40001", c == "40P01", c == "55P03":
 		return true
 	default:
