@@ -187,7 +187,9 @@ func TestManyWritersAndAFailingBrokerLoseNothingAndKeepTheOrder(t *testing.T) {
 					failed = append(failed, i)
 				}
 			}
-			return failed, errors.New("unlucky in part")
+			if len(failed) > 0 {
+				return failed, errors.New("unlucky in part")
+			}
 		}
 		return nil, nil
 	}}
@@ -207,7 +209,7 @@ func TestManyWritersAndAFailingBrokerLoseNothingAndKeepTheOrder(t *testing.T) {
 	writing.Wait()
 	got := b.wait(t, atLeast(2*writers*each))
 	inOrder(t, got)
-	require.Len(t, got, 2*writers*each, "what is acknowledged is not sent again")
+	require.Equal(t, 2*writers*each, len(got), "what is acknowledged is not sent again")
 	var last, gaps int
 	require.NoError(t, l.db.NewRaw("SELECT last_seq, last_seq - (SELECT count(DISTINCT seq) FROM log.events) FROM log.event_head").Scan(t.Context(), &last, &gaps))
 	require.Equal(t, 2*writers*each, last)
