@@ -47,6 +47,10 @@ func (a *API) spawn(ctx context.Context, in *struct {
 	if _, err := time.Parse(event.WallLayout, in.Body.Occurrence); err != nil {
 		return nil, httpapi.Invalid("body.occurrence", "must be a wall time such as 2027-03-28T09:00:00")
 	}
+	var p problems
+	if p.moment("body.due_at", &in.Body.DueAt); len(p) > 0 {
+		return nil, p.err()
+	}
 	t, created, err := a.Store.Spawn(ctx, in.Body.AfterTaskID, in.Body.Occurrence, in.Body.DueAt)
 	if err != nil {
 		return nil, err
