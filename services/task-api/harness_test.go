@@ -1,0 +1,264 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/database/databasetest"
+	"github.com/taskwire/taskwire/pkg/event"
+)
+
+// asService makes the test binary the service itself: what is tested is a
+// process as operators run it, with its settings, migrations and signals.
+const asService = "TASK_API_TEST_SERVE"
+
+const (
+	appToken = "the sidecar's token for this test"
+	patience = 30 * time.Second
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asService) != "" {
+		main()
+		return
+	}
+	os.Exit(databasetest.Main(m))
+}
+
+type object = map[string]any
+
+// running is a task-api that serves a database of its own.
+type running struct {
+	t    *testing.T
+	base string
+	key  ed25519.PrivateKey
+	db   *bun.DB
+}
+
+// start runs the service; more are settings such as NAME=value.
+func start(t *testing.T, more ...string) *running {
+	t.Helper()
+	url := databasetest.New(t)
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	cmd := exec.Command(os.Args[0], "serve") //nolint:noctx,gosec // it ends by the signal below; it is this test binary itself
+	cmd.Env = append(os.Environ(), asService+"=1", "PORT=0", "DATABASE_URL="+url, "APP_API_TOKEN="+appToken,
+		"JWT_PRIVATE_KEY="+string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+		"EVENT_PUBLISHING_ENABLED=false", "LOG_FORMAT=json", "DAPR_HTTP_PORT=1", "COOKIE_SECURE=false")
+	cmd.Env = append(cmd.Env, more...)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	require.NoError(t, cmd.Start())
+
+	var mu sync.Mutex
+	var bad []string
+	address := make(chan string, 1)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		defer close(address)
+		lines := bufio.NewScanner(out)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			var line struct{ Level, Msg, Address string }
+			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
+				address <- line.Address
+			}
+			if line.Level == "ERROR" || line.Level == "" {
+				mu.Lock()
+				bad = append(bad, lines.Text())
+				mu.Unlock()
+			}
+		}
+	})
+	t.Cleanup(func() {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Errorf("stop the service: %v", err)
+		}
+		reading.Wait()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the service ended badly: %v\n%s", err, stderr.String())
+		}
+		if len(bad) > 0 {
+			t.Errorf("the service logged errors:\n%s", strings.Join(bad, "\n"))
+		}
+	})
+	at, ok := <-address
+	require.True(t, ok, "the service did not start: %s", &stderr)
+	db, err := database.Open(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return &running{t: t, base: "http://" + at, key: key, db: db}
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// problem is RFC 9457 as the contract has it.
+type problem struct {
+	Status    int
+	Detail    string
+	RequestID string `json:"request_id"`
+	Errors    []struct{ Location, Message string }
+}
+
+func (a answer) problem() problem {
+	var p problem
+	_ = json.Unmarshal(a.body, &p) // nothing is asserted of one that is none
+	return p
+}
+
+// client is somebody who asks the service.
+type client struct {
+	*running
+	token string
+	user  uuid.UUID
+	email string
+}
+
+func (s *running) nobody() client { return client{running: s} }
+
+// newUser registers.
+func (s *running) newUser() client {
+	s.t.Helper()
+	email := uuid.NewString() + "@example.org"
+	a := s.nobody().do(http.MethodPost, "/api/auth/register", object{"email": email, "password": "correct horse battery"})
+	require.Equal(s.t, http.StatusCreated, a.status, "%s", a.body)
+	var in struct {
+		Token string
+		User  struct{ ID uuid.UUID }
+	}
+	require.NoError(s.t, json.Unmarshal(a.body, &in))
+	return client{running: s, token: in.Token, user: in.User.ID, email: email}
+}
+
+// send makes a request; a string or []byte body is sent as it is, any other as JSON.
+func (c client) send(ctx context.Context, method, path string, body any, header ...string) (answer, error) {
+	var reader io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		reader = strings.NewReader(b)
+	case []byte:
+		reader = bytes.NewReader(b)
+	case io.Reader:
+		reader = b
+	default:
+		raw, err := json.Marshal(b)
+		if err != nil {
+			return answer{}, err
+		}
+		reader = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, reader)
+	if err != nil {
+		return answer{}, err
+	}
+	if reader != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	return answer{res.StatusCode, res.Header, raw}, err
+}
+
+func (c client) do(method, path string, body any, header ...string) answer {
+	c.t.Helper()
+	a, err := c.send(c.t.Context(), method, path, body, header...)
+	require.NoError(c.t, err)
+	return a
+}
+
+// task makes a request that is answered with a task.
+func (c client) task(status int, method, path string, body any, header ...string) event.Task {
+	c.t.Helper()
+	a := c.do(method, path, body, header...)
+	require.Equal(c.t, status, a.status, "%s %s: %s", method, path, a.body)
+	var task event.Task
+	require.NoError(c.t, json.Unmarshal(a.body, &task))
+	return task
+}
+
+func (c client) create(body any) event.Task {
+	c.t.Helper()
+	return c.task(http.StatusCreated, http.MethodPost, "/api/tasks", body)
+}
+
+func at(id uuid.UUID) string { return "/api/tasks/" + id.String() }
+
+// state is a fingerprint of all that the service keeps: each table's rows, and
+// the latest transaction that wrote one of them.
+func (s *running) state() string {
+	s.t.Helper()
+	var out []string
+	for _, table := range []string{"users", "tasks", "reminders", "events", "idempotency_keys"} {
+		var rows, latest int64
+		err := s.db.NewRaw("SELECT count(*), coalesce(max(xmin::text::bigint), 0) FROM task."+table).Scan(s.t.Context(), &rows, &latest)
+		require.NoError(s.t, err)
+		out = append(out, fmt.Sprintf("%s: %d rows, last written by %d", table, rows, latest))
+	}
+	return strings.Join(out, "\n")
+}
+
+// told is an event as the log keeps it.
+type told struct {
+	Position int64  `bun:"position"`
+	Topic    string `bun:"topic"`
+	Type     string `bun:"type"`
+	Key      string `bun:"key"`
+	Data     string `bun:"data"`
+}
+
+// toldSince are the events behind a position, in their order.
+func (s *running) toldSince(position int64) []told {
+	s.t.Helper()
+	var found []told
+	err := s.db.NewRaw("SELECT position, topic, type, key, data FROM task.events WHERE position > ? ORDER BY position", position).Scan(s.t.Context(), &found)
+	require.NoError(s.t, err)
+	return found
+}
+
+func types(events []told) []string {
+	out := []string{}
+	for _, e := range events {
+		out = append(out, e.Type)
+	}
+	return out
+}
