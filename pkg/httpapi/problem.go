@@ -97,6 +97,18 @@ func (f Failures) Of(ctx context.Context, err error) error {
 	return NewProblem(http.StatusInternalServerError, "the server could not do this; try again, and name the request_id to the operator if it stays so")
 }
 
+// Write answers a request that failed with err, outside huma.
+func (f Failures) Write(w http.ResponseWriter, r *http.Request, err error) {
+	var p *Problem
+	if !errors.As(f.Of(r.Context(), err), &p) {
+		return
+	}
+	for name, values := range p.header {
+		w.Header()[name] = values
+	}
+	WriteProblem(w, r, p.Status, p.Detail, p.Errors...)
+}
+
 // WriteProblem answers a request with a problem document, outside huma.
 func WriteProblem(w http.ResponseWriter, r *http.Request, status int, detail string, fields ...FieldError) {
 	p := NewProblem(status, detail, fields...)

@@ -13,8 +13,7 @@ func (s *Store) AdmitOutside(failures httpapi.Failures) func(http.Handler) http.
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if caller := auth.CallerOf(r.Context()); caller.Outside {
 				if err := s.EnsureOutside(r.Context(), caller); err != nil {
-					problem := failures.Of(r.Context(), err)
-					httpapi.WriteProblem(w, r, http.StatusInternalServerError, problem.Error())
+					failures.Write(w, r, err)
 					return
 				}
 			}
