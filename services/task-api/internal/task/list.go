@@ -16,18 +16,18 @@ import (
 
 // ListQuery is what a list of tasks is narrowed and ordered by.
 type ListQuery struct {
-	IsComplete   string    `query:"is_complete" enum:"true,false"`
-	Priority     []string  `query:"priority,explode" enum:"none,low,medium,high,urgent" doc:"Any of these"`
-	Tag          []string  `query:"tag,explode" maxItems:"20" doc:"All of these"`
-	DueBefore    time.Time `query:"due_before" doc:"Due earlier than this"`
-	DueAfter     time.Time `query:"due_after" doc:"Due at this time or later"`
-	UpdatedAfter time.Time `query:"updated_after" doc:"Changed at this time or later"`
-	ParentID     string    `query:"parent_id" maxLength:"36" doc:"Subtasks of this task, or none: those that are no subtask"`
-	SeriesID     string    `query:"series_id" format:"uuid" doc:"Tasks of this series"`
-	Q            string    `query:"q" maxLength:"200" doc:"Text in the title or the description, in any case"`
-	Sort         string    `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,due_at,-due_at,priority,-priority,title,-title" default:"-created_at" doc:"- turns the order round; tasks without a due time come last"`
-	Limit        int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
-	Cursor       string    `query:"cursor" maxLength:"4000" doc:"next_cursor of the page before"`
+	IsComplete   string   `query:"is_complete" enum:"true,false"`
+	Priority     []string `query:"priority,explode" enum:"none,low,medium,high,urgent" doc:"Any of these"`
+	Tag          []string `query:"tag,explode" maxItems:"20" doc:"All of these"`
+	DueBefore    string   `query:"due_before" format:"date-time" doc:"Due earlier than this"`
+	DueAfter     string   `query:"due_after" format:"date-time" doc:"Due at this time or later"`
+	UpdatedAfter string   `query:"updated_after" format:"date-time" doc:"Changed at this time or later"`
+	ParentID     string   `query:"parent_id" maxLength:"36" doc:"Subtasks of this task, or none: those that are no subtask"`
+	SeriesID     string   `query:"series_id" format:"uuid" doc:"Tasks of this series"`
+	Q            string   `query:"q" maxLength:"200" doc:"Text in the title or the description, in any case"`
+	Sort         string   `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,due_at,-due_at,priority,-priority,title,-title" default:"-created_at" doc:"- turns the order round; tasks without a due time come last"`
+	Limit        int      `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Cursor       string   `query:"cursor" maxLength:"4000" doc:"next_cursor of the page before"`
 }
 
 // Page is one page of a list.
@@ -107,18 +107,22 @@ func (in ListQuery) filter(q *bun.SelectQuery) (*bun.SelectQuery, error) {
 		q = q.Where("? = ANY (tags)", tag)
 	}
 	for _, bound := range []struct {
-		name, where string
-		at          time.Time
+		name, where, at string
 	}{
 		{"due_before", "due_at < ?", in.DueBefore}, {"due_after", "due_at >= ?", in.DueAfter}, {"updated_after", "updated_at >= ?", in.UpdatedAfter},
 	} {
-		if bound.at.IsZero() {
+		if bound.at == "" {
 			continue
 		}
-		if y := bound.at.UTC().Year(); y < minYear || y > maxYear {
+		// A text until here: as a time, one of the year 1 would be taken for none.
+		at, err := time.Parse(time.RFC3339, bound.at)
+		if err != nil {
+			return nil, httpapi.Invalid("query."+bound.name, "must be a time such as 2027-03-28T09:00:00Z")
+		}
+		if y := at.UTC().Year(); y < minYear || y > maxYear {
 			return nil, httpapi.Invalid("query."+bound.name, "must lie in the years 1900 to 9000")
 		}
-		q = q.Where(bound.where, bound.at.UTC())
+		q = q.Where(bound.where, at.UTC())
 	}
 	switch {
 	case in.ParentID == "none":
