@@ -81,6 +81,15 @@ func (r *rig) fire() int {
 	}
 }
 
+func (r *rig) edit(id uuid.UUID, change func(*task.Task)) {
+	r.t.Helper()
+	_, err := r.tasks.Edit(r.ctx, id, "", func(t *task.Task, _ string, _ time.Time) error {
+		change(t)
+		return nil
+	})
+	require.NoError(r.t, err)
+}
+
 func (r *rig) count(sql string) int {
 	r.t.Helper()
 	var n int
@@ -151,6 +160,36 @@ func TestWhatFires(t *testing.T) {
 			_, err = r.tasks.Complete(r.ctx, id, "", &no)
 			require.NoError(r.t, err)
 		}, 0},
+		{"of a task that was moved to later", task.Input{DueAt: ptr(hours(2)), Reminders: []task.ReminderInput{before("PT1H")}}, func(r *rig, id uuid.UUID) {
+			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(9)) })
+		}, 0},
+		{"of a task that was moved to sooner", task.Input{DueAt: ptr(hours(9)), Reminders: []task.ReminderInput{before("PT1H")}}, func(r *rig, id uuid.UUID) {
+			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(2)) })
+		}, 1},
+		{"of a task that was moved and moved back", task.Input{DueAt: ptr(hours(2)), Reminders: []task.ReminderInput{before("PT1H")}}, func(r *rig, id uuid.UUID) {
+			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(9)) })
+			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(2)) })
+		}, 1},
+		{"of a task that is due no more", task.Input{DueAt: ptr(hours(2)), Reminders: []task.ReminderInput{before("PT1H")}}, func(r *rig, id uuid.UUID) {
+			r.edit(id, func(t *task.Task) { t.DueAt = nil })
+		}, 0},
+		{"that was removed, of two", task.Input{Reminders: []task.ReminderInput{at(hours(1)), at(hours(1).Add(time.Second))}}, func(r *rig, id uuid.UUID) {
+			r.edit(id, func(t *task.Task) { t.Reminders = t.Reminders[1:] })
+		}, 1},
+		{"that has fired, when its task is changed in another way", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
+			r.set(hours(2))
+			require.Equal(r.t, 1, r.fire())
+			r.edit(id, func(t *task.Task) { t.Title = "another" })
+			r.edit(id, func(t *task.Task) { t.IsComplete = true })
+			r.edit(id, func(t *task.Task) { t.IsComplete = false })
+		}, 0},
+		{"that has fired, when its task is moved to later", task.Input{DueAt: ptr(hours(2)), Reminders: []task.ReminderInput{before("PT1H")}}, func(r *rig, id uuid.UUID) {
+			r.set(hours(1))
+			require.Equal(r.t, 1, r.fire())
+			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(4)) })
+			require.Zero(r.t, r.fire())
+			r.set(hours(3))
+		}, 1},
 		{"of a task that was deleted", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
 			require.NoError(r.t, r.tasks.Delete(r.ctx, id, ""))
 		}, 0},

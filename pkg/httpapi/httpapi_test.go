@@ -1,0 +1,151 @@
+package httpapi_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-chi/chi/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/httpapi"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+type input struct {
+	Q    string   `query:"q"`
+	Key  string   `header:"X-Key"`
+	Many []string `query:"many,explode"`
+	Body struct {
+		Text  string `json:"text" maxLength:"5"`
+		Inner []struct {
+			Deep *string `json:"deep,omitempty"`
+		} `json:"inner,omitempty"`
+	}
+}
+
+// service answers what the test says.
+func service(fail error) http.Handler {
+	router := httpapi.NewRouter(quiet)
+	router.Get("/panic", func(http.ResponseWriter, *http.Request) { panic("secret detail") })
+	router.Get("/nothing", func(http.ResponseWriter, *http.Request) {})
+	router.Group(func(r chi.Router) {
+		api := httpapi.NewAPI(r, "test", "1")
+		httpapi.Register(api, httpapi.Failures{Log: quiet}, huma.Operation{OperationID: "do", Method: http.MethodPost, Path: "/do"},
+			func(context.Context, *input) (*struct{}, error) { return nil, fail })
+	})
+	return router
+}
+
+func TestWhatAFailureTells(t *testing.T) {
+	shared := httpapi.NotFound("thing")
+	for name, c := range map[string]struct {
+		fail   error
+		status int
+	}{
+		"nothing":                 {nil, http.StatusNoContent},
+		"a problem":               {shared, http.StatusNotFound},
+		"a wrapped problem":       {errors.Join(errors.New("secret detail"), shared), http.StatusNotFound},
+		"a field":                 {httpapi.Invalid("body.text", "is wrong"), http.StatusUnprocessableEntity},
+		"an error of its own":     {errors.New("secret detail"), http.StatusInternalServerError},
+		"a connection that broke": {io.ErrUnexpectedEOF, http.StatusServiceUnavailable},
+		"a time limit":            {context.DeadlineExceeded, http.StatusServiceUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := httptest.NewRequest(http.MethodPost, "/do", strings.NewReader(`{"text":"x"}`))
+			req.Header.Set("Content-Type", "application/json")
+			req.Header.Set("X-Request-Id", "r-1")
+			rec := httptest.NewRecorder()
+			service(c.fail).ServeHTTP(rec, req)
+			require.Equal(t, c.status, rec.Code, rec.Body)
+			require.NotContains(t, rec.Body.String(), "secret")
+			if c.fail != nil {
+				require.Equal(t, "application/problem+json", rec.Header().Get("Content-Type"))
+				require.Contains(t, rec.Body.String(), `"request_id":"r-1"`)
+			}
+			if c.status == http.StatusServiceUnavailable {
+				require.NotEmpty(t, rec.Header().Get("Retry-After"))
+			}
+			require.Empty(t, shared.RequestID, "a shared problem stays as it is")
+		})
+	}
+}
+
+func TestWhatTheRouterAnswers(t *testing.T) {
+	for name, c := range map[string]struct {
+		method, target, body, id string
+		status                   int
+		location                 string
+	}{
+		"an address of nothing":      {method: http.MethodGet, target: "/x", status: 404},
+		"another method":             {method: http.MethodDelete, target: "/do", status: 405},
+		"a panic":                    {method: http.MethodGet, target: "/panic", status: 500},
+		"a malformed query":          {method: http.MethodPost, target: "/do?q=%zz", body: `{"text":"x"}`, status: 422, location: "query"},
+		"a query separated by ;":     {method: http.MethodPost, target: "/do?q=a;b", body: `{"text":"x"}`, status: 422, location: "query"},
+		"an unknown query parameter": {method: http.MethodPost, target: "/do?p=1", body: `{"text":"x"}`, status: 422, location: "query.p"},
+		"a NUL in a query":           {method: http.MethodPost, target: "/do?q=%00", body: `{"text":"x"}`, status: 422, location: "query.q"},
+		"a NUL in the second of two": {method: http.MethodPost, target: "/do?many=a&many=%00", body: `{"text":"x"}`, status: 422, location: "query.many[1]"},
+		"a NUL in the body":          {method: http.MethodPost, target: "/do", body: `{"text":"\u0000"}`, status: 422, location: "body.text"},
+		"a NUL deep in the body":     {method: http.MethodPost, target: "/do", body: `{"text":"x","inner":[{},{"deep":"\u0000"}]}`, status: 422, location: "body.inner[1].deep"},
+		"a long text":                {method: http.MethodPost, target: "/do", body: `{"text":"xxxxxx"}`, status: 422, location: "body.text"},
+		"a text of 5 wide letters":   {method: http.MethodPost, target: "/do", body: `{"text":"日本語日本"}`, status: 204},
+		"an unknown field":           {method: http.MethodPost, target: "/do", body: `{"text":"x","y":1}`, status: 422, location: "body.y"},
+		"a field in another case":    {method: http.MethodPost, target: "/do", body: `{"text":"x","Text":"y"}`, status: 422, location: "body.Text"},
+		"bytes that are no UTF-8":    {method: http.MethodPost, target: "/do", body: "{\"text\":\"\xff\"}", status: 400, location: "body"},
+		"malformed JSON":             {method: http.MethodPost, target: "/do", body: `{`, status: 400, location: "body"},
+		"a harmful request id":       {method: http.MethodGet, target: "/x", id: "a\"b <script>", status: 404},
+		"a long request id":          {method: http.MethodGet, target: "/x", id: strings.Repeat("a", 65), status: 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := httptest.NewRequest(c.method, c.target, strings.NewReader(c.body))
+			req.Header.Set("Content-Type", "application/json")
+			if c.id != "" {
+				req.Header.Set("X-Request-Id", c.id)
+			}
+			rec := httptest.NewRecorder()
+			service(nil).ServeHTTP(rec, req)
+			require.Equal(t, c.status, rec.Code, rec.Body)
+			require.NotContains(t, rec.Body.String(), "secret")
+			require.NotEqual(t, c.id, rec.Header().Get("X-Request-Id"))
+			require.Len(t, rec.Header().Get("X-Request-Id"), 36)
+			require.Equal(t, "nosniff", rec.Header().Get("X-Content-Type-Options"))
+			if c.status >= 400 {
+				require.Equal(t, "application/problem+json", rec.Header().Get("Content-Type"))
+			}
+			if c.status == http.StatusMethodNotAllowed {
+				require.Equal(t, []string{http.MethodPost}, rec.Header().Values("Allow"))
+			}
+			if c.location != "" {
+				require.Contains(t, rec.Body.String(), `"location":"`+c.location+`"`)
+			}
+		})
+	}
+}
+
+func TestCursors(t *testing.T) {
+	type place struct{ A, B string }
+	want := place{"ü\x00", `"`}
+	text, err := httpapi.EncodeCursor(want)
+	require.NoError(t, err)
+	var got place
+	require.NoError(t, httpapi.DecodeCursor(text, &got))
+	require.Equal(t, want, got)
+	for _, bad := range []string{"", "x", "%", "W10", "bnVsb", strings.Repeat("A", 4000), text + "A"} {
+		var p *httpapi.Problem
+		require.ErrorAs(t, httpapi.DecodeCursor(bad, &got), &p, "%q", bad)
+		require.Equal(t, "query.cursor", p.Errors[0].Location)
+	}
+}
+
+func TestStorable(t *testing.T) {
+	for text, can := range map[string]bool{"": true, "ü💥\u202e": true, "\ufffd": true, "a\x00": false, "\xff": false, "\xe6\x97": false, "\xed\xa0\x80": false} {
+		require.Equal(t, can, httpapi.Storable(text), "%q", text)
+	}
+}
