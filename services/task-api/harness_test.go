@@ -227,14 +227,13 @@ func at(id uuid.UUID) string { return "/api/tasks/" + id.String() }
 // the latest transaction that wrote one of them.
 func (s *running) state() string {
 	s.t.Helper()
-	var out []string
+	var tables []string
 	for _, table := range []string{"users", "tasks", "reminders", "events", "idempotency_keys"} {
-		var rows, latest int64
-		err := s.db.NewRaw("SELECT count(*), coalesce(max(xmin::text::bigint), 0) FROM task."+table).Scan(s.t.Context(), &rows, &latest)
-		require.NoError(s.t, err)
-		out = append(out, fmt.Sprintf("%s: %d rows, last written by %d", table, rows, latest))
+		tables = append(tables, fmt.Sprintf("(SELECT '%[1]s: ' || count(*) || ' rows, last written by ' || coalesce(max(xmin::text::bigint), 0) FROM task.%[1]s)", table))
 	}
-	return strings.Join(out, "\n")
+	var out string
+	require.NoError(s.t, s.db.NewRaw("SELECT "+strings.Join(tables, " || E'\\n' || ")).Scan(s.t.Context(), &out))
+	return out
 }
 
 // told is an event as the log keeps it.
