@@ -39,6 +39,7 @@ type Settings struct {
 	AppAPIToken        string        `env:"APP_API_TOKEN,required,notEmpty"`
 	DaprAPIToken       string        `env:"DAPR_API_TOKEN"`
 	PubsubName         string        `env:"PUBSUB_NAME" envDefault:"pubsub"`
+	EventRetention     time.Duration `env:"EVENT_RETENTION" envDefault:"720h"`
 	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat          string        `env:"LOG_FORMAT" envDefault:"text"`
 	ShutdownTimeout    time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"8s"`
@@ -61,6 +62,9 @@ func (s Settings) Validate() error {
 	}
 	if s.LogFormat != "text" && s.LogFormat != "json" {
 		return fmt.Errorf("LOG_FORMAT must be text or json, not %q", s.LogFormat)
+	}
+	if s.EventRetention < 24*time.Hour {
+		return fmt.Errorf("EVENT_RETENTION must be at least 24h, not %s", s.EventRetention)
 	}
 	return nil
 }
