@@ -107,14 +107,28 @@ func (l *load) holds(t *testing.T, u *user) {
 	require.Zero(t, wrong, "tasks without exactly one audit entry for each change")
 }
 
-// inOrder reads the user's task events from the broker and checks that each
-// task's version rises: a repetition is allowed, a step back to what was not
-// seen before is not.
-func inOrder(t *testing.T, tasks map[uuid.UUID]int64) {
+// orderIsPromised says whether the broker keeps the order of the events of one
+// task. Redis streams do not: Dapr's component hands out events side by side,
+// and puts one that failed behind those that came after it (docs/events.md).
+// What is demanded there is that every event comes, and has one effect.
+func orderIsPromised(t *testing.T) bool {
+	t.Helper()
+	if s.Broker.Kind == suite.Redis {
+		t.Log("Redis promises no order per task: it is not asked for here")
+		return false
+	}
+	return true
+}
+
+// onTheBroker reads the user's task events from the broker until each task's
+// versions are there without a gap, and checks that they rise: a repetition is
+// allowed, a step back to what was not seen before is not.
+func onTheBroker(t *testing.T, tasks map[uuid.UUID]int64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	latest := map[uuid.UUID]int64{}
+	ordered := orderIsPromised(t)
+	seen := map[uuid.UUID]map[int64]bool{}
 	complete := 0
 	require.NoError(t, s.Read(ctx, event.TopicTasks, func(r suite.Record) bool {
 		var data event.TaskEvent
@@ -125,17 +139,22 @@ func inOrder(t *testing.T, tasks map[uuid.UUID]int64) {
 		if !ok {
 			return false
 		}
-		if v := data.TaskData.Version; v > latest[data.TaskID] {
-			if v != latest[data.TaskID]+1 {
-				t.Errorf("task %s: version %d follows %d", data.TaskID, v, latest[data.TaskID])
+		versions := seen[data.TaskID]
+		if versions == nil {
+			versions = map[int64]bool{}
+			seen[data.TaskID] = versions
+		}
+		if v := data.TaskData.Version; v <= want && !versions[v] {
+			if ordered && v != int64(len(versions))+1 {
+				t.Errorf("task %s: version %d comes after %d others", data.TaskID, v, len(versions))
 			}
-			latest[data.TaskID] = v
-			if v == want {
+			versions[v] = true
+			if int64(len(versions)) == want {
 				complete++
 			}
 		}
 		return complete == len(tasks)
-	}))
+	}), "not every event of every task is on the broker")
 }
 
 func TestKilledProcessesLoseAndDoubleNothing(t *testing.T) {
@@ -166,7 +185,7 @@ func TestKilledProcessesLoseAndDoubleNothing(t *testing.T) {
 			running.Wait()
 			t.Logf("%d tasks acknowledged, refused while it was down: %v", len(l.versions), l.refused)
 			l.holds(t, u)
-			inOrder(t, l.versions)
+			onTheBroker(t, l.versions)
 		})
 	}
 }
@@ -194,7 +213,7 @@ func TestTheBrokerIsAwayFor30Seconds(t *testing.T) {
 	require.Empty(t, l.refused, "no request fails for want of a broker")
 	require.True(t, degraded.Load(), "readiness says degraded, with status 200")
 	l.holds(t, u)
-	inOrder(t, l.versions)
+	onTheBroker(t, l.versions)
 	eventually(t, func() error {
 		a, err := u.Do(t.Context(), http.MethodGet, "/readyz", nil)
 		if err != nil || !bytes.Contains(a.Body, []byte(`"ready"`)) {

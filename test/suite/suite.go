@@ -26,6 +26,7 @@ type Suite struct {
 	LogDir  string `json:"logs_dir"`
 	RunDir  string `json:"run_dir"`
 	Broker  struct {
+		Kind    string `json:"kind"`    // Kafka or Redis
 		Address string `json:"address"` // host:port
 	} `json:"broker"`
 	Database struct {
