@@ -21,18 +21,21 @@ type ports struct {
 type portVariable struct {
 	name string
 	port *int
+	any  bool // has no usual number: any free one will do
 }
 
 // choosePorts takes each port from its variable or, with PORTS=free, from the
 // machine; and makes sure that all of them are free before anything starts.
 func choosePorts(p *ports, apps []*app) error {
 	var all []portVariable
+	anyPort := false
 	add := func(name string, port *int) {
 		if *port != 0 {
-			all = append(all, portVariable{name, port})
+			all = append(all, portVariable{name, port, anyPort})
 		}
 	}
 	for _, a := range apps {
+		anyPort = a.Replica > 1
 		add(a.prefix()+"_PORT", &a.Port)
 		add(a.prefix()+"_METRICS_PORT", &a.MetricsPort)
 		add(a.prefix()+"_DAPR_HTTP_PORT", &a.HTTPPort)
@@ -40,6 +43,7 @@ func choosePorts(p *ports, apps []*app) error {
 		add(a.prefix()+"_DAPR_INTERNAL_PORT", &a.InternalPort)
 		add(a.prefix()+"_DAPR_METRICS_PORT", &a.DaprMetrics)
 	}
+	anyPort = false
 	add("BROKER_PORT", &p.Broker)
 	add("POSTGRES_PORT", &p.Postgres)
 	add("SMTP_PORT", &p.SMTP)
@@ -61,7 +65,7 @@ func choosePorts(p *ports, apps []*app) error {
 	}()
 	for _, v := range all {
 		text := os.Getenv(v.name)
-		if text == "" && free {
+		if text == "" && (free || v.any) {
 			*v.port = 0
 		} else if text != "" {
 			port, err := strconv.Atoi(text)
@@ -128,6 +132,9 @@ func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.It
 func resolveTemplate(apps []*app) string {
 	var b strings.Builder
 	for i, a := range apps {
+		if a.Replica > 1 {
+			continue // calls go to the first replica
+		}
 		if i > 0 {
 			b.WriteString("{{else ")
 		} else {

@@ -34,13 +34,13 @@ func notReady(ctx context.Context, apps []*app) error {
 	for _, a := range apps {
 		status, err := readiness(ctx, "http://"+loopback(a.Port)+"/readyz")
 		if err != nil {
-			return fmt.Errorf("%s: %w", a.ID, err)
+			return fmt.Errorf("%s: %w", a.name(), err)
 		}
 		if status != "ready" {
-			return fmt.Errorf("%s is %s", a.ID, status)
+			return fmt.Errorf("%s is %s", a.name(), status)
 		}
 		if _, err := readiness(ctx, "http://"+loopback(a.HTTPPort)+"/v1.0/healthz"); err != nil {
-			return fmt.Errorf("%s-daprd: %w", a.ID, err)
+			return fmt.Errorf("%s-daprd: %w", a.name(), err)
 		}
 	}
 	return nil

@@ -40,6 +40,10 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
+	apps, err := replicate(file.Apps)
+	if err != nil {
+		return err
+	}
 	carrier, err := chooseBroker()
 	if err != nil {
 		return err
@@ -47,7 +51,7 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 	databaseURL, smtpURL := os.Getenv("DATABASE_URL"), os.Getenv("SMTP_URL")
 	p := ownPorts(carrier, databaseURL, smtpURL)
 	// Before the lock: a second `make run` is told which port it lacks.
-	if err := choosePorts(&p, file.Apps); err != nil {
+	if err := choosePorts(&p, apps); err != nil {
 		return err
 	}
 	patience, cancel := context.WithTimeout(ctx, 3*time.Second)
@@ -175,9 +179,9 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 	}
 
 	// The services and their sidecars.
-	for _, a := range file.Apps {
+	for _, a := range apps {
 		t := tokens{App: newToken(), Dapr: newToken()}
-		s.Services[a.ID] = describe(a, t)
+		s.Services[a.name()] = describe(a, t)
 		services = append(services, keeper.start(serviceProcess(a, filepath.Join(bin, a.ID), brokerEnv, map[string]string{
 			"HOST": "127.0.0.1", "PORT": strconv.Itoa(a.Port), "METRICS_PORT": strconv.Itoa(a.MetricsPort),
 			"DATABASE_URL": s.Database.URLs[a.ID], "MIGRATE_DATABASE_URL": s.Database.OwnerURL,
@@ -187,7 +191,7 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 		}, signingKey(a, key))))
 		sidecars = append(sidecars, keeper.start(sidecarProcess(file, a, t, daprd, resources, config, brokerEnv)))
 	}
-	if err := waitReady(ctx, file.Apps, out.say); err != nil {
+	if err := waitReady(ctx, apps, out.say); err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped before it was ready
 		}

@@ -40,6 +40,7 @@ type app struct {
 	Env          map[string]string `yaml:"env"` // with the common environment below it
 
 	MetricsPort int `yaml:"-"` // of the service itself: METRICS_PORT in its environment
+	Replica     int `yaml:"-"` // 2, 3, … of further replicas (REPLICAS)
 }
 
 func readRunFile(path string) (*runFile, error) {
@@ -66,7 +67,7 @@ func readRunFile(path string) (*runFile, error) {
 // prefix begins the names of the variables that change this app's ports:
 // API for task-api, AUDIT_LOG for audit-log.
 func (a *app) prefix() string {
-	return strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(a.ID, "task-"), "-", "_"))
+	return strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(a.name(), "task-"), "-", "_"))
 }
 
 // role is the Postgres role that the service runs as.

@@ -38,12 +38,12 @@ func sidecarProcess(file *runFile, a *app, t tokens, daprd, resources, config st
 		args = append(args, "--enable-app-health-check")
 	}
 	env := environment(nil, map[string]string{"APP_API_TOKEN": t.App, "DAPR_API_TOKEN": t.Dapr}, broker)
-	return process{name: a.ID + "-daprd", path: daprd, args: args, env: env, stopWithin: 2500 * time.Millisecond}
+	return process{name: a.name() + "-daprd", path: daprd, args: args, env: env, stopWithin: 2500 * time.Millisecond}
 }
 
 // serviceProcess is the app itself.
 func serviceProcess(a *app, bin string, set ...map[string]string) process {
-	return process{name: a.ID, path: bin, env: environment(a.Env, set...), stopWithin: 4500 * time.Millisecond}
+	return process{name: a.name(), path: bin, env: environment(a.Env, set...), stopWithin: 4500 * time.Millisecond}
 }
 
 // environment is that of the suite, on top of defaults and below what is set.
