@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -45,8 +46,9 @@ type Settings struct {
 	ShutdownTimeout    time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"8s"`
 }
 
-// ownerURL is the database login that migrations run with.
-func (s Settings) ownerURL() string {
+// OwnerURL is the database login that migrations run with, and that sees what
+// the service's own may not.
+func (s Settings) OwnerURL() string {
 	if s.MigrateDatabaseURL != "" {
 		return s.MigrateDatabaseURL
 	}
@@ -124,12 +126,12 @@ func variableOf(settings reflect.Type, field string) string {
 	return ""
 }
 
-// logger writes to standard output as the settings say, and is set as the
-// process's default for libraries that log by themselves.
-func (s Settings) logger(service string) *slog.Logger {
-	var handler slog.Handler = slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: s.LogLevel})
+// logger writes to w as the settings say, and is set as the process's default
+// for libraries that log by themselves.
+func (s Settings) logger(w io.Writer, service string) *slog.Logger {
+	var handler slog.Handler = slog.NewTextHandler(w, &slog.HandlerOptions{Level: s.LogLevel})
 	if s.LogFormat == "json" {
-		handler = slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: s.LogLevel})
+		handler = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: s.LogLevel})
 	}
 	log := slog.New(handler).With("service", service)
 	slog.SetDefault(log)
@@ -137,13 +139,15 @@ func (s Settings) logger(service string) *slog.Logger {
 }
 
 // Program is a service: its name, what it owns of the database, and what it
-// does. Its commands are serve, the default, and migrate.
+// does. Its commands are serve, the default, migrate, and those of Commands.
 type Program[S configured] struct {
 	Name   string
 	Schema database.Schema
 	// Serve wires the service and runs it. It gets its settings and a database
 	// whose schema is up to date.
 	Serve func(ctx context.Context, settings S, base Base) error
+	// Commands are what its operators need beside.
+	Commands []Command[S]
 }
 
 // Base is what every service works with.
@@ -168,27 +172,48 @@ func (p Program[S]) Main() {
 }
 
 func (p Program[S]) run(ctx context.Context, args []string) error {
-	serve := len(args) == 0 || args[0] == "serve"
-	if !serve && args[0] != "migrate" {
-		return fmt.Errorf("unknown command %q; there are: serve (the default), migrate", args[0])
+	name := "serve"
+	if len(args) > 0 {
+		name, args = args[0], args[1:]
+	}
+	var run func(context.Context, S, Base) error
+	var logs io.Writer = os.Stdout
+	switch name {
+	case "serve":
+		run = p.Serve
+	case "migrate":
+	case "help", "-h", "-help", "--help":
+		return p.help(os.Stdout, strings.Join(args, " "))
+	default:
+		c, err := p.command(name)
+		if err != nil {
+			return err
+		}
+		if asksForHelp(args) {
+			return p.help(os.Stdout, name)
+		}
+		logs = os.Stderr
+		run = func(ctx context.Context, settings S, base Base) error { return c.Run(ctx, settings, base, args) }
 	}
 	settings, err := load[S]()
 	if err != nil {
 		return err
 	}
 	common := settings.common()
-	log := common.logger(p.Name)
-	err = database.Migrate(ctx, database.Migration{
-		Schema: p.Schema, OwnerURL: common.ownerURL(), RuntimeURL: common.DatabaseURL, Log: log,
-	})
-	if err != nil || !serve {
+	log := common.logger(logs, p.Name)
+	if name == "serve" || name == "migrate" {
+		err = database.Migrate(ctx, database.Migration{
+			Schema: p.Schema, OwnerURL: common.OwnerURL(), RuntimeURL: common.DatabaseURL, Log: log,
+		})
+	}
+	if err != nil || run == nil {
 		return err
 	}
 	db, err := database.Open(ctx, common.DatabaseURL)
 	if err != nil {
 		return err
 	}
-	return errors.Join(p.Serve(ctx, settings, Base{Log: log, DB: db, name: p.Name, settings: common}), db.Close())
+	return errors.Join(run(ctx, settings, Base{Log: log, DB: db, name: p.Name, settings: common}), db.Close())
 }
 
 // Worker is work beside the requests. Run returns when its context ends; an

@@ -1,0 +1,91 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"log/slog"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/database/databasetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
+
+func program(run func(context.Context, testSettings, Base, []string) error) Program[testSettings] {
+	return Program[testSettings]{Name: "test", Commands: []Command[testSettings]{
+		{Name: "mend", Help: "mend what is broken", Usage: "test mend [--all]", Run: run},
+	}}
+}
+
+func TestHelpListsTheCommands(t *testing.T) {
+	p := program(nil)
+	for _, name := range []string{"", "unheard-of"} {
+		var out bytes.Buffer
+		require.NoError(t, p.help(&out, name))
+		for _, want := range []string{"serve", "migrate", "mend", "mend what is broken"} {
+			require.Contains(t, out.String(), want)
+		}
+	}
+	var out bytes.Buffer
+	require.NoError(t, p.help(&out, "mend"))
+	require.Contains(t, out.String(), "test mend [--all]")
+
+	require.ErrorContains(t, p.run(t.Context(), []string{"mand"}), `unknown command "mand"`)
+	require.ErrorContains(t, p.run(t.Context(), []string{"mand"}), "mend what is broken")
+	require.NoError(t, p.run(t.Context(), []string{"mend", "--help"}), "without any setting")
+}
+
+// A command works on the schema as it is: the database here has none.
+func TestACommandDoesNotMigrate(t *testing.T) {
+	t.Setenv("PORT", "8000")
+	t.Setenv("DATABASE_URL", databasetest.New(t))
+	t.Setenv("APP_API_TOKEN", "t")
+	usual := slog.Default()
+	t.Cleanup(func() { slog.SetDefault(usual) })
+	var got []string
+	p := program(func(ctx context.Context, s testSettings, b Base, args []string) error {
+		got = args
+		var schemas int
+		require.NoError(t, b.DB.NewRaw("SELECT count(*) FROM pg_namespace WHERE nspname = 'shop'").Scan(ctx, &schemas))
+		require.Zero(t, schemas)
+		require.Equal(t, 8000, s.Port)
+		return nil
+	})
+	p.Schema.Name = "shop"
+	require.NoError(t, p.run(t.Context(), []string{"mend", "7", "--all"}))
+	require.Equal(t, []string{"7", "--all"}, got)
+}
+
+func TestFlagsMayStandAnywhere(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		rest []string
+		all  bool
+		fail string
+	}{
+		"before":         {[]string{"--all", "1", "2"}, []string{"1", "2"}, true, ""},
+		"between":        {[]string{"1", "-all", "2"}, []string{"1", "2"}, true, ""},
+		"behind":         {[]string{"1", "2", "--all"}, []string{"1", "2"}, true, ""},
+		"none":           {nil, nil, false, ""},
+		"after --":       {[]string{"1", "--", "--all"}, []string{"1", "--all"}, false, ""},
+		"one not known":  {[]string{"1", "--none"}, nil, false, "none"},
+		"one as it's no": {[]string{"--all=perhaps"}, nil, false, "perhaps"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			flags := flag.NewFlagSet("mend", flag.ContinueOnError)
+			all := flags.Bool("all", false, "")
+			rest, err := ParseFlags(flags, c.args)
+			if c.fail != "" {
+				require.ErrorContains(t, err, c.fail)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, c.rest, rest)
+			require.Equal(t, c.all, *all)
+		})
+	}
+}
