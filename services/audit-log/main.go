@@ -30,6 +30,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	recorder := &trail.Recorder{Now: time.Now}
 	events := subscribe.New(subscribe.Options{DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Log: base.Log, Now: time.Now})
 	events.InTx(event.TopicAudit, recorder.Record)
+	pruner := &subscribe.Pruner{DB: base.DB, Schema: migrations.Name, Retention: cfg.EventRetention, Now: time.Now, Log: base.Log}
 
 	// The doors.
 	router := httpapi.NewRouter(base.Log)
@@ -38,5 +39,5 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	base.MountUserAPI(router, verifier, func(api huma.API) {
 		(&trail.API{DB: base.DB, Failures: httpapi.Failures{Log: base.Log}}).Mount(api)
 	})
-	return base.Run(ctx, router)
+	return base.Run(ctx, router, service.Worker{Name: "pruner of the inbox", Run: pruner.Run})
 }

@@ -51,6 +51,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	events := subscribe.New(subscribe.Options{DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Log: base.Log, Now: time.Now})
 	events.InTx(event.TopicReminders, consumer.Reminders)
 	events.InTx(event.TopicTasks, consumer.Tasks)
+	pruner := &subscribe.Pruner{DB: base.DB, Schema: migrations.Name, Retention: cfg.EventRetention, Now: time.Now, Log: base.Log}
 
 	// The doors.
 	router := httpapi.NewRouter(base.Log)
@@ -62,5 +63,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	base.MountUserAPI(router, verifier, func(api huma.API) {
 		inapp.Register(api, httpapi.Failures{Log: base.Log}, inapp.NewStore(base.DB, time.Now))
 	})
-	return base.Run(ctx, router, service.Worker{Name: "deliverer", Run: deliverer.Run})
+	return base.Run(ctx, router,
+		service.Worker{Name: "deliverer", Run: deliverer.Run},
+		service.Worker{Name: "pruner of the inbox", Run: pruner.Run})
 }

@@ -34,6 +34,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	spawner := &spawn.Spawner{Ledger: occurrences, TaskAPI: invoke.New(cfg.DaprHTTPPort, cfg.DaprAPIToken), Log: base.Log}
 	events := subscribe.New(subscribe.Options{DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Log: base.Log, Now: time.Now})
 	events.Idempotent(event.TopicTasks, spawner.Handle)
+	pruner := &subscribe.Pruner{DB: base.DB, Schema: migrations.Name, Retention: cfg.EventRetention, Now: time.Now, Log: base.Log}
 
 	// The doors.
 	router := httpapi.NewRouter(base.Log)
@@ -44,5 +45,5 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		ledger.Mount(api, failures, occurrences)
 		preview.Mount(api, failures)
 	})
-	return base.Run(ctx, router)
+	return base.Run(ctx, router, service.Worker{Name: "pruner of the inbox", Run: pruner.Run})
 }
