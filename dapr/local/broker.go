@@ -71,8 +71,9 @@ func (b broker) env() (map[string]string, error) {
 	return map[string]string{"REDIS_HOST": host, "REDIS_PORT": port}, nil
 }
 
-// process is the broker that the suite runs itself.
-func (b broker) process(state string, port int) (process, error) {
+// process is the broker that the suite runs itself. With advertise, a port that
+// is not 0, one that speaks Kafka's protocol names that as its own.
+func (b broker) process(state string, port, advertise int) (process, error) {
 	dir := filepath.Join(state, b.Kind)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return process{}, fmt.Errorf("make the folder of the broker: %w", err)
@@ -92,7 +93,7 @@ func (b broker) process(state string, port int) (process, error) {
 		return p, fmt.Errorf("find this program: %w", err)
 	}
 	p.path = self
-	p.args = []string{"broker", "-port", strconv.Itoa(port), "-data", dir}
+	p.args = []string{"broker", "-port", strconv.Itoa(port), "-advertise", strconv.Itoa(advertise), "-data", dir}
 	return p, nil
 }
 
@@ -126,12 +127,13 @@ func (b broker) createTopics(ctx context.Context) error {
 func serveBroker(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("broker", flag.ContinueOnError)
 	port := flags.Int("port", 9092, "port on loopback")
+	advertise := flags.Int("advertise", 0, "port that clients are sent to: that of a proxy (0: none)")
 	data := flags.String("data", "", "folder of its data")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	cluster, err := kfake.NewCluster(
-		kfake.NumBrokers(1), kfake.Ports(*port), kfake.ClusterID("taskwire"), kfake.DataDir(*data),
+		kfake.NumBrokers(1), kfake.Ports(*port), kfake.ListenFn(behindProxy(*advertise)), kfake.ClusterID("taskwire"), kfake.DataDir(*data),
 		kfake.SeedTopics(partitions, event.Topics...), kfake.DefaultNumPartitions(partitions),
 		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0", "message.max.bytes": strconv.Itoa(maxRecord)}),
 		kfake.WithLogger(kfake.BasicLogger(os.Stderr, kfake.LogLevelWarn)),
@@ -144,3 +146,23 @@ func serveBroker(ctx context.Context, args []string) error {
 	cluster.Close()
 	return nil
 }
+
+// behindProxy listens as net.Listen does, and says that it listens on the
+// advertised port, for that is the address which the broker gives its clients.
+func behindProxy(advertise int) func(network, address string) (net.Listener, error) {
+	return func(network, address string) (net.Listener, error) {
+		l, err := net.Listen(network, address)
+		if err != nil || advertise == 0 {
+			return l, err
+		}
+		return advertised{l, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: advertise}}, nil
+	}
+}
+
+type advertised struct {
+	net.Listener
+
+	at net.Addr
+}
+
+func (a advertised) Addr() net.Addr { return a.at }

@@ -48,6 +48,10 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
+	around, err := readDetours(apps)
+	if err != nil {
+		return err
+	}
 	databaseURL, smtpURL := os.Getenv("DATABASE_URL"), os.Getenv("SMTP_URL")
 	p := ownPorts(carrier, databaseURL, smtpURL)
 	// Before the lock: a second `make run` is told which port it lacks.
@@ -133,14 +137,14 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 			return err
 		}
 	} else {
-		broker, err := carrier.process(state, p.Broker)
+		broker, err := carrier.process(state, p.Broker, around["broker"])
 		if err != nil {
 			return err
 		}
 		parts = append(parts, keeper.start(broker))
 	}
 	if smtpURL == "" {
-		smtpURL = "smtp://" + loopback(p.SMTP)
+		smtpURL = "smtp://127.0.0.1:" + around.port("smtp", p.SMTP)
 		s.MailDir = filepath.Join(state, "mail")
 		mail, err := mailProcess(s.MailDir, p.SMTP)
 		if err != nil {
@@ -173,23 +177,31 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 			return fmt.Errorf("wait for the broker: %w (see %s)", err, keeper.logFile("broker"))
 		}
 	}
-	brokerEnv, err := carrier.env()
-	if err != nil {
-		return err
-	}
 
 	// The services and their sidecars.
 	for _, a := range apps {
 		t := tokens{App: newToken(), Dapr: newToken()}
 		s.Services[a.name()] = describe(a, t)
+		brokerEnv, err := around.broker(a.name(), carrier).env()
+		if err != nil {
+			return err
+		}
+		login, err := around.url(a.name()+"-database", s.Database.URLs[a.ID])
+		if err != nil {
+			return err
+		}
+		ownerLogin, err := around.url(a.name()+"-database", s.Database.OwnerURL)
+		if err != nil {
+			return err
+		}
 		services = append(services, keeper.start(serviceProcess(a, filepath.Join(bin, a.ID), brokerEnv, map[string]string{
 			"HOST": "127.0.0.1", "PORT": strconv.Itoa(a.Port), "METRICS_PORT": strconv.Itoa(a.MetricsPort),
-			"DATABASE_URL": s.Database.URLs[a.ID], "MIGRATE_DATABASE_URL": s.Database.OwnerURL,
-			"DAPR_HTTP_PORT": strconv.Itoa(a.HTTPPort), "DAPR_GRPC_PORT": strconv.Itoa(a.GRPCPort),
+			"DATABASE_URL": login, "MIGRATE_DATABASE_URL": ownerLogin,
+			"DAPR_HTTP_PORT": around.port(a.name()+"-dapr-http", a.HTTPPort), "DAPR_GRPC_PORT": around.port(a.name()+"-dapr-grpc", a.GRPCPort),
 			"APP_API_TOKEN": t.App, "DAPR_API_TOKEN": t.Dapr,
 			"SMTP_URL": smtpURL,
 		}, signingKey(a, key))))
-		sidecars = append(sidecars, keeper.start(sidecarProcess(file, a, t, daprd, resources, config, brokerEnv)))
+		sidecars = append(sidecars, keeper.start(sidecarProcess(file, a, around.port(a.name()+"-app", a.Port), t, daprd, resources, config, brokerEnv)))
 	}
 	if err := waitReady(ctx, apps, out.say); err != nil {
 		if ctx.Err() != nil {

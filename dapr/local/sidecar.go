@@ -16,11 +16,11 @@ type tokens struct {
 	Dapr string // app → sidecar
 }
 
-// sidecarProcess is the daprd of an app.
-func sidecarProcess(file *runFile, a *app, t tokens, daprd, resources, config string, broker map[string]string) process {
+// sidecarProcess is the daprd of an app that it finds at appPort.
+func sidecarProcess(file *runFile, a *app, appPort string, t tokens, daprd, resources, config string, broker map[string]string) process {
 	common := file.Common
 	args := []string{
-		"--app-id", a.ID, "--app-port", strconv.Itoa(a.Port), "--app-protocol", common.AppProtocol,
+		"--app-id", a.ID, "--app-port", appPort, "--app-protocol", common.AppProtocol,
 		"--dapr-http-port", strconv.Itoa(a.HTTPPort), "--dapr-grpc-port", strconv.Itoa(a.GRPCPort),
 		"--dapr-internal-grpc-port", strconv.Itoa(a.InternalPort), "--dapr-internal-grpc-listen-address", "127.0.0.1",
 		"--metrics-port", strconv.Itoa(a.DaprMetrics), "--metrics-listen-address", "127.0.0.1",
