@@ -20,28 +20,32 @@ func (a *app) name() string {
 	return a.ID + "-" + strconv.Itoa(a.Replica)
 }
 
-// replicate reads REPLICAS (notification=3,audit-log=2) and returns the apps
-// with their further replicas behind them. A replica has the app's id, and so
-// shares its events; calls by the id go to the first one. It listens on free
-// ports.
+// replicate reads REPLICAS (notification=3,audit-log=0) and returns the apps
+// to start, with their further replicas behind them. A replica has the app's
+// id, and so shares its events; calls by the id go to the first one. It listens
+// on free ports.
 func replicate(apps []*app) ([]*app, error) {
-	all := slices.Clone(apps)
-	text := os.Getenv("REPLICAS")
-	if text == "" {
-		return all, nil
-	}
-	for _, wish := range strings.Split(text, ",") {
+	wanted := map[string]int{}
+	for _, wish := range strings.FieldsFunc(os.Getenv("REPLICAS"), func(r rune) bool { return r == ',' }) {
 		id, number, _ := strings.Cut(wish, "=")
-		i := slices.IndexFunc(apps, func(a *app) bool { return a.ID == id })
+		known := slices.ContainsFunc(apps, func(a *app) bool { return a.ID == id })
 		n, err := strconv.Atoi(number)
-		if i < 0 || err != nil || n < 1 || n > maxReplicas {
-			return nil, fmt.Errorf("REPLICAS must be APP=NUMBER,… with numbers from 1 to %d, not %q", maxReplicas, wish)
+		if !known || err != nil || n < 0 || n > maxReplicas {
+			return nil, fmt.Errorf("REPLICAS must be APP=NUMBER,… with numbers from 0 to %d, not %q", maxReplicas, wish)
+		}
+		wanted[id] = n
+	}
+	var first, further []*app
+	for _, a := range apps {
+		n, ok := wanted[a.ID]
+		if !ok || n > 0 {
+			first = append(first, a)
 		}
 		for replica := 2; replica <= n; replica++ {
-			copied := *apps[i]
+			copied := *a
 			copied.Replica = replica
-			all = append(all, &copied)
+			further = append(further, &copied)
 		}
 	}
-	return all, nil
+	return append(first, further...), nil
 }

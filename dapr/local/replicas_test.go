@@ -15,10 +15,11 @@ func TestReplicate(t *testing.T) {
 		"none":         {"", []string{"task-api", "notification"}, ""},
 		"one":          {"notification=1", []string{"task-api", "notification"}, ""},
 		"three":        {"notification=3", []string{"task-api", "notification", "notification-2", "notification-3"}, ""},
-		"of two apps":  {"notification=2,task-api=2", []string{"task-api", "notification", "notification-2", "task-api-2"}, ""},
+		"of two apps":  {"notification=2,task-api=2", []string{"task-api", "notification", "task-api-2", "notification-2"}, ""},
+		"left out":     {"notification=0", []string{"task-api"}, ""},
 		"unknown app":  {"mail=2", nil, `not "mail=2"`},
 		"not a number": {"notification=many", nil, `not "notification=many"`},
-		"too many":     {"notification=17", nil, "from 1 to 16"},
+		"too many":     {"notification=17", nil, "from 0 to 16"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("REPLICAS", c.wish)
