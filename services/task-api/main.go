@@ -14,7 +14,6 @@ import (
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/pkg/httpapi"
-	"github.com/taskwire/taskwire/pkg/publish"
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
 	"github.com/taskwire/taskwire/services/task-api/internal/audit"
@@ -57,19 +56,17 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	}
 	checks := []service.Check{base.DatabaseCheck()}
 	if cfg.PublishingEnabled {
-		sidecar, err := publish.NewDapr(cfg.DaprGRPCPort, cfg.DaprAPIToken, cfg.PubsubName)
+		way, err := transport(cfg)
 		if err != nil {
 			return err
 		}
-		defer sidecar.Close()
+		defer way.Close()
 		relay := &eventlog.Relay{
 			DB: db, URL: cfg.DatabaseURL, Schema: migrations.Name, Topics: event.Topics,
-			Publisher: sidecar, Signal: events, Log: log,
+			Publisher: way, Signal: events, Log: log,
 		}
 		workers = append(workers, service.Worker{Name: "relay", Run: relay.Run})
-		checks = append(checks,
-			service.Check{Name: "sidecar", Run: sidecarCheck(cfg.DaprHTTPPort)},
-			service.Check{Name: "events", Run: eventsCheck(db, relay)})
+		checks = append(checks, way.check, service.Check{Name: "events", Run: eventsCheck(db, relay)})
 	} else {
 		workers = append(workers, service.Worker{Name: "disabled relay", Run: func(ctx context.Context) error {
 			return eventlog.Disabled(ctx, events, log)
