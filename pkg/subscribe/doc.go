@@ -44,14 +44,21 @@
 // version or topic, text or values that Postgres refuses, a handler's Poison)
 // is stored in dead_letters with its reason, and only then acknowledged. It blocks nothing behind it. A record
 // that is delivered again is the same dead letter; the same bytes at another
-// offset are another.
+// offset are another. An operator has it handled again, or discards it (package
+// deadletter); both stay on record in dead_letter_acts. A record that comes
+// again after that and is poison still opens its letter again.
 //
 // # The tables
 //
 // Each consumer has its own inbox and dead letters, in its own schema. Its
-// migrations include Tables:
+// migrations include Tables and Letters:
 //
-//	var SQL = map[string]string{"0002_inbox": fmt.Sprintf(subscribe.Tables, "audit")}
+//	var SQL = map[string]string{
+//		"0002_inbox":   fmt.Sprintf(subscribe.Tables, "audit"),
+//		"0003_letters": fmt.Sprintf(subscribe.Letters, "audit"),
+//	}
+//
+// A Pruner deletes the inbox rows of events that can not come again.
 //
 // # Why raw payloads
 //

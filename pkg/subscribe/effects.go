@@ -135,8 +135,8 @@ func repeat(err error, n int) []error {
 
 // verdict decides what becomes of an event whose handler failed.
 func (s *Subscriber) verdict(ctx context.Context, d delivery, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || s.replaying {
+		return err
 	}
 	if isPoison(err) || database.IsUnstorable(err) {
 		return s.bury(ctx, d, err)

@@ -229,7 +229,7 @@ func (s *Subscriber) handle(ctx context.Context, effect effect, deliveries []del
 			continue
 		}
 		if err != nil {
-			if errs[i] = s.bury(ctx, *d, err); errs[i] != nil {
+			if errs[i] = s.verdict(ctx, *d, Poison(err)); errs[i] != nil {
 				unburied[d.Key] = true
 			}
 			continue

@@ -45,7 +45,8 @@ func newDB(t *testing.T) *bun.DB {
 	db, err := database.Open(ctx, databasetest.New(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	_, err = db.ExecContext(ctx, "CREATE SCHEMA consumer; CREATE TABLE consumer.effects (n bigserial, id text, key text);"+fmt.Sprintf(subscribe.Tables, "consumer"))
+	_, err = db.ExecContext(ctx, "CREATE SCHEMA consumer; CREATE TABLE consumer.effects (n bigserial, id text, key text);"+
+		fmt.Sprintf(subscribe.Tables, "consumer")+fmt.Sprintf(subscribe.Letters, "consumer"))
 	require.NoError(t, err)
 	return db
 }

@@ -55,6 +55,10 @@ type Idempotent func(ctx context.Context, e Event) error
 type Subscriber struct {
 	Options
 	topics map[string]effect
+
+	// replaying is set where an operator waits for the answer: what fails is
+	// told to him, and buried no second time.
+	replaying bool
 }
 
 // effect applies events that are well-formed, and says of each what to answer:

@@ -26,3 +26,27 @@ CREATE TABLE %[1]s.dead_letters (
 	received_at timestamptz NOT NULL
 );
 `
+
+// Letters is the SQL of what operators do with dead letters, for a migration
+// that follows Tables; %[1]s is the schema. The service's role needs SELECT and
+// INSERT on dead_letter_acts, and nothing else there: what was done stays on
+// record.
+const Letters = `
+ALTER TABLE %[1]s.dead_letters
+	ADD COLUMN resolved_at timestamptz,
+	ADD COLUMN resolution text CHECK (resolution IN ('replayed', 'discarded')),
+	ADD CONSTRAINT dead_letters_resolved CHECK ((resolved_at IS NULL) = (resolution IS NULL));
+CREATE INDEX dead_letters_open ON %[1]s.dead_letters (id) WHERE resolved_at IS NULL;
+CREATE TABLE %[1]s.dead_letter_acts (
+	id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	dead_letter_id bigint NOT NULL REFERENCES %[1]s.dead_letters (id),
+	-- A letter is reopened by its record: when that comes again, and is poison again.
+	act            text NOT NULL CHECK (act IN ('replay', 'discard', 'reopen')),
+	operator       text NOT NULL,
+	-- Why it was discarded, or why the replay failed.
+	reason         text NOT NULL,
+	outcome        text NOT NULL CHECK (outcome IN ('resolved', 'failed', 'open')),
+	at             timestamptz NOT NULL
+);
+CREATE INDEX dead_letter_acts_letter ON %[1]s.dead_letter_acts (dead_letter_id, id);
+`

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -13,12 +14,18 @@ import (
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/pkg/subscribe"
+	"github.com/taskwire/taskwire/pkg/subscribe/deadletter"
 	"github.com/taskwire/taskwire/services/audit-log/internal/migrations"
 	"github.com/taskwire/taskwire/services/audit-log/internal/trail"
 )
 
 func main() {
-	service.Program[settings]{Name: "audit-log", Schema: migrations.Schema, Serve: serve}.Main()
+	service.Program[settings]{
+		Name: "audit-log", Schema: migrations.Schema, Serve: serve,
+		Commands: []service.Command[settings]{
+			{Name: deadletter.Name, Help: deadletter.Help, Usage: deadletter.Usage, Run: deadLetters},
+		},
+	}.Main()
 }
 
 func serve(ctx context.Context, cfg settings, base service.Base) error {
@@ -27,9 +34,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	if err != nil {
 		return err
 	}
-	recorder := &trail.Recorder{Now: time.Now}
-	events := subscribe.New(subscribe.Options{DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Log: base.Log, Now: time.Now})
-	events.InTx(event.TopicAudit, recorder.Record)
+	events := subscriptions(cfg, base)
 	pruner := &subscribe.Pruner{DB: base.DB, Schema: migrations.Name, Retention: cfg.EventRetention, Now: time.Now, Log: base.Log}
 
 	// The doors.
@@ -40,4 +45,18 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		(&trail.API{DB: base.DB, Failures: httpapi.Failures{Log: base.Log}}).Mount(api)
 	})
 	return base.Run(ctx, router, service.Worker{Name: "pruner of the inbox", Run: pruner.Run})
+}
+
+// subscriptions are the topics and what becomes of their events, whoever hands
+// them over: the sidecar or an operator.
+func subscriptions(cfg settings, base service.Base) *subscribe.Subscriber {
+	recorder := &trail.Recorder{Now: time.Now}
+	events := subscribe.New(subscribe.Options{DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Log: base.Log, Now: time.Now})
+	events.InTx(event.TopicAudit, recorder.Record)
+	return events
+}
+
+// deadLetters looks after the events that could not be handled.
+func deadLetters(ctx context.Context, cfg settings, base service.Base, args []string) error {
+	return deadletter.Run(ctx, subscriptions(cfg, base), os.Stdout, args)
 }

@@ -4,10 +4,12 @@
 //
 //	notification serve     (default) consume, deliver and serve
 //	notification migrate   bring the schema up to date and end
+//	notification help      list the commands of its operators
 package main
 
 import (
 	"context"
+	"os"
 	"time"
 	_ "time/tzdata" // users' zones, also where the image has no zone files
 
@@ -20,6 +22,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/invoke"
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/pkg/subscribe"
+	"github.com/taskwire/taskwire/pkg/subscribe/deadletter"
 	"github.com/taskwire/taskwire/services/notification/internal/delivery"
 	"github.com/taskwire/taskwire/services/notification/internal/inapp"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
@@ -28,7 +31,12 @@ import (
 )
 
 func main() {
-	service.Program[settings]{Name: "notification", Schema: migrations.Schema, Serve: serve}.Main()
+	service.Program[settings]{
+		Name: "notification", Schema: migrations.Schema, Serve: serve,
+		Commands: []service.Command[settings]{
+			{Name: deadletter.Name, Help: deadletter.Help, Usage: deadletter.Usage, Run: deadLetters},
+		},
+	}.Main()
 }
 
 func serve(ctx context.Context, cfg settings, base service.Base) error {
@@ -48,9 +56,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		Clock: time.Now, Log: base.Log,
 	})
 	consumer := delivery.NewConsumer(time.Now, deliverer.Wake)
-	events := subscribe.New(subscribe.Options{DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Log: base.Log, Now: time.Now})
-	events.InTx(event.TopicReminders, consumer.Reminders)
-	events.InTx(event.TopicTasks, consumer.Tasks)
+	events := subscriptions(cfg, base, consumer)
 	pruner := &subscribe.Pruner{DB: base.DB, Schema: migrations.Name, Retention: cfg.EventRetention, Now: time.Now, Log: base.Log}
 
 	// The doors.
@@ -66,4 +72,20 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	return base.Run(ctx, router,
 		service.Worker{Name: "deliverer", Run: deliverer.Run},
 		service.Worker{Name: "pruner of the inbox", Run: pruner.Run})
+}
+
+// subscriptions are the topics and what becomes of their events, whoever hands
+// them over: the sidecar or an operator.
+func subscriptions(cfg settings, base service.Base, consumer *delivery.Consumer) *subscribe.Subscriber {
+	events := subscribe.New(subscribe.Options{DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Log: base.Log, Now: time.Now})
+	events.InTx(event.TopicReminders, consumer.Reminders)
+	events.InTx(event.TopicTasks, consumer.Tasks)
+	return events
+}
+
+// deadLetters looks after the events that could not be handled. The service's
+// own workers find the deliveries that it makes.
+func deadLetters(ctx context.Context, cfg settings, base service.Base, args []string) error {
+	consumer := delivery.NewConsumer(time.Now, func() {})
+	return deadletter.Run(ctx, subscriptions(cfg, base, consumer), os.Stdout, args)
 }

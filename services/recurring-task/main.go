@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,6 +15,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/invoke"
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/pkg/subscribe"
+	"github.com/taskwire/taskwire/pkg/subscribe/deadletter"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/ledger"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/migrations"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/preview"
@@ -21,7 +23,12 @@ import (
 )
 
 func main() {
-	service.Program[settings]{Name: "recurring-task", Schema: migrations.Schema, Serve: serve}.Main()
+	service.Program[settings]{
+		Name: "recurring-task", Schema: migrations.Schema, Serve: serve,
+		Commands: []service.Command[settings]{
+			{Name: deadletter.Name, Help: deadletter.Help, Usage: deadletter.Usage, Run: deadLetters},
+		},
+	}.Main()
 }
 
 func serve(ctx context.Context, cfg settings, base service.Base) error {
@@ -31,9 +38,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		return err
 	}
 	occurrences := &ledger.Store{DB: base.DB}
-	spawner := &spawn.Spawner{Ledger: occurrences, TaskAPI: invoke.New(cfg.DaprHTTPPort, cfg.DaprAPIToken), Log: base.Log}
-	events := subscribe.New(subscribe.Options{DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Log: base.Log, Now: time.Now})
-	events.Idempotent(event.TopicTasks, spawner.Handle)
+	events := subscriptions(cfg, base, occurrences)
 	pruner := &subscribe.Pruner{DB: base.DB, Schema: migrations.Name, Retention: cfg.EventRetention, Now: time.Now, Log: base.Log}
 
 	// The doors.
@@ -46,4 +51,18 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		preview.Mount(api, failures)
 	})
 	return base.Run(ctx, router, service.Worker{Name: "pruner of the inbox", Run: pruner.Run})
+}
+
+// subscriptions are the topics and what becomes of their events, whoever hands
+// them over: the sidecar or an operator.
+func subscriptions(cfg settings, base service.Base, occurrences *ledger.Store) *subscribe.Subscriber {
+	spawner := &spawn.Spawner{Ledger: occurrences, TaskAPI: invoke.New(cfg.DaprHTTPPort, cfg.DaprAPIToken), Log: base.Log}
+	events := subscribe.New(subscribe.Options{DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Log: base.Log, Now: time.Now})
+	events.Idempotent(event.TopicTasks, spawner.Handle)
+	return events
+}
+
+// deadLetters looks after the events that could not be handled.
+func deadLetters(ctx context.Context, cfg settings, base service.Base, args []string) error {
+	return deadletter.Run(ctx, subscriptions(cfg, base, &ledger.Store{DB: base.DB}), os.Stdout, args)
 }

@@ -18,5 +18,13 @@ var files embed.FS
 
 // Schema is how it is made.
 var Schema = database.Schema{
-	Name: Name, Files: files, SQL: map[string]string{"0003_inbox": fmt.Sprintf(subscribe.Tables, Name)},
+	Name: Name, Files: files, SQL: map[string]string{
+		"0003_inbox":   fmt.Sprintf(subscribe.Tables, Name),
+		"0004_letters": fmt.Sprintf(subscribe.Letters, Name),
+	},
+	Grants: []string{
+		"SELECT, INSERT, UPDATE, DELETE ON notification.deliveries, notification.notifications, notification.inbox, notification.dead_letters",
+		// What operators did with dead letters stays on record.
+		"SELECT, INSERT ON notification.dead_letter_acts",
+	},
 }
