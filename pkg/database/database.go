@@ -53,6 +53,9 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = "30s"
 	config.RuntimeParams["lock_timeout"] = "10s"
 	config.RuntimeParams["statement_timeout"] = "30s"
+	// bun writes the values into the statement, so that each is a new text: to
+	// prepare it first would be a second round trip, for nothing.
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}

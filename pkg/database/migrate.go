@@ -20,7 +20,7 @@ type Schema struct {
 	Name   string
 	Files  fs.FS             // NNNN_name.up.sql, forward only; statements split by --bun:split
 	SQL    map[string]string // like Files, by number and name ("0002_event_log"): the tables that a package of pkg brings along
-	Grants []string          // what the runtime role may do, e.g. "SELECT, INSERT ON audit.entries"; default: read and write rows of every table
+	Grants []string          // what the runtime role may do, e.g. "SELECT, INSERT ON audit.entries"; default: read and write rows of every table, and call every function
 }
 
 // Migration brings a schema up to date.
@@ -111,6 +111,7 @@ func grant(ctx context.Context, db *bun.DB, m Migration) error {
 		grants = []string{
 			"SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA " + m.Name,
 			"USAGE ON ALL SEQUENCES IN SCHEMA " + m.Name,
+			"EXECUTE ON ALL FUNCTIONS IN SCHEMA " + m.Name,
 		}
 	}
 	statements := []string{

@@ -13,38 +13,6 @@ import (
 	"github.com/taskwire/taskwire/pkg/telemetry"
 )
 
-// Tables is the SQL that creates the log's tables in a schema, for a
-// service's migration; %[1]s is the schema.
-//
-//	events         what happened; position is the serial number, seq the place
-//	event_head     the last seq given, and the epoch of the log's owner
-//	event_cursors  how far each topic has been published
-const Tables = `
-CREATE TABLE %[1]s.events (
-	position     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	seq          bigint,
-	id           uuid NOT NULL,
-	topic        text NOT NULL,
-	type         text NOT NULL,
-	key          text NOT NULL,
-	trace_parent text NOT NULL,
-	occurred_at  timestamptz NOT NULL,
-	data         text NOT NULL
-);
-CREATE INDEX events_unplaced ON %[1]s.events (position) WHERE seq IS NULL;
-CREATE UNIQUE INDEX events_seq ON %[1]s.events (topic, seq) WHERE seq IS NOT NULL;
-CREATE TABLE %[1]s.event_head (
-	single   bool PRIMARY KEY DEFAULT true CHECK (single), -- there is one row
-	last_seq bigint NOT NULL DEFAULT 0,
-	epoch    bigint NOT NULL DEFAULT 0
-);
-INSERT INTO %[1]s.event_head DEFAULT VALUES;
-CREATE TABLE %[1]s.event_cursors (
-	topic         text PRIMARY KEY,
-	published_seq bigint NOT NULL DEFAULT 0
-);
-`
-
 // Entry is an event to append.
 type Entry struct {
 	Topic string

@@ -31,6 +31,7 @@ type Publisher interface {
 }
 
 const (
+	placeRows   = 1000             // events given their place at once
 	windowRows  = 1000             // events read at once, per topic
 	batchRows   = 250              // events per call of the publisher
 	batchBytes  = 1 << 20          // bytes per call; daprd refuses a call above 4 MiB
@@ -73,9 +74,9 @@ func (r *Relay) Run(ctx context.Context) error {
 	return own(ctx, r.URL, r.Schema, r.Log, func(ctx context.Context, epoch int64) error {
 		defer r.failing.Store(0)
 		group, ctx := errgroup.WithContext(ctx)
-		placed := make([]chan struct{}, len(r.Topics))
+		placed := make([]*news, len(r.Topics))
 		for i, topic := range r.Topics {
-			placed[i] = make(chan struct{}, 1)
+			placed[i] = &news{wake: make(chan struct{}, 1)}
 			group.Go(func() error { return r.relayTopic(ctx, epoch, topic, placed[i]) })
 		}
 		group.Go(func() error { return r.sequence(ctx, epoch, signal, placed) })
@@ -83,66 +84,9 @@ func (r *Relay) Run(ctx context.Context) error {
 	})
 }
 
-// errFenced ends an ownership that a newer one has overtaken.
-var errFenced = errors.New("another process owns the event log now")
-
-// sequence numbers what has become visible and wakes the topics' relays.
-func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{}, placed []chan struct{}) error {
-	for {
-		n, err := r.place(ctx, epoch)
-		if err != nil {
-			return err
-		}
-		if n > 0 {
-			for _, c := range placed {
-				select {
-				case c <- struct{}{}:
-				default:
-				}
-			}
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-signal:
-		case <-time.After(lookAgain):
-		}
-	}
-}
-
-// place gives up to windowRows rows their seq. The head's row is locked first,
-// so an owner that was overtaken waits, sees the new epoch, and places nothing.
-func (r *Relay) place(ctx context.Context, epoch int64) (int, error) {
-	var n int
-	var fenced bool
-	err := r.DB.NewRaw(`
-		WITH head AS (
-			SELECT last_seq FROM ?0.event_head WHERE epoch = ?1 FOR UPDATE
-		), fresh AS (
-			SELECT position FROM ?0.events WHERE seq IS NULL AND EXISTS (SELECT FROM head) ORDER BY position LIMIT ?2
-		), numbered AS (
-			SELECT position, (SELECT last_seq FROM head) + row_number() OVER (ORDER BY position) AS seq FROM fresh
-		), placed AS (
-			UPDATE ?0.events e SET seq = n.seq FROM numbered n WHERE e.position = n.position RETURNING 1
-		), moved AS (
-			UPDATE ?0.event_head SET last_seq = last_seq + (SELECT count(*) FROM placed)
-			WHERE epoch = ?1 AND EXISTS (SELECT FROM placed)
-		)
-		SELECT (SELECT count(*) FROM placed), NOT EXISTS (SELECT FROM head)`,
-		bun.Ident(r.Schema), epoch, windowRows).Scan(ctx, &n, &fenced)
-	if err != nil {
-		return 0, fmt.Errorf("sequence the event log: %w", err)
-	}
-	if fenced {
-		return 0, errFenced
-	}
-	return n, nil
-}
-
 // relayTopic publishes what is placed of one topic. Topics do not wait for
 // each other: a backlog of one delays no event of another.
-func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, placed <-chan struct{}) error {
+func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, placed *news) error {
 	var cursor int64
 	err := r.DB.NewRaw(`
 		INSERT INTO ?0.event_cursors (topic) VALUES (?1)
@@ -151,20 +95,22 @@ func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, place
 	if err != nil {
 		return fmt.Errorf("read the cursor of %s: %w", topic, err)
 	}
+	// No row behind the cursor was recorded before since, but for those that
+	// placed tells of. The first look is at all ages.
+	var since time.Time
 	for {
-		var window []row
-		err := r.DB.NewSelect().Model(&window).ModelTableExpr("?.events AS events", bun.Ident(r.Schema)).
-			ColumnExpr("events.*"). // by name bun would leave out position and seq, which are scan-only
-			Where("topic = ?", topic).Where("seq > ?", cursor).OrderExpr("seq").Limit(windowRows).Scan(ctx)
+		window, err := r.window(ctx, topic, cursor, since)
 		if err != nil {
-			return fmt.Errorf("read the event log from %d of %s: %w", cursor, topic, err)
+			return err
 		}
 		if len(window) == 0 {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
-			case <-placed:
-			case <-time.After(lookAgain):
+			case <-placed.wake:
+				if told := placed.take(); !told.IsZero() {
+					since = told
+				}
 			}
 			continue
 		}
@@ -175,7 +121,24 @@ func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, place
 		if err := r.move(ctx, epoch, topic, cursor); err != nil {
 			return err
 		}
+		if told := placed.take(); !told.IsZero() && told.Before(since) {
+			since = told
+		}
 	}
+}
+
+// window reads the next rows of a topic in their order.
+func (r *Relay) window(ctx context.Context, topic string, cursor int64, since time.Time) ([]row, error) {
+	var window []row
+	// Columns by name: one that a later version adds is nothing to this one.
+	err := r.DB.NewRaw(`
+		SELECT position, seq, id, topic, type, key, trace_parent, occurred_at, data FROM ?0.events
+		WHERE topic = ?1 AND seq > ?2 AND recorded_at >= ?3 ORDER BY seq LIMIT ?4`,
+		bun.Ident(r.Schema), topic, cursor, since, windowRows).Scan(ctx, &window)
+	if err != nil {
+		return nil, fmt.Errorf("read the event log from %d of %s: %w", cursor, topic, err)
+	}
+	return window, nil
 }
 
 // move records how far a topic has been published.

@@ -46,12 +46,14 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	users := &account.Store{DB: db, Signal: events, Now: time.Now}
 	tasks := &task.Store{DB: db, Events: events, Clock: reminders, Now: time.Now}
 	clock := &reminder.Clock{DB: db, Events: events, Signal: reminders, Now: time.Now, Log: log}
+	keeper := &eventlog.Keeper{DB: db, Schema: migrations.Name, Retention: cfg.EventRetention, Log: log}
 	accounts := &account.API{Store: users, Keys: keys, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now}
 
 	workers := []service.Worker{
 		{Name: "signal of events", Run: events.Run},
 		{Name: "signal of reminders", Run: reminders.Run},
 		{Name: "reminder clock", Run: clock.Run},
+		{Name: "event log partitions", Run: keeper.Run},
 		{Name: "idempotency keys", Run: func(ctx context.Context) error { return tasks.ForgetKeys(ctx, log) }},
 	}
 	checks := []service.Check{base.DatabaseCheck()}

@@ -19,5 +19,8 @@ var files embed.FS
 
 // Schema is how it is made.
 var Schema = database.Schema{
-	Name: Name, Files: files, SQL: map[string]string{"0002_event_log": fmt.Sprintf(eventlog.Tables, Name)},
+	Name: Name, Files: files, SQL: map[string]string{
+		"0002_event_log":            fmt.Sprintf(eventlog.Tables, Name),
+		"0004_event_log_partitions": fmt.Sprintf(eventlog.Partitions, Name),
+	},
 }

@@ -1,0 +1,70 @@
+package eventlog
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/uptrace/bun"
+)
+
+const (
+	// keepInterval is how often the partitions are looked after. They are made
+	// a week ahead.
+	keepInterval = time.Hour
+	// keepAgain is when it is tried again after a failure: most often a lock
+	// that could not be had at once.
+	keepAgain = 10 * time.Second
+)
+
+var heldPartitions = promauto.NewGauge(prometheus.GaugeOpts{
+	Name: "taskwire_event_partitions_held",
+	Help: "Daily partitions of the event log that are older than the retention and kept, because they hold unpublished events.",
+})
+
+// Keeper makes the partitions of the log ahead of time and drops those that
+// are older than Retention, never one that holds an unpublished event. Any
+// number of replicas may run it.
+type Keeper struct {
+	DB        *bun.DB
+	Schema    string
+	Retention time.Duration
+	Log       *slog.Logger
+}
+
+// Run keeps the partitions until ctx ends.
+func (k *Keeper) Run(ctx context.Context) error {
+	for {
+		pause := keepInterval
+		if err := k.Keep(ctx); err != nil && ctx.Err() == nil {
+			k.Log.WarnContext(ctx, "the event log's partitions could not be looked after; trying again", "error", err)
+			pause = keepAgain
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Keep looks after the partitions once.
+func (k *Keeper) Keep(ctx context.Context) error {
+	var made, dropped, held int
+	err := k.DB.NewRaw("SELECT * FROM ?.keep_event_partitions(make_interval(secs => ?))",
+		bun.Ident(k.Schema), k.Retention.Seconds()).Scan(ctx, &made, &dropped, &held)
+	if err != nil {
+		return fmt.Errorf("keep the partitions of the event log: %w", err)
+	}
+	heldPartitions.Set(float64(held))
+	if dropped > 0 {
+		k.Log.InfoContext(ctx, "old events dropped", "days", dropped)
+	}
+	if held > 0 {
+		k.Log.WarnContext(ctx, "events are older than the retention and unpublished; they are kept", "days", held)
+	}
+	return nil
+}
