@@ -25,7 +25,7 @@ import (
 )
 
 func main() {
-	service.Program[settings]{Name: "task-api", Schema: migrations.Schema, Serve: serve}.Main()
+	service.Program[settings]{Name: "task-api", Schema: migrations.Schema, Serve: serve, Commands: commands}.Main()
 }
 
 func serve(ctx context.Context, cfg settings, base service.Base) error {
