@@ -12,30 +12,44 @@ import (
 )
 
 func TestAnOutageAcrossTheDueMinute(t *testing.T) {
-	for name, processes := range map[string][]string{
-		"of what schedules": {"task-api"},
-		"of what delivers":  {"notification", "notification-daprd"},
+	stop := func(t *testing.T, processes []string, end time.Time) {
+		for _, p := range processes {
+			require.NoError(t, s.Signal(p, syscall.SIGSTOP))
+		}
+		until(t, end)
+		for _, p := range processes {
+			require.NoError(t, s.Signal(p, syscall.SIGCONT))
+		}
+	}
+	// Each time that it comes back it dies again.
+	killAgain := func(t *testing.T, processes []string, end time.Time) {
+		for time.Now().Before(end) {
+			for _, p := range processes {
+				_ = s.Signal(p, syscall.SIGKILL) // it may not be back yet
+			}
+			time.Sleep(20 * time.Millisecond) // the pace of the killing
+		}
+	}
+	for name, outage := range map[string]struct {
+		processes []string
+		hold      func(t *testing.T, processes []string, end time.Time)
+	}{
+		"of what schedules":               {[]string{"task-api"}, stop},
+		"of what delivers":                {[]string{"notification", "notification-daprd"}, stop},
+		"of what schedules, by its death": {[]string{"task-api"}, killAgain},
+		"of what delivers, by its death":  {[]string{"notification", "notification-daprd"}, killAgain},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := newUser(t, "UTC")
 			at := time.Now().Add(2 * time.Second)
-			u.create(object{"title": "On time", "reminders": []object{{"at": at}}})
-			for _, p := range processes {
-				require.NoError(t, s.Signal(p, syscall.SIGSTOP))
-			}
-			// The outage lasts until the moment has passed.
-			eventually(t, func() error {
-				if time.Since(at) < time.Second {
-					return errNotYet("due")
-				}
-				return nil
-			})
-			for _, p := range processes {
-				require.NoError(t, s.Signal(p, syscall.SIGCONT))
-			}
+			task := u.create(object{"title": "On time", "reminders": []object{{"at": at}}})
+			outage.hold(t, outage.processes, at.Add(time.Second))
 			got := u.delivered(1)[0]
 			require.GreaterOrEqual(t, got.LateMS, int64(1000), "its lateness is recorded")
-			require.Equal(t, 1, query(t, "SELECT count(*) FROM notification.notifications WHERE task_id = $1", got.TaskID))
+			require.Less(t, got.LateMS, int64(30_000), "it comes soon after the recovery")
+			require.Equal(t, 2, query(t, "SELECT count(*) FROM notification.deliveries WHERE task_id = $1 AND state = 'sent' AND lateness_ms >= 1000", task.ID), "by mail too")
+			drained(t)
+			u.delivered(1)
 		})
 	}
 }

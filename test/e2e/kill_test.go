@@ -1,0 +1,272 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/test/suite"
+)
+
+// asked is a request that may never be answered.
+type asked struct {
+	answer suite.Answer
+	err    error
+}
+
+// ask sends the creation of a task with a reminder that is due, and does not
+// wait for the answer.
+func (u *user) ask(title string) <-chan asked {
+	done := make(chan asked, 1)
+	go func() {
+		a, err := u.Do(u.t.Context(), http.MethodPost, "/api/tasks", object{"title": title, "reminders": []object{{"at": "2020-01-01T00:00:00Z"}}})
+		done <- asked{a, err}
+	}()
+	return done
+}
+
+// created waits for the answer of a request that must succeed.
+func created(t *testing.T, request <-chan asked) event.Task {
+	t.Helper()
+	var task event.Task
+	r := <-request
+	require.NoError(t, r.err)
+	require.Equal(t, http.StatusCreated, r.answer.Status, "%s", r.answer.Body)
+	require.NoError(t, r.answer.JSON(&task))
+	return task
+}
+
+// recordsOf reads the records of a task from the broker until its first event
+// is among them, or until that of another task is.
+func recordsOf(t *testing.T, task, until uuid.UUID) []suite.Record {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var found []suite.Record
+	require.NoError(t, s.Read(ctx, event.TopicTasks, func(r suite.Record) bool {
+		if r.Event.Subject == task.String() {
+			found = append(found, r)
+		}
+		return r.Event.Subject == until.String()
+	}))
+	return found
+}
+
+// onceInEffect holds what a created task with a due reminder has for effects.
+func (u *user) onceInEffect(task event.Task) {
+	u.t.Helper()
+	u.history(task, 1)
+	u.delivered(1)
+	drained(u.t)
+	u.history(task, 1)
+	u.delivered(1)
+	found := recordsOf(u.t, task.ID, task.ID)
+	for _, r := range found {
+		require.Equal(u.t, found[0].Event.ID, r.Event.ID, "published again with its id")
+	}
+	require.Equal(u.t, 1, query(u.t, "SELECT count(*) FROM task.events WHERE topic = 'task-events' AND key = $1", task.ID.String()))
+}
+
+func kill(t *testing.T, name string) {
+	t.Helper()
+	require.NoError(t, s.Signal(name, syscall.SIGKILL))
+}
+
+// task-api is killed at each point between a request and the mark that says
+// its events are published. A lock that the test takes keeps it at the point.
+func TestTaskAPIKilledBeforeTheCommit(t *testing.T) {
+	u := newUser(t, "UTC")
+	release := hold(t, "task.events")
+	request := u.ask("never committed")
+	waitsFor(t, "task.events", "task.tasks")
+	kill(t, "task-api")
+	require.Error(t, (<-request).err, "nobody can answer")
+	release()
+	after := newUser(t, "UTC").create(object{"title": "after"})
+	drained(t)
+	require.Zero(t, query(t, "SELECT count(*) FROM task.tasks t JOIN task.users u ON u.id = t.user_id WHERE u.email = $1", u.Email))
+	require.Zero(t, query(t, "SELECT count(*) FROM task.events WHERE data LIKE '%never committed%'"))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	require.NoError(t, s.Read(ctx, event.TopicTasks, func(r suite.Record) bool {
+		require.NotContains(t, string(r.Value), "never committed")
+		return r.Event.Subject == after.ID.String()
+	}))
+}
+
+// The COMMIT is on its way to the database when the process dies: nobody hears
+// the answer, but the change stands, and so must its events.
+func TestTaskAPIKilledDuringTheCommit(t *testing.T) {
+	u := newUser(t, "UTC")
+	release := holdCommits(t)
+	request := u.ask(commitsLate)
+	waitsAtCommit(t)
+	kill(t, "task-api")
+	require.Error(t, (<-request).err, "nobody can answer")
+	release()
+	var task event.Task
+	eventually(t, func() error {
+		a, err := u.Do(t.Context(), http.MethodGet, "/api/tasks", nil)
+		if err != nil {
+			return err
+		}
+		var p page[event.Task]
+		if err := a.JSON(&p); err != nil || len(p.Items) != 1 {
+			return fmt.Errorf("%d: %d tasks: %w", a.Status, len(p.Items), err)
+		}
+		task = p.Items[0]
+		return nil
+	})
+	u.onceInEffect(task)
+}
+
+func TestTaskAPIKilledAfterTheCommit(t *testing.T) {
+	u := newUser(t, "UTC")
+	release := hold(t, "task.event_head") // no event gets its place, and so none is published
+	task := created(t, u.ask("committed"))
+	waitsFor(t, "task.event_head", "")
+	require.Equal(t, 1, query(t, "SELECT count(*) FROM task.events WHERE key = $1 AND topic = 'task-events' AND seq IS NULL", task.ID.String()))
+	kill(t, "task-api")
+	release()
+	u.onceInEffect(task)
+}
+
+// The broker takes nothing while the sidecar has the events, so that it has
+// them only when the process that sent them is gone.
+func TestTaskAPIKilledWhileItPublishes(t *testing.T) {
+	u := newUser(t, "UTC")
+	require.NoError(t, s.Signal("broker", syscall.SIGSTOP))
+	defer func() { require.NoError(t, s.Signal("broker", syscall.SIGCONT)) }()
+	task := created(t, u.ask("on its way"))
+	eventually(t, func() error {
+		if query(t, `SELECT count(*) FROM task.events e JOIN task.event_cursors c USING (topic)
+			WHERE e.key = $1 AND e.topic = 'task-events' AND e.seq > c.published_seq`, task.ID.String()) == 0 {
+			return errNotYet("in the hands of the relay")
+		}
+		return nil
+	})
+	kill(t, "task-api")
+	require.NoError(t, s.Signal("broker", syscall.SIGCONT))
+	u.onceInEffect(task)
+}
+
+func TestTaskAPIKilledBeforeWhatIsPublishedIsMarked(t *testing.T) {
+	u := newUser(t, "UTC")
+	epoch := query(t, "SELECT epoch FROM task.event_head")
+	release := hold(t, "task.event_cursors")
+	task := created(t, u.ask("published"))
+	require.Len(t, recordsOf(t, task.ID, task.ID), 1, "the broker has it")
+	waitsFor(t, "task.event_cursors", "")
+	kill(t, "task-api")
+	// The mark still waits in the database. A new owner of the log makes it void.
+	eventually(t, func() error {
+		if query(t, "SELECT epoch FROM task.event_head") == epoch {
+			return errNotYet("owned anew")
+		}
+		return nil
+	})
+	release()
+	u.onceInEffect(task)
+	// Nothing said that it was published: the broker has the event twice.
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	times := 0
+	require.NoError(t, s.Read(ctx, event.TopicTasks, func(r suite.Record) bool {
+		if r.Event.Subject == task.ID.String() {
+			times++
+		}
+		return times == 2
+	}))
+}
+
+// commitsLate is the title of tasks whose transaction holdCommits holds.
+const commitsLate = "commits late"
+
+// commitLock is what such a transaction waits for: an advisory lock.
+const commitLock = 4711
+
+// holdCommits keeps the transactions that create a task of the title
+// commitsLate in their COMMIT: all that they write has its serial number by
+// then, and nobody sees it.
+func holdCommits(t *testing.T) (release func()) {
+	t.Helper()
+	execute(t, fmt.Sprintf(`
+		CREATE FUNCTION task.wait_at_commit() RETURNS trigger LANGUAGE plpgsql AS
+			$$ BEGIN PERFORM pg_advisory_xact_lock_shared(%d); RETURN NULL; END $$;
+		CREATE CONSTRAINT TRIGGER wait_at_commit AFTER INSERT ON task.tasks DEFERRABLE INITIALLY DEFERRED
+			FOR EACH ROW WHEN (NEW.title = '%s') EXECUTE FUNCTION task.wait_at_commit()`, commitLock, commitsLate))
+	conn, err := pgx.Connect(t.Context(), s.Database.OwnerURL)
+	require.NoError(t, err)
+	release = func() { _ = conn.Close(context.WithoutCancel(t.Context())) } // gives the lock back, also a second time
+	t.Cleanup(func() {
+		release()
+		conn, err := pgx.Connect(context.WithoutCancel(t.Context()), s.Database.OwnerURL)
+		require.NoError(t, err)
+		defer conn.Close(context.WithoutCancel(t.Context()))
+		_, err = conn.Exec(context.WithoutCancel(t.Context()), "DROP FUNCTION task.wait_at_commit CASCADE")
+		require.NoError(t, err)
+	})
+	_, err = conn.Exec(t.Context(), "SELECT pg_advisory_lock($1)", commitLock)
+	require.NoError(t, err)
+	return release
+}
+
+func waitsAtCommit(t *testing.T) {
+	t.Helper()
+	eventually(t, func() error {
+		if query(t, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND NOT granted", commitLock) == 0 {
+			return errNotYet("committing")
+		}
+		return nil
+	})
+}
+
+// The first of two transactions takes its serial numbers first and commits
+// last: a reader that goes by serial numbers would never see it.
+func TestTransactionsThatCommitInTheOtherOrderAreBothPublished(t *testing.T) {
+	u := newUser(t, "UTC")
+	release := holdCommits(t)
+	first := u.ask(commitsLate)
+	waitsAtCommit(t)
+	second := u.create(object{"title": "commits at once"})
+	u.history(second, 1) // it has gone the whole way
+	release()
+	late := created(t, first)
+	u.onceInEffect(late)
+	position := func(task event.Task) int {
+		return query(t, "SELECT position FROM task.events WHERE topic = 'task-events' AND key = $1", task.ID.String())
+	}
+	require.Less(t, position(late), position(second), "the order of the serial numbers")
+	require.NotEmpty(t, recordsOf(t, late.ID, late.ID))
+	require.NotEmpty(t, recordsOf(t, second.ID, second.ID))
+}
+
+// A trace survives a wait in the log and on the broker.
+func TestTheTraceOfARequestIsKeptWhileItsEventsWait(t *testing.T) {
+	u := newUser(t, "UTC")
+	const trace = "0af7651916cd43dd8448eb211c80319c"
+	require.NoError(t, s.Signal("broker", syscall.SIGSTOP))
+	defer func() { require.NoError(t, s.Signal("broker", syscall.SIGCONT)) }()
+	task := must[event.Task](u, http.StatusCreated, http.MethodPost, "/api/tasks", object{"title": "Traced"},
+		"traceparent", "00-"+trace+"-b7ad6b7169203331-01")
+	// Longer than one attempt to publish, so that it is tried again.
+	sent := time.Now()
+	eventually(t, func() error {
+		if waited := time.Since(sent); waited < 20*time.Second {
+			return errNotYet(waited)
+		}
+		return nil
+	})
+	require.Zero(t, query(t, "SELECT count(*) FROM audit.entries WHERE task_id = $1", task.ID))
+	require.NoError(t, s.Signal("broker", syscall.SIGCONT))
+	require.Equal(t, trace, u.history(task, 1)[0].TraceID)
+	require.Contains(t, recordsOf(t, task.ID, task.ID)[0].Event.TraceParent, trace)
+}

@@ -1,0 +1,83 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/test/suite"
+)
+
+// newDir makes a folder for the state of a suite of the test's own; its logs
+// stay when the test has failed.
+func newDir(t *testing.T) string {
+	t.Helper()
+	if os.Getenv("KAFKA_BROKERS") != "" || os.Getenv("REDIS_HOST") != "" {
+		t.Skip("needs a suite with a broker of its own; the one that the environment names is taken")
+	}
+	dir, err := os.MkdirTemp("", "taskwire-e2e-own-")
+	require.NoError(t, err)
+	// Postgres may run under another account than the tests.
+	require.NoError(t, os.Chmod(dir, 0o755))
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log("the state of the suite is kept in", dir)
+			return
+		}
+		require.NoError(t, os.RemoveAll(dir))
+	})
+	return dir
+}
+
+// ownSuite starts another suite on dir and makes it the one that the test
+// speaks to, until stop is called or the test ends.
+func ownSuite(t *testing.T, dir string, env ...string) (stop func()) {
+	t.Helper()
+	own, err := suite.Start(t.Context(), dir, env...)
+	require.NoError(t, err)
+	shared := s
+	s = own
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		s = shared
+		if err := own.Stop(); err != nil {
+			t.Errorf("stop the test's own suite: %v", err)
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// hold keeps others from writing to a table until release is called: they wait.
+func hold(t *testing.T, table string) (release func()) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.Database.OwnerURL)
+	require.NoError(t, err)
+	release = func() { _ = conn.Close(context.WithoutCancel(t.Context())) } // ends the transaction, also a second time
+	t.Cleanup(release)
+	_, err = conn.Exec(t.Context(), "BEGIN; LOCK TABLE "+table+" IN EXCLUSIVE MODE")
+	require.NoError(t, err)
+	return release
+}
+
+// waitsFor waits until somebody who has written to one table waits for a lock
+// on another; wrote may be "".
+func waitsFor(t *testing.T, table, wrote string) {
+	t.Helper()
+	sql := `SELECT count(*) FROM pg_locks w WHERE NOT w.granted AND w.relation = $1::regclass
+		AND ($2 = '' OR EXISTS (SELECT FROM pg_locks h WHERE h.pid = w.pid AND h.granted AND h.mode = 'RowExclusiveLock' AND h.relation = to_regclass($2)))`
+	eventually(t, func() error {
+		if query(t, sql, table, wrote) == 0 {
+			return fmt.Errorf("nobody waits for %s", table)
+		}
+		return nil
+	})
+}

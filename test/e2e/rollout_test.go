@@ -1,0 +1,188 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/database/databasetest"
+	"github.com/taskwire/taskwire/pkg/event"
+)
+
+// consumers are the services that handle events.
+var consumers = []string{"audit-log", "recurring-task", "notification"}
+
+// published waits until the broker has every event.
+func published(t *testing.T) {
+	t.Helper()
+	eventually(t, func() error {
+		n := query(t, `SELECT (SELECT count(*) FROM task.events WHERE seq IS NULL)
+			+ (SELECT count(*) FROM task.events e LEFT JOIN task.event_cursors c USING (topic) WHERE e.seq > coalesce(c.published_seq, 0))`)
+		if n > 0 {
+			return fmt.Errorf("%d events are not published", n)
+		}
+		return nil
+	})
+}
+
+// deadLetters counts those of all consumers.
+func deadLetters(t *testing.T) int {
+	t.Helper()
+	return query(t, `SELECT (SELECT count(*) FROM audit.dead_letters) + (SELECT count(*) FROM recurring.dead_letters)
+		+ (SELECT count(*) FROM notification.dead_letters)`)
+}
+
+// The first deployment of the consumers comes after the events: the suite runs
+// without them, and then once more with them.
+func TestEventsFromBeforeAConsumersFirstStartAreHandled(t *testing.T) {
+	const tasks, reminders, recurring = 250, 20, 10
+	dir := newDir(t)
+	stop := ownSuite(t, dir, "REPLICAS=audit-log=0,recurring-task=0,notification=0")
+	u := newUser(t, "UTC")
+	created := make([]event.Task, tasks)
+	each(tasks, func(i int) {
+		task := object{"title": fmt.Sprint("early ", i)}
+		if i < reminders {
+			task["reminders"] = []object{{"at": "2020-01-01T00:00:00Z"}}
+		}
+		if i < recurring {
+			task["due_at"], task["recurrence"] = "2030-06-01T09:00:00Z", object{"rrule": "FREQ=DAILY"}
+		}
+		created[i] = u.create(task)
+		if i < recurring {
+			u.complete(created[i])
+		}
+	})
+	published(t)
+	require.GreaterOrEqual(t, query(t, "SELECT count(*) FROM task.events"), 500)
+	stop()
+
+	ownSuite(t, dir)
+	u.Base = s.API // its ports are others now
+	drained(t)
+	require.Equal(t, tasks+2*recurring, query(t, "SELECT count(*) FROM audit.entries WHERE task_id IS NOT NULL"), "a creation each, a completion and a successor of those that recur")
+	for i := range recurring {
+		require.Equal(t, "2030-06-02T09:00:00Z", u.next(created[i]).DueAt.UTC().Format(time.RFC3339))
+	}
+	u.delivered(reminders)
+	require.Zero(t, deadLetters(t))
+}
+
+// A rolling restart replaces a service and its sidecar, one pod after another.
+func TestARollingRestartOfAllConsumersUnderLoad(t *testing.T) {
+	u := newUser(t, "UTC")
+	before := deadLetters(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var l load
+	var running sync.WaitGroup
+	running.Go(func() { l.run(ctx, u, 50) })
+	due := 0
+	for _, name := range consumers {
+		running := func(name string) string {
+			pid, err := os.ReadFile(filepath.Join(s.RunDir, name+".pid"))
+			require.NoError(t, err)
+			return string(pid)
+		}
+		for _, process := range []string{name + "-daprd", name} {
+			old := running(process)
+			require.NoError(t, s.Signal(process, syscall.SIGTERM))
+			u.create(object{"title": "Meanwhile", "reminders": []object{{"at": "2020-01-01T00:00:00Z"}}})
+			due++
+			eventually(t, func() error {
+				if running(process) == old {
+					return fmt.Errorf("%s has not been replaced", process)
+				}
+				return nil
+			})
+		}
+		// The next one goes when this one works again.
+		seen := u.create(object{"title": "Restarted " + name})
+		handled := map[string]string{"audit-log": "audit", "recurring-task": "recurring", "notification": "notification"}[name]
+		topic := map[string]string{"audit-log": event.TopicAudit}[name]
+		if topic == "" {
+			topic = event.TopicTasks
+		}
+		eventually(t, func() error {
+			if query(t, "SELECT count(*) FROM task.events e JOIN "+handled+".inbox i ON i.id = e.id::text WHERE e.topic = $1 AND e.key = $2", topic, seen.ID.String()) != 1 {
+				return fmt.Errorf("%s has not handled what came after its restart", name)
+			}
+			return nil
+		})
+	}
+	cancel()
+	running.Wait()
+	require.Empty(t, l.refused, "no request needs a consumer")
+	l.holds(t, u)
+	onTheBroker(t, l.versions)
+	u.delivered(due)
+	require.Equal(t, before, deadLetters(t))
+}
+
+// schemas are what a dump of the suite holds.
+var schemas = []string{"task", "audit", "recurring", "notification"}
+
+// The database is dumped while events wait, and restored into a cluster that
+// knows nothing of the transactions of the first one.
+func TestPublishingGoesOnAfterADumpAndARestore(t *testing.T) {
+	dir := newDir(t)
+	dump := filepath.Join(dir, "dump.sql")
+	tool := func(name string, args ...string) {
+		t.Helper()
+		path, err := databasetest.Program(name)
+		require.NoError(t, err)
+		out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
+		require.NoError(t, err, "%s: %s", name, out)
+	}
+	stop := ownSuite(t, dir)
+	u := newUser(t, "UTC")
+	u.history(u.create(object{"title": "Before"}), 1)
+	require.NoError(t, s.Signal("broker", syscall.SIGSTOP))
+	waiting := make([]event.Task, 20)
+	for i := range waiting {
+		waiting[i] = u.create(object{"title": "Waiting"})
+	}
+	args := []string{"--dbname", s.Database.OwnerURL, "--file", dump}
+	for _, schema := range schemas {
+		args = append(args, "--schema", schema)
+	}
+	tool("pg_dump", args...)
+	// What happens from here on is lost with the first cluster.
+	for _, name := range append([]string{"task-api"}, consumers...) {
+		require.NoError(t, s.Signal(name, syscall.SIGSTOP))
+	}
+	require.NoError(t, s.Signal("broker", syscall.SIGCONT))
+	stop()
+	cluster, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres"))
+	require.NoError(t, err)
+	require.NoError(t, os.RemoveAll(cluster))
+
+	ownSuite(t, dir)
+	u.Base = s.API // its ports are others now
+	for _, name := range append([]string{"task-api"}, consumers...) {
+		require.NoError(t, s.Signal(name, syscall.SIGSTOP))
+	}
+	for _, schema := range schemas {
+		execute(t, "DROP SCHEMA "+schema+" CASCADE")
+	}
+	tool("psql", "--dbname", s.Database.OwnerURL, "--set", "ON_ERROR_STOP=1", "--quiet", "--file", dump)
+	for _, name := range append([]string{"task-api"}, consumers...) {
+		kill(t, name)
+	}
+	for _, task := range waiting {
+		u.history(task, 1)
+	}
+	after := must[event.Task](u, http.StatusCreated, http.MethodPost, "/api/tasks", object{"title": "After"})
+	u.history(after, 1)
+	drained(t)
+	require.Equal(t, len(waiting)+2, query(t, "SELECT count(*) FROM audit.entries WHERE task_id IS NOT NULL"))
+}
