@@ -18,6 +18,8 @@ END_TO_END := $(CURDIR)/test
 # each runs its argument in every module, and fails if it failed in one.
 each = failed=0; for module in $(MODULES); do (cd "$$module" && $(1)) || failed=1; done; exit $$failed
 
+lower = $(shell tr A-Z a-z <<<"$(1)")
+
 .PHONY: help
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +62,10 @@ lint: ## Check format, go vet, golangci-lint and go.mod files
 .PHONY: bench
 bench: ## Measure the suite on this machine (docs/performance.md)
 	@$(GO) run ./test/bench
+
+.PHONY: chaos
+chaos: ## Break the parts of a suite under load, and compare (DURATION=10m, SEED=…)
+	@$(GO) run ./test/chaos $(foreach option,DURATION SEED RATE BROKER MIX BREAK,$(if $($(option)),-$(call lower,$(option)) "$($(option))"))
 
 .PHONY: fmt
 fmt: ## Format the code

@@ -33,6 +33,12 @@ type Suite struct {
 		OwnerURL string            `json:"owner_url"`
 		URLs     map[string]string `json:"urls"` // by service, as its runtime role
 	} `json:"database"`
+	Services map[string]struct {
+		DaprToken string `json:"dapr_token"` // what its sidecar asks for
+		Sidecar   struct {
+			GRPCPort int `json:"grpc_port"`
+		} `json:"sidecar"`
+	} `json:"services"`
 
 	runner *exec.Cmd
 	ended  chan error
@@ -113,15 +119,24 @@ func root() (string, error) {
 // Signal sends a signal to a process of the suite by its name, such as
 // task-api, audit-log-daprd or broker.
 func (s *Suite) Signal(name string, signal syscall.Signal) error {
+	pid, err := s.PID(name)
+	if err != nil {
+		return err
+	}
+	return syscall.Kill(pid, signal)
+}
+
+// PID is the process id that a process of the suite has now.
+func (s *Suite) PID(name string) (int, error) {
 	raw, err := os.ReadFile(filepath.Join(s.RunDir, name+".pid"))
 	if err != nil {
-		return fmt.Errorf("find process %s: %w", name, err)
+		return 0, fmt.Errorf("find process %s: %w", name, err)
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
 	if err != nil {
-		return fmt.Errorf("find process %s: %w", name, err)
+		return 0, fmt.Errorf("find process %s: %w", name, err)
 	}
-	return syscall.Kill(pid, signal)
+	return pid, nil
 }
 
 // LogLines counts the lines of a process's log that hold a text.

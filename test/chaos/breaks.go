@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/test/suite"
+)
+
+// A breakage breaks what the suite promises, from outside: a comparison that
+// does not notice it proves nothing.
+const (
+	loseEvent           = "lose-event"            // one of 50 rows of the event log is never written
+	doubleAudit         = "double-audit"          // one of 50 audit entries is written twice
+	publishBeforeCommit = "publish-before-commit" // a change is published, and then not committed
+)
+
+// breakageSQL are the triggers that break, as the owner of the database.
+var breakageSQL = map[string]string{
+	loseEvent: `
+		CREATE FUNCTION public.chaos() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+		CREATE TRIGGER chaos BEFORE INSERT ON task.events FOR EACH ROW WHEN (random() < 0.02) EXECUTE FUNCTION public.chaos()`,
+	doubleAudit: `
+		CREATE FUNCTION public.chaos() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+		DECLARE again audit.entries := NEW;
+		BEGIN
+			again.id := gen_random_uuid();
+			INSERT INTO audit.entries SELECT again.*;
+			RETURN NULL;
+		END $$;
+		CREATE TRIGGER chaos AFTER INSERT ON audit.entries FOR EACH ROW WHEN (random() < 0.02 AND pg_trigger_depth() = 0) EXECUTE FUNCTION public.chaos()`,
+	publishBeforeCommit: "",
+}
+
+func breakages() []string { return slices.Sorted(maps.Keys(breakageSQL)) }
+
+func knownBreakage(name string) error {
+	if _, ok := breakageSQL[name]; !ok && name != "" {
+		return fmt.Errorf("there is no breakage %q; there are: %s", name, strings.Join(breakages(), ", "))
+	}
+	return nil
+}
+
+// install prepares a breakage.
+func install(ctx context.Context, db *pgxpool.Pool, name string) error {
+	if sql := breakageSQL[name]; sql != "" {
+		if _, err := db.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("break by %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// keepBreaking does what a breakage needs done again and again, until ctx ends.
+func keepBreaking(ctx context.Context, s *suite.Suite, name string, log *journal) {
+	if name != publishBeforeCommit {
+		return
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(500 * time.Millisecond):
+		}
+		if err := publishUncommitted(ctx, s); err != nil {
+			log.note("break by %s: %v", name, err)
+		}
+	}
+}
+
+// publishUncommitted does what a service would that publishes a change and
+// then fails to commit it.
+func publishUncommitted(ctx context.Context, s *suite.Suite) error {
+	task, user, now := uuid.New(), uuid.New(), time.Now().UTC()
+	state := event.Task{ID: task, UserID: user, Title: "never committed", Priority: "none", Tags: []string{}, Timezone: "UTC", Reminders: []event.Reminder{}, Version: 1, CreatedAt: now, UpdatedAt: now}
+	after, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	frame := event.Frame{EventType: event.TaskCreated, TaskID: task, UserID: user, Timestamp: now, Metadata: map[string]any{}}
+	audit := event.AuditEvent{Frame: frame, Actor: event.Actor{UserID: user}, Action: event.TaskCreated, Target: "task/" + task.String(), After: after, Changed: []string{}}
+	audit.EventType = event.AuditPrefix + event.TaskCreated
+	for topic, data := range map[string]any{event.TopicTasks: event.TaskEvent{Frame: frame, TaskData: state}, event.TopicAudit: audit} {
+		raw, err := json.Marshal(data)
+		if err != nil {
+			return err
+		}
+		kind := event.TaskCreated
+		if topic == event.TopicAudit {
+			kind = audit.EventType
+		}
+		value, err := event.Encode(event.Header{
+			ID: uuid.Must(uuid.NewV7()), Topic: topic, Type: kind, Subject: task.String(), Time: now, PartitionKey: task.String(), Sequence: 1,
+		}, raw)
+		if err != nil {
+			return err
+		}
+		if err := s.Produce(ctx, topic, task.String(), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

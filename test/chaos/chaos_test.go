@@ -1,0 +1,65 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// logOf is a journal that is shown when the test fails.
+type logOf struct{ t *testing.T }
+
+func (l logOf) Write(p []byte) (int, error) {
+	l.t.Helper()
+	l.t.Log(string(p[:len(p)-1]))
+	return len(p), nil
+}
+
+// The suite keeps its promise under faults; and where it is broken on purpose,
+// the comparison says so. Each case has a suite of its own.
+func TestChaos(t *testing.T) {
+	for name, c := range map[string]struct {
+		config config
+		finds  func(*report) int // nil: nothing
+	}{
+		"nothing is lost under faults": {config{duration: 15 * time.Second, rate: 30}, nil},
+		"an event that is lost": {
+			config{duration: 5 * time.Second, rate: 30, breakage: loseEvent, calm: true},
+			func(r *report) int { return r.total(func(c *check) int { return c.lost }) },
+		},
+		"an audit entry that is doubled": {
+			config{duration: 5 * time.Second, rate: 30, breakage: doubleAudit, calm: true},
+			func(r *report) int { return r.total(func(c *check) int { return c.doubled }) },
+		},
+		"a change that is published and not committed": {
+			config{duration: 5 * time.Second, rate: 30, breakage: publishBeforeCommit, calm: true},
+			func(r *report) int { return r.total(func(c *check) int { return c.invented }) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.config.broker, c.config.mix = "kafka", defaultMix
+			c.config.seed = uint64(time.Now().UnixNano()) >> 32
+			r, err := run(t.Context(), c.config, newJournal(logOf{t}, logOf{t}))
+			require.NoError(t, err)
+			t.Log(r)
+			require.NotEmpty(t, r.load.acknowledged)
+			if c.finds == nil {
+				require.True(t, r.ok(), "something is wrong")
+				return
+			}
+			require.False(t, r.ok(), "it was not noticed")
+			require.Positive(t, c.finds(r), "it was taken for something else")
+		})
+	}
+}
+
+func TestMix(t *testing.T) {
+	m, err := parseMix(defaultMix)
+	require.NoError(t, err)
+	require.Len(t, m, 5)
+	for _, text := range []string{"", "create", "create=x", "create=-1", "creat=1", "read=5"} {
+		_, err := parseMix(text)
+		require.Error(t, err, "%q", text)
+	}
+}

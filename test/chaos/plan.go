@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/taskwire/taskwire/test/suite"
+)
+
+// services are the suite's, with the beginnings of the variables of their ports.
+var services = map[string]string{
+	"task-api": "API", "audit-log": "AUDIT_LOG", "recurring-task": "RECURRING_TASK", "notification": "NOTIFICATION",
+}
+
+// plan chooses the ports of the parts, so that they are known before the suite
+// starts, opens a detour to each, and returns the environment that makes the
+// suite use both.
+func plan(broker string) (_ *detours, env []string, err error) {
+	d, err := newDetours()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	var ways []string
+	// part gives a part its port, and each of the names a detour to it.
+	part := func(variable string, names ...string) error {
+		port, err := freePort()
+		if err != nil {
+			return err
+		}
+		env = append(env, fmt.Sprintf("%s=%d", variable, port))
+		for _, name := range names {
+			at, err := d.open(name, port)
+			if err != nil {
+				return err
+			}
+			ways = append(ways, fmt.Sprintf("%s=%d", name, at))
+		}
+		return nil
+	}
+	database := make([]string, 0, len(services))
+	brokers := []string{"broker"}
+	if broker == suite.Redis {
+		brokers = nil
+	}
+	for name, variable := range services {
+		database = append(database, name+"-database")
+		if broker == suite.Redis {
+			brokers = append(brokers, name+"-broker")
+		}
+		grpc := []string{}
+		if name == "task-api" {
+			grpc = append(grpc, name+"-dapr-grpc") // it alone publishes
+		}
+		err := errors.Join(part(variable+"_PORT", name+"-app"),
+			part(variable+"_DAPR_HTTP_PORT", name+"-dapr-http"), part(variable+"_DAPR_GRPC_PORT", grpc...))
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	if os.Getenv("DATABASE_URL") != "" || os.Getenv("SMTP_URL") != "" {
+		return nil, nil, errors.New("DATABASE_URL and SMTP_URL must not be set: the database and the mail server are to be killed")
+	}
+	if os.Getenv("KAFKA_BROKERS") != "" || broker == suite.Redis && os.Getenv("REDIS_HOST") != "" {
+		err = nil // a broker of somebody else is neither killed nor cut off
+	} else {
+		err = part("BROKER_PORT", brokers...)
+	}
+	if err := errors.Join(err, part("POSTGRES_PORT", database...), part("SMTP_PORT", "smtp")); err != nil {
+		return nil, nil, err
+	}
+	return d, append(env, "BROKER="+broker, "DETOURS="+strings.Join(ways, ",")), nil
+}
+
+// freePort is one below those that outgoing connections are given, and not
+// given out before: nobody listens on it yet.
+func freePort() (int, error) {
+	for range 100 {
+		port := 20000 + rand.IntN(10000)
+		if given[port] {
+			continue
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		given[port] = true
+		return port, l.Close()
+	}
+	return 0, errors.New("there is no free port from 20000 to 29999")
+}
+
+var given = map[int]bool{}
