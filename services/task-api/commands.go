@@ -11,11 +11,13 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 	"github.com/taskwire/taskwire/services/task-api/internal/progress"
+	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
 )
 
 // commands are what operators do with the event log.
@@ -27,6 +29,14 @@ task-api replay --from TIME [--to TIME] [--topic TOPIC] [--task ID] [--after SEQ
     the first time: a consumer that has handled one knows it. --rate is how many
     go out in a second at most. --dry-run counts them and publishes nothing.
     Ctrl-C stops it; what it says then goes on with --after.`},
+	{Name: "reconcile", Help: "prove that every change is told and has had its effect", Run: reconciled, Usage: `
+task-api reconcile [--since DURATION] [--replay] [--dry-run]
+    Compares the tasks, the event log and what the consumers made of it, and
+    names what is missing; it ends with an error when something is. It reads
+    with MIGRATE_DATABASE_URL where that is set, since the services' own logins
+    do not see each other's tables, and changes nothing. --since is how far it
+    looks back (72h, say; EVENT_RETENTION unless it is given). --replay publishes
+    the events again that a consumer has not handled; with --dry-run it says which.`},
 }
 
 // replay publishes a part of the event log again.
@@ -108,6 +118,73 @@ func publishAgain(ctx context.Context, cfg settings, r *eventlog.Replay, of even
 		return fmt.Errorf("after %d of %d events; go on with --after %d: %w", sent, total, reached, err)
 	}
 	fmt.Fprintf(os.Stdout, "%d events published again\n", sent)
+	return nil
+}
+
+// reconciled compares the schemas of the suite.
+func reconciled(ctx context.Context, cfg settings, base service.Base, args []string) error {
+	flags := flag.NewFlagSet("reconcile", flag.ContinueOnError)
+	since := flags.Duration("since", cfg.EventRetention, "")
+	again := flags.Bool("replay", false, "")
+	dryRun := flags.Bool("dry-run", false, "")
+	rest, err := service.ParseFlags(flags, args)
+	if err != nil {
+		return err
+	}
+	if err := service.NoArguments(flags, rest); err != nil {
+		return err
+	}
+	switch {
+	case *since <= 0 || *since > cfg.EventRetention:
+		return fmt.Errorf("--since must be more than 0 and at most EVENT_RETENTION (%s): older events are not kept", cfg.EventRetention)
+	case *dryRun && !*again:
+		return errors.New("--dry-run goes with --replay: without it nothing is changed anyway")
+	}
+	owner, err := database.Open(ctx, cfg.OwnerURL())
+	if err != nil {
+		return err
+	}
+	defer owner.Close()
+	began := time.Now()
+	r := &reconcile.Reconciler{DB: owner, Since: *since, Now: time.Now, Progress: progress.On(os.Stderr)}
+	results, err := r.Run(ctx)
+	if err != nil {
+		return err
+	}
+	if err := reconcile.Print(os.Stdout, results); err != nil {
+		return err
+	}
+	events := reconcile.Events(results)
+	if *again && len(events) > 0 {
+		if err := replayEvents(ctx, cfg, base, began.Add(-*since), events, *dryRun); err != nil {
+			return err
+		}
+	}
+	return reconcile.Verdict(results)
+}
+
+// replayChunk is how many events are named to the log at once.
+const replayChunk = 5000
+
+// replayEvents publishes single events again.
+func replayEvents(ctx context.Context, cfg settings, base service.Base, from time.Time, events []reconcile.Event, dryRun bool) error {
+	if dryRun {
+		for _, e := range events {
+			fmt.Fprintf(os.Stdout, "would be published again: %s\n", e.ID)
+		}
+		return nil
+	}
+	for chunk := range slices.Chunk(events, replayChunk) {
+		of := eventlog.Range{From: from, To: time.Now(), Topics: event.Topics}
+		for _, e := range chunk {
+			of.IDs = append(of.IDs, e.ID)
+		}
+		counted := []eventlog.Counted{{First: chunk[0].Seq, Last: chunk[len(chunk)-1].Seq}}
+		r := &eventlog.Replay{DB: base.DB, Schema: migrations.Name, Log: base.Log}
+		if err := publishAgain(ctx, cfg, r, of, counted, int64(len(chunk))); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

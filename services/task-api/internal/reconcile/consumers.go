@@ -1,0 +1,181 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+
+	"github.com/taskwire/taskwire/pkg/event"
+)
+
+// subscription is a consumer of a topic, by its schema.
+type subscription struct{ schema, topic string }
+
+var subscriptions = []subscription{
+	{"audit", event.TopicAudit},
+	{"recurring", event.TopicTasks},
+	{"notification", event.TopicTasks},
+	{"notification", event.TopicReminders},
+}
+
+// inbox checks that a consumer has handled every published event of a topic.
+func (c *comparison) inbox(ctx context.Context, s subscription, result *Result) error {
+	return c.arrived(ctx, s, result, func(ctx context.Context, ids []uuid.UUID) ([]string, error) {
+		return query[string](ctx, c.Reconciler, "SELECT id FROM ?.inbox WHERE source = ? AND id = ANY(?)",
+			bun.Ident(s.schema), event.Source, pgdialect.Array(texts(ids)))
+	})
+}
+
+// entries checks that every published audit event has its entry. Two it can
+// not have: an entry's key is the event's id.
+func (c *comparison) entries(ctx context.Context, result *Result) error {
+	return c.arrived(ctx, subscription{"audit", event.TopicAudit}, result, func(ctx context.Context, ids []uuid.UUID) ([]string, error) {
+		return query[string](ctx, c.Reconciler, "SELECT id::text FROM audit.entries WHERE id = ANY(?::uuid[])", pgdialect.Array(texts(ids)))
+	})
+}
+
+func texts(ids []uuid.UUID) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = id.String()
+	}
+	return out
+}
+
+// arrived checks that a consumer has each published event of a topic: that find
+// finds it, or that it is a dead letter.
+func (c *comparison) arrived(ctx context.Context, s subscription, result *Result, find func(context.Context, []uuid.UUID) ([]string, error)) error {
+	var batch []told
+	compare := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		ids := make([]uuid.UUID, len(batch))
+		for i, e := range batch {
+			ids[i] = e.ID
+		}
+		found, err := find(ctx, ids)
+		if err != nil {
+			return fmt.Errorf("look for events: %w", err)
+		}
+		has := make(map[string]bool, len(found))
+		for _, id := range found {
+			has[id] = true
+		}
+		var lost []told
+		for _, e := range batch {
+			if !has[e.ID.String()] {
+				lost = append(lost, e)
+			}
+		}
+		batch = batch[:0]
+		return c.account(ctx, s, lost, result, func(e told) {
+			result.missing("event %s (%s of %s, %s)", e.ID, e.Type, e.Key, e.OccurredAt.UTC().Format(time.RFC3339))
+			result.Events = append(result.Events, Event{e.ID, e.Seq})
+		})
+	}
+	var failed error
+	scan, n, err := c.begin(ctx, s.topic, nothing, func(e told) {
+		result.Looked++
+		if !e.Published {
+			result.InFlight++
+			return
+		}
+		if batch = append(batch, e); len(batch) == batchRows && failed == nil {
+			failed = compare()
+		}
+	})
+	if err != nil {
+		return err
+	}
+	bar := c.Progress.Begin(result.Check, n)
+	defer bar.End()
+	if err := scan.read(ctx, bar); err != nil {
+		return err
+	}
+	if failed == nil {
+		failed = compare()
+	}
+	return failed
+}
+
+// account says of events without effect whether they are in flight, dead
+// letters, discarded or missing.
+func (c *comparison) account(ctx context.Context, s subscription, lost []told, result *Result, missing func(told)) error {
+	if len(lost) == 0 {
+		return nil
+	}
+	ids := make([]string, len(lost))
+	for i, e := range lost {
+		ids[i] = e.ID.String()
+	}
+	type letter struct {
+		EventID string `bun:"event_id"`
+		Open    bool   `bun:"open"`
+	}
+	letters, err := query[letter](ctx, c.Reconciler, `SELECT event_id, bool_or(resolved_at IS NULL) AS open FROM ?.dead_letters
+		WHERE source = ? AND event_id = ANY(?) AND resolution IS DISTINCT FROM 'replayed' GROUP BY event_id`,
+		bun.Ident(s.schema), event.Source, pgdialect.Array(ids))
+	if err != nil {
+		return fmt.Errorf("look for dead letters: %w", err)
+	}
+	open := map[string]bool{}
+	for _, l := range letters {
+		open[l.EventID] = l.Open
+	}
+	for _, e := range lost {
+		isOpen, isLetter := open[e.ID.String()]
+		switch {
+		case isLetter && isOpen:
+			result.Letters++
+		case isLetter: // an operator has decided that it shall have no effect
+		case e.OccurredAt.After(c.young):
+			result.InFlight++
+		default:
+			missing(e)
+		}
+	}
+	return nil
+}
+
+// entriesTold checks that every audit entry is that of an event, by its place
+// in the log.
+func (c *comparison) entriesTold(ctx context.Context, result *Result) error {
+	type row struct {
+		ID     uuid.UUID `bun:"id"`
+		Action string    `bun:"action"`
+		Told   bool      `bun:"told"`
+	}
+	counts, err := query[int64](ctx, c.Reconciler, "SELECT count(*) FROM audit.entries WHERE occurred_at >= ?", c.horizon.Add(grace))
+	if err != nil {
+		return fmt.Errorf("count the audit entries: %w", err)
+	}
+	bar := c.Progress.Begin(result.Check, counts[0])
+	defer bar.End()
+	var after uuid.UUID
+	for {
+		rows, err := query[row](ctx, c.Reconciler, `SELECT a.id, a.action, EXISTS (
+				SELECT FROM task.events e WHERE e.topic = ?0 AND e.id = a.id
+				AND e.seq = CASE WHEN a.sequence ~ '^[0-9]{1,18}$|^0[0-9]{18}$' THEN a.sequence::bigint END) AS told
+			FROM audit.entries a WHERE a.id > ?1 AND a.occurred_at >= ?2 ORDER BY a.id LIMIT ?3`,
+			event.TopicAudit, after, c.horizon.Add(grace), batchRows)
+		if err != nil {
+			return fmt.Errorf("read the audit entries: %w", err)
+		}
+		for _, e := range rows {
+			after = e.ID
+			if !e.Told {
+				result.missing("audit entry %s (%s) is of no event in the log", e.ID, e.Action)
+			}
+		}
+		result.Looked += int64(len(rows))
+		bar.Add(len(rows))
+		if len(rows) < batchRows {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,308 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/subscribe"
+	"github.com/taskwire/taskwire/services/task-api/internal/progress"
+	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
+)
+
+// consumers makes the schemas of the consumers beside the service's own.
+func (s *running) consumers() {
+	for _, schema := range []string{"audit", "recurring", "notification"} {
+		s.execute("CREATE SCHEMA " + schema + ";" + fmt.Sprintf(subscribe.Tables, schema) + fmt.Sprintf(subscribe.Letters, schema))
+	}
+	s.execute(`CREATE TABLE audit.entries (id uuid PRIMARY KEY, sequence text NOT NULL, occurred_at timestamptz NOT NULL, action text NOT NULL);
+		CREATE TABLE recurring.occurrences (series_id uuid, occurrence text, status text)`)
+}
+
+func (s *running) execute(sql string, args ...any) {
+	s.t.Helper()
+	_, err := s.db.ExecContext(s.t.Context(), sql, args...)
+	require.NoError(s.t, err)
+}
+
+// consume does what relay and consumers do with every event that has no place yet.
+func (s *running) consume() {
+	s.t.Helper()
+	s.execute(`WITH fresh AS (
+			SELECT position, (SELECT last_seq FROM task.event_head) + row_number() OVER (ORDER BY position) AS seq FROM task.events WHERE seq IS NULL
+		), placed AS (UPDATE task.events e SET seq = f.seq FROM fresh f WHERE e.position = f.position)
+		UPDATE task.event_head SET last_seq = last_seq + (SELECT count(*) FROM fresh)`)
+	s.execute(`INSERT INTO task.event_cursors SELECT t, (SELECT last_seq FROM task.event_head) FROM unnest(ARRAY['task-events', 'audit-logs', 'reminders']) t
+		ON CONFLICT (topic) DO UPDATE SET published_seq = excluded.published_seq`)
+	for _, to := range [][2]string{{"audit", "audit-logs"}, {"recurring", "task-events"}, {"notification", "task-events"}, {"notification", "reminders"}} {
+		s.execute("INSERT INTO ?.inbox SELECT ?, id::text, now() FROM task.events WHERE topic = ? AND seq IS NOT NULL ON CONFLICT DO NOTHING", bun.Ident(to[0]), event.Source, to[1])
+	}
+	s.execute(`INSERT INTO audit.entries SELECT id, lpad(seq::text, 19, '0'), occurred_at, type FROM task.events
+		WHERE topic = 'audit-logs' AND seq IS NOT NULL ON CONFLICT DO NOTHING`)
+}
+
+// reconcile looks at everything as if it had happened some minutes ago.
+func (s *running) reconcile() []reconcile.Result {
+	s.t.Helper()
+	r := &reconcile.Reconciler{DB: s.db, Since: time.Hour, Now: func() time.Time { return time.Now().Add(10 * time.Minute) }, Progress: progress.Silent}
+	results, err := r.Run(s.t.Context())
+	require.NoError(s.t, err)
+	return results
+}
+
+// gaps is the part of the report that names what is missing.
+func gaps(t *testing.T, results []reconcile.Result) string {
+	t.Helper()
+	var out bytes.Buffer
+	require.NoError(t, reconcile.Print(&out, results))
+	_, missing, _ := strings.Cut(out.String(), "\n\n")
+	return missing
+}
+
+// busy is a suite in which everything of note has happened once.
+func busy(t *testing.T) (*running, client, map[string]event.Task) {
+	s := start(t)
+	s.consumers()
+	u := s.newUser()
+	tasks := map[string]event.Task{
+		"plain": u.create(object{"title": "plain"}),
+		"gone":  u.create(object{"title": "gone"}),
+		"done":  u.create(object{"title": "done", "is_complete": true}),
+		"reminded": u.create(object{"title": "reminded", "due_at": time.Now().Add(time.Hour), "reminders": []object{
+			{"at": time.Now().Add(-time.Second)}, {"at": time.Now().Add(50 * time.Minute)},
+		}}),
+		"recurring": u.create(object{"title": "r", "due_at": "2027-01-31T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY"}}),
+		"ended":     u.create(object{"title": "e", "due_at": "2027-01-31T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY;COUNT=1"}}),
+	}
+	for i := range 5 {
+		u.task(http.StatusOK, http.MethodPatch, at(tasks["plain"].ID), object{"title": fmt.Sprint("plain ", i)})
+	}
+	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, at(tasks["gone"].ID), nil).status)
+	for _, name := range []string{"recurring", "ended"} {
+		u.task(http.StatusOK, http.MethodPatch, at(tasks[name].ID)+"/complete", nil)
+	}
+	s.spawn(tasks["recurring"].ID, "2027-02-01T09:00:00", "2027-02-01T09:00:00Z")
+	require.Eventually(t, func() bool {
+		var fired int
+		require.NoError(t, s.db.NewRaw("SELECT count(*) FROM task.events WHERE topic = 'reminders'").Scan(t.Context(), &fired))
+		return fired == 1
+	}, patience, 10*time.Millisecond)
+	s.consume()
+	return s, u, tasks
+}
+
+func TestWhatIsInOrderReconciles(t *testing.T) {
+	s, u, _ := busy(t)
+	results := s.reconcile()
+	require.Empty(t, gaps(t, results))
+	require.NoError(t, reconcile.Verdict(results))
+	for _, r := range results {
+		require.NotZero(t, r.Looked, r.Check)
+		require.Empty(t, r.Undone, r.Check)
+	}
+	// What the relay has not published yet is in flight, and in no place.
+	u.create(object{"title": "new"})
+	results = s.reconcile()
+	require.NoError(t, reconcile.Verdict(results), gaps(t, results))
+	flying := map[string]int64{}
+	for _, r := range results {
+		flying[r.Check] = r.InFlight
+	}
+	require.EqualValues(t, 1, flying["every audit event has its entry"])
+	require.EqualValues(t, 1, flying["every event of task-events is in the inbox of recurring"])
+}
+
+func TestAGapIsNamed(t *testing.T) {
+	for name, c := range map[string]struct {
+		sql    string // takes the id of the task that is named, where it has a ?
+		task   string
+		says   []string // %s is the id
+		events int      // that a replay would bring back
+	}{
+		"an event of the log": {
+			"DELETE FROM task.events WHERE topic = 'task-events' AND key = ? AND data::json->'task_data'->>'version' = '3'", "plain",
+			[]string{"task %s: no event on task-events tells of version 3"}, 0,
+		},
+		"two events of the log": {
+			"DELETE FROM task.events WHERE topic = 'audit-logs' AND key = ? AND data::json->'after'->>'version' IN ('3', '4')", "plain",
+			[]string{"task %s: no event on audit-logs tells of versions 3 to 4"}, 0,
+		},
+		"the first event": {
+			"DELETE FROM task.events WHERE topic = 'task-events' AND key = ? AND type = 'task.created'", "plain",
+			[]string{"task %s: no event on task-events tells of version 1"}, 0,
+		},
+		"the last event": {
+			"DELETE FROM task.events WHERE topic = 'audit-logs' AND key = ? AND data::json->'after'->>'version' = '6'", "plain",
+			[]string{"task %s: no event on audit-logs tells of version 6"}, 0,
+		},
+		"every event": {
+			"DELETE FROM task.events WHERE key = ?", "plain",
+			[]string{"task %s: no event on task-events tells of versions 1 to 6", "task %s: no event on audit-logs tells of versions 1 to 6"}, 0,
+		},
+		"the deletion": {
+			"DELETE FROM task.events WHERE key = ? AND type LIKE '%task.deleted'", "gone",
+			[]string{"task %s is gone, and no event on task-events", "task %s is gone, and no event on audit-logs"}, 0,
+		},
+		"the deletion on one topic": {
+			"DELETE FROM task.events WHERE key = ? AND type = 'task.deleted'", "gone",
+			[]string{"task %s: no event on task-events tells of version 2"}, 0,
+		},
+		"the task itself": {
+			"DELETE FROM task.tasks WHERE id = ?", "done",
+			[]string{"task %s is gone, and no event on task-events", "task %s is gone, and no event on audit-logs"}, 0,
+		},
+		"an event that is there twice": {
+			`INSERT INTO task.events (seq, id, topic, type, key, trace_parent, occurred_at, data)
+				SELECT (SELECT last_seq FROM task.event_head), gen_random_uuid(), topic, type, key, trace_parent, occurred_at, data
+				FROM task.events WHERE key = ? AND type = 'task.created'`, "plain",
+			[]string{"task %s: task-events tells of version 1 again"}, 1,
+		},
+		"a reminder's event": {
+			"DELETE FROM task.events WHERE topic = 'reminders' AND key = ?", "reminded", []string{"not true: every fired reminder is told"}, 0,
+		},
+		"an audit entry": {
+			"DELETE FROM audit.entries WHERE action = 'audit.task.deleted' AND id IN (SELECT id FROM task.events WHERE key = ?)", "gone",
+			[]string{"audit event has its entry", "(audit.task.deleted of %s"}, 1,
+		},
+		"an audit entry's event": {
+			"UPDATE audit.entries SET sequence = '0000000000000999999' WHERE id IN (SELECT id FROM task.events WHERE key = ? AND type = 'audit.task.deleted')", "gone",
+			[]string{"every audit entry has its event"}, 0,
+		},
+		"an inbox row": {
+			"DELETE FROM recurring.inbox WHERE id IN (SELECT id::text FROM task.events WHERE key = ? AND type = 'task.created')", "plain",
+			[]string{"event of task-events is in the inbox of recurring", "(task.created of %s"}, 1,
+		},
+		"a reminder's inbox row": {
+			"DELETE FROM notification.inbox WHERE id IN (SELECT id::text FROM task.events WHERE key = ? AND topic = 'reminders')", "reminded",
+			[]string{"event of reminders is in the inbox of notification", "(reminder.due of %s"}, 1,
+		},
+		"a successor": {
+			"WITH gone AS (DELETE FROM task.tasks WHERE follows_id = ?0 RETURNING id) UPDATE task.tasks SET followed = false WHERE id = ?0", "recurring",
+			[]string{"task %s was completed and is not followed"}, 0,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _, tasks := busy(t)
+			s.execute(c.sql, tasks[c.task].ID.String())
+			results := s.reconcile()
+			found := gaps(t, results)
+			for _, says := range c.says {
+				if strings.Contains(says, "%s") {
+					says = fmt.Sprintf(says, tasks[c.task].ID)
+				}
+				require.Contains(t, found, says)
+			}
+			require.ErrorContains(t, reconcile.Verdict(results), "gaps: ")
+			require.Len(t, reconcile.Events(results), c.events)
+		})
+	}
+}
+
+func TestADeadLetterIsNoGapAndAYoungEventNeither(t *testing.T) {
+	s, _, tasks := busy(t)
+	bury := func(state string) {
+		s.execute("DELETE FROM recurring.inbox WHERE id IN (SELECT id::text FROM task.events WHERE key = ? AND type = 'task.created')", tasks["plain"].ID.String())
+		s.execute(`INSERT INTO recurring.dead_letters (fingerprint, topic, key, event_id, source, type, reason, payload, metadata, received_at, resolved_at, resolution)
+			SELECT sha256(?::text::bytea), topic, key, id::text, ?, type, 'r', '', '{}', now(), `+state+`
+			FROM task.events WHERE key = ? AND type = 'task.created'`, state, event.Source, tasks["plain"].ID.String())
+	}
+	letters := func(results []reconcile.Result) (n int64) {
+		for _, r := range results {
+			n += r.Letters
+		}
+		return n
+	}
+	bury("now(), 'discarded'")
+	results := s.reconcile()
+	require.NoError(t, reconcile.Verdict(results), gaps(t, results))
+	require.Zero(t, letters(results), "it was decided upon")
+	bury("NULL, NULL")
+	results = s.reconcile()
+	require.NoError(t, reconcile.Verdict(results), gaps(t, results))
+	require.EqualValues(t, 1, letters(results))
+
+	s.execute("DELETE FROM recurring.dead_letters")
+	require.Error(t, reconcile.Verdict(s.reconcile()))
+	r := &reconcile.Reconciler{DB: s.db, Since: time.Hour, Now: time.Now, Progress: progress.Silent}
+	results, err := r.Run(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, reconcile.Verdict(results), "it may still come")
+}
+
+func TestACheckThatCanNotBeMadeIsSaid(t *testing.T) {
+	s, _, _ := busy(t)
+	s.execute("DROP SCHEMA notification CASCADE")
+	results := s.reconcile()
+	require.ErrorContains(t, reconcile.Verdict(results), "checks that could not be made: 2")
+	var out bytes.Buffer
+	require.NoError(t, reconcile.Print(&out, results))
+	require.Contains(t, out.String(), "notification.inbox can not be seen with this login")
+}
+
+// Nothing that happens while it looks is taken for a gap.
+func TestReconcilingBesideChangesFindsNoGap(t *testing.T) {
+	s, u, _ := busy(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var working sync.WaitGroup
+	for range 4 {
+		working.Go(func() {
+			for ctx.Err() == nil {
+				var task event.Task
+				a, err := u.send(ctx, http.MethodPost, "/api/tasks", object{"title": "t", "reminders": []object{{"at": time.Now().Add(-time.Second)}}})
+				if err == nil {
+					err = json.Unmarshal(a.body, &task)
+				}
+				if err == nil {
+					_, err = u.send(ctx, http.MethodPatch, at(task.ID), object{"title": "u"})
+				}
+				if err == nil && rand.N(2) == 0 {
+					_, err = u.send(ctx, http.MethodDelete, at(task.ID), nil)
+				}
+				if err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	found := make(chan error, 1)
+	working.Go(func() {
+		defer close(found)
+		for range 5 {
+			r := &reconcile.Reconciler{DB: s.db, Since: time.Hour, Now: time.Now, Progress: progress.Silent}
+			results, err := r.Run(ctx)
+			if err == nil && reconcile.Verdict(results) != nil {
+				var out bytes.Buffer
+				_ = reconcile.Print(&out, results) // a buffer takes all
+				err = errors.New(out.String())
+			}
+			if err != nil {
+				found <- err
+				return
+			}
+		}
+	})
+	var err error
+	for running := true; running; {
+		select {
+		case err, running = <-found:
+			running = running && err == nil
+		default:
+			s.consume()
+		}
+	}
+	stop()
+	working.Wait()
+	require.NoError(t, err)
+}
