@@ -57,35 +57,64 @@ type Header struct {
 	Time         time.Time
 	PartitionKey string
 	Sequence     int64  // place in the event log, from 1
-	TraceParent  string // W3C Trace Context of the request that caused it; may be empty
+	TraceParent  string // W3C Trace Context of the request that caused it; empty where none did
 }
 
-// Encode writes the structured JSON form of an event (CloudEvents JSON format 1.0).
+// Encode writes the structured JSON form of an event (CloudEvents JSON format
+// 1.0). Data must be JSON; it is taken as it is. Written by hand, since the
+// relay does nothing else as often: the SDK's way takes five times as long.
 func Encode(h Header, data json.RawMessage) ([]byte, error) {
-	e := cloudevents.NewEvent()
-	e.SetID(h.ID.String())
-	e.SetSource(Source)
-	e.SetType(h.Type)
-	e.SetSubject(h.Subject)
-	e.SetTime(h.Time.UTC())
-	e.SetDataSchema(SchemaURI(h.Topic))
-	e.SetExtension(ExtensionPartitionKey, h.PartitionKey)
+	if len(data) == 0 {
+		return nil, fmt.Errorf("event %s has no data", h.ID)
+	}
+	raw := make([]byte, 0, len(data)+768)
+	raw = append(raw, `{"specversion":"1.0","id":"`...)
+	raw = append(raw, h.ID.String()...)
+	raw = append(raw, `","source":"`+Source+`"`...)
+	raw = appendText(raw, "type", h.Type)
+	raw = appendText(raw, "subject", h.Subject)
+	raw = append(raw, `,"datacontenttype":"application/json"`...)
+	raw = appendText(raw, "dataschema", SchemaURI(h.Topic))
+	raw = append(raw, `,"time":"`...)
+	raw = h.Time.UTC().AppendFormat(raw, time.RFC3339Nano)
+	raw = append(raw, '"')
+	raw = appendText(raw, ExtensionPartitionKey, h.PartitionKey)
 	// Padded so that the text sorts as the number does, up to the largest bigint.
-	e.SetExtension(ExtensionSequence, fmt.Sprintf("%019d", h.Sequence))
-	if h.TraceParent != "" {
-		e.SetExtension(ExtensionTraceParent, h.TraceParent)
-		// daprd writes its own traceparent over that of an event without traceid
-		// (components-contrib 1.18, pubsub.FromCloudEvent). It means the same.
-		e.SetExtension(extensionTraceID, h.TraceParent)
+	raw = fmt.Appendf(raw, `,"`+ExtensionSequence+`":"%019d"`, h.Sequence)
+	trace := h.TraceParent
+	if trace == "" {
+		trace = ownTrace(h.ID)
 	}
-	if err := e.SetData(cloudevents.ApplicationJSON, data); err != nil {
-		return nil, fmt.Errorf("set data of event %s: %w", h.ID, err)
-	}
-	raw, err := json.Marshal(e)
-	if err != nil {
-		return nil, fmt.Errorf("encode event %s: %w", h.ID, err)
-	}
-	return raw, nil
+	raw = appendText(raw, ExtensionTraceParent, trace)
+	// daprd writes its own traceparent over that of an event without traceid
+	// (components-contrib 1.18, pubsub.FromCloudEvent). It means the same.
+	raw = appendText(raw, extensionTraceID, trace)
+	raw = append(raw, `,"data":`...)
+	raw = append(raw, data...)
+	return append(raw, '}'), nil
+}
+
+// traceOf is the traceparent of an event that no request caused: a trace that
+// begins with it, named after its id, and not sampled. daprd would otherwise
+// make one up, another one at each repetition.
+func traceOf(id uuid.UUID) string {
+	return fmt.Sprintf("00-%x-%x-00", id[:], id[8:])
+}
+
+// appendText appends a member whose value is a JSON text.
+func appendText(raw []byte, name, value string) []byte {
+	raw = append(raw, `,"`+name+`":`...)
+	// A string can always be encoded.
+	text, _ := json.Marshal(value)
+	return append(raw, text...)
+}
+
+// ownTrace is the trace that an event begins which no request caused. It is made
+// of the event's id, so that a repetition is the same bytes. Nobody has recorded
+// it, hence the flags.
+func ownTrace(id uuid.UUID) string {
+	// A UUID's second half begins with its variant, and so is never all zero.
+	return fmt.Sprintf("00-%x-%x-00", id[:], id[8:])
 }
 
 // Decode parses a structured event and refuses one that no consumer of this

@@ -120,3 +120,17 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// Each repetition of an event is the same bytes, also where it has no trace to
+// go on from and a sidecar would make one up.
+func TestAnEventWithoutARequestBeginsATraceOfItsOwn(t *testing.T) {
+	raw, err := event.Encode(event.Header{
+		ID: uuid.MustParse("01a208cf-02cf-7def-9b54-d12a6f488f8a"), Topic: event.TopicReminders, Type: event.ReminderDue,
+		Subject: "s", Time: time.Unix(0, 0), PartitionKey: "s", Sequence: 1,
+	}, json.RawMessage(`{}`))
+	require.NoError(t, err)
+	var got struct{ TraceParent, TraceID string }
+	require.NoError(t, json.Unmarshal(raw, &got))
+	require.Equal(t, "00-01a208cf02cf7def9b54d12a6f488f8a-9b54d12a6f488f8a-00", got.TraceParent)
+	require.Equal(t, got.TraceParent, got.TraceID)
+}

@@ -32,7 +32,9 @@ type Publisher interface {
 
 const (
 	placeRows   = 1000             // events given their place at once
-	windowRows  = 1000             // events read at once, per topic
+	windowRows  = 3000             // events read at once, per topic
+	windowBytes = 8 << 20          // and their size, as near as their number can keep it
+	firstWindow = 256              // events read before their size is known
 	batchRows   = 250              // events per call of the publisher
 	batchBytes  = 1 << 20          // bytes per call; daprd refuses a call above 4 MiB
 	lanes       = 3                // calls under way at once, per topic
@@ -85,7 +87,8 @@ func (r *Relay) Run(ctx context.Context) error {
 }
 
 // relayTopic publishes what is placed of one topic. Topics do not wait for
-// each other: a backlog of one delays no event of another.
+// each other: a backlog of one delays no event of another. One window is read
+// while the one before it is published, so there are at most two in memory.
 func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, placed *news) error {
 	var cursor int64
 	err := r.DB.NewRaw(`
@@ -95,11 +98,35 @@ func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, place
 	if err != nil {
 		return fmt.Errorf("read the cursor of %s: %w", topic, err)
 	}
+	windows := make(chan []row)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.read(ctx, topic, cursor, placed, windows) })
+	group.Go(func() error {
+		for {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case window := <-windows:
+				if err := r.publishWindow(ctx, topic, window); err != nil {
+					return err
+				}
+				if err := r.move(ctx, epoch, topic, window[len(window)-1].Seq); err != nil {
+					return err
+				}
+			}
+		}
+	})
+	return group.Wait()
+}
+
+// read hands the rows of a topic behind cursor to windows, in their order.
+func (r *Relay) read(ctx context.Context, topic string, cursor int64, placed *news, windows chan<- []row) error {
 	// No row behind the cursor was recorded before since, but for those that
 	// placed tells of. The first look is at all ages.
 	var since time.Time
+	limit := firstWindow
 	for {
-		window, err := r.window(ctx, topic, cursor, since)
+		window, err := r.window(ctx, topic, cursor, since, limit)
 		if err != nil {
 			return err
 		}
@@ -114,12 +141,12 @@ func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, place
 			}
 			continue
 		}
-		if err := r.publishWindow(ctx, topic, window); err != nil {
-			return err
-		}
 		cursor = window[len(window)-1].Seq
-		if err := r.move(ctx, epoch, topic, cursor); err != nil {
-			return err
+		limit = nextLimit(window)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case windows <- window:
 		}
 		if told := placed.take(); !told.IsZero() && told.Before(since) {
 			since = told
@@ -127,14 +154,28 @@ func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, place
 	}
 }
 
+// nextLimit is how many rows may be read next, so that a window of them stays
+// near windowBytes: at most twice as many as now.
+func nextLimit(window []row) int {
+	size := 0
+	for _, e := range window {
+		size += len(e.Data)
+	}
+	limit := windowRows
+	if size > 0 {
+		limit = windowBytes / (size/len(window) + 1)
+	}
+	return max(min(limit, 2*max(len(window), firstWindow), windowRows), firstWindow/4)
+}
+
 // window reads the next rows of a topic in their order.
-func (r *Relay) window(ctx context.Context, topic string, cursor int64, since time.Time) ([]row, error) {
+func (r *Relay) window(ctx context.Context, topic string, cursor int64, since time.Time, limit int) ([]row, error) {
 	var window []row
 	// Columns by name: one that a later version adds is nothing to this one.
 	err := r.DB.NewRaw(`
 		SELECT position, seq, id, topic, type, key, trace_parent, occurred_at, data FROM ?0.events
 		WHERE topic = ?1 AND seq > ?2 AND recorded_at >= ?3 ORDER BY seq LIMIT ?4`,
-		bun.Ident(r.Schema), topic, cursor, since, windowRows).Scan(ctx, &window)
+		bun.Ident(r.Schema), topic, cursor, since, limit).Scan(ctx, &window)
 	if err != nil {
 		return nil, fmt.Errorf("read the event log from %d of %s: %w", cursor, topic, err)
 	}

@@ -1,0 +1,65 @@
+package eventlog_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fmt"
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/database/databasetest"
+	"github.com/taskwire/taskwire/pkg/eventlog"
+)
+
+// discard counts what it is given and throws it away.
+type discard struct{ n atomic.Int64 }
+
+func (d *discard) Publish(_ context.Context, _ string, m []eventlog.Message) ([]int, error) {
+	d.n.Add(int64(len(m)))
+	return nil, nil
+}
+
+// BenchmarkRelay is what the relay itself costs per event, with a broker that
+// costs nothing: once with the events placed already, as after an outage, and
+// once with placing them.
+func BenchmarkRelay(b *testing.B) {
+	for _, placed := range []bool{true, false} {
+		b.Run(fmt.Sprintf("placed=%t", placed), func(b *testing.B) {
+			url := databasetest.New(b)
+			db, err := database.Open(b.Context(), url)
+			require.NoError(b, err)
+			defer db.Close()
+			_, err = db.ExecContext(b.Context(), "CREATE SCHEMA log;"+fmt.Sprintf(eventlog.Tables, "log")+fmt.Sprintf(eventlog.Partitions, "log"))
+			require.NoError(b, err)
+			data := `{"event_type":"task.updated","text":"` + strings.Repeat("x", 900) + `"}`
+			seq := "NULL"
+			if placed {
+				seq = "n"
+			}
+			_, err = db.ExecContext(b.Context(), `INSERT INTO log.events (seq, id, topic, type, key, trace_parent, occurred_at, data)
+				SELECT `+seq+`, gen_random_uuid(), 'a', 'task.updated', gen_random_uuid()::text, '', now(), ? FROM generate_series(1, ?) n; ANALYZE log.events`, data, b.N)
+			require.NoError(b, err)
+			_, err = db.ExecContext(b.Context(), "ANALYZE log.events; CHECKPOINT")
+			require.NoError(b, err)
+			b.ResetTimer()
+			ctx, cancel := context.WithCancel(b.Context())
+			p := &discard{}
+			r := &eventlog.Relay{DB: db, URL: url, Schema: "log", Topics: []string{"a"}, Publisher: p, Signal: eventlog.NewSignal(url, "x", slog.New(slog.DiscardHandler)), Log: slog.New(slog.DiscardHandler)}
+			done := make(chan struct{})
+			go func() { defer close(done); _ = r.Run(ctx) }()
+			for p.n.Load() < int64(b.N) {
+				select {
+				case <-b.Context().Done():
+				default:
+				}
+			}
+			b.StopTimer()
+			cancel()
+			<-done
+		})
+	}
+}
