@@ -94,13 +94,6 @@ func Encode(h Header, data json.RawMessage) ([]byte, error) {
 	return append(raw, '}'), nil
 }
 
-// traceOf is the traceparent of an event that no request caused: a trace that
-// begins with it, named after its id, and not sampled. daprd would otherwise
-// make one up, another one at each repetition.
-func traceOf(id uuid.UUID) string {
-	return fmt.Sprintf("00-%x-%x-00", id[:], id[8:])
-}
-
 // appendText appends a member whose value is a JSON text.
 func appendText(raw []byte, name, value string) []byte {
 	raw = append(raw, `,"`+name+`":`...)
@@ -109,9 +102,9 @@ func appendText(raw []byte, name, value string) []byte {
 	return append(raw, text...)
 }
 
-// ownTrace is the trace that an event begins which no request caused. It is made
-// of the event's id, so that a repetition is the same bytes. Nobody has recorded
-// it, hence the flags.
+// ownTrace is the traceparent of an event that no request caused: a trace that
+// begins with it, named after its id, and not sampled. daprd would otherwise
+// make one up, another one at each repetition.
 func ownTrace(id uuid.UUID) string {
 	// A UUID's second half begins with its variant, and so is never all zero.
 	return fmt.Sprintf("00-%x-%x-00", id[:], id[8:])
