@@ -12,10 +12,6 @@ func TestTheEnvelopeIsTheOneThatDaprWrites(t *testing.T) {
 			`{"traceid":"t","specversion":"1.0","data":{"b":1,"a":2}}`,
 			`{"data":{"a":2,"b":1},"pubsubname":"pubsub","specversion":"1.0","topic":"reminders","traceid":"t","tracestate":""}`,
 		},
-		"without a trace it says so": {
-			`{}`,
-			`{"pubsubname":"pubsub","topic":"reminders","traceid":"","traceparent":"","tracestate":""}`,
-		},
 		"a trace state stays, a topic does not": {
 			`{"traceid":"t","tracestate":"s","topic":"x","pubsubname":"y"}`,
 			`{"pubsubname":"pubsub","topic":"reminders","traceid":"t","tracestate":"s"}`,
