@@ -49,9 +49,10 @@ test-unit: ## Run the tests beside the code, with the race detector
 		[ "$$module" = "$(END_TO_END)" ] || (cd "$$module" && $(GO) test -race -shuffle=on ./...) || failed=1; \
 	done; exit $$failed
 
+# One package at a time: each starts a suite of its own, and measures time.
 .PHONY: test-e2e
 test-e2e: ## Run the end-to-end tests
-	@cd "$(END_TO_END)" && $(GO) test -count=1 -timeout 30m ./...
+	@cd "$(END_TO_END)" && $(GO) test -count=1 -p 1 -timeout 30m ./...
 
 .PHONY: lint
 lint: ## Check format, go vet, golangci-lint and go.mod files
