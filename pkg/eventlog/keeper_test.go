@@ -1,12 +1,16 @@
 package eventlog_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
@@ -83,7 +87,7 @@ func TestRowsOfAnUnpartitionedLogGoAlong(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	_, err = db.ExecContext(t.Context(), "CREATE SCHEMA log;"+fmt.Sprintf(eventlog.Tables, "log"))
 	require.NoError(t, err)
-	l, b := &log{t, db, url}, &broker{}
+	l, b := &log{t: t, db: db, url: url}, &broker{}
 	l.commit("a", "k", 1)
 	l.commit("a", "k", 2)
 	_, err = db.ExecContext(t.Context(), fmt.Sprintf(eventlog.Partitions, "log"))
@@ -115,4 +119,31 @@ func TestALookForNewRowsReadsNoOldPartition(t *testing.T) {
 		b.wait(t, atLeast(n))
 	}
 	require.Less(t, settled()-before, 10, "ten rows were placed and read without it")
+}
+
+// A transaction records its events at the time of its beginning: one that
+// began earlier and commits later than others is placed after them, with an
+// earlier time. None may be passed over.
+func TestSlowTransactionsAreNotPassedOver(t *testing.T) {
+	const writers, each = 10, 40
+	l, b := newLog(t), &broker{}
+	stop := l.relay(b)
+	var writing sync.WaitGroup
+	for w := range writers {
+		writing.Go(func() {
+			for n := range each {
+				err := l.db.RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
+					_, err := tx.ExecContext(ctx, "SELECT pg_sleep(random() * 0.03)")
+					return errors.Join(err, l.append(tx, "a", fmt.Sprint(w), n+1))
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				l.signal.Raise()
+			}
+		})
+	}
+	writing.Wait()
+	inOrder(t, b.wait(t, atLeast(writers*each)))
+	stop()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -121,12 +122,13 @@ func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, place
 
 // read hands the rows of a topic behind cursor to windows, in their order.
 func (r *Relay) read(ctx context.Context, topic string, cursor int64, placed *news, windows chan<- []row) error {
-	// No row behind the cursor was recorded before since, but for those that
-	// placed tells of. The first look is at all ages.
+	// No row behind the cursor and up to upTo was recorded before since. The
+	// first look is at all that there is, of all ages.
 	var since time.Time
+	upTo := int64(math.MaxInt64)
 	limit := firstWindow
 	for {
-		window, err := r.window(ctx, topic, cursor, since, limit)
+		window, err := r.window(ctx, topic, cursor, upTo, since, limit)
 		if err != nil {
 			return err
 		}
@@ -135,21 +137,24 @@ func (r *Relay) read(ctx context.Context, topic string, cursor int64, placed *ne
 			case <-ctx.Done():
 				return ctx.Err()
 			case <-placed.wake:
-				if told := placed.take(); !told.IsZero() {
-					since = told
-				}
+			}
+			if told, last, fresh := placed.take(); fresh {
+				since, upTo = told, last
 			}
 			continue
 		}
 		cursor = window[len(window)-1].Seq
+		whole := len(window) < limit // there is no more up to upTo
 		limit = nextLimit(window)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case windows <- window:
 		}
-		if told := placed.take(); !told.IsZero() && told.Before(since) {
-			since = told
+		if whole {
+			if told, last, fresh := placed.take(); fresh {
+				since, upTo = told, last
+			}
 		}
 	}
 }
@@ -169,13 +174,13 @@ func nextLimit(window []row) int {
 }
 
 // window reads the next rows of a topic in their order.
-func (r *Relay) window(ctx context.Context, topic string, cursor int64, since time.Time, limit int) ([]row, error) {
+func (r *Relay) window(ctx context.Context, topic string, cursor, upTo int64, since time.Time, limit int) ([]row, error) {
 	var window []row
 	// Columns by name: one that a later version adds is nothing to this one.
 	err := r.DB.NewRaw(`
 		SELECT position, seq, id, topic, type, key, trace_parent, occurred_at, data FROM ?0.events
-		WHERE topic = ?1 AND seq > ?2 AND recorded_at >= ?3 ORDER BY seq LIMIT ?4`,
-		bun.Ident(r.Schema), topic, cursor, since, limit).Scan(ctx, &window)
+		WHERE topic = ?1 AND seq > ?2 AND seq <= ?3 AND recorded_at >= ?4 ORDER BY seq LIMIT ?5`,
+		bun.Ident(r.Schema), topic, cursor, upTo, since, limit).Scan(ctx, &window)
 	if err != nil {
 		return nil, fmt.Errorf("read the event log from %d of %s: %w", cursor, topic, err)
 	}

@@ -26,9 +26,10 @@ func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
 
 // log is an event log in a database of its own.
 type log struct {
-	t   *testing.T
-	db  *bun.DB
-	url string
+	t      *testing.T
+	db     *bun.DB
+	url    string
+	signal *eventlog.Signal // of the relay that was started last
 }
 
 func newLog(t *testing.T) *log {
@@ -38,7 +39,7 @@ func newLog(t *testing.T) *log {
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	_, err = db.ExecContext(t.Context(), "CREATE SCHEMA log;"+fmt.Sprintf(eventlog.Tables, "log")+fmt.Sprintf(eventlog.Partitions, "log"))
 	require.NoError(t, err)
-	return &log{t, db, url}
+	return &log{t: t, db: db, url: url}
 }
 
 func (l *log) append(tx bun.Tx, topic, key string, n int) error {
@@ -56,6 +57,7 @@ func (l *log) commit(topic, key string, n int) {
 // relay runs a relay until the returned function is called.
 func (l *log) relay(b *broker) (stop func()) {
 	signal := eventlog.NewSignal(l.url, "events", slog.New(slog.DiscardHandler))
+	l.signal = signal
 	r := &eventlog.Relay{
 		DB: l.db, URL: l.url, Schema: "log", Topics: []string{"a", "b"}, Publisher: b, Signal: signal, Log: slog.New(slog.DiscardHandler),
 	}

@@ -41,7 +41,7 @@ func TestPublishingGoesOnAfterDumpAndRestore(t *testing.T) {
 	db, err := database.Open(context.Background(), url)
 	require.NoError(t, err)
 	defer db.Close()
-	restored, again := &log{t, db, url}, &broker{}
+	restored, again := &log{t: t, db: db, url: url}, &broker{}
 	stop = restored.relay(again)
 	defer stop()
 	restored.commit("a", "k", 4)

@@ -23,19 +23,24 @@ const (
 // errFenced ends an ownership that a newer one has overtaken.
 var errFenced = errors.New("another process owns the event log now")
 
-// news tells a topic's relay that rows have been placed, and when the earliest
-// of them was recorded: there is nothing to look for in earlier partitions.
+// news tells a topic's relay how far the log is placed, and since when the
+// rows that were placed last were recorded. The relay reads no row beyond upTo:
+// of those the times are not known yet, and a later row must not be read
+// before one with an earlier time.
 type news struct {
 	mu    sync.Mutex
-	since time.Time // zero: nothing new
+	fresh bool
+	since time.Time
+	upTo  int64
 	wake  chan struct{}
 }
 
-func (n *news) tell(since time.Time) {
+func (n *news) tell(since time.Time, upTo int64) {
 	n.mu.Lock()
-	if n.since.IsZero() || since.Before(n.since) {
+	if !n.fresh || since.Before(n.since) {
 		n.since = since
 	}
+	n.fresh, n.upTo = true, upTo
 	n.mu.Unlock()
 	select {
 	case n.wake <- struct{}{}:
@@ -43,12 +48,12 @@ func (n *news) tell(since time.Time) {
 	}
 }
 
-func (n *news) take() time.Time {
+// take returns what was told since the last take, if anything was.
+func (n *news) take() (since time.Time, upTo int64, fresh bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	since := n.since
-	n.since = time.Time{}
-	return since
+	fresh, n.fresh = n.fresh, false
+	return n.since, n.upTo, fresh
 }
 
 // sequence numbers what has become visible and wakes the topics' relays.
@@ -65,7 +70,7 @@ func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{
 		}
 		if p.Count > 0 {
 			for _, n := range placed {
-				n.tell(p.Since)
+				n.tell(p.Since, p.UpTo)
 			}
 			if p.Count == placeRows {
 				continue
@@ -87,6 +92,8 @@ func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{
 type placing struct {
 	Count  int       `bun:"count"`
 	Since  time.Time `bun:"since"`  // when the earliest of them was recorded
+	Last   int64     `bun:"last"`   // the last seq given
+	UpTo   int64     `bun:"up_to"`  // the last place given
 	Now    time.Time `bun:"now"`    // by the database's clock, which also records
 	Fenced bool      `bun:"fenced"` // nothing was placed, for another process owns the log
 }
@@ -106,12 +113,12 @@ func (r *Relay) place(ctx context.Context, epoch int64, since time.Time) (placin
 			SELECT recorded_at, position, (SELECT last_seq FROM head) + row_number() OVER (ORDER BY position) AS seq FROM fresh
 		), placed AS (
 			UPDATE ?0.events e SET seq = n.seq FROM numbered n
-			WHERE e.recorded_at = n.recorded_at AND e.position = n.position AND e.recorded_at >= ?3 RETURNING e.recorded_at
+			WHERE e.recorded_at = n.recorded_at AND e.position = n.position AND e.recorded_at >= ?3 RETURNING e.recorded_at, e.seq
 		), moved AS (
 			UPDATE ?0.event_head SET last_seq = last_seq + (SELECT count(*) FROM placed)
 			WHERE epoch = ?1 AND EXISTS (SELECT FROM placed)
 		)
-		SELECT count(*), coalesce(min(recorded_at), now()) AS since, now() AS now, NOT EXISTS (SELECT FROM head) AS fenced FROM placed`,
+		SELECT count(*), coalesce((SELECT last_seq FROM head), 0) + count(*) AS last, coalesce(min(recorded_at), now()) AS since, coalesce(max(seq), 0) AS up_to, now() AS now, NOT EXISTS (SELECT FROM head) AS fenced FROM placed`,
 		bun.Ident(r.Schema), epoch, placeRows, since).Scan(ctx, &p)
 	if err != nil {
 		return p, fmt.Errorf("sequence the event log: %w", err)
