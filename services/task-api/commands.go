@@ -117,7 +117,7 @@ func publishAgain(ctx context.Context, cfg settings, r *eventlog.Replay, of even
 	if err != nil {
 		return fmt.Errorf("after %d of %d events; go on with --after %d: %w", sent, total, reached, err)
 	}
-	fmt.Fprintf(os.Stdout, "%d events published again\n", sent)
+	fmt.Fprintf(os.Stdout, "published again: %d\n", sent)
 	return nil
 }
 

@@ -77,7 +77,7 @@ func (c *command) show(ctx context.Context, args []string) error {
 		{"received", moment(l.ReceivedAt)},
 		{"reason", l.Reason},
 	} {
-		fmt.Fprintf(table, "%s\t%s\n", f[0], printable(f[1]))
+		fmt.Fprintf(table, "%s\t%s\n", f[0], printable(strings.TrimSpace(f[1])))
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Metadata)) {
 		fmt.Fprintf(table, "metadata\t%s\n", printable(name+"="+l.Metadata[name]))
@@ -107,7 +107,7 @@ func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") 
 
 // short is a text in one line, at most n characters of it.
 func short(s string, n int) string {
-	r := []rune(printable(s))
+	r := []rune(printable(strings.TrimSpace(s)))
 	if len(r) > n {
 		return string(r[:n-1]) + "…"
 	}
