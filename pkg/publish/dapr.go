@@ -21,6 +21,10 @@ import (
 // of wrapping it in one of its own.
 const contentType = "application/cloudevents+json"
 
+// The SDK logs to standard output, past the service's own log and into the
+// answers of commands.
+func init() { dapr.SetLogger(nil) }
+
 // Dapr publishes through the service's sidecar.
 type Dapr struct {
 	conn   *grpc.ClientConn
