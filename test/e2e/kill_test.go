@@ -143,8 +143,8 @@ func TestTaskAPIKilledAfterTheCommit(t *testing.T) {
 // them only when the process that sent them is gone.
 func TestTaskAPIKilledWhileItPublishes(t *testing.T) {
 	u := newUser(t, "UTC")
-	require.NoError(t, s.Signal("broker", syscall.SIGSTOP))
-	defer func() { require.NoError(t, s.Signal("broker", syscall.SIGCONT)) }()
+	signalBroker(t, syscall.SIGSTOP)
+	defer signalBroker(t, syscall.SIGCONT)
 	task := created(t, u.ask("on its way"))
 	eventually(t, func() error {
 		if query(t, `SELECT count(*) FROM task.events e JOIN task.event_cursors c USING (topic)
@@ -154,7 +154,7 @@ func TestTaskAPIKilledWhileItPublishes(t *testing.T) {
 		return nil
 	})
 	kill(t, "task-api")
-	require.NoError(t, s.Signal("broker", syscall.SIGCONT))
+	signalBroker(t, syscall.SIGCONT)
 	u.onceInEffect(task)
 }
 
@@ -253,8 +253,8 @@ func TestTransactionsThatCommitInTheOtherOrderAreBothPublished(t *testing.T) {
 func TestTheTraceOfARequestIsKeptWhileItsEventsWait(t *testing.T) {
 	u := newUser(t, "UTC")
 	const trace = "0af7651916cd43dd8448eb211c80319c"
-	require.NoError(t, s.Signal("broker", syscall.SIGSTOP))
-	defer func() { require.NoError(t, s.Signal("broker", syscall.SIGCONT)) }()
+	signalBroker(t, syscall.SIGSTOP)
+	defer signalBroker(t, syscall.SIGCONT)
 	task := must[event.Task](u, http.StatusCreated, http.MethodPost, "/api/tasks", object{"title": "Traced"},
 		"traceparent", "00-"+trace+"-b7ad6b7169203331-01")
 	// Longer than one attempt to publish, so that it is tried again.
@@ -266,7 +266,7 @@ func TestTheTraceOfARequestIsKeptWhileItsEventsWait(t *testing.T) {
 		return nil
 	})
 	require.Zero(t, query(t, "SELECT count(*) FROM audit.entries WHERE task_id = $1", task.ID))
-	require.NoError(t, s.Signal("broker", syscall.SIGCONT))
+	signalBroker(t, syscall.SIGCONT)
 	require.Equal(t, trace, u.history(task, 1)[0].TraceID)
 	require.Contains(t, recordsOf(t, task.ID, task.ID)[0].Event.TraceParent, trace)
 }

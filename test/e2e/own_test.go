@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -31,6 +34,16 @@ func newDir(t *testing.T) string {
 		require.NoError(t, os.RemoveAll(dir))
 	})
 	return dir
+}
+
+// signalBroker sends a signal to the broker, where it is the suite's own to
+// stop and kill; a test that needs this ends here where it is not.
+func signalBroker(t *testing.T, signal syscall.Signal) {
+	t.Helper()
+	if _, err := s.PID("broker"); errors.Is(err, fs.ErrNotExist) {
+		t.Skip("the broker is somebody else's: it is left alone")
+	}
+	require.NoError(t, s.Signal("broker", signal))
 }
 
 // ownSuite starts another suite on dir and makes it the one that the test

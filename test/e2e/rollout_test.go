@@ -146,7 +146,7 @@ func TestPublishingGoesOnAfterADumpAndARestore(t *testing.T) {
 	stop := ownSuite(t, dir)
 	u := newUser(t, "UTC")
 	u.history(u.create(object{"title": "Before"}), 1)
-	require.NoError(t, s.Signal("broker", syscall.SIGSTOP))
+	signalBroker(t, syscall.SIGSTOP)
 	waiting := make([]event.Task, 20)
 	for i := range waiting {
 		waiting[i] = u.create(object{"title": "Waiting"})
@@ -160,7 +160,7 @@ func TestPublishingGoesOnAfterADumpAndARestore(t *testing.T) {
 	for _, name := range append([]string{"task-api"}, consumers...) {
 		require.NoError(t, s.Signal(name, syscall.SIGSTOP))
 	}
-	require.NoError(t, s.Signal("broker", syscall.SIGCONT))
+	signalBroker(t, syscall.SIGCONT)
 	stop()
 	cluster, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres"))
 	require.NoError(t, err)

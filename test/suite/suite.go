@@ -13,10 +13,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/taskwire/taskwire/test/kafka"
 )
 
 // Suite is a running taskwire, as the runner describes it in run/suite.json.
@@ -40,6 +43,7 @@ type Suite struct {
 		} `json:"sidecar"`
 	} `json:"services"`
 
+	kafka  *kafka.Server // nil where the runner has the broker
 	runner *exec.Cmd
 	ended  chan error
 	output *bytes.Buffer
@@ -49,8 +53,26 @@ type Suite struct {
 // services may have to be built first.
 const startTime = 10 * time.Minute
 
-// Start builds the runner and starts the suite in dir with extra environment.
+// Start builds the runner and starts the suite in dir with extra environment,
+// with a real Kafka where KAFKA_HOME names one.
 func Start(ctx context.Context, dir string, env ...string) (*Suite, error) {
+	broker, err := startKafka(ctx, dir, env)
+	if err != nil {
+		return nil, err
+	}
+	if broker == nil {
+		return start(ctx, dir, env)
+	}
+	s, err := start(ctx, dir, append(slices.Clone(env), "KAFKA_BROKERS="+broker.Address))
+	if err != nil {
+		broker.Stop()
+		return nil, err
+	}
+	s.kafka = broker
+	return s, nil
+}
+
+func start(ctx context.Context, dir string, env []string) (*Suite, error) {
 	root, err := root()
 	if err != nil {
 		return nil, err
@@ -91,6 +113,9 @@ func Start(ctx context.Context, dir string, env ...string) (*Suite, error) {
 
 // Stop ends the suite as Ctrl-C does and waits for it.
 func (s *Suite) Stop() error {
+	if s.kafka != nil {
+		defer s.kafka.Stop() // last: what has been taken is published
+	}
 	if err := s.runner.Process.Signal(syscall.SIGINT); err != nil {
 		return fmt.Errorf("stop the suite: %w", err)
 	}
