@@ -34,7 +34,7 @@ type Publisher interface {
 const (
 	placeRows   = 1000             // events given their place at once
 	windowRows  = 3000             // events read at once, per topic
-	windowBytes = 8 << 20          // and their size, as near as their number can keep it
+	windowBytes = 4 << 20          // and their size, as near as their number can keep it
 	firstWindow = 256              // events read before their size is known
 	batchRows   = 250              // events per call of the publisher
 	batchBytes  = 1 << 20          // bytes per call; daprd refuses a call above 4 MiB
@@ -88,8 +88,12 @@ func (r *Relay) Run(ctx context.Context) error {
 }
 
 // relayTopic publishes what is placed of one topic. Topics do not wait for
-// each other: a backlog of one delays no event of another. One window is read
-// while the one before it is published, so there are at most two in memory.
+// each other: a backlog of one delays no event of another.
+//
+//	read ── windows ──▶ spread ── by key ──▶ lanes ── publish
+//	                       └───── in flight ──▶ mark: moves the cursor, window by window
+//
+// Every channel is short, so that a slow broker stops the reading.
 func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, placed *news) error {
 	var cursor int64
 	err := r.DB.NewRaw(`
@@ -99,25 +103,107 @@ func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, place
 	if err != nil {
 		return fmt.Errorf("read the cursor of %s: %w", topic, err)
 	}
-	windows := make(chan []row)
 	group, ctx := errgroup.WithContext(ctx)
+	windows := make(chan []row)
 	group.Go(func() error { return r.read(ctx, topic, cursor, placed, windows) })
-	group.Go(func() error {
-		for {
+	shares := make([]chan share, lanes)
+	for i := range shares {
+		shares[i] = make(chan share, 1)
+		group.Go(func() error { return r.publishShares(ctx, topic, shares[i]) })
+	}
+	flying := make(chan *flight, 1)
+	group.Go(func() error { return spread(ctx, windows, shares, flying) })
+	group.Go(func() error { return r.mark(ctx, epoch, topic, flying) })
+	return group.Wait()
+}
+
+// flight is a window on its way to the broker.
+type flight struct {
+	last   int64         // its last seq
+	shares atomic.Int32  // that are not published yet
+	landed chan struct{} // closed by the lane that publishes the last of them
+}
+
+// share is what of a window goes by one lane.
+type share struct {
+	rows []row
+	of   *flight
+}
+
+// spread hands each window's rows to the lanes of their keys.
+func spread(ctx context.Context, windows <-chan []row, shares []chan share, flying chan<- *flight) error {
+	for {
+		var window []row
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case window = <-windows:
+		}
+		f := &flight{last: window[len(window)-1].Seq, landed: make(chan struct{})}
+		f.shares.Store(lanes)
+		for i, rows := range byLane(window) {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
-			case window := <-windows:
-				if err := r.publishWindow(ctx, topic, window); err != nil {
-					return err
-				}
-				if err := r.move(ctx, epoch, topic, window[len(window)-1].Seq); err != nil {
-					return err
-				}
+			case shares[i] <- share{rows, f}:
 			}
 		}
-	})
-	return group.Wait()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case flying <- f:
+		}
+	}
+}
+
+// byLane sorts rows into lanes: those of one key into the same one, always.
+func byLane(window []row) [lanes][]row {
+	var sorted [lanes][]row
+	for _, e := range window {
+		h := fnv.New32a()
+		// Hash.Write never fails.
+		_, _ = h.Write([]byte(e.Key))
+		i := h.Sum32() % lanes
+		sorted[i] = append(sorted[i], e)
+	}
+	return sorted
+}
+
+// publishShares is a lane: it publishes one share after another.
+func (r *Relay) publishShares(ctx context.Context, topic string, shares <-chan share) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case s := <-shares:
+			if err := r.publishRows(ctx, topic, s.rows); err != nil {
+				return err
+			}
+			if s.of.shares.Add(-1) == 0 {
+				close(s.of.landed)
+			}
+		}
+	}
+}
+
+// mark moves the cursor behind each window that is published whole.
+func (r *Relay) mark(ctx context.Context, epoch int64, topic string, flying <-chan *flight) error {
+	for {
+		var f *flight
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case f = <-flying:
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-f.landed:
+		}
+		if err := r.move(ctx, epoch, topic, f.last); err != nil {
+			return err
+		}
+	}
 }
 
 // read hands the rows of a topic behind cursor to windows, in their order.
@@ -202,34 +288,28 @@ func (r *Relay) move(ctx context.Context, epoch int64, topic string, to int64) e
 	return nil
 }
 
-// publishWindow publishes all of a window, or fails with the context. Keys are
-// spread over lanes that run side by side.
+// publishWindow publishes all of a window, or fails with the context.
 func (r *Relay) publishWindow(ctx context.Context, topic string, window []row) error {
-	byLane := make([][]row, lanes)
-	for _, e := range window {
-		h := fnv.New32a()
-		// Hash.Write never fails.
-		_, _ = h.Write([]byte(e.Key))
-		i := h.Sum32() % lanes
-		byLane[i] = append(byLane[i], e)
-	}
 	group, ctx := errgroup.WithContext(ctx)
-	for _, lane := range byLane {
-		group.Go(func() error {
-			for len(lane) > 0 {
-				var batch []Message
-				var err error
-				if batch, lane, err = nextBatch(lane); err != nil {
-					return err
-				}
-				if err := r.publishBatch(ctx, topic, batch); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+	for _, rows := range byLane(window) {
+		group.Go(func() error { return r.publishRows(ctx, topic, rows) })
 	}
 	return group.Wait()
+}
+
+// publishRows publishes the rows of a lane, or fails with the context.
+func (r *Relay) publishRows(ctx context.Context, topic string, rows []row) error {
+	for len(rows) > 0 {
+		var batch []Message
+		var err error
+		if batch, rows, err = nextBatch(rows); err != nil {
+			return err
+		}
+		if err := r.publishBatch(ctx, topic, batch); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // nextBatch takes from lane the events that may be in flight together: one of

@@ -92,8 +92,7 @@ func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{
 type placing struct {
 	Count  int       `bun:"count"`
 	Since  time.Time `bun:"since"`  // when the earliest of them was recorded
-	Last   int64     `bun:"last"`   // the last seq given
-	UpTo   int64     `bun:"up_to"`  // the last place given
+	UpTo   int64     `bun:"up_to"`  // the last seq given
 	Now    time.Time `bun:"now"`    // by the database's clock, which also records
 	Fenced bool      `bun:"fenced"` // nothing was placed, for another process owns the log
 }
@@ -118,7 +117,8 @@ func (r *Relay) place(ctx context.Context, epoch int64, since time.Time) (placin
 			UPDATE ?0.event_head SET last_seq = last_seq + (SELECT count(*) FROM placed)
 			WHERE epoch = ?1 AND EXISTS (SELECT FROM placed)
 		)
-		SELECT count(*), coalesce((SELECT last_seq FROM head), 0) + count(*) AS last, coalesce(min(recorded_at), now()) AS since, coalesce(max(seq), 0) AS up_to, now() AS now, NOT EXISTS (SELECT FROM head) AS fenced FROM placed`,
+		SELECT count(*), coalesce(min(recorded_at), now()) AS since, coalesce(max(seq), 0) AS up_to,
+			now() AS now, NOT EXISTS (SELECT FROM head) AS fenced FROM placed`,
 		bun.Ident(r.Schema), epoch, placeRows, since).Scan(ctx, &p)
 	if err != nil {
 		return p, fmt.Errorf("sequence the event log: %w", err)
