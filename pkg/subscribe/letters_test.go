@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
@@ -133,6 +134,29 @@ func TestTwoOperatorsAtOnceResolveALetterOnce(t *testing.T) {
 	}
 	require.Equal(t, 1, resolved)
 	require.Len(t, c.acts(id), 1)
+}
+
+func TestOpenLettersAreCounted(t *testing.T) {
+	c, _ := fussy(t)
+	for range 3 {
+		c.deliver(record(t, "a"))
+	}
+	require.NoError(t, c.DiscardLetter(t.Context(), c.open(false)[0].ID, "ada", "no use"))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Watch(ctx) }()
+	require.Eventually(t, func() bool {
+		families, err := prometheus.DefaultGatherer.Gather()
+		require.NoError(t, err)
+		for _, f := range families {
+			if f.GetName() == "taskwire_dead_letters_open" {
+				return f.GetMetric()[0].GetGauge().GetValue() == 2
+			}
+		}
+		return false
+	}, 10*time.Second, 10*time.Millisecond)
+	stop()
+	require.NoError(t, <-ended)
 }
 
 func TestLettersAreListedByPage(t *testing.T) {

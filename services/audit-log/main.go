@@ -44,7 +44,9 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	base.MountUserAPI(router, verifier, func(api huma.API) {
 		(&trail.API{DB: base.DB, Failures: httpapi.Failures{Log: base.Log}}).Mount(api)
 	})
-	return base.Run(ctx, router, service.Worker{Name: "pruner of the inbox", Run: pruner.Run})
+	return base.Run(ctx, router,
+		service.Worker{Name: "pruner of the inbox", Run: pruner.Run},
+		service.Worker{Name: "watch of the dead letters", Run: events.Watch})
 }
 
 // subscriptions are the topics and what becomes of their events, whoever hands

@@ -71,7 +71,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	})
 	return base.Run(ctx, router,
 		service.Worker{Name: "deliverer", Run: deliverer.Run},
-		service.Worker{Name: "pruner of the inbox", Run: pruner.Run})
+		service.Worker{Name: "pruner of the inbox", Run: pruner.Run},
+		service.Worker{Name: "watch of the dead letters", Run: events.Watch})
 }
 
 // subscriptions are the topics and what becomes of their events, whoever hands

@@ -50,7 +50,9 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		ledger.Mount(api, failures, occurrences)
 		preview.Mount(api, failures)
 	})
-	return base.Run(ctx, router, service.Worker{Name: "pruner of the inbox", Run: pruner.Run})
+	return base.Run(ctx, router,
+		service.Worker{Name: "pruner of the inbox", Run: pruner.Run},
+		service.Worker{Name: "watch of the dead letters", Run: events.Watch})
 }
 
 // subscriptions are the topics and what becomes of their events, whoever hands

@@ -147,7 +147,7 @@ func (c *command) replay(ctx context.Context, args []string) error {
 			}
 			if err != nil {
 				failed++
-				fmt.Fprintf(c.out, "%d: %s\n", l.ID, printable(err.Error()))
+				fmt.Fprintf(c.out, "%d: %s\n", l.ID, printable(strings.TrimSpace(err.Error())))
 				continue
 			}
 			done++
@@ -212,7 +212,7 @@ func (c *command) each(ctx context.Context, ids []int64, do func(context.Context
 	for _, id := range ids {
 		if err := do(ctx, id); err != nil {
 			failed++
-			fmt.Fprintf(c.out, "%d: %s\n", id, printable(err.Error()))
+			fmt.Fprintf(c.out, "%d: %s\n", id, printable(strings.TrimSpace(err.Error())))
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -34,6 +34,7 @@ type Bar struct {
 	Teller
 	what        string
 	total, done int64
+	said        int64 // what the last line said
 	began, told time.Time
 	bar         *progressbar.ProgressBar // nil where there is no terminal
 }
@@ -68,15 +69,15 @@ func (b *Bar) Add(n int) {
 func (b *Bar) End() {
 	switch {
 	case b.bar != nil:
-		_ = b.bar.Clear() // a terminal that has gone needs no bar
-		b.line()
-	case !b.terminal:
+		_, _ = fmt.Fprintln(b.out)
+	case !b.terminal && (b.done == 0 || b.said < b.done):
 		b.line()
 	}
 }
 
 func (b *Bar) line() {
 	rate := float64(b.done) / max(time.Since(b.began).Seconds(), 0.001)
+	b.said = b.done
 	// Progress is said in passing: nobody waits for it.
 	_, _ = fmt.Fprintf(b.out, "%s: %d of %d, %.0f/s\n", b.what, b.done, b.total, rate)
 }
