@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"testing"
@@ -341,6 +342,27 @@ func TestReminderThatFallsDueAgainAfterACancellationIsDelivered(t *testing.T) {
 	s.reach(r, delivery.Email, delivery.Sent)
 	s.reach(r, delivery.InApp, delivery.Sent)
 	require.Equal(t, 1, s.mail.Count(""))
+}
+
+func TestMailIsSentOnceThoughTheDatabaseIsAwayWhenItWasTaken(t *testing.T) {
+	s := newSuite(t)
+	var away *sql.Tx
+	s.mail.Decide = func(string, int) mailtest.Answer {
+		var err error
+		if away, err = s.db.DB.BeginTx(context.Background(), nil); err == nil {
+			_, err = away.ExecContext(context.Background(), "LOCK TABLE notification.deliveries")
+		}
+		require.NoError(t, err)
+		return mailtest.Answer{}
+	}
+	r := s.newReminder("ada@example.com")
+	s.start()
+	s.due(r)
+	s.eventually(func() bool { return strings.Contains(s.logs.String(), "cannot record") }, "the record is given up once")
+	require.NoError(t, away.Rollback())
+	require.Equal(t, 1, s.reach(r, delivery.Email, delivery.Sent).Attempts)
+	s.advance(time.Minute) // beyond the lease
+	require.Equal(t, 1, s.mail.Count("ada@example.com"))
 }
 
 func TestWorkerKilledMidSendIsTakenOver(t *testing.T) {

@@ -16,6 +16,8 @@ const (
 	// A server that cannot be reached is the same for all: asking it is cheap,
 	// and a reminder shall not wait minutes after it has come back.
 	serverBackoffLimit = 30 * time.Second
+	// recordAgain is the pause before what became of a mail is written again.
+	recordAgain = 200 * time.Millisecond
 )
 
 // mailJob is a claimed delivery that stands, and to whom it goes.
@@ -59,26 +61,44 @@ func (m *emailer) send(work context.Context) {
 
 func (m *emailer) deliver(work context.Context, r *Row, user taskapi.User) error {
 	now := m.clock()
-	if ok, err := m.store.begin(work, r, now, m.sendTime+leaseMargin); err != nil || !ok {
+	lease := m.sendTime + leaseMargin
+	if ok, err := m.store.begin(work, r, now, lease); err != nil || !ok {
 		return err
 	}
+	until := now.Add(lease)
 	r.Attempts++
 	if r.FirstAttemptAt == nil {
 		r.FirstAttemptAt = &now
 	}
 	subject, body := mail.Reminder{Title: r.Title, DueAt: r.DueAt, Late: now.Sub(r.RemindAt), Zone: zone(user.Timezone, r.Timezone)}.Text()
 	failure := m.sender.Send(work, mail.Message{ID: r.ID, To: user.Email, Date: now, Subject: subject, Body: body})
-
-	// What happened is recorded even when the service is stopping.
-	record, cancel := context.WithTimeout(context.WithoutCancel(work), 2*time.Second)
-	defer cancel()
 	now = m.clock()
+	// What happened is recorded even when the service is stopping. While the
+	// lease lasts it is tried again: a mail that nobody knows was sent is sent
+	// once more.
+	for {
+		record, cancel := context.WithTimeout(context.WithoutCancel(work), 2*time.Second)
+		err := m.record(record, r, failure, now)
+		cancel()
+		if err == nil || work.Err() != nil || m.clock().After(until) {
+			return err
+		}
+		m.log.WarnContext(work, "cannot record what became of a delivery; trying again", "error", err, "delivery_id", r.ID)
+		select {
+		case <-work.Done():
+		case <-time.After(recordAgain):
+		}
+	}
+}
+
+// record writes what became of an attempt that ended at now.
+func (m *emailer) record(ctx context.Context, r *Row, failure error, now time.Time) error {
 	if failure == nil {
-		if ok, err := m.store.sent(record, r, now); err != nil || !ok {
+		if ok, err := m.store.sent(ctx, r, now); err != nil || !ok {
 			return err
 		}
 		observeLateness(r, now)
-		m.outcome(record, r, Sent, slog.Int("attempts", r.Attempts), slog.Int64("late_ms", now.Sub(r.RemindAt).Milliseconds()))
+		m.outcome(ctx, r, Sent, slog.Int("attempts", r.Attempts), slog.Int64("late_ms", now.Sub(r.RemindAt).Milliseconds()))
 		return nil
 	}
 	var refusal *mail.Error
@@ -86,10 +106,10 @@ func (m *emailer) deliver(work context.Context, r *Row, user taskapi.User) error
 		refusal = &mail.Error{Reason: failure.Error()}
 	}
 	if refusal.Permanent || now.Sub(*r.FirstAttemptAt) >= m.retryFor {
-		if ok, err := m.store.failed(record, r, now, refusal.Reason); err != nil || !ok {
+		if ok, err := m.store.failed(ctx, r, now, refusal.Reason); err != nil || !ok {
 			return err
 		}
-		m.outcome(record, r, Failed, slog.Int("attempts", r.Attempts), slog.Int("smtp_code", refusal.Code))
+		m.outcome(ctx, r, Failed, slog.Int("attempts", r.Attempts), slog.Int("smtp_code", refusal.Code))
 		return nil
 	}
 	limit := mailBackoffLimit
@@ -97,10 +117,10 @@ func (m *emailer) deliver(work context.Context, r *Row, user taskapi.User) error
 		limit = serverBackoffLimit
 	}
 	at := now.Add(backoff(r.Attempts, mailBackoff, limit))
-	if ok, err := m.store.retry(record, r, now, at, refusal.Reason); err != nil || !ok {
+	if ok, err := m.store.retry(ctx, r, now, at, refusal.Reason); err != nil || !ok {
 		return err
 	}
-	m.outcome(record, r, "retry", slog.Int("attempts", r.Attempts), slog.Int("smtp_code", refusal.Code), slog.Time("next", at))
+	m.outcome(ctx, r, "retry", slog.Int("attempts", r.Attempts), slog.Int("smtp_code", refusal.Code), slog.Time("next", at))
 	return nil
 }
 
