@@ -22,7 +22,7 @@ lower = $(shell tr A-Z a-z <<<"$(1)")
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Built, then run in place of the shell: `go run` would not pass SIGTERM on.
 .PHONY: run
@@ -53,6 +53,13 @@ test-unit: ## Run the tests beside the code, with the race detector
 .PHONY: test-e2e
 test-e2e: ## Run the end-to-end tests
 	@cd "$(END_TO_END)" && $(GO) test -count=1 -p 1 -timeout 30m ./...
+
+# Each broker by its name: embedded, redis, kafka (a real one).
+BROKERS ?=
+
+.PHONY: test-brokers
+test-brokers: ## Run the end-to-end tests on every broker (BROKERS="redis kafka")
+	@cd "$(END_TO_END)" && $(GO) run ./brokers $(BROKERS)
 
 .PHONY: lint
 lint: ## Check format, go vet, golangci-lint and go.mod files
