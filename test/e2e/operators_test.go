@@ -142,7 +142,7 @@ func TestEverythingReplayedDoublesNothing(t *testing.T) {
 	}
 	// What has come to audit-log a second time.
 	repeated := func() (n float64) {
-		res, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", described(t).Services["audit-log"].MetricsPort)) //nolint:noctx // of this machine
+		res, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", described(t).Services["audit-log"].MetricsPort))
 		require.NoError(t, err)
 		defer res.Body.Close()
 		lines := bufio.NewScanner(res.Body)
