@@ -54,7 +54,8 @@ test-unit: ## Run the tests beside the code, with the race detector
 test-e2e: ## Run the end-to-end tests
 	@cd "$(END_TO_END)" && $(GO) test -count=1 -p 1 -timeout 30m ./...
 
-# Each broker by its name: embedded, redis, kafka (a real one).
+# Each broker by its name: embedded, redis, kafka (a real one); -short before
+# them leaves out what is the same on all.
 BROKERS ?=
 
 .PHONY: test-brokers

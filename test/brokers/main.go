@@ -1,12 +1,14 @@
 // Command brokers runs the end-to-end tests on each kind of broker that the
 // suite supports: `make test-brokers`. Its arguments choose among embedded
 // (the Kafka-protocol broker of the local runner), redis and kafka (a real
-// Apache Kafka); without any it takes all.
+// Apache Kafka); without any it takes all. With -short the tests leave out
+// what is the same on every broker, and wait less.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -63,7 +65,7 @@ type failed []string
 func (f failed) Error() string { return fmt.Sprintf("the tests failed on %v", []string(f)) }
 
 // run works in the module of the tests.
-func run(ctx context.Context, wanted []string) error {
+func run(ctx context.Context, short bool, wanted []string) error {
 	for _, name := range wanted {
 		if !slices.ContainsFunc(brokers, func(b broker) bool { return b.name == name }) {
 			return fmt.Errorf("there is no broker %q: embedded, redis or kafka", name)
@@ -81,7 +83,7 @@ func run(ctx context.Context, wanted []string) error {
 		}
 		fmt.Printf("test-brokers: the end-to-end tests on %s\n", b.title)
 		begun := time.Now()
-		cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout", "30m", "./e2e", "./kafka")
+		cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-p=1", "-timeout=30m", fmt.Sprintf("-short=%t", short), "./e2e", "./kafka")
 		cmd.Env = append(os.Environ(), env...)
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
@@ -98,8 +100,10 @@ func run(ctx context.Context, wanted []string) error {
 }
 
 func main() {
+	short := flag.Bool("short", false, "leave out what is the same on every broker")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
+	err := run(ctx, *short, flag.Args())
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "test-brokers:", err)

@@ -199,7 +199,11 @@ func TestKilledProcessesLoseAndDoubleNothing(t *testing.T) {
 func TestTheBrokerIsAwayFor30Seconds(t *testing.T) {
 	u := newUser(t, "UTC")
 	signalBroker(t, syscall.SIGSTOP)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	away := 30 * time.Second
+	if testing.Short() {
+		away = 10 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), away)
 	defer cancel()
 	var degraded atomic.Bool
 	var l load

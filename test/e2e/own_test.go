@@ -22,7 +22,7 @@ func newDir(t *testing.T) string {
 	if os.Getenv("KAFKA_BROKERS") != "" || os.Getenv("REDIS_HOST") != "" {
 		t.Skip("needs a suite with a broker of its own; the one that the environment names is taken")
 	}
-	dir, err := os.MkdirTemp("", "taskwire-e2e-own-")
+	dir, err := os.MkdirTemp("", "taskwire-e2e-own-") //nolint:usetesting // it outlives a test that has failed
 	require.NoError(t, err)
 	// Postgres may run under another account than the tests.
 	require.NoError(t, os.Chmod(dir, 0o755))
@@ -67,6 +67,15 @@ func ownSuite(t *testing.T, dir string, env ...string) (stop func()) {
 	}
 	t.Cleanup(stop)
 	return stop
+}
+
+// leaveOut ends a test in which the broker has no part, when the tests run for
+// the sake of a further broker (-short).
+func leaveOut(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("the same on every broker")
+	}
 }
 
 // hold keeps others from writing to a table until release is called: they wait.

@@ -63,7 +63,7 @@ func Fetch(ctx context.Context, cache string) (string, error) {
 		"-DincludeScope=runtime", "-DoutputDirectory="+fresh).CombinedOutput()
 	if err != nil {
 		first, _, _ := bytes.Cut(bytes.TrimSpace(out), []byte("\n"))
-		return "", fmt.Errorf("Maven Central cannot be reached (%w: %s)", err, first)
+		return "", fmt.Errorf("no answer from Maven Central (%w: %s)", err, first)
 	}
 	if err := os.Rename(fresh, home); err != nil {
 		return "", fmt.Errorf("keep Kafka's jars: %w", err)
