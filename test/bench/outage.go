@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/taskwire/taskwire/test/suite"
+)
+
+// outageRate is how many creates a second are sent, in all phases.
+const outageRate = 50
+
+// brokerOutage measures creates while the broker is up, then while it is
+// stopped, and how long the log takes to drain when it is back.
+func brokerOutage(ctx context.Context) error {
+	return with(ctx, nil, func(s *suite.Suite, u *suite.Client) error {
+		conn, err := pgx.Connect(ctx, s.Database.OwnerURL)
+		if err != nil {
+			return err
+		}
+		defer conn.Close(context.WithoutCancel(ctx))
+		progress("warming up")
+		steadily(ctx, u, 10*time.Second)
+		progress("creating at %d/s with the broker up", outageRate)
+		up := steadily(ctx, u, *outage)
+		progress("creating at %d/s for %s with the broker stopped", outageRate, *outage)
+		if err := s.Signal("broker", syscall.SIGSTOP); err != nil {
+			return err
+		}
+		down := steadily(ctx, u, *outage)
+		if err := s.Signal("broker", syscall.SIGCONT); err != nil {
+			return err
+		}
+		back := time.Now()
+		var waiting int
+		for n := -1; n != 0; {
+			err := conn.QueryRow(ctx, `SELECT count(*) FROM task.events e JOIN task.event_cursors c USING (topic) WHERE e.seq IS NULL OR e.seq > c.published_seq`).Scan(&n)
+			if err != nil {
+				return err
+			}
+			waiting = max(waiting, n)
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+		drained := time.Since(back)
+		fmt.Printf("\n| POST /api/tasks at %d/s | requests | failed | p50 | p99 |\n|---|---|---|---|---|\n", outageRate)
+		fmt.Printf("| broker up for %s | %d | %d | %s | %s |\n", *outage, up.requests, up.failed, quantile(up.times, .5), quantile(up.times, .99))
+		fmt.Printf("| broker stopped for %s | %d | %d | %s | %s |\n", *outage, down.requests, down.failed, quantile(down.times, .5), quantile(down.times, .99))
+		fmt.Printf("\np99 stopped to up: %.2f. The log's %d events were published %.1f s after the broker's return.\n",
+			milliseconds(down.times, .99)/milliseconds(up.times, .99), waiting, drained.Seconds())
+		return nil
+	})
+}
+
+// steadily creates at outageRate for a time, whether answers come or not.
+func steadily(ctx context.Context, u *suite.Client, length time.Duration) result {
+	var r result
+	var mu sync.Mutex
+	var sending sync.WaitGroup
+	tick := time.NewTicker(time.Second / outageRate)
+	defer tick.Stop()
+	for start := time.Now(); time.Since(start) < length && ctx.Err() == nil; {
+		<-tick.C
+		sending.Go(func() {
+			began := time.Now()
+			a, err := u.Do(ctx, http.MethodPost, "/api/tasks", body())
+			took := time.Since(began)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil || a.Status != http.StatusCreated {
+				r.failed++
+				return
+			}
+			r.requests++
+			r.times = append(r.times, took)
+		})
+	}
+	sending.Wait()
+	return r
+}
