@@ -17,11 +17,11 @@ type detours struct {
 	by     map[string]*toxiproxy.Proxy
 }
 
-func newDetours() (*detours, error) {
+func newDetours() *detours {
 	return &detours{
 		server: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()),
 		by:     map[string]*toxiproxy.Proxy{},
-	}, nil
+	}
 }
 
 // open leads from a new port to the part that listens on the given one.

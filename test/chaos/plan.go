@@ -20,10 +20,10 @@ var services = map[string]string{
 // starts, opens a detour to each, and returns the environment that makes the
 // suite use both.
 func plan(broker string) (_ *detours, env []string, err error) {
-	d, err := newDetours()
-	if err != nil {
-		return nil, nil, err
+	if os.Getenv("DATABASE_URL") != "" || os.Getenv("SMTP_URL") != "" {
+		return nil, nil, errors.New("DATABASE_URL and SMTP_URL must not be set: the database and the mail server are to be killed")
 	}
+	d := newDetours()
 	defer func() {
 		if err != nil {
 			d.close()
@@ -56,7 +56,7 @@ func plan(broker string) (_ *detours, env []string, err error) {
 		if broker == suite.Redis {
 			brokers = append(brokers, name+"-broker")
 		}
-		grpc := []string{}
+		var grpc []string
 		if name == "task-api" {
 			grpc = append(grpc, name+"-dapr-grpc") // it alone publishes
 		}
@@ -66,12 +66,8 @@ func plan(broker string) (_ *detours, env []string, err error) {
 			return nil, nil, err
 		}
 	}
-	if os.Getenv("DATABASE_URL") != "" || os.Getenv("SMTP_URL") != "" {
-		return nil, nil, errors.New("DATABASE_URL and SMTP_URL must not be set: the database and the mail server are to be killed")
-	}
-	if os.Getenv("KAFKA_BROKERS") != "" || broker == suite.Redis && os.Getenv("REDIS_HOST") != "" {
-		err = nil // a broker of somebody else is neither killed nor cut off
-	} else {
+	// A broker of somebody else is neither killed nor cut off.
+	if os.Getenv("KAFKA_BROKERS") == "" && os.Getenv("REDIS_HOST") == "" {
 		err = part("BROKER_PORT", brokers...)
 	}
 	if err := errors.Join(err, part("POSTGRES_PORT", database...), part("SMTP_PORT", "smtp")); err != nil {

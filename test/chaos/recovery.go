@@ -66,7 +66,11 @@ func (r *recovery) watch(f fault) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		got := recovered{f, time.Since(began), err != nil}
-		r.log.note("recovered in %s from: %s (%v)", got.took.Round(time.Millisecond), f, err)
+		if err != nil {
+			r.log.note("not recovered in %s from: %s: %v", got.took.Round(time.Millisecond), f, err)
+		} else {
+			r.log.note("recovered in %s from: %s", got.took.Round(time.Millisecond), f)
+		}
 		which := disturbed
 		if r.over == serial {
 			which = alone
