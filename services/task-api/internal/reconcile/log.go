@@ -2,10 +2,12 @@ package reconcile
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/services/task-api/internal/progress"
@@ -14,6 +16,7 @@ import (
 // told is an event of the log, with what of its data the checks look at.
 type told struct {
 	Seq        int64     `bun:"seq"` // 0: it has no place yet
+	Position   int64     `bun:"position"`
 	ID         uuid.UUID `bun:"id"`
 	Type       string    `bun:"type"`
 	Key        string    `bun:"key"`
@@ -44,7 +47,8 @@ type scan struct {
 	columns string
 	each    func(told)
 
-	after    int64
+	after    int64              // the last seq that was read
+	position int64              // of the last event that was read
 	unplaced map[uuid.UUID]bool // those that were read without a place
 }
 
@@ -67,35 +71,60 @@ func (c *comparison) begin(ctx context.Context, topic, columns string, each func
 
 // read reads on to the end of the log.
 func (s *scan) read(ctx context.Context, bar *progress.Bar) error {
-	const columns = `coalesce(e.seq, 0) AS seq, e.id, e.type, e.key, e.occurred_at,
-		coalesce(e.seq <= (SELECT published_seq FROM task.event_cursors c WHERE c.topic = e.topic), false) AS published, `
+	// Most of it in short transactions: a long one keeps Postgres from cleaning up.
 	for {
-		rows, err := query[told](ctx, s.Reconciler, "SELECT "+columns+s.columns+
-			" FROM task.events e WHERE e.topic = ? AND e.seq > ? ORDER BY e.seq LIMIT ?", s.topic, s.after, batchRows)
+		n := 0
+		err := s.reading(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+			n, err = s.batch(ctx, tx, bar, "e.seq > ? ORDER BY e.seq", s.after)
+			return err
+		})
 		if err != nil {
-			return fmt.Errorf("read the log of %s: %w", s.topic, err)
+			return err
 		}
-		for _, e := range rows {
-			s.after = e.Seq
-			s.tell(e)
-		}
-		bar.Add(len(rows))
-		if len(rows) < batchRows {
+		if n < batchRows {
 			break
 		}
 	}
-	// What got its place since the last look, and what has none, at one moment.
-	rows, err := query[told](ctx, s.Reconciler, "SELECT "+columns+s.columns+
-		" FROM task.events e WHERE e.topic = ? AND (e.seq > ? OR e.seq IS NULL) ORDER BY e.seq NULLS LAST, e.position", s.topic, s.after)
+	// The end at one moment: what got its place since, and what has none. A row
+	// that gets one meanwhile would be in neither part otherwise.
+	return s.DB.RunInTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}, func(ctx context.Context, tx bun.Tx) error {
+		// It is idle while a batch is compared.
+		if _, err := tx.ExecContext(ctx, "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = '10min'"); err != nil {
+			return err
+		}
+		for n := batchRows; n == batchRows; {
+			var err error
+			if n, err = s.batch(ctx, tx, bar, "e.seq > ? ORDER BY e.seq", s.after); err != nil {
+				return err
+			}
+		}
+		s.position = 0
+		for n := batchRows; n == batchRows; {
+			var err error
+			if n, err = s.batch(ctx, tx, bar, "e.seq IS NULL AND e.position > ? ORDER BY e.position", s.position); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// batch reads and tells the next events, and says how many they were.
+func (s *scan) batch(ctx context.Context, tx bun.Tx, bar *progress.Bar, which string, from int64) (int, error) {
+	var rows []told
+	err := tx.NewRaw(`SELECT coalesce(e.seq, 0) AS seq, e.position, e.id, e.type, e.key, e.occurred_at,
+		coalesce(e.seq <= (SELECT published_seq FROM task.event_cursors c WHERE c.topic = e.topic), false) AS published, `+s.columns+`
+		FROM task.events e WHERE e.topic = ? AND `+which+" LIMIT ?", s.topic, from, batchRows).Scan(ctx, &rows)
 	if err != nil {
-		return fmt.Errorf("read the end of the log of %s: %w", s.topic, err)
+		return 0, fmt.Errorf("read the log of %s: %w", s.topic, err)
 	}
 	for _, e := range rows {
 		s.after = max(s.after, e.Seq)
+		s.position = e.Position
 		s.tell(e)
 	}
 	bar.Add(len(rows))
-	return nil
+	return len(rows), nil
 }
 
 // tell hands an event on, once.
