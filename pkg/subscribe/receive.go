@@ -27,6 +27,12 @@ import (
 // A larger one could never be taken in, and would block its partition.
 const maxBody = 160 << 20
 
+// maxInHand is how much of deliveries is in memory at once, in bytes as they
+// come; decoded they take several times as much. What does not fit waits unread
+// in its connection, and the sidecar takes no more from the broker: a consumer
+// that is slower than its topic does not grow.
+const maxInHand = 32 << 20
+
 var consumed = promauto.NewCounterVec(prometheus.CounterOpts{
 	Name: "taskwire_events_consumed_total",
 	Help: "Events by what became of them: handled, duplicate, dead_letter or retry.",
@@ -82,6 +88,16 @@ type status struct {
 // receive answers one delivery: a bulk of entries, or a single event.
 func (s *Subscriber) receive(topic string, effect effect) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		// A length that is not said, or more than there is room for, is let in alone.
+		room := r.ContentLength
+		if room < 0 || room > maxInHand {
+			room = maxInHand
+		}
+		if err := s.room.Acquire(r.Context(), room); err != nil {
+			httpapi.WriteProblem(w, r, http.StatusServiceUnavailable, "there was no room for the delivery")
+			return
+		}
+		defer s.room.Release(room)
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
 			// Not read to its end: the sidecar delivers it again.

@@ -10,6 +10,7 @@ import (
 	"github.com/cloudevents/sdk-go/v2/types"
 	"github.com/go-chi/chi/v5"
 	"github.com/uptrace/bun"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/event"
@@ -59,6 +60,7 @@ type Subscriber struct {
 	// replaying is set where an operator waits for the answer: what fails is
 	// told to him, and buried no second time.
 	replaying bool
+	room      *semaphore.Weighted // bytes of deliveries that may come in
 }
 
 // effect applies events that are well-formed, and says of each what to answer:
@@ -69,7 +71,7 @@ type effect interface {
 
 // New returns a Subscriber without topics.
 func New(o Options) *Subscriber {
-	return &Subscriber{Options: o, topics: map[string]effect{}}
+	return &Subscriber{Options: o, topics: map[string]effect{}, room: semaphore.NewWeighted(maxInHand)}
 }
 
 // InTx handles the events of a topic by h.
