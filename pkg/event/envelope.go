@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -80,7 +81,10 @@ func Encode(h Header, data json.RawMessage) ([]byte, error) {
 	raw = append(raw, '"')
 	raw = appendText(raw, ExtensionPartitionKey, h.PartitionKey)
 	// Padded so that the text sorts as the number does, up to the largest bigint.
-	raw = fmt.Appendf(raw, `,"`+ExtensionSequence+`":"%019d"`, h.Sequence)
+	raw = append(raw, `,"`+ExtensionSequence+`":"`...)
+	digits := strconv.Itoa(int(h.Sequence))
+	raw = append(raw, "0000000000000000000"[min(len(digits), 19):]...)
+	raw = append(append(raw, digits...), '"')
 	trace := h.TraceParent
 	if trace == "" {
 		trace = ownTrace(h.ID)
@@ -96,10 +100,23 @@ func Encode(h Header, data json.RawMessage) ([]byte, error) {
 
 // appendText appends a member whose value is a JSON text.
 func appendText(raw []byte, name, value string) []byte {
-	raw = append(raw, `,"`+name+`":`...)
+	raw = append(append(append(raw, `,"`...), name...), `":`...)
+	if plain(value) {
+		return append(append(append(raw, '"'), value...), '"')
+	}
 	// A string can always be encoded.
 	text, _ := json.Marshal(value)
 	return append(raw, text...)
+}
+
+// plain says whether a text stands in JSON as it is, as ids and types do.
+func plain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			return false
+		}
+	}
+	return true
 }
 
 // ownTrace is the traceparent of an event that no request caused: a trace that
