@@ -101,6 +101,7 @@ func (r *recovery) probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	told := time.Now()
 	return poll(ctx, 100*time.Millisecond, func(ctx context.Context) error {
 		var audited, notified, spawned bool
 		err := r.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM audit.entries WHERE task_id = $1),
@@ -108,6 +109,10 @@ func (r *recovery) probe(ctx context.Context) error {
 			reminded, followed).Scan(&audited, &notified, &spawned)
 		if err == nil && (!audited || !notified || !spawned) {
 			err = fmt.Errorf("audit entry: %t, notification: %t, next occurrence: %t", audited, notified, spawned)
+		}
+		if err != nil && time.Since(told) > 10*time.Second {
+			told = time.Now()
+			r.log.note("not recovered yet: %v", err)
 		}
 		return err
 	})
