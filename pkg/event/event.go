@@ -46,6 +46,9 @@ type Frame struct {
 	Metadata  map[string]any `json:"metadata"`
 }
 
+// Priorities are those that a task can have, the lowest first.
+var Priorities = []string{"none", "low", "medium", "high", "urgent"}
+
 // Task is the full task, the same over HTTP and in an event.
 type Task struct {
 	ID          uuid.UUID   `json:"id"`

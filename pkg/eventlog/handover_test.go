@@ -2,6 +2,7 @@ package eventlog_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -27,7 +28,7 @@ type line struct {
 }
 
 func newLine(t *testing.T, target string) *line {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	c := &line{listener: l}
 	c.accepting.Go(func() {
@@ -36,7 +37,7 @@ func newLine(t *testing.T, target string) *line {
 			if err != nil {
 				return
 			}
-			far, err := net.Dial("tcp", target)
+			far, err := new(net.Dialer).DialContext(t.Context(), "tcp", target)
 			if err != nil {
 				_ = near.Close()
 				continue
@@ -59,7 +60,7 @@ func (c *line) carry(to, from net.Conn) {
 		}
 		c.mu.RUnlock()
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				_ = from.Close()
 			}
 			_ = to.Close()

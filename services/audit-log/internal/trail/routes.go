@@ -125,7 +125,7 @@ func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*l
 			continue
 		}
 		at, err := time.Parse(time.RFC3339, bound.at)
-		if err != nil || !storable(at) {
+		if err != nil || !httpapi.StorableTime(at) {
 			return nil, httpapi.Invalid("query."+bound.name, "must be a time such as 2027-03-28T09:00:00Z, in the years 1900 to 9000")
 		}
 		q = q.Where(bound.where, at.UTC())
@@ -135,7 +135,7 @@ func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*l
 		if err := httpapi.DecodeCursor(f.Cursor, &c); err != nil {
 			return nil, err
 		}
-		if !storable(c.At) || !httpapi.Storable(c.Sequence) {
+		if !httpapi.StorableTime(c.At) || !httpapi.Storable(c.Sequence) {
 			return nil, httpapi.Invalid("query.cursor", "not a cursor of this list; leave it out to start from the beginning")
 		}
 		q = q.Where(behind, c.At.UTC(), c.Sequence, c.ID)
@@ -160,12 +160,6 @@ func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*l
 		out.Body.Items[i] = r.public()
 	}
 	return out, nil
-}
-
-// storable says whether Postgres and RFC 3339 both can write a time.
-func storable(t time.Time) bool {
-	y := t.UTC().Year()
-	return y >= 1900 && y <= 9000
 }
 
 func (e entry) public() Entry {

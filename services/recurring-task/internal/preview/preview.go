@@ -49,8 +49,8 @@ func Mount(api huma.API, failures httpapi.Failures) {
 
 func preview(_ context.Context, in *input) (*output, error) {
 	b := in.Body
-	if y := b.DueAt.UTC().Year(); y < 1900 || y > 9000 {
-		return nil, httpapi.Invalid("body.due_at", "must lie in the years 1900 to 9000")
+	if !httpapi.StorableTime(b.DueAt) {
+		return nil, httpapi.Invalid("body.due_at", httpapi.TimeRange)
 	}
 	wall, err := recurrence.WallOf(b.DueAt, b.Timezone, b.AllDay)
 	if err != nil {

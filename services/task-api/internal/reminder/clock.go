@@ -138,12 +138,10 @@ func (c *Clock) Fire(ctx context.Context) (int, error) {
 	return n, err
 }
 
-var priorities = []string{"none", "low", "medium", "high", "urgent"}
-
 func (d due) entry(now time.Time) (eventlog.Entry, error) {
 	e := event.ReminderEvent{
 		Frame:      event.Frame{EventType: event.ReminderDue, TaskID: d.TaskID, UserID: d.UserID, Timestamp: now, Metadata: map[string]any{}},
-		ReminderID: d.ID, Title: d.Title, RemindAt: d.RemindAt.UTC(), Timezone: d.Timezone, Priority: priorities[d.Priority],
+		ReminderID: d.ID, Title: d.Title, RemindAt: d.RemindAt.UTC(), Timezone: d.Timezone, Priority: event.Priorities[d.Priority],
 	}
 	if d.DueAt != nil {
 		at := d.DueAt.UTC()

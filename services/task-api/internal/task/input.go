@@ -240,19 +240,12 @@ func (p problems) err() error {
 	return httpapi.NewProblem(422, "validation failed", p...)
 }
 
-// The years that a due time or a reminder may lie in: far enough for people,
-// and every computation with them stays within what RFC 3339 can write.
-const (
-	minYear = 1900
-	maxYear = 9000
-)
-
 func (p *problems) moment(location string, t *time.Time) *time.Time {
 	if t == nil {
 		return nil
 	}
-	if y := t.UTC().Year(); y < minYear || y > maxYear {
-		p.add(location, "must lie in the years 1900 to 9000")
+	if !httpapi.StorableTime(*t) {
+		p.add(location, httpapi.TimeRange)
 		return nil
 	}
 	// Postgres stores microseconds; what is answered now must be what is read later.

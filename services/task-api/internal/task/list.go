@@ -119,8 +119,8 @@ func (in ListQuery) filter(q *bun.SelectQuery) (*bun.SelectQuery, error) {
 		if err != nil {
 			return nil, httpapi.Invalid("query."+bound.name, "must be a time such as 2027-03-28T09:00:00Z")
 		}
-		if y := at.UTC().Year(); y < minYear || y > maxYear {
-			return nil, httpapi.Invalid("query."+bound.name, "must lie in the years 1900 to 9000")
+		if !httpapi.StorableTime(at) {
+			return nil, httpapi.Invalid("query."+bound.name, httpapi.TimeRange)
 		}
 		q = q.Where(bound.where, at.UTC())
 	}
@@ -170,7 +170,7 @@ func (c cursor) after(q *bun.SelectQuery, sort, column string, descending bool) 
 	switch column {
 	case "created_at", "updated_at", "due_at":
 		at, err := time.Parse(time.RFC3339Nano, *c.Value)
-		if err != nil || at.Year() < minYear || at.Year() > 9999 {
+		if err != nil || !httpapi.StorableTime(at) {
 			return nil, bad
 		}
 		value = at

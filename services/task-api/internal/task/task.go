@@ -67,12 +67,10 @@ type Reminder struct {
 // priority is stored as a number, so that it sorts.
 type priority int16
 
-var priorities = []string{"none", "low", "medium", "high", "urgent"}
-
-func (p priority) String() string { return priorities[p] }
+func (p priority) String() string { return event.Priorities[p] }
 
 func priorityOf(name string) priority {
-	return priority(max(0, slices.Index(priorities, name)))
+	return priority(max(0, slices.Index(event.Priorities, name)))
 }
 
 // public is the task as the HTTP contract and the events show it.
