@@ -62,7 +62,8 @@ func run(ctx context.Context, c config, log *journal) (_ *report, err error) {
 	defer func() {
 		processes.goOnAll()
 		err = errors.Join(err, s.Stop())
-		if err != nil || !r.ok() {
+		// What was broken on purpose needs no explanation.
+		if err != nil || !r.ok() && c.breakage == "" {
 			log.stage("the state and the logs of the suite are kept in %s", dir)
 			return
 		}
