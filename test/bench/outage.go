@@ -27,8 +27,9 @@ func brokerOutage(ctx context.Context) error {
 		defer conn.Close(context.WithoutCancel(ctx))
 		progress("warming up")
 		steadily(ctx, u, 10*time.Second)
-		progress("creating at %d/s with the broker up", outageRate)
-		up := steadily(ctx, u, *outage)
+		calm := min(*outage, 2*time.Minute)
+		progress("creating at %d/s for %s with the broker up", outageRate, calm)
+		up := steadily(ctx, u, calm)
 		progress("creating at %d/s for %s with the broker stopped", outageRate, *outage)
 		if err := s.Signal("broker", syscall.SIGSTOP); err != nil {
 			return err
@@ -53,7 +54,7 @@ func brokerOutage(ctx context.Context) error {
 		}
 		drained := time.Since(back)
 		fmt.Printf("\n| POST /api/tasks at %d/s | requests | failed | p50 | p99 |\n|---|---|---|---|---|\n", outageRate)
-		fmt.Printf("| broker up for %s | %d | %d | %s | %s |\n", *outage, up.requests, up.failed, quantile(up.times, .5), quantile(up.times, .99))
+		fmt.Printf("| broker up for %s | %d | %d | %s | %s |\n", calm, up.requests, up.failed, quantile(up.times, .5), quantile(up.times, .99))
 		fmt.Printf("| broker stopped for %s | %d | %d | %s | %s |\n", *outage, down.requests, down.failed, quantile(down.times, .5), quantile(down.times, .99))
 		fmt.Printf("\np99 stopped to up: %.2f. The log's %d events were published %.1f s after the broker's return.\n",
 			milliseconds(down.times, .99)/milliseconds(up.times, .99), waiting, drained.Seconds())
