@@ -241,6 +241,10 @@ func (t *truth) logIsAudited(ctx context.Context) (*check, error) {
 		for range p.Events - p.Audit {
 			c.lose("%s of task %s at %s has no audit event", p.Type, p.Key, p.At)
 		}
+		if p.Events == 0 {
+			c.lose("%s of task %s at %s has an audit event and no other", p.Type, p.Key, p.At)
+			continue
+		}
 		for range p.Audit - p.Events {
 			c.double("%s of task %s at %s has %d audit events", p.Type, p.Key, p.At, p.Audit)
 		}
