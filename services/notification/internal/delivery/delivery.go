@@ -34,7 +34,6 @@ type Deliverer struct {
 // NewDeliverer returns a deliverer that works once Run is called.
 func NewDeliverer(o Options) *Deliverer {
 	inApp := newWorker(InApp, taskapi.MaxCheck, o.DB, o)
-	inApp.lease = leaseMargin
 	inApp.hand = inApp.show
 
 	// A few mails ahead for each connection: none idles while the next batch is
@@ -43,7 +42,6 @@ func NewDeliverer(o Options) *Deliverer {
 		worker: newWorker(Email, min(4*o.Connections, taskapi.MaxCheck), o.DB, o),
 		sender: o.Mail, sendTime: o.MailTimeout, retryFor: o.RetryFor, jobs: make(chan mailJob),
 	}
-	email.lease = o.MailTimeout + leaseMargin
 	email.worker.hand = email.hand
 	return &Deliverer{email: email, inApp: inApp, conns: o.Connections}
 }

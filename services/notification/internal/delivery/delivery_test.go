@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -417,4 +418,25 @@ func TestStopLetsTheMailsOnTheirWayArrive(t *testing.T) {
 	var attempts int
 	require.NoError(t, s.db.NewRaw("SELECT max(attempts) FROM notification.deliveries").Scan(context.Background(), &attempts))
 	require.Equal(t, 1, attempts)
+}
+
+func TestWhatAKilledWorkerHadNotBegunWaitsForSeconds(t *testing.T) {
+	s := newSuite(t)
+	var killed atomic.Bool
+	s.mail.Decide = func(string, int) mailtest.Answer { return mailtest.Answer{Hang: !killed.Load()} }
+	var all []reminder
+	for i := range 40 {
+		all = append(all, s.newReminder(fmt.Sprintf("user%d@example.com", i)))
+	}
+	first := s.start()
+	s.due(all...)
+	s.eventually(func() bool { return s.mail.Hanging() > 0 && s.count(delivery.Sent) == 40 }, "mails hang, others wait behind them")
+	first.kill()
+	killed.Store(true)
+	var begun int
+	require.NoError(t, s.db.NewRaw("SELECT count(*) FROM notification.deliveries WHERE channel = 'email' AND attempts > 0").Scan(context.Background(), &begun))
+	require.Less(t, begun, 40)
+	s.start()
+	s.advance(6 * time.Second)
+	s.eventually(func() bool { return s.count(delivery.Sent) == 80-begun }, "only the mails that were on their way wait for longer")
 }

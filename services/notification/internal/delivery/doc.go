@@ -12,8 +12,8 @@
 // Who may write a row: a claim stamps rows with an id of its own (the fence)
 // and moves their next attempt on by a lease. A worker's writes name the fence,
 // so they do nothing once another worker has claimed the row. A worker that
-// dies writes nothing, and its rows fall due when the lease ends. The lease
-// begins anew just before a mail is sent and is longer than a mail may take,
+// dies writes nothing, and its rows fall due when the lease ends, in seconds.
+// A longer lease begins just before a mail is sent: longer than a mail may take,
 // so a row is never with two living workers whose clocks agree to within
 // leaseMargin. What remains is the mail whose answer was lost: it is sent again,
 // with the Message-ID it had before.

@@ -17,9 +17,14 @@ const (
 	// checkBackoff is the longest pause while task-api cannot be asked. It is
 	// short, because a reminder shall arrive within seconds of the recovery.
 	checkBackoff = 5 * time.Second
-	// leaseMargin is what a lease lasts beyond the work it covers: room for a
-	// slow database and for clocks that disagree.
-	leaseMargin = 30 * time.Second
+	// claimLease is how long a claimed row is left to its worker before the
+	// worker begins with it. It is short, because the rows of a worker that was
+	// killed wait for its end; nothing is done twice when it ends too early, for
+	// to show a notification or to begin a mail the fence must still hold.
+	claimLease = 5 * time.Second
+	// leaseMargin is what the lease of a mail lasts beyond the time it may take:
+	// room for a slow database and for clocks that disagree.
+	leaseMargin = 15 * time.Second
 	// stopGrace is how long work in progress may go on after a stop was asked
 	// for. It ends before service.Settings.ShutdownTimeout does.
 	stopGrace = 4 * time.Second
@@ -35,7 +40,6 @@ type Checker interface {
 type worker struct {
 	channel string
 	batch   int // how many it claims at once, at most taskapi.MaxCheck
-	lease   time.Duration
 	store   store
 	check   Checker
 	clock   func() time.Time
@@ -93,7 +97,7 @@ func (w *worker) round(ctx, work context.Context) (time.Duration, error) {
 	now := w.clock()
 	// Under work, not ctx: a claim that a stop cut off may have been committed
 	// all the same, and nobody would give it back before its lease ends.
-	rows, err := w.store.claim(work, w.channel, w.batch, now, w.lease)
+	rows, err := w.store.claim(work, w.channel, w.batch, now, claimLease)
 	if err != nil {
 		return 0, err
 	}
