@@ -101,15 +101,11 @@ func progress(format string, args ...any) {
 // with runs f on a suite of its own.
 func with(ctx context.Context, env []string, f func(*suite.Suite, *suite.Client) error) (err error) {
 	progress("starting a suite %s", strings.Join(env, " "))
-	dir, err := os.MkdirTemp("", "taskwire-bench-")
+	dir, err := suite.NewDir("bench")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	// Postgres may run under another account.
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return err
-	}
 	s, err := suite.Start(ctx, dir, env...)
 	if err != nil {
 		return err

@@ -38,13 +38,9 @@ func run(ctx context.Context, c config, log *journal) (_ *report, err error) {
 	if c.rate < 1 || c.duration <= 0 {
 		return nil, errors.New("there must be a rate and a duration")
 	}
-	dir, err := os.MkdirTemp("", "taskwire-chaos-")
+	dir, err := suite.NewDir("chaos")
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for the suite: %w", err)
-	}
-	// Postgres may run under another account.
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("let others into the folder of the suite: %w", err)
+		return nil, err
 	}
 	detours, env, err := plan(c.broker)
 	if err != nil {

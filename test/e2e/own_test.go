@@ -22,10 +22,8 @@ func newDir(t *testing.T) string {
 	if os.Getenv("KAFKA_BROKERS") != "" || os.Getenv("REDIS_HOST") != "" {
 		t.Skip("needs a suite with a broker of its own; the one that the environment names is taken")
 	}
-	dir, err := os.MkdirTemp("", "taskwire-e2e-own-") //nolint:usetesting // it outlives a test that has failed
+	dir, err := suite.NewDir("own")
 	require.NoError(t, err)
-	// Postgres may run under another account than the tests.
-	require.NoError(t, os.Chmod(dir, 0o755))
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log("the state of the suite is kept in", dir)

@@ -53,6 +53,19 @@ type Suite struct {
 // services may have to be built first.
 const startTime = 10 * time.Minute
 
+// NewDir makes a folder for the state of a suite. Whoever makes it removes it.
+func NewDir(name string) (string, error) {
+	dir, err := os.MkdirTemp("", "taskwire-"+name+"-")
+	if err != nil {
+		return "", fmt.Errorf("make a folder for a suite: %w", err)
+	}
+	// Postgres may run under another account than the tests.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", fmt.Errorf("open the folder of a suite to Postgres: %w", err)
+	}
+	return dir, nil
+}
+
 // Start builds the runner and starts the suite in dir with extra environment,
 // with a real Kafka where KAFKA_HOME names one.
 func Start(ctx context.Context, dir string, env ...string) (*Suite, error) {
