@@ -132,19 +132,23 @@ func serveBroker(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	cluster, err := kfake.NewCluster(
-		kfake.NumBrokers(1), kfake.Ports(*port), kfake.ListenFn(behindProxy(*advertise)), kfake.ClusterID("taskwire"), kfake.DataDir(*data),
-		kfake.SeedTopics(partitions, event.Topics...), kfake.DefaultNumPartitions(partitions),
-		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0", "message.max.bytes": strconv.Itoa(maxRecord)}),
-		kfake.WithLogger(kfake.BasicLogger(os.Stderr, kfake.LogLevelWarn)),
-	)
+	cluster, err := newBroker(*port, *advertise, *data)
 	if err != nil {
 		return fmt.Errorf("start the broker: %w", err)
 	}
 	fmt.Printf("the broker listens on %v\n", cluster.ListenAddrs())
-	<-ctx.Done()
+	err = newGhosts(cluster).run(ctx, cluster.ListenAddrs()[0])
 	cluster.Close()
-	return nil
+	return err
+}
+
+func newBroker(port, advertise int, data string) (*kfake.Cluster, error) {
+	return kfake.NewCluster(
+		kfake.NumBrokers(1), kfake.Ports(port), kfake.ListenFn(behindProxy(advertise)), kfake.ClusterID("taskwire"), kfake.DataDir(data),
+		kfake.SeedTopics(partitions, event.Topics...), kfake.DefaultNumPartitions(partitions),
+		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0", "message.max.bytes": strconv.Itoa(maxRecord)}),
+		kfake.WithLogger(kfake.BasicLogger(os.Stderr, kfake.LogLevelWarn)),
+	)
 }
 
 // behindProxy listens as net.Listen does, and says that it listens on the

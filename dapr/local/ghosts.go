@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const (
+	// ghostAfter is how long a member of a group may be silent. Clients send a
+	// heartbeat every two or three seconds.
+	ghostAfter = 8 * time.Second
+	ghostCheck = time.Second
+)
+
+// ghosts puts dead members out of consumer groups. kfake starts a member's
+// session when it answers its JoinGroup; of a client that died while it waited
+// for that answer (a sidecar that was killed twice within its session) the
+// session never starts and never ends, and its share of the partitions is read
+// by nobody. A real Kafka has no such members.
+type ghosts struct {
+	mu    sync.Mutex
+	heard map[member]word
+}
+
+type member struct{ group, id string }
+
+// word is what a member said last.
+type word struct {
+	at     time.Time
+	synced bool // it asked for its share, and waits for the leader
+}
+
+// newGhosts listens to what the members of groups say to cluster.
+func newGhosts(cluster *kfake.Cluster) *ghosts {
+	g := &ghosts{heard: map[member]word{}}
+	for _, key := range []kmsg.Key{kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat} {
+		cluster.ControlKey(key.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			switch r := req.(type) {
+			case *kmsg.JoinGroupRequest:
+				g.hear(member{r.Group, r.MemberID}, false)
+			case *kmsg.SyncGroupRequest:
+				g.hear(member{r.Group, r.MemberID}, true)
+			case *kmsg.HeartbeatRequest:
+				g.hear(member{r.Group, r.MemberID}, false)
+			}
+			return nil, nil, false // the cluster answers
+		})
+	}
+	return g
+}
+
+func (g *ghosts) hear(id member, synced bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.heard[id] = word{time.Now(), synced}
+}
+
+// run looks for ghosts until ctx ends.
+func (g *ghosts) run(ctx context.Context, address string) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(address))
+	if err != nil {
+		return fmt.Errorf("connect to the broker: %w", err)
+	}
+	defer client.Close()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(ghostCheck):
+		}
+		if err := g.expel(ctx, client); err != nil && ctx.Err() == nil {
+			fmt.Fprintf(os.Stderr, "look for dead members of consumer groups: %v\n", err)
+		}
+	}
+}
+
+// expel lets the members leave that have been silent for too long.
+func (g *ghosts) expel(ctx context.Context, client *kgo.Client) error {
+	groups, err := kadm.NewClient(client).DescribeGroups(ctx)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	there := map[member]bool{}
+	for _, group := range groups.Sorted() {
+		for _, m := range group.Members {
+			id := member{group.Group, m.MemberID}
+			there[id] = true
+			if !g.silent(id, now, group.State) {
+				continue
+			}
+			leave := kmsg.NewPtrLeaveGroupRequest()
+			leave.Group = group.Group
+			leaving := kmsg.NewLeaveGroupRequestMember()
+			leaving.MemberID = m.MemberID
+			leave.Members = append(leave.Members, leaving)
+			if _, err := leave.RequestWith(ctx, client); err != nil {
+				return fmt.Errorf("let %s leave %s: %w", m.MemberID, group.Group, err)
+			}
+			fmt.Fprintf(os.Stderr, "a dead member has left the consumer group %s\n", group.Group)
+		}
+	}
+	g.forget(there)
+	return nil
+}
+
+// silent says whether a member has been silent for too long. One that is seen
+// for the first time has just been heard, and so has one that waits: for the
+// others to join, or for the leader to share out the partitions.
+func (g *ghosts) silent(id member, now time.Time, state string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	last, known := g.heard[id]
+	waits := state == "PreparingRebalance" || state == "CompletingRebalance" && last.synced
+	if !known || waits {
+		last.at = now
+		g.heard[id] = last
+	}
+	return now.Sub(last.at) > ghostAfter
+}
+
+// forget drops what was heard of members that are gone.
+func (g *ghosts) forget(there map[member]bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for id := range g.heard {
+		if !there[id] {
+			delete(g.heard, id)
+		}
+	}
+}
