@@ -235,6 +235,13 @@ func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) 
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	var metricsListener net.Listener
+	if b.settings.MetricsPort != 0 {
+		metricsListener, err = net.Listen("tcp", net.JoinHostPort(b.settings.Host, fmt.Sprint(b.settings.MetricsPort)))
+		if err != nil {
+			return errors.Join(fmt.Errorf("listen for metrics: %w", err), listener.Close())
+		}
+	}
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -267,12 +274,8 @@ func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) 
 		})
 	}
 	serve(server, listener)
-	if b.settings.MetricsPort != 0 {
-		l, err := net.Listen("tcp", net.JoinHostPort(b.settings.Host, fmt.Sprint(b.settings.MetricsPort)))
-		if err != nil {
-			return errors.Join(fmt.Errorf("listen for metrics: %w", err), server.Close())
-		}
-		serve(metrics, l)
+	if metricsListener != nil {
+		serve(metrics, metricsListener)
 	}
 	b.Log.InfoContext(ctx, "serving", "address", listener.Addr().String())
 
