@@ -258,8 +258,14 @@ func fill(ctx context.Context, conn *pgx.Conn, data string) error {
 			progress("filled %d of %d rows in %.0f s", (days-day+1)*(*keep/days), *keep, time.Since(began).Seconds())
 		}
 	}
-	_, err = conn.Exec(ctx, "ANALYZE task.events")
-	return err
+	// What would else go on behind the measurement, and would be long over with
+	// rows that were written over a month.
+	progress("vacuuming")
+	if _, err := conn.Exec(ctx, "VACUUM (FREEZE, ANALYZE) task.events"); err != nil {
+		return err
+	}
+	syscall.Sync()
+	return nil
 }
 
 // underBacklog looks at the memory of task-api, in KiB, before it has a large
