@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,6 +75,10 @@ func choosePorts(p *ports, apps []*app) error {
 			}
 			*v.port = port
 		}
+	}
+	// Those that are given first: none of them may be chosen for another.
+	slices.SortStableFunc(all, func(a, b portVariable) int { return min(*b.port, 1) - min(*a.port, 1) })
+	for _, v := range all {
 		if other, ok := named[*v.port]; ok && *v.port != 0 {
 			return fmt.Errorf("%s and %s are both %d", other, v.name, *v.port)
 		}

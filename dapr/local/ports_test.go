@@ -55,3 +55,18 @@ func TestAPortThatIsNotUsedIsNotChosen(t *testing.T) {
 	require.Zero(t, p.Postgres)
 	require.Zero(t, p.SMTP)
 }
+
+// Free ports are chosen by chance: often enough, one of them would be a port
+// that is given to another.
+func TestAPortThatIsGivenIsNotChosenForAnother(t *testing.T) {
+	given, err := freePort()
+	require.NoError(t, err)
+	t.Setenv("PORTS", "free")
+	t.Setenv("SMTP_PORT", fmt.Sprint(given))
+	for range 3000 {
+		p := ports{Postgres: 5433, Broker: 9092, SMTP: 1025}
+		a := &app{ID: "task-api", Port: 8000, MetricsPort: 9100, HTTPPort: 3500, GRPCPort: 3600, InternalPort: 3700, DaprMetrics: 3800}
+		require.NoError(t, choosePorts(&p, []*app{a}))
+		require.Equal(t, given, p.SMTP)
+	}
+}
