@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
@@ -58,6 +59,35 @@ func TestACommandDoesNotMigrate(t *testing.T) {
 	p.Schema.Name = "shop"
 	require.NoError(t, p.run(t.Context(), []string{"mend", "7", "--all"}))
 	require.Equal(t, []string{"7", "--all"}, got)
+}
+
+// Where an init container migrates, the service's own login may not: serving
+// leaves the schema alone.
+func TestServingMigratesUnlessItIsTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		migrates string
+		schemas  int
+	}{
+		"unless told": {"true", 1},
+		"when told":   {"false", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("PORT", "8000")
+			t.Setenv("DATABASE_URL", databasetest.New(t))
+			t.Setenv("APP_API_TOKEN", "t")
+			t.Setenv("MIGRATE_AT_START", c.migrates)
+			usual := slog.Default()
+			t.Cleanup(func() { slog.SetDefault(usual) })
+			p := Program[testSettings]{Name: "test", Serve: func(ctx context.Context, _ testSettings, b Base) error {
+				var schemas int
+				require.NoError(t, b.DB.NewRaw("SELECT count(*) FROM pg_namespace WHERE nspname = 'shop'").Scan(ctx, &schemas))
+				require.Equal(t, c.schemas, schemas)
+				return nil
+			}}
+			p.Schema.Name, p.Schema.Files = "shop", fstest.MapFS{"0001_goods.up.sql": {Data: []byte("CREATE TABLE shop.goods (id int)")}}
+			require.NoError(t, p.run(t.Context(), nil))
+		})
+	}
 }
 
 func TestFlagsMayStandAnywhere(t *testing.T) {

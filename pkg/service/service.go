@@ -35,6 +35,7 @@ type Settings struct {
 	MetricsPort        int           `env:"METRICS_PORT" envDefault:"0"` // 0: no metrics listener
 	DatabaseURL        string        `env:"DATABASE_URL,required"`
 	MigrateDatabaseURL string        `env:"MIGRATE_DATABASE_URL"`
+	MigrateAtStart     bool          `env:"MIGRATE_AT_START" envDefault:"true"`
 	DaprHTTPPort       int           `env:"DAPR_HTTP_PORT" envDefault:"3500"`
 	DaprGRPCPort       int           `env:"DAPR_GRPC_PORT" envDefault:"50001"`
 	AppAPIToken        string        `env:"APP_API_TOKEN,required,notEmpty"`
@@ -201,7 +202,7 @@ func (p Program[S]) run(ctx context.Context, args []string) error {
 	}
 	common := settings.common()
 	log := common.logger(logs, p.Name)
-	if name == "serve" || name == "migrate" {
+	if name == "migrate" || name == "serve" && common.MigrateAtStart {
 		err = database.Migrate(ctx, database.Migration{
 			Schema: p.Schema, OwnerURL: common.OwnerURL(), RuntimeURL: common.DatabaseURL, Log: log,
 		})
