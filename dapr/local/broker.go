@@ -93,7 +93,10 @@ func (b broker) process(state string, port, advertise int) (process, error) {
 		return p, fmt.Errorf("find this program: %w", err)
 	}
 	p.path = self
-	p.args = []string{"broker", "-port", strconv.Itoa(port), "-advertise", strconv.Itoa(advertise), "-data", dir}
+	p.args = []string{"broker", "-port", strconv.Itoa(port), "-data", dir}
+	if advertise != 0 {
+		p.args = append(p.args, "-advertise", loopback(advertise))
+	}
 	return p, nil
 }
 
@@ -126,40 +129,45 @@ func (b broker) createTopics(ctx context.Context) error {
 // disk. What it has acknowledged survives its own death, not the machine's.
 func serveBroker(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("broker", flag.ContinueOnError)
-	port := flags.Int("port", 9092, "port on loopback")
-	advertise := flags.Int("advertise", 0, "port that clients are sent to: that of a proxy (0: none)")
+	host := flags.String("host", "127.0.0.1", "address that it listens on")
+	port := flags.Int("port", 9092, "port that it listens on")
+	advertise := flags.String("advertise", "", "host:port that clients are sent to, where it is another one")
 	data := flags.String("data", "", "folder of its data")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	cluster, err := newBroker(*port, *advertise, *data)
+	cluster, err := newBroker(*host, *port, *advertise, *data)
 	if err != nil {
 		return fmt.Errorf("start the broker: %w", err)
 	}
-	fmt.Printf("the broker listens on %v\n", cluster.ListenAddrs())
-	err = newGhosts(cluster).run(ctx, cluster.ListenAddrs()[0])
+	fmt.Printf("the broker listens on port %d; clients are sent to %v\n", *port, cluster.ListenAddrs())
+	err = newGhosts(cluster).run(ctx, loopback(*port))
 	cluster.Close()
 	return err
 }
 
-func newBroker(port, advertise int, data string) (*kfake.Cluster, error) {
+func newBroker(host string, port int, advertise, data string) (*kfake.Cluster, error) {
 	return kfake.NewCluster(
-		kfake.NumBrokers(1), kfake.Ports(port), kfake.ListenFn(behindProxy(advertise)), kfake.ClusterID("taskwire"), kfake.DataDir(data),
+		kfake.NumBrokers(1), kfake.Ports(port), kfake.ListenFn(listenAs(host, advertise)), kfake.ClusterID("taskwire"), kfake.DataDir(data),
 		kfake.SeedTopics(partitions, event.Topics...), kfake.DefaultNumPartitions(partitions),
 		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0", "message.max.bytes": strconv.Itoa(maxRecord)}),
 		kfake.WithLogger(kfake.BasicLogger(os.Stderr, kfake.LogLevelWarn)),
 	)
 }
 
-// behindProxy listens as net.Listen does, and says that it listens on the
-// advertised port, for that is the address which the broker gives its clients.
-func behindProxy(advertise int) func(network, address string) (net.Listener, error) {
+// listenAs listens on a host, and says that it listens on the advertised
+// address: that is what the broker tells its clients.
+func listenAs(host, advertise string) func(network, address string) (net.Listener, error) {
 	return func(network, address string) (net.Listener, error) {
-		l, err := net.Listen(network, address)
-		if err != nil || advertise == 0 {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		l, err := net.Listen(network, net.JoinHostPort(host, port))
+		if err != nil || advertise == "" {
 			return l, err
 		}
-		return advertised{l, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: advertise}}, nil
+		return advertised{l, advertisedAddr(advertise)}, nil
 	}
 }
 
@@ -170,3 +178,9 @@ type advertised struct {
 }
 
 func (a advertised) Addr() net.Addr { return a.at }
+
+// advertisedAddr is host:port, where the host may be a name.
+type advertisedAddr string
+
+func (advertisedAddr) Network() string  { return "tcp" }
+func (a advertisedAddr) String() string { return string(a) }

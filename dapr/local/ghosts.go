@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -65,7 +66,12 @@ func (g *ghosts) hear(id member, synced bool) {
 
 // run looks for ghosts until ctx ends.
 func (g *ghosts) run(ctx context.Context, address string) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(address))
+	// The address that clients are sent to may lead through a proxy, or not be
+	// reached from here at all.
+	here := func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.Dialer(here))
 	if err != nil {
 		return fmt.Errorf("connect to the broker: %w", err)
 	}

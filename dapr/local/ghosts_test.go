@@ -29,7 +29,7 @@ func joining(id string) *kmsg.JoinGroupRequest {
 // A sidecar that is killed, started, killed again before it is in its group,
 // and started once more, reads all partitions.
 func TestAMemberThatDiedWhileItJoinedHoldsNoPartition(t *testing.T) {
-	cluster, err := newBroker(0, 0, t.TempDir())
+	cluster, err := newBroker("127.0.0.1", 0, "", t.TempDir())
 	require.NoError(t, err)
 	defer cluster.Close()
 	address := cluster.ListenAddrs()[0]

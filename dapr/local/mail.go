@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,7 +19,8 @@ import (
 // file: a mail client can open it, and a test can read it.
 func serveMail(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("mail", flag.ContinueOnError)
-	port := flags.Int("port", 1025, "port on loopback")
+	host := flags.String("host", "127.0.0.1", "address that it listens on")
+	port := flags.Int("port", 1025, "port that it listens on")
 	dir := flags.String("dir", "", "folder for the messages")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -26,7 +28,7 @@ func serveMail(ctx context.Context, args []string) error {
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
 		return &mailSession{dir: *dir}, nil
 	}))
-	server.Addr, server.Domain = loopback(*port), "localhost"
+	server.Addr, server.Domain = net.JoinHostPort(*host, strconv.Itoa(*port)), "localhost"
 	server.MaxMessageBytes = 16 << 20
 	server.ReadTimeout, server.WriteTimeout = time.Minute, time.Minute
 	ended := make(chan error, 1)
