@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Prints the Secrets of an overlay, with new random passwords and keys:
+#
+#   kubectl apply -k k8s/overlays/local
+#   k8s/secrets.sh local | kubectl create -f -
+#
+# The pods wait for their Secrets, so it does not matter which comes first, but
+# that the namespace is made by the overlay. `create`, not `apply`: a second run must not change the passwords of a database
+# that has the first ones. For production, set what the variables below name;
+# your own way to make Secrets (External Secrets, Sealed Secrets) does as well, as
+# long as names and keys are these.
+set -euo pipefail
+
+overlay=${1:-}
+case $overlay in
+local | local-redis)
+  database=postgres:5432/taskwire
+  owner=taskwire
+  smtp=smtp://mail:1025
+  ;;
+production | serverless)
+  : "${DATABASE:?host:port/name of Postgres, with ?sslmode=verify-full where it can be}"
+  : "${DATABASE_OWNER:=taskwire}" # the login that owns the schemas; its password is OWNER_PASSWORD
+  : "${SMTP_URL:?smtp://user:password@host:587 or smtps://…}"
+  : "${KAFKA_BROKERS:?host:port,host:port}" "${KAFKA_USERNAME:?}" "${KAFKA_PASSWORD:?}"
+  : "${KAFKA_CA_FILE:?PEM file of the authority that signed the certificates of the brokers}"
+  database=$DATABASE owner=$DATABASE_OWNER smtp=$SMTP_URL
+  ;;
+*)
+  echo "usage: k8s/secrets.sh local|production" >&2
+  exit 2
+  ;;
+esac
+
+random() { openssl rand -hex 24; }
+
+# secret NAME KEY VALUE [KEY VALUE …]
+secret() {
+  printf -- '---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: %s\n  namespace: taskwire\n  labels:\n    app.kubernetes.io/part-of: taskwire\ntype: Opaque\ndata:\n' "$1"
+  shift
+  while [ $# -gt 0 ]; do
+    printf '  %s: %s\n' "$1" "$(printf %s "$2" | base64 | tr -d '\n')"
+    shift 2
+  done
+}
+
+# url LOGIN PASSWORD
+url() { printf 'postgres://%s:%s@%s' "$1" "$2" "$database"; }
+
+# The passwords of the logins, which production has made already.
+owner_password=${OWNER_PASSWORD:-$(random)}
+task_api=${TASK_API_PASSWORD:-$(random)}
+audit_log=${AUDIT_LOG_PASSWORD:-$(random)}
+recurring_task=${RECURRING_TASK_PASSWORD:-$(random)}
+notification=${NOTIFICATION_PASSWORD:-$(random)}
+
+secret database-owner MIGRATE_DATABASE_URL "$(url "$owner" "$owner_password")"
+secret task-api DATABASE_URL "$(url task_api "$task_api")" JWT_PRIVATE_KEY "$(openssl genpkey -algorithm ed25519)"
+secret audit-log DATABASE_URL "$(url audit_log "$audit_log")"
+secret recurring-task DATABASE_URL "$(url recurring_task "$recurring_task")"
+secret notification DATABASE_URL "$(url notification "$notification")" SMTP_URL "$smtp"
+
+# What a sidecar says to its service, and a service to its sidecar.
+for service in task-api audit-log recurring-task notification; do
+  secret "$service-app-token" token "$(random)"
+  secret "$service-dapr-token" token "$(random)"
+done
+
+case $overlay in
+local | local-redis)
+  secret postgres POSTGRES_PASSWORD "$owner_password" TASK_API_PASSWORD "$task_api" AUDIT_LOG_PASSWORD "$audit_log" \
+    RECURRING_TASK_PASSWORD "$recurring_task" NOTIFICATION_PASSWORD "$notification"
+  secret redis password "$(random)"
+  ;;
+*)
+  # sasl and tls are for KEDA (the overlay serverless), the others for the sidecars too.
+  secret kafka brokers "$KAFKA_BROKERS" username "$KAFKA_USERNAME" password "$KAFKA_PASSWORD" \
+    ca.crt "$(cat "$KAFKA_CA_FILE")" sasl scram_sha512 tls enable
+  ;;
+esac
