@@ -1,0 +1,155 @@
+package manifests
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/test/settings"
+)
+
+// Code is what the code says about itself, and the manifests have to agree with.
+type Code struct {
+	Topics     []string
+	Publishes  map[string][]string                    // topics by service
+	Consumes   map[string][]string                    // topics by service
+	Routes     map[string][]Route                     // by service
+	Calls      map[Call]bool                          // from service to service, through the sidecars
+	Components map[string]map[string]string           // metadata of dapr/components by type
+	Run        map[string]any                         // what all apps have in common in dapr/dapr.yaml
+	Settings   map[string]map[string]settings.Setting // by service and name
+}
+
+// Route is one that a service answers.
+type Route struct{ Method, Path string }
+
+// Call is one that a service makes.
+type Call struct{ From, To, Method, Path string }
+
+var (
+	consumesPattern = regexp.MustCompile(`events\.(?:InTx|Idempotent)\(event\.(Topic\w+)`)
+	routePattern    = regexp.MustCompile(`http\.Method([A-Z][a-z]+), (?:Path: )?"(/[^"]+)"`)
+	doorPattern     = regexp.MustCompile(`\{"(/api/[^"]+)", "([a-z-]+)"\}`)
+	postPattern     = regexp.MustCompile(`\.Post\(ctx, "([a-z-]+)", "([^"]+)"`)
+	invokePattern   = regexp.MustCompile(`/v1\.0/invoke/([a-z-]+)/method(/[^"]+)"`)
+)
+
+// topicNames are the constants of pkg/event.
+var topicNames = map[string]string{"TopicTasks": event.TopicTasks, "TopicReminders": event.TopicReminders, "TopicAudit": event.TopicAudit}
+
+// ReadCode reads it from the sources: the services' own packages can not be
+// imported from here.
+func ReadCode(read func(service string) map[string]settings.Setting) (Code, error) {
+	code := Code{
+		Topics: event.Topics, Publishes: map[string][]string{}, Consumes: map[string][]string{}, Routes: map[string][]Route{},
+		Calls: map[Call]bool{}, Components: map[string]map[string]string{}, Settings: map[string]map[string]settings.Setting{},
+	}
+	auth, err := source("pkg", "auth")
+	if err != nil {
+		return code, err
+	}
+	sources := map[string]string{}
+	for service := range ports {
+		if sources[service], err = source("services", service); err != nil {
+			return code, err
+		}
+		code.Settings[service] = read(service)
+		code.Publishes[service] = nil
+		for _, m := range consumesPattern.FindAllStringSubmatch(sources[service], -1) {
+			code.Consumes[service] = append(code.Consumes[service], topicNames[m[1]])
+		}
+		slices.Sort(code.Consumes[service])
+		for _, m := range routePattern.FindAllStringSubmatch(sources[service], -1) {
+			code.Routes[service] = append(code.Routes[service], Route{strings.ToUpper(m[1]), m[2]})
+		}
+		if strings.Contains(sources[service], "MountUserAPI(") {
+			code.Routes[service] = append(code.Routes[service], Route{"GET", "/openapi.json"})
+			code.Calls[Call{"task-api", service, "GET", "/openapi.json"}] = true
+			for _, m := range invokePattern.FindAllStringSubmatch(auth, -1) {
+				code.Calls[Call{service, m[1], "GET", m[2]}] = true
+			}
+		}
+		for _, m := range postPattern.FindAllStringSubmatch(sources[service], -1) {
+			code.Calls[Call{service, m[1], "POST", "/" + m[2]}] = true
+		}
+	}
+	code.Publishes["task-api"] = slices.Sorted(slices.Values(event.Topics))
+	for _, m := range doorPattern.FindAllStringSubmatch(sources["task-api"], -1) {
+		pattern := strings.NewReplacer("/*", "/**", "{id}", "**").Replace(m[1])
+		for _, r := range code.Routes[m[2]] {
+			if matches(pattern, r.Path) {
+				code.Calls[Call{"task-api", m[2], r.Method, r.Path}] = true
+			}
+		}
+	}
+	code.head()
+	if err := code.readRun(); err != nil {
+		return code, err
+	}
+	return code, code.readComponents()
+}
+
+// head adds what is asked without the body: every GET is a HEAD, too.
+func (c *Code) head() {
+	for service, routes := range c.Routes {
+		for _, r := range routes {
+			if r.Method == "GET" {
+				c.Routes[service] = append(c.Routes[service], Route{"HEAD", r.Path})
+			}
+		}
+	}
+	for call := range maps.Clone(c.Calls) {
+		if call.Method == "GET" && call.From == "task-api" {
+			call.Method = "HEAD"
+			c.Calls[call] = true
+		}
+	}
+}
+
+func (c *Code) readRun() error {
+	file, err := ReadFile("dapr", "dapr.yaml")
+	if err != nil {
+		return err
+	}
+	c.Run = dict(file[0]["common"])
+	return nil
+}
+
+func (c *Code) readComponents() error {
+	for _, broker := range []string{"kafka", "redis"} {
+		file, err := ReadFile("dapr", "components", "pubsub-"+broker+".yaml")
+		if err != nil {
+			return err
+		}
+		metadata := map[string]string{}
+		for _, m := range list(at(file[0], "spec", "metadata")) {
+			metadata[text(at(m, "name"))] = text(at(m, "value"))
+		}
+		c.Components[text(at(file[0], "spec", "type"))] = metadata
+	}
+	return nil
+}
+
+// source is all Go code below a folder, without its tests.
+func source(path ...string) (string, error) {
+	folder := os.DirFS(filepath.Join(append([]string{Root}, path...)...))
+	var all strings.Builder
+	err := fs.WalkDir(folder, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := fs.ReadFile(folder, path)
+		all.Write(text)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the code: %w", err)
+	}
+	return all.String(), nil
+}

@@ -1,0 +1,75 @@
+package manifests
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/test/settings"
+)
+
+func code(t *testing.T) Code {
+	t.Helper()
+	c, err := ReadCode(func(service string) map[string]settings.Setting { return settings.Of(t, service) })
+	require.NoError(t, err)
+	// One of each kind: the patterns that find them have not gone stale.
+	require.NotEmpty(t, c.Consumes["notification"])
+	for _, call := range []Call{
+		{"audit-log", "task-api", "GET", "/.well-known/jwks.json"},
+		{"recurring-task", "task-api", "POST", "/internal/occurrences"},
+		{"task-api", "audit-log", "HEAD", "/api/tasks/{id}/history"},
+		{"task-api", "notification", "PATCH", "/api/notifications/{id}"},
+	} {
+		require.Contains(t, c.Calls, call)
+	}
+	return c
+}
+
+// Everything that an overlay refers to exists, and agrees with the code.
+func TestEveryReferenceLeadsSomewhere(t *testing.T) {
+	code := code(t)
+	overlays, err := Overlays()
+	require.NoError(t, err)
+	require.Subset(t, overlays, []string{"local", "production", "serverless"})
+	for _, overlay := range overlays {
+		t.Run(overlay, func(t *testing.T) {
+			objects, err := Render(overlay)
+			require.NoError(t, err)
+			secrets, err := Secrets(overlay)
+			require.NoError(t, err)
+			require.Empty(t, Walk(objects, secrets, code))
+		})
+	}
+}
+
+// What is written twice, for one machine and for a cluster, is the same.
+func TestTheSidecarsAreToldTheSameAsOnOneMachine(t *testing.T) {
+	for overlay, broker := range map[string]string{"local": "kafka", "local-redis": "redis", "production": "kafka"} {
+		objects, err := Render(overlay)
+		require.NoError(t, err)
+		for _, file := range []string{"resiliency.yaml", "subscriptions-" + broker + ".yaml"} {
+			local, err := ReadFile("dapr", "components", file)
+			require.NoError(t, err)
+			for _, want := range local {
+				got := find(objects, want.Kind(), want.Name())
+				require.Equal(t, want["spec"], got["spec"], "%s in %s", want, overlay)
+				require.Equal(t, want["scopes"], got["scopes"], "%s in %s", want, overlay)
+			}
+		}
+	}
+}
+
+// The parts of a production that a trial does without.
+func TestProductionSurvivesANode(t *testing.T) {
+	objects, err := Render("production")
+	require.NoError(t, err)
+	for service := range ports {
+		require.NotNil(t, find(objects, "PodDisruptionBudget", service))
+		d := find(objects, "Deployment", service)
+		require.Len(t, list(at(d, "spec", "template", "spec", "topologySpreadConstraints")), 2)
+		if service != "task-api" {
+			require.GreaterOrEqual(t, at(d, "spec", "replicas"), 2)
+		}
+	}
+	require.Equal(t, 2, at(find(objects, "HorizontalPodAutoscaler", "task-api"), "spec", "minReplicas"))
+}

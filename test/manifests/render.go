@@ -1,0 +1,176 @@
+// Package manifests holds what is in k8s to itself and to the code: it renders
+// each overlay and follows every reference in it.
+package manifests
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+// Root is the repository, seen from the tests of this package.
+const Root = "../.."
+
+// Overlays are those that an operator can apply, by their folders' names.
+func Overlays() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(Root, "k8s", "overlays"))
+	if err != nil {
+		return nil, fmt.Errorf("list the overlays: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, nil
+}
+
+// Object is one resource of Kubernetes, as YAML has it.
+type Object map[string]any
+
+// Kind is the kind of the resource.
+func (o Object) Kind() string { return text(o["kind"]) }
+
+// Name is its name.
+func (o Object) Name() string { return text(at(o, "metadata", "name")) }
+
+func (o Object) String() string { return o.Kind() + "/" + o.Name() }
+
+// Render is what `kubectl apply -k` of an overlay sends.
+func Render(overlay string) ([]Object, error) {
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).
+		Run(filesys.MakeFsOnDisk(), filepath.Join(Root, "k8s", "overlays", overlay))
+	if err != nil {
+		return nil, fmt.Errorf("render the overlay %s: %w", overlay, err)
+	}
+	whole, err := built.AsYaml()
+	if err != nil {
+		return nil, fmt.Errorf("render the overlay %s: %w", overlay, err)
+	}
+	return parse(whole)
+}
+
+// Secrets are those that k8s/secrets.sh makes for an overlay.
+func Secrets(overlay string) ([]Object, error) {
+	ca := filepath.Join(os.TempDir(), "taskwire-test-ca.pem")
+	if err := os.WriteFile(ca, []byte("-----BEGIN CERTIFICATE-----\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("write a certificate: %w", err)
+	}
+	script := exec.Command("bash", filepath.Join(Root, "k8s", "secrets.sh"), overlay)
+	script.Env = append(os.Environ(), "DATABASE=db.taskwire.example:5432/taskwire", "SMTP_URL=smtps://u:p@mail.taskwire.example",
+		"KAFKA_BROKERS=kafka.taskwire.example:9093", "KAFKA_USERNAME=u", "KAFKA_PASSWORD=p", "KAFKA_CA_FILE="+ca)
+	out, err := script.Output()
+	if err != nil {
+		return nil, fmt.Errorf("run k8s/secrets.sh %s: %w", overlay, err)
+	}
+	return parse(out)
+}
+
+// ReadFile parses the documents of a YAML file of the repository.
+func ReadFile(path ...string) ([]Object, error) {
+	whole, err := os.ReadFile(filepath.Join(append([]string{Root}, path...)...))
+	if err != nil {
+		return nil, fmt.Errorf("read a manifest: %w", err)
+	}
+	return parse(whole)
+}
+
+func parse(whole []byte) ([]Object, error) {
+	var objects []Object
+	decoder := yaml.NewDecoder(bytes.NewReader(whole))
+	for {
+		var o Object
+		switch err := decoder.Decode(&o); {
+		case errors.Is(err, io.EOF):
+			return objects, nil
+		case err != nil:
+			return nil, fmt.Errorf("parse YAML: %w", err)
+		case o != nil:
+			objects = append(objects, o)
+		}
+	}
+}
+
+// at is the value at a path of keys, or nil.
+func at(value any, keys ...string) any {
+	for _, key := range keys {
+		switch m := value.(type) {
+		case Object:
+			value = m[key]
+		case map[string]any:
+			value = m[key]
+		default:
+			return nil
+		}
+	}
+	return value
+}
+
+// text is a value as a manifest writes it; "" for none.
+func text(value any) string {
+	if value == nil {
+		return ""
+	}
+	return fmt.Sprint(value)
+}
+
+// list is a value that is a list, or nothing.
+func list(value any) []any {
+	l, _ := value.([]any)
+	return l
+}
+
+// texts is a list of texts.
+func texts(value any) []string {
+	var all []string
+	for _, v := range list(value) {
+		all = append(all, text(v))
+	}
+	return all
+}
+
+// dict is a value that is a map, or nothing.
+func dict(value any) map[string]any {
+	switch m := value.(type) {
+	case Object:
+		return m
+	case map[string]any:
+		return m
+	}
+	return nil
+}
+
+// of are the objects of a kind.
+func of(objects []Object, kinds ...string) []Object {
+	var found []Object
+	for _, o := range objects {
+		if slices.Contains(kinds, o.Kind()) {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+// find is the object of a kind and a name, or nil.
+func find(objects []Object, kind, name string) Object {
+	for _, o := range of(objects, kind) {
+		if o.Name() == name {
+			return o
+		}
+	}
+	return nil
+}
+
+// namespaced says whether an object belongs to a namespace: all but these do.
+func namespaced(o Object) bool {
+	return o.Kind() != "Namespace" && !strings.HasPrefix(o.Kind(), "Cluster")
+}

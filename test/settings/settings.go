@@ -1,0 +1,47 @@
+// Package settings reads the table of settings in docs/settings.md: the one
+// list that compose, Kubernetes and `make run` are held against. A test of
+// test/docs holds it against the code.
+package settings
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Setting is a row of the table.
+type Setting struct {
+	Name, Default    string
+	Required, Secret bool
+}
+
+var rowPattern = regexp.MustCompile("(?m)^\\| ((?:`[A-Z_]+`(?:, )?)+) \\| (.*?) ?\\| (.*) \\|$")
+
+// Of are the settings of a service, by name: those of all services and its own.
+func Of(t testing.TB, service string) map[string]Setting {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join("..", "..", "docs", "settings.md"))
+	require.NoError(t, err)
+	found := map[string]Setting{}
+	for _, title := range []string{"## All services", "### Whose tokens are accepted", "## " + service} {
+		_, section, ok := strings.Cut(string(file), "\n"+title+"\n")
+		if !ok {
+			require.Contains(t, string(file), service, "a service without settings of its own is named there")
+			continue
+		}
+		section, _, _ = strings.Cut(section, "\n#")
+		for _, row := range rowPattern.FindAllStringSubmatch(section, -1) {
+			name := strings.Trim(row[1], "`")
+			found[name] = Setting{
+				Name: name, Default: strings.Trim(row[2], "`"),
+				Required: row[2] == "required", Secret: strings.Contains(row[3], "🔑"),
+			}
+		}
+	}
+	require.NotEmpty(t, found)
+	return found
+}
