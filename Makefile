@@ -68,6 +68,10 @@ lint: ## Check format, go vet, golangci-lint and go.mod files
 		[ -z "$$unformatted" ] || { echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; }
 	@$(call each,$(GO) vet ./... && $(GO) run $(GOLANGCI) run ./... && GOWORK=off $(GO) mod tidy -diff)
 
+.PHONY: images
+images: ## Build the images of the services into .local/images (TAG=, VERSION=, PLATFORM=, REGISTRY=, PUSH=true)
+	@$(GO) run ./images $(foreach option,TAG VERSION PLATFORM REGISTRY PUSH,$(if $($(option)),-$(call lower,$(option))="$($(option))"))
+
 .PHONY: bench
 bench: ## Measure the suite on this machine (docs/performance.md)
 	@$(GO) run ./test/bench

@@ -17,10 +17,14 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	// Images hold nothing but the binary: users' zones, and whom to trust over
+	// TLS where the system names nobody, are in it.
+	_ "time/tzdata"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/uptrace/bun"
+	_ "golang.org/x/crypto/x509roots/fallback"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/taskwire/taskwire/pkg/database"

@@ -11,7 +11,6 @@ import (
 	"context"
 	"os"
 	"time"
-	_ "time/tzdata" // users' zones, also where the image has no zone files
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
