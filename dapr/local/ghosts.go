@@ -36,6 +36,7 @@ type member struct{ group, id string }
 // word is what a member said last.
 type word struct {
 	at     time.Time
+	joined bool // it asked to join, and waits for the others
 	synced bool // it asked for its share, and waits for the leader
 }
 
@@ -46,11 +47,12 @@ func newGhosts(cluster *kfake.Cluster) *ghosts {
 		cluster.ControlKey(key.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
 			switch r := req.(type) {
 			case *kmsg.JoinGroupRequest:
-				g.hear(member{r.Group, r.MemberID}, false)
+				g.hear(member{r.Group, r.MemberID}, word{joined: true})
 			case *kmsg.SyncGroupRequest:
-				g.hear(member{r.Group, r.MemberID}, true)
+				g.allJoined(r.Group, time.Now())
+				g.hear(member{r.Group, r.MemberID}, word{synced: true})
 			case *kmsg.HeartbeatRequest:
-				g.hear(member{r.Group, r.MemberID}, false)
+				g.hear(member{r.Group, r.MemberID}, word{})
 			}
 			return nil, nil, false // the cluster answers
 		})
@@ -58,10 +60,25 @@ func newGhosts(cluster *kfake.Cluster) *ghosts {
 	return g
 }
 
-func (g *ghosts) hear(id member, synced bool) {
+func (g *ghosts) hear(id member, said word) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.heard[id] = word{time.Now(), synced}
+	said.at = time.Now()
+	g.heard[id] = said
+}
+
+// allJoined notes that of those in a group that had asked to join by then, nobody
+// waits any more. A ghost that was not told so does not join the next time, and
+// must not be taken for one that waits.
+func (g *ghosts) allJoined(group string, then time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for id, last := range g.heard {
+		if id.group == group && last.at.Before(then) {
+			last.joined = false
+			g.heard[id] = last
+		}
+	}
 }
 
 // run looks for ghosts until ctx ends.
@@ -90,6 +107,7 @@ func (g *ghosts) run(ctx context.Context, address string) error {
 
 // expel lets the members leave that have been silent for too long.
 func (g *ghosts) expel(ctx context.Context, client *kgo.Client) error {
+	asked := time.Now()
 	groups, err := kadm.NewClient(client).DescribeGroups(ctx)
 	if err != nil {
 		return err
@@ -97,6 +115,9 @@ func (g *ghosts) expel(ctx context.Context, client *kgo.Client) error {
 	now := time.Now()
 	there := map[member]bool{}
 	for _, group := range groups.Sorted() {
+		if group.State != "PreparingRebalance" {
+			g.allJoined(group.Group, asked)
+		}
 		for _, m := range group.Members {
 			id := member{group.Group, m.MemberID}
 			there[id] = true
@@ -125,7 +146,7 @@ func (g *ghosts) silent(id member, now time.Time, state string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	last, known := g.heard[id]
-	waits := state == "PreparingRebalance" || state == "CompletingRebalance" && last.synced
+	waits := state == "PreparingRebalance" && last.joined || state == "CompletingRebalance" && last.synced
 	if !known || waits {
 		last.at = now
 		g.heard[id] = last

@@ -69,7 +69,7 @@ func TestAMemberThatDiedWhileItJoinedHoldsNoPartition(t *testing.T) {
 	// The last one lives.
 	var has holding
 	last, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.ConsumerGroup("readers"), kgo.ConsumeTopics(event.Topics...),
-		kgo.SessionTimeout(6*time.Second), kgo.HeartbeatInterval(time.Second),
+		kgo.SessionTimeout(10*time.Second), kgo.HeartbeatInterval(time.Second), // a sidecar's
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, more map[string][]int32) { has.add(more, 1) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, less map[string][]int32) { has.add(less, -1) }),
 	)
