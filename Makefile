@@ -72,6 +72,13 @@ lint: ## Check format, go vet, golangci-lint and go.mod files
 images: ## Build the images of the services into .local/images (TAG=, VERSION=, PLATFORM=, REGISTRY=, PUSH=true)
 	@$(GO) run ./images $(foreach option,TAG VERSION PLATFORM REGISTRY PUSH,$(if $($(option)),-$(call lower,$(option))="$($(option))"))
 
+# A Kubernetes of its own, from Go modules; under .local/kubernetes.
+CLUSTER := ./test/kubernetes/cluster/cluster.sh
+
+.PHONY: k8s-plane-test
+k8s-plane-test: ## Apply every overlay to a real control plane (no node; builds it the first time)
+	@./test/kubernetes/plane/run.sh
+
 .PHONY: bench
 bench: ## Measure the suite on this machine (docs/performance.md)
 	@$(GO) run ./test/bench

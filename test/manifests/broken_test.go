@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 )
 
 // Each check can fail: a copy of the manifests with one mistake in it is caught.
@@ -15,11 +14,8 @@ func TestAMistakeIsCaught(t *testing.T) {
 	for _, overlay := range []string{"local", "production", "serverless"} {
 		objects, err := Render(overlay)
 		require.NoError(t, err)
-		for _, o := range objects {
-			document, err := yaml.Marshal(map[string]any(o))
-			require.NoError(t, err)
-			whole[overlay] += "---\n" + string(document)
-		}
+		whole[overlay], err = Write(objects)
+		require.NoError(t, err)
 	}
 	for name, c := range map[string]struct {
 		overlay      string // local unless another is named

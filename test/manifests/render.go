@@ -18,8 +18,18 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// Root is the repository, seen from the tests of this package.
-const Root = "../.."
+// Root is the folder of the repository: the first above a test's own that has a
+// go.work in it.
+var Root = root()
+
+func root() string {
+	for up := "."; len(up) < 64; up = filepath.Join("..", up) {
+		if _, err := os.Stat(filepath.Join(up, "go.work")); err == nil {
+			return up
+		}
+	}
+	return "."
+}
 
 // Overlays are those that an operator can apply, by their folders' names.
 func Overlays() ([]string, error) {
@@ -173,4 +183,16 @@ func find(objects []Object, kind, name string) Object {
 // namespaced says whether an object belongs to a namespace: all but these do.
 func namespaced(o Object) bool {
 	return o.Kind() != "Namespace" && !strings.HasPrefix(o.Kind(), "Cluster")
+}
+
+// Write is the objects as one YAML file.
+func Write(objects []Object) (string, error) {
+	var whole bytes.Buffer
+	encoder := yaml.NewEncoder(&whole)
+	for _, o := range objects {
+		if err := encoder.Encode(map[string]any(o)); err != nil {
+			return "", fmt.Errorf("write %s: %w", o, err)
+		}
+	}
+	return whole.String(), nil
 }

@@ -7,6 +7,7 @@
 #   cluster.sh build plane|node    build the programs (minutes, the first time)
 #   cluster.sh up plane            etcd, API server, controllers, scheduler: no pod runs
 #   cluster.sh up node             the same and a node, in namespaces of its own (root)
+#   cluster.sh postgres            make an image of this machine's Postgres
 #   cluster.sh load IMAGE.tar …    give images to the node
 #   cluster.sh dapr                install Dapr's control plane on the node
 #   cluster.sh in COMMAND …        run something in the node's network
@@ -80,7 +81,7 @@ down() {
     # The plane within a node wrote numbers of the node's own.
     [ -e "$file" ] && { [ ! -e "$RUN/node.ready" ] || [ $name = api ] || [ $name = node ]; } || continue
     pid=$(cat "$file")
-    if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -e "$HERE" -e "$BIN" -e "$RUN"; then
+    if { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF -e "$HERE" -e "$BIN" -e "$RUN"; then
       # Killed, the node takes all of its processes, mounts and links with it.
       if [ $name = node ]; then kill -9 "$pid"; else kill "$pid"; fi
       while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
@@ -106,6 +107,7 @@ build) "$HERE/build.sh" "${1:-node}" ;;
 up)
   if [ "${1:-}" = plane ]; then "$HERE/plane.sh"; else up_node; fi
   ;;
+postgres) "$HERE/postgres.sh" ;;
 load) load "$@" ;;
 dapr) "$HERE/dapr.sh" ;;
 in) inside "$@" ;;
