@@ -15,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
+
+	"github.com/taskwire/taskwire/pkg/telemetry"
 )
 
 // MaxConnections is the size of a service's pool. Four services with two
@@ -32,7 +34,9 @@ func Open(ctx context.Context, url string) (*bun.DB, error) {
 	pool.SetMaxIdleConns(MaxConnections)
 	// Old connections are replaced, so that a failover or a new DNS answer is found.
 	pool.SetConnMaxLifetime(30 * time.Minute)
-	db := bun.NewDB(pool, pgdialect.New())
+	// A column that a later version adds is nothing to this one, which goes on
+	// beside it until it is replaced.
+	db := bun.NewDB(pool, pgdialect.New(), bun.WithDiscardUnknownColumns())
 	if err := db.PingContext(ctx); err != nil {
 		// The ping's error is what the operator needs; a failing Close adds nothing.
 		_ = db.Close()
@@ -56,6 +60,7 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	// bun writes the values into the statement, so that each is a new text: to
 	// prepare it first would be a second round trip, for nothing.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	config.Tracer = telemetry.SQL()
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,6 +21,10 @@ type Entry struct {
 	Key   string // partition key and subject: what the order is kept for
 	Time  time.Time
 	Data  json.RawMessage
+
+	// TraceParent is of the request that caused it (W3C); that of Append's
+	// context where it is "".
+	TraceParent string
 }
 
 type row struct {
@@ -44,14 +49,13 @@ func Append(ctx context.Context, tx bun.Tx, schema string, entries ...Entry) err
 	if len(entries) == 0 {
 		return nil
 	}
-	trace := telemetry.TraceParent(ctx)
 	rows := make([]row, len(entries))
 	for i, e := range entries {
 		id, err := uuid.NewV7()
 		if err != nil {
 			return fmt.Errorf("make an event id: %w", err)
 		}
-		rows[i] = row{ID: id, Topic: e.Topic, Type: e.Type, Key: e.Key, TraceParent: trace, OccurredAt: e.Time, Data: string(e.Data)}
+		rows[i] = row{ID: id, Topic: e.Topic, Type: e.Type, Key: e.Key, TraceParent: cmp.Or(e.TraceParent, telemetry.TraceParent(ctx)), OccurredAt: e.Time, Data: string(e.Data)}
 	}
 	// The rows are numbered in the order of the VALUES list.
 	_, err := tx.NewInsert().Model(&rows).ModelTableExpr("?.events", bun.Ident(schema)).

@@ -17,13 +17,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/uptrace/bun"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/taskwire/taskwire/pkg/telemetry"
 )
 
 // Message is an event on its way to the broker: a structured CloudEvent.
 type Message struct {
-	ID   string
-	Key  string
-	Body []byte
+	ID          string
+	Type        string
+	Key         string
+	TraceParent string // W3C, of the request that caused it
+	Body        []byte
 }
 
 // Publisher brings messages to a topic of a broker.
@@ -51,6 +55,9 @@ var (
 	published = promauto.NewCounterVec(prometheus.CounterOpts{
 		Name: "taskwire_events_published_total", Help: "Events that the broker has acknowledged.",
 	}, []string{"topic"})
+	publishedUpTo = promauto.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "taskwire_event_published_timestamp_seconds", Help: "When the event happened that was published last, by this process.",
+	}, []string{"topic"})
 	publishFailures = promauto.NewCounterVec(prometheus.CounterOpts{
 		Name: "taskwire_event_publish_failures_total", Help: "Calls of the publisher that failed in whole or in part.",
 	}, []string{"topic"})
@@ -76,6 +83,11 @@ func (r *Relay) Failing() bool { return r.failing.Load() > 0 }
 // Run publishes whenever this process owns the log, until ctx ends.
 func (r *Relay) Run(ctx context.Context) error {
 	signal := r.Signal.Waiter()
+	for _, topic := range r.Topics {
+		// A counter that is there from the start: its first step is seen as one.
+		published.WithLabelValues(topic)
+		publishFailures.WithLabelValues(topic)
+	}
 	return own(ctx, r.URL, r.Schema, r.Log, func(ctx context.Context, epoch int64) error {
 		defer r.failing.Store(0)
 		group, ctx := errgroup.WithContext(ctx)
@@ -122,6 +134,7 @@ func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, place
 // flight is a window on its way to the broker.
 type flight struct {
 	last   int64         // its last seq
+	at     time.Time     // when the event of that happened
 	shares atomic.Int32  // that are not published yet
 	landed chan struct{} // closed by the lane that publishes the last of them
 }
@@ -141,7 +154,8 @@ func spread(ctx context.Context, windows <-chan []row, shares []chan share, flyi
 			return ctx.Err()
 		case window = <-windows:
 		}
-		f := &flight{last: window[len(window)-1].Seq, landed: make(chan struct{})}
+		newest := window[len(window)-1]
+		f := &flight{last: newest.Seq, at: newest.OccurredAt, landed: make(chan struct{})}
 		f.shares.Store(lanes)
 		for i, rows := range byLane(window) {
 			select {
@@ -205,6 +219,7 @@ func (r *Relay) mark(ctx context.Context, epoch int64, topic string, flying <-ch
 		if err := r.move(ctx, epoch, topic, f.last); err != nil {
 			return err
 		}
+		publishedUpTo.WithLabelValues(topic).Set(float64(f.at.UnixMicro()) / 1e6)
 	}
 }
 
@@ -350,13 +365,15 @@ func nextBatch(lane []row) (batch []Message, rest []row, err error) {
 		}
 		taken[e.Key] = true
 		size += len(body)
-		batch = append(batch, Message{ID: e.ID.String(), Key: e.Key, Body: body})
+		batch = append(batch, Message{ID: e.ID.String(), Type: e.Type, Key: e.Key, TraceParent: e.TraceParent, Body: body})
 	}
 	return batch, rest, nil
 }
 
 // publishBatch tries until the broker has every message of the batch.
-func (r *Relay) publishBatch(ctx context.Context, topic string, batch []Message) error {
+func (r *Relay) publishBatch(ctx context.Context, topic string, batch []Message) (err error) {
+	spans := telemetry.Publishing(ctx, topic, traced(batch))
+	defer func() { spans.End(err) }()
 	backoff := minBackoff
 	failing := false
 	defer func() {
@@ -379,6 +396,7 @@ func (r *Relay) publishBatch(ctx context.Context, topic string, batch []Message)
 			return ctx.Err()
 		}
 		publishFailures.WithLabelValues(topic).Inc()
+		spans.Event("refused; tried again")
 		if !failing {
 			failing = true
 			r.failing.Add(1)
@@ -397,6 +415,15 @@ func (r *Relay) publishBatch(ctx context.Context, topic string, batch []Message)
 		}
 		backoff = min(backoff*2, maxBackoff)
 	}
+}
+
+// traced is what the traces are told of a batch.
+func traced(batch []Message) []telemetry.Message {
+	messages := make([]telemetry.Message, len(batch))
+	for i, m := range batch {
+		messages[i] = telemetry.Message{ID: m.ID, Type: m.Type, TraceParent: m.TraceParent}
+	}
+	return messages
 }
 
 func everyIndex(batch []Message) []int {

@@ -90,7 +90,7 @@ func (f Failures) Of(ctx context.Context, err error) error {
 		// The client has gone: nobody reads the answer, and nothing failed.
 		return NewProblem(499, "the client closed the request")
 	}
-	f.Log.ErrorContext(ctx, "request failed", "error", err, "request_id", RequestID(ctx))
+	f.Log.ErrorContext(ctx, "request failed", "error", err)
 	if database.IsTransient(err) {
 		return Unavailable("the service can not reach its data at the moment; try again shortly")
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -38,7 +39,7 @@ var requestSeconds = promauto.NewHistogramVec(prometheus.HistogramOpts{
 func NewRouter(log *slog.Logger) *chi.Mux {
 	r := chi.NewRouter()
 	r.Use(
-		otelhttp.NewMiddleware("http", otelhttp.WithPropagators(propagation.TraceContext{})),
+		otelhttp.NewMiddleware("http", otelhttp.WithPropagators(propagation.TraceContext{}), otelhttp.WithFilter(noProbe)),
 		identify,
 		accessLog(log),
 		recoverPanic(log),
@@ -59,6 +60,10 @@ func NewRouter(log *slog.Logger) *chi.Mux {
 	})
 	return r
 }
+
+// noProbe says whether a request is more than the question whether the service
+// is well, which is asked every few seconds.
+func noProbe(r *http.Request) bool { return r.URL.Path != "/healthz" && r.URL.Path != "/readyz" }
 
 // methods are those that a service may answer to.
 var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
@@ -119,15 +124,17 @@ func accessLog(log *slog.Logger) func(http.Handler) http.Handler {
 			if c := chi.RouteContext(r.Context()); c != nil && c.RoutePattern() != "" {
 				route = c.RoutePattern()
 			}
+			span := trace.SpanFromContext(r.Context())
+			span.SetName(known(r.Method) + " " + route)
+			span.SetAttributes(semconv.HTTPRoute(route))
 			requestSeconds.WithLabelValues(known(r.Method), route, strconv.Itoa(rec.status()/100)+"xx").Observe(took.Seconds())
 			level := slog.LevelInfo
-			if route == "/healthz" || route == "/readyz" || r.Method == http.MethodGet && rec.status() < 400 {
+			if !noProbe(r) || r.Method == http.MethodGet && rec.status() < 400 {
 				level = slog.LevelDebug
 			}
 			log.LogAttrs(r.Context(), level, "request",
 				slog.String("method", r.Method), slog.String("route", route), slog.Int("status", rec.status()),
-				slog.Duration("took", took), slog.String("request_id", RequestID(r.Context())),
-				slog.String("trace_id", trace.SpanContextFromContext(r.Context()).TraceID().String()))
+				slog.Duration("took", took))
 		})
 	}
 }
@@ -167,8 +174,7 @@ func recoverPanic(log *slog.Logger) func(http.Handler) http.Handler {
 					// net/http's own way to drop a connection; a reverse proxy uses it.
 					panic(cause)
 				}
-				log.ErrorContext(r.Context(), "a handler panicked", "cause", cause,
-					"request_id", RequestID(r.Context()), "stack", string(debug.Stack()))
+				log.ErrorContext(r.Context(), "a handler panicked", "cause", cause, "stack", string(debug.Stack()))
 				WriteProblem(w, r, http.StatusInternalServerError, "")
 			}()
 			next.ServeHTTP(w, r)

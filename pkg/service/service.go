@@ -22,6 +22,8 @@ import (
 	_ "time/tzdata"
 
 	"github.com/caarlos0/env/v11"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/uptrace/bun"
 	_ "golang.org/x/crypto/x509roots/fallback"
@@ -131,18 +133,6 @@ func variableOf(settings reflect.Type, field string) string {
 	return ""
 }
 
-// logger writes to w as the settings say, and is set as the process's default
-// for libraries that log by themselves.
-func (s Settings) logger(w io.Writer, service string) *slog.Logger {
-	var handler slog.Handler = slog.NewTextHandler(w, &slog.HandlerOptions{Level: s.LogLevel})
-	if s.LogFormat == "json" {
-		handler = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: s.LogLevel})
-	}
-	log := slog.New(handler).With("service", service)
-	slog.SetDefault(log)
-	return log
-}
-
 // Program is a service: its name, what it owns of the database, and what it
 // does. Its commands are serve, the default, migrate, and those of Commands.
 type Program[S configured] struct {
@@ -218,8 +208,16 @@ func (p Program[S]) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	pool := collectors.NewDBStatsCollector(db.DB, p.Name)
+	if err := prometheus.Register(pool); err != nil {
+		return errors.Join(fmt.Errorf("register the metrics of the database's pool: %w", err), db.Close())
+	}
+	defer prometheus.Unregister(pool)
 	return errors.Join(run(ctx, settings, Base{Log: log, DB: db, name: p.Name, settings: common}), db.Close())
 }
+
+// flushTime is how long the last traces may take to their collector.
+const flushTime = 2 * time.Second
 
 // Worker is work beside the requests. Run returns when its context ends; an
 // error of it stops the service.
@@ -306,7 +304,10 @@ func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) 
 	}
 	failed = errors.Join(failed, metrics.Shutdown(stopping))
 	serving.Wait()
-	if err := flush(stopping); err != nil {
+	// A collector that is away must not hold up the stop.
+	flushing, cancelFlush := context.WithTimeout(stopping, flushTime)
+	defer cancelFlush()
+	if err := flush(flushing); err != nil {
 		b.Log.WarnContext(ctx, "some traces were not exported", "error", err)
 	}
 	if failed == nil {

@@ -1,15 +1,20 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/httpapi"
 )
 
 type testSettings struct {
@@ -96,4 +101,22 @@ func TestStoppingIsASequence(t *testing.T) {
 	require.NoError(t, <-ended)
 	require.Equal(t, http.StatusNoContent, <-answered)
 	require.Equal(t, []string{"request", "worker"}, order)
+}
+
+func TestALogRecordNamesItsRequestAndItsTrace(t *testing.T) {
+	var written bytes.Buffer
+	log := Settings{LogFormat: "json"}.logger(&written, "test")
+	const trace = "0af7651916cd43dd8448eb211c80319c"
+	router := httpapi.NewRouter(slog.New(slog.DiscardHandler))
+	router.Get("/", func(_ http.ResponseWriter, r *http.Request) { log.With("more", 1).WarnContext(r.Context(), "inside") })
+	req := httptest.NewRequest(http.MethodGet, "/", nil)
+	req.Header.Set("X-Request-Id", "r-1")
+	req.Header.Set("traceparent", "00-"+trace+"-b7ad6b7169203331-01")
+	router.ServeHTTP(httptest.NewRecorder(), req)
+	log.WarnContext(t.Context(), "outside")
+
+	inside, outside, _ := strings.Cut(written.String(), "\n")
+	require.Contains(t, inside, `"service":"test","more":1,"request_id":"r-1","trace_id":"`+trace+`"`)
+	require.NotContains(t, outside, "request_id")
+	require.NotContains(t, outside, "trace_id")
 }

@@ -37,9 +37,11 @@ func unreachable(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || database.IsTransient(err) && !database.IsConflict(err)
 }
 
-func (h InTx) together(ctx context.Context, s *Subscriber, batch []delivery) error {
+func (h InTx) together(ctx context.Context, s *Subscriber, batch []delivery) (err error) {
+	ctx, spans := telemetry.Processing(ctx, batch[0].Topic, traced(batch))
+	defer func() { spans.End(err) }()
 	var fresh []bool
-	err := s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	err = s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		var err error
 		if fresh, err = s.mark(ctx, tx, batch); err != nil {
 			return err
@@ -53,9 +55,6 @@ func (h InTx) together(ctx context.Context, s *Subscriber, batch []delivery) err
 		if len(events) == 0 {
 			return nil
 		}
-		if len(events) == 1 {
-			ctx = telemetry.WithTraceParent(ctx, events[0].TraceParent())
-		}
 		return s.guarded(ctx, func() error { return h(ctx, tx, events) })
 	})
 	if err != nil {
@@ -63,7 +62,7 @@ func (h InTx) together(ctx context.Context, s *Subscriber, batch []delivery) err
 	}
 	for i, d := range batch {
 		if fresh[i] {
-			count(d, "handled")
+			s.handled(d)
 		} else {
 			count(d, "duplicate")
 		}
@@ -84,7 +83,9 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 			duplicates = append(duplicates, d)
 			return nil
 		}
-		err := s.guarded(ctx, func() error { return h(telemetry.WithTraceParent(ctx, d.TraceParent()), d.Event) })
+		ctx, span := telemetry.Processing(ctx, d.Topic, traced([]delivery{d}))
+		err := s.guarded(ctx, func() error { return h(ctx, d.Event) })
+		span.End(err)
 		if err != nil {
 			return s.verdict(ctx, d, err)
 		}
@@ -100,12 +101,21 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 		}
 	}
 	for _, d := range done {
-		count(d, "handled")
+		s.handled(d)
 	}
 	for _, d := range duplicates {
 		count(d, "duplicate")
 	}
 	return errs
+}
+
+// traced is what the traces are told of a batch.
+func traced(batch []delivery) []telemetry.Message {
+	messages := make([]telemetry.Message, len(batch))
+	for i, d := range batch {
+		messages[i] = telemetry.Message{ID: d.ID(), Type: d.Type(), TraceParent: d.TraceParent()}
+	}
+	return messages
 }
 
 // inOrder handles events one by one; those behind a failed one of their key

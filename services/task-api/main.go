@@ -47,6 +47,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	tasks := &task.Store{DB: db, Events: events, Clock: reminders, Now: time.Now}
 	clock := &reminder.Clock{DB: db, Events: events, Signal: reminders, Now: time.Now, Log: log}
 	keeper := &eventlog.Keeper{DB: db, Schema: migrations.Name, Retention: cfg.EventRetention, Log: log}
+	watch := &eventlog.Watch{DB: db, Schema: migrations.Name, Topics: event.Topics, Log: log}
 	accounts := &account.API{Store: users, Keys: keys, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now}
 
 	workers := []service.Worker{
@@ -54,6 +55,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "signal of reminders", Run: reminders.Run},
 		{Name: "reminder clock", Run: clock.Run},
 		{Name: "event log partitions", Run: keeper.Run},
+		{Name: "watch of the event log", Run: watch.Run},
 		{Name: "idempotency keys", Run: func(ctx context.Context) error { return tasks.ForgetKeys(ctx, log) }},
 	}
 	checks := []service.Check{base.DatabaseCheck()}

@@ -37,8 +37,9 @@ type Suite struct {
 		URLs     map[string]string `json:"urls"` // by service, as its runtime role
 	} `json:"database"`
 	Services map[string]struct {
-		DaprToken string `json:"dapr_token"` // what its sidecar asks for
-		Sidecar   struct {
+		MetricsPort int    `json:"metrics_port"`
+		DaprToken   string `json:"dapr_token"` // what its sidecar asks for
+		Sidecar     struct {
 			GRPCPort int `json:"grpc_port"`
 		} `json:"sidecar"`
 	} `json:"services"`

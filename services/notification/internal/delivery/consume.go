@@ -77,7 +77,7 @@ func (c *Consumer) Reminders(ctx context.Context, tx bun.Tx, events []subscribe.
 			rows = append(rows, Row{
 				ID: id, ReminderID: data.ReminderID, RemindAt: data.RemindAt, Channel: channel,
 				UserID: data.UserID, TaskID: data.TaskID, Title: data.Title, DueAt: data.DueAt, Timezone: data.Timezone,
-				EventAt: data.Timestamp, TraceID: traceID(e.TraceParent()), State: Pending, NextAttemptAt: now, CreatedAt: now, UpdatedAt: now,
+				EventAt: data.Timestamp, TraceID: traceID(e.TraceParent()), TraceParent: e.TraceParent(), State: Pending, NextAttemptAt: now, CreatedAt: now, UpdatedAt: now,
 			})
 		}
 	}
@@ -89,7 +89,7 @@ func (c *Consumer) Reminders(ctx context.Context, tx bun.Tx, events []subscribe.
 	_, err := tx.NewInsert().Model(&rows).
 		On("CONFLICT (reminder_id, remind_at, channel) DO UPDATE").
 		Set("state = 'pending', reason = '', attempts = 0, first_attempt_at = NULL, last_error = '', claim = NULL").
-		Set("title = excluded.title, due_at = excluded.due_at, timezone = excluded.timezone, trace_id = excluded.trace_id").
+		Set("title = excluded.title, due_at = excluded.due_at, timezone = excluded.timezone, trace_id = excluded.trace_id, trace_parent = excluded.trace_parent").
 		Set("event_at = excluded.event_at, next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at").
 		Where("d.state = 'cancelled' AND d.event_at < excluded.event_at").
 		Returning("NULL").Exec(ctx)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/taskwire/taskwire/pkg/telemetry"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
 	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
 )
@@ -60,6 +61,9 @@ func (m *emailer) send(work context.Context) {
 }
 
 func (m *emailer) deliver(work context.Context, r *Row, user taskapi.User) error {
+	work, span := telemetry.Delivering(work, m.channel, traced([]Row{*r}))
+	var failure error
+	defer func() { span.End(failure) }()
 	now := m.clock()
 	lease := m.sendTime + leaseMargin
 	if ok, err := m.store.begin(work, r, now, lease); err != nil || !ok {
@@ -71,7 +75,7 @@ func (m *emailer) deliver(work context.Context, r *Row, user taskapi.User) error
 		r.FirstAttemptAt = &now
 	}
 	subject, body := mail.Reminder{Title: r.Title, DueAt: r.DueAt, Late: now.Sub(r.RemindAt), Zone: zone(user.Timezone, r.Timezone)}.Text()
-	failure := m.sender.Send(work, mail.Message{ID: r.ID, To: user.Email, Date: now, Subject: subject, Body: body})
+	failure = m.sender.Send(work, mail.Message{ID: r.ID, To: user.Email, Date: now, Subject: subject, Body: body})
 	now = m.clock()
 	// What happened is recorded even when the service is stopping. While the
 	// lease lasts it is tried again: a mail that nobody knows was sent is sent

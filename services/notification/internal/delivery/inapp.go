@@ -4,13 +4,16 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/taskwire/taskwire/pkg/telemetry"
 	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
 )
 
 // show delivers a batch in the application: one statement, nothing to wait for.
 func (w *worker) show(_, work context.Context, rows []Row, _ []taskapi.Standing) error {
 	now := w.clock()
+	work, spans := telemetry.Delivering(work, w.channel, traced(rows))
 	done, err := w.store.show(work, rows, now)
+	spans.End(err)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/taskwire/taskwire/pkg/telemetry"
 )
 
 var (
@@ -23,6 +25,15 @@ var (
 
 func observeLateness(r *Row, at time.Time) {
 	lateness.WithLabelValues(r.Channel).Observe(at.Sub(r.RemindAt).Seconds())
+}
+
+// traced is what the traces of deliveries are told of them.
+func traced(rows []Row) []telemetry.Message {
+	messages := make([]telemetry.Message, len(rows))
+	for i, r := range rows {
+		messages[i] = telemetry.Message{ID: r.ID.String(), TraceParent: r.TraceParent}
+	}
+	return messages
 }
 
 // traceID is the trace that caused the reminder, out of W3C's

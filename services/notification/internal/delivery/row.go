@@ -45,7 +45,8 @@ type Row struct {
 	DueAt          *time.Time
 	Timezone       string
 	EventAt        time.Time
-	TraceID        string
+	TraceID        string // of TraceParent, for people
+	TraceParent    string // W3C, of the request that caused the reminder
 	State          string
 	Reason         string
 	Attempts       int

@@ -114,7 +114,7 @@ func (d *Door) proxy(appID, path string) http.Handler {
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			d.log.WarnContext(r.Context(), "a service could not be reached", "app", appID, "error", err, "request_id", httpapi.RequestID(r.Context()))
+			d.log.WarnContext(r.Context(), "a service could not be reached", "app", appID, "error", err)
 			w.Header().Set("Retry-After", "2")
 			httpapi.WriteProblem(w, r, http.StatusServiceUnavailable, "this part of the suite is not there at the moment; try again shortly")
 		},

@@ -97,6 +97,7 @@ type due struct {
 	DueAt    *time.Time `bun:"due_at"`
 	Timezone string     `bun:"timezone"`
 	Priority int        `bun:"priority"`
+	Trace    string     `bun:"trace_parent"`
 }
 
 // Fire turns up to fireBatch due reminders into events, in one transaction: a
@@ -114,9 +115,9 @@ func (c *Clock) Fire(ctx context.Context) (int, error) {
 				ORDER BY remind_at LIMIT ? FOR UPDATE SKIP LOCKED
 			), fired AS (
 				UPDATE task.reminders r SET armed = false, fired_for = remind_at FROM next WHERE r.id = next.id
-				RETURNING r.id, r.task_id, r.remind_at
+				RETURNING r.id, r.task_id, r.remind_at, r.trace_parent
 			)
-			SELECT f.id, f.task_id, f.remind_at, t.user_id, t.title, t.due_at, t.timezone, t.priority
+			SELECT f.id, f.task_id, f.remind_at, f.trace_parent, t.user_id, t.title, t.due_at, t.timezone, t.priority
 			FROM fired f JOIN task.tasks t ON t.id = f.task_id ORDER BY f.remind_at, f.id`,
 			now, fireBatch).Scan(ctx, &fired)
 		if err != nil {
@@ -151,5 +152,5 @@ func (d due) entry(now time.Time) (eventlog.Entry, error) {
 	if err != nil {
 		return eventlog.Entry{}, fmt.Errorf("write a reminder event: %w", err)
 	}
-	return eventlog.Entry{Topic: event.TopicReminders, Type: event.ReminderDue, Key: d.TaskID.String(), Time: now, Data: data}, nil
+	return eventlog.Entry{Topic: event.TopicReminders, Type: event.ReminderDue, Key: d.TaskID.String(), Time: now, Data: data, TraceParent: d.Trace}, nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/telemetry"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 )
 
@@ -130,6 +131,9 @@ func (s *Store) insert(ctx context.Context, tx bun.Tx, t *Task, now time.Time) e
 		return fmt.Errorf("insert the task: %w", err)
 	}
 	if len(t.Reminders) > 0 {
+		for i := range t.Reminders {
+			t.Reminders[i].TraceParent = telemetry.TraceParent(ctx)
+		}
 		if _, err := tx.NewInsert().Model(&t.Reminders).Exec(ctx); err != nil {
 			return fmt.Errorf("insert the reminders: %w", err)
 		}
@@ -326,6 +330,7 @@ func (s *Store) update(ctx context.Context, tx bun.Tx, before, t *Task) error {
 	for _, r := range t.Reminders {
 		kept = append(kept, r.ID)
 		if !slices.ContainsFunc(before.Reminders, func(b Reminder) bool { return reflect.DeepEqual(b, r) }) {
+			r.TraceParent = telemetry.TraceParent(ctx)
 			changed = append(changed, r)
 		}
 	}
@@ -340,7 +345,7 @@ func (s *Store) update(ctx context.Context, tx bun.Tx, before, t *Task) error {
 	}
 	if len(changed) > 0 {
 		_, err := tx.NewInsert().Model(&changed).On("CONFLICT (id) DO UPDATE").
-			Set("ordinal = EXCLUDED.ordinal, at = EXCLUDED.at, before_due = EXCLUDED.before_due, remind_at = EXCLUDED.remind_at, armed = EXCLUDED.armed").
+			Set("ordinal = EXCLUDED.ordinal, at = EXCLUDED.at, before_due = EXCLUDED.before_due, remind_at = EXCLUDED.remind_at, armed = EXCLUDED.armed, trace_parent = EXCLUDED.trace_parent").
 			Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("update the reminders: %w", err)

@@ -62,6 +62,8 @@ type Reminder struct {
 	RemindAt  *time.Time `bun:"remind_at"`
 	Armed     bool       `bun:"armed"`
 	FiredFor  *time.Time `bun:"fired_for"`
+	// TraceParent is of the request that set or moved it.
+	TraceParent string `bun:"trace_parent"`
 }
 
 // priority is stored as a number, so that it sorts.

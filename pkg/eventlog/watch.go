@@ -1,0 +1,109 @@
+package eventlog
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/uptrace/bun"
+)
+
+const (
+	// watchInterval is how often the log is looked at.
+	watchInterval = 2 * time.Second
+	// maxDepth bounds the counting: more than this is as bad as this.
+	maxDepth = 100_000
+)
+
+var (
+	depthDesc = prometheus.NewDesc("taskwire_event_log_depth",
+		"Events that are not published yet; counted up to 100000.", []string{"topic"}, nil)
+	ageDesc = prometheus.NewDesc("taskwire_event_log_oldest_age_seconds",
+		"Age of the oldest event that is not published yet; 0 when all are.", []string{"topic"}, nil)
+)
+
+// Watch is what of the log is not published, as metrics. All replicas tell the
+// same of it, whichever of them publishes.
+type Watch struct {
+	DB     *bun.DB
+	Schema string
+	Topics []string
+	Log    *slog.Logger
+
+	mu   sync.Mutex
+	last map[string]waiting // by topic; without those that could not be read
+}
+
+// waiting is what of a topic is not published.
+type waiting struct {
+	Depth  int          `bun:"depth"`
+	Oldest bun.NullTime `bun:"oldest"`
+}
+
+// Run looks at the log until ctx ends, and shows what it sees as metrics.
+func (w *Watch) Run(ctx context.Context) error {
+	if err := prometheus.Register(w); err != nil {
+		return fmt.Errorf("register the metrics of the event log: %w", err)
+	}
+	defer prometheus.Unregister(w)
+	for {
+		seen := map[string]waiting{}
+		for _, topic := range w.Topics {
+			found, err := w.look(ctx, topic)
+			if err != nil {
+				if ctx.Err() == nil {
+					w.Log.DebugContext(ctx, "the depth of the event log is not known", "topic", topic, "error", err)
+				}
+				continue
+			}
+			seen[topic] = found
+		}
+		w.mu.Lock()
+		w.last = seen
+		w.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(watchInterval):
+		}
+	}
+}
+
+func (w *Watch) look(ctx context.Context, topic string) (waiting, error) {
+	var found waiting
+	err := w.DB.NewRaw(`
+		WITH done AS (
+			SELECT coalesce((SELECT published_seq FROM ?0.event_cursors WHERE topic = ?1), 0) AS seq
+		), placed AS (
+			SELECT e.occurred_at FROM ?0.events e WHERE e.topic = ?1 AND e.seq > (SELECT seq FROM done) ORDER BY e.seq LIMIT ?2
+		), fresh AS (
+			SELECT e.occurred_at FROM ?0.events e WHERE e.seq IS NULL AND e.topic = ?1 ORDER BY e.position LIMIT ?2
+		)
+		SELECT least(?2, (SELECT count(*) FROM placed) + (SELECT count(*) FROM fresh)) AS depth,
+			least((SELECT min(occurred_at) FROM placed), (SELECT min(occurred_at) FROM fresh)) AS oldest`,
+		bun.Ident(w.Schema), topic, maxDepth).Scan(ctx, &found)
+	if err != nil {
+		return found, fmt.Errorf("look at what of %s is not published: %w", topic, err)
+	}
+	return found, nil
+}
+
+// Describe implements prometheus.Collector.
+func (w *Watch) Describe(to chan<- *prometheus.Desc) { to <- depthDesc; to <- ageDesc }
+
+// Collect implements prometheus.Collector. An age grows between two looks.
+func (w *Watch) Collect(to chan<- prometheus.Metric) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for topic, found := range w.last {
+		age := 0.0
+		if found.Depth > 0 {
+			age = max(time.Since(found.Oldest.Time).Seconds(), 0)
+		}
+		to <- prometheus.MustNewConstMetric(depthDesc, prometheus.GaugeValue, float64(found.Depth), topic)
+		to <- prometheus.MustNewConstMetric(ageDesc, prometheus.GaugeValue, age, topic)
+	}
+}
