@@ -1,12 +1,17 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
 )
 
 // Command is what an operator does with a service beside serving it. It works
@@ -36,11 +41,42 @@ func (p Program[S]) list() string {
 	lines := []string{
 		line("serve", "run the service (the default)"),
 		line("migrate", "bring the schema up to date and end"),
+		line("health", "ask the service that runs here whether it is ready"),
 	}
 	for _, c := range p.Commands {
 		lines = append(lines, line(c.Name, c.Help))
 	}
 	return strings.Join(append(lines, line("help [command]", "show this list, or how a command is called")), "\n")
+}
+
+// health asks the service that runs beside this process whether it is ready. An
+// image holds nothing else that could.
+func health(ctx context.Context) error {
+	where, err := env.ParseAs[struct {
+		Port int `env:"PORT,required"`
+	}]()
+	if err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/readyz", where.Port), nil)
+	if err != nil {
+		return fmt.Errorf("ask for readiness: %w", err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask for readiness: %w", err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(res.Body, 4<<10))
+	if err != nil {
+		return fmt.Errorf("ask for readiness: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("not ready: %s", bytes.TrimSpace(answer))
+	}
+	return nil
 }
 
 func line(name, help string) string { return fmt.Sprintf("  %-16s %s", name, help) }

@@ -5,6 +5,9 @@ import (
 	"context"
 	"flag"
 	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"testing"
 	"testing/fstest"
@@ -38,6 +41,24 @@ func TestHelpListsTheCommands(t *testing.T) {
 	require.ErrorContains(t, p.run(t.Context(), []string{"mand"}), `unknown command "mand"`)
 	require.ErrorContains(t, p.run(t.Context(), []string{"mand"}), "mend what is broken")
 	require.NoError(t, p.run(t.Context(), []string{"mend", "--help"}), "without any setting")
+}
+
+// What a container asks itself knows the service's port alone, not its secrets.
+func TestHealthAsksTheServiceThatRunsBeside(t *testing.T) {
+	status := http.StatusOK
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		require.Equal(t, "/readyz", r.URL.Path)
+		w.WriteHeader(status)
+	}))
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	require.NoError(t, err)
+	require.ErrorContains(t, program(nil).run(t.Context(), []string{"health"}), "PORT")
+	t.Setenv("PORT", port)
+	require.NoError(t, program(nil).run(t.Context(), []string{"health"}))
+	status = http.StatusServiceUnavailable
+	require.ErrorContains(t, program(nil).run(t.Context(), []string{"health"}), "not ready")
+	server.Close()
+	require.Error(t, program(nil).run(t.Context(), []string{"health"}), "nobody is there")
 }
 
 // A command works on the schema as it is: the database here has none.

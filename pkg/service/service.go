@@ -177,6 +177,8 @@ func (p Program[S]) run(ctx context.Context, args []string) error {
 	case "serve":
 		run = p.Serve
 	case "migrate":
+	case "health":
+		return health(ctx)
 	case "help", "-h", "-help", "--help":
 		return p.help(os.Stdout, strings.Join(args, " "))
 	default:
