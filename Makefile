@@ -79,6 +79,11 @@ CLUSTER := ./test/kubernetes/cluster/cluster.sh
 k8s-plane-test: ## Apply every overlay to a real control plane (no node; builds it the first time)
 	@./test/kubernetes/plane/run.sh
 
+.PHONY: promtool
+promtool: ## Fetch promtool for the alerts' tests into .local, where there is none (Debian)
+	@command -v promtool >/dev/null || test -x .local/promtool/usr/bin/promtool || { \
+		mkdir -p .local/promtool && cd .local/promtool && { apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; } } && dpkg -x prometheus_*.deb . ; }
+
 .PHONY: bench
 bench: ## Measure the suite on this machine (docs/performance.md)
 	@$(GO) run ./test/bench
