@@ -1,0 +1,278 @@
+// Package compose holds docker-compose.yml against the table of settings, and
+// against what is said elsewhere about the same parts.
+package compose
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/taskwire/taskwire/test/manifests"
+	"github.com/taskwire/taskwire/test/settings"
+)
+
+var services = []string{"task-api", "audit-log", "recurring-task", "notification"}
+
+// load reads the compose file in a folder as docker compose does.
+func load(t *testing.T, dir string, env ...string) *types.Project {
+	t.Helper()
+	options, err := cli.NewProjectOptions([]string{filepath.Join(dir, "docker-compose.yml")},
+		cli.WithWorkingDirectory(dir), cli.WithEnv(env), cli.WithResolvedPaths(true))
+	require.NoError(t, err)
+	project, err := options.LoadProject(t.Context())
+	require.NoError(t, err)
+	project, err = project.WithServicesEnvironmentResolved(true)
+	require.NoError(t, err)
+	return project
+}
+
+// withSecrets is a copy of the compose files for which secrets.sh has been run.
+func withSecrets(t *testing.T) *types.Project {
+	t.Helper()
+	dir := t.TempDir()
+	for _, part := range []string{"compose", "dapr/components", "k8s/observability", "k8s/components/postgres"} {
+		require.NoError(t, os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join(manifests.Root, part))))
+	}
+	file, err := os.ReadFile(filepath.Join(manifests.Root, "docker-compose.yml"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "docker-compose.yml"), file, 0o600))
+	script := filepath.Join(dir, "compose", "secrets.sh")
+	require.NoError(t, os.Chmod(script, 0o700)) // CopyFS keeps no permissions
+	out, err := exec.CommandContext(t.Context(), script).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	before, err := os.ReadFile(filepath.Join(dir, ".local/compose/owner.env"))
+	require.NoError(t, err)
+	out, err = exec.CommandContext(t.Context(), script).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	after, err := os.ReadFile(filepath.Join(dir, ".local/compose/owner.env"))
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after), "the second run changes nothing")
+	return load(t, dir)
+}
+
+func TestTheFileIsCleanBeforeThereAreSecrets(t *testing.T) {
+	root, err := filepath.Abs(manifests.Root)
+	require.NoError(t, err)
+	for _, broker := range []string{"kafka", "redis"} {
+		project := load(t, root, "BROKER="+broker)
+		for name, s := range project.Services {
+			for _, v := range s.Volumes {
+				if v.Type == types.VolumeTypeBind {
+					_, err := os.Stat(v.Source)
+					require.NoError(t, err, "%s mounts it", name)
+					require.True(t, v.ReadOnly, "%s: %s", name, v.Source)
+				}
+			}
+		}
+	}
+	t.Run("for docker compose itself", func(t *testing.T) {
+		if exec.CommandContext(t.Context(), "docker", "compose", "version").Run() != nil {
+			t.Skip("no docker compose here: the file was read by its library alone")
+		}
+		cmd := exec.CommandContext(t.Context(), "docker", "compose", "config", "--quiet")
+		cmd.Dir = root
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		require.Empty(t, string(out), "not a warning")
+	})
+}
+
+// docs/settings.md is the one list.
+func TestEachServiceGetsItsSettings(t *testing.T) {
+	project := withSecrets(t)
+	for _, name := range services {
+		known := settings.Of(t, name)
+		for container, migrates := range map[string]bool{name: false, name + "-migrate": true} {
+			s := project.Services[container]
+			for variable, value := range s.Environment {
+				_, ok := known[variable]
+				require.True(t, ok || strings.HasPrefix(variable, "OTEL_"), "%s has no setting %s", name, variable)
+				require.NotNil(t, value, variable)
+			}
+			for variable, setting := range known {
+				if setting.Required {
+					require.Contains(t, s.Environment, variable, container)
+				}
+			}
+			require.Equal(t, migrates, s.Environment["MIGRATE_DATABASE_URL"] != nil, "%s: the owner's login is for migrations", container)
+		}
+		sidecar := project.Services[name+"-sidecar"]
+		for _, token := range []string{"APP_API_TOKEN", "DAPR_API_TOKEN"} {
+			require.NotEmpty(t, sidecar.Environment[token])
+			require.Equal(t, *project.Services[name].Environment[token], *sidecar.Environment[token], "%s of %s", token, name)
+		}
+		require.NotContains(t, sidecar.Environment, "DATABASE_URL")
+		require.Equal(t, "service:"+name, sidecar.NetworkMode)
+	}
+	block, _ := pem.Decode([]byte(*project.Services["task-api"].Environment["JWT_PRIVATE_KEY"]))
+	require.NotNil(t, block, "the key survives the format of the file")
+	_, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	require.NoError(t, err)
+	// The database makes the logins that the services have.
+	for _, name := range services {
+		role := strings.ReplaceAll(name, "-", "_")
+		password := project.Services["postgres"].Environment[strings.ToUpper(role)+"_PASSWORD"]
+		require.NotNil(t, password)
+		require.Contains(t, *project.Services[name].Environment["DATABASE_URL"], "//"+role+":"+*password+"@postgres:5432/")
+	}
+}
+
+// The file itself has no secret, and no default for one.
+func TestNoSecretIsInTheFile(t *testing.T) {
+	root, err := filepath.Abs(manifests.Root)
+	require.NoError(t, err)
+	raw, err := os.ReadFile(filepath.Join(root, "docker-compose.yml"))
+	require.NoError(t, err)
+	var file struct {
+		Services map[string]struct {
+			Environment map[string]string `yaml:"environment"`
+		}
+	}
+	require.NoError(t, yaml.Unmarshal(raw, &file))
+	for name, s := range file.Services {
+		secret := map[string]bool{}
+		for _, of := range services {
+			for variable, setting := range settings.Of(t, of) {
+				secret[variable] = setting.Secret
+			}
+		}
+		for variable, value := range s.Environment {
+			if variable == "SMTP_URL" {
+				require.NotContains(t, value, "@", "the mail catcher asks for no password")
+				continue
+			}
+			require.False(t, secret[variable], "%s: %s", name, variable)
+			require.NotRegexp(t, `(?i)(password|secret|token)$`, variable, name)
+		}
+	}
+}
+
+func TestNothingIsReachableFromOutside(t *testing.T) {
+	project := withSecrets(t)
+	var published []string
+	for name, s := range project.Services {
+		for _, p := range s.Ports {
+			require.Equal(t, "127.0.0.1", p.HostIP, name)
+			published = append(published, name)
+		}
+		require.NotEqual(t, "host", s.NetworkMode, name)
+		require.False(t, s.Privileged, name)
+		require.Contains(t, s.SecurityOpt, "no-new-privileges:true", name)
+		if len(s.Ports) == 0 && s.NetworkMode == "" {
+			require.Equal(t, []string{"suite"}, s.NetworksByPriority(), name)
+		}
+	}
+	slices.Sort(published)
+	require.Equal(t, []string{"grafana", "mail", "task-api"}, published)
+	require.True(t, project.Networks["suite"].Internal)
+}
+
+// without a shell or a client in their image: nothing can ask them from inside.
+var unasked = map[string]bool{"collector": true, "tempo": true}
+
+func TestPartsStartInTheirOrder(t *testing.T) {
+	project := withSecrets(t)
+	pinned := regexp.MustCompile(`^[a-z0-9./-]+:v?[0-9][0-9A-Za-z.-]*$`)
+	for name, s := range project.Services {
+		ours := strings.HasPrefix(s.Image, "ghcr.io/taskwire/")
+		require.True(t, ours || pinned.MatchString(s.Image), "%s: %s is no version", name, s.Image)
+		ends := strings.HasSuffix(name, "-migrate")
+		if !ends && !unasked[name] && !strings.HasSuffix(name, "-sidecar") {
+			require.NotNil(t, s.HealthCheck, name)
+		}
+		for on, dependency := range s.DependsOn {
+			need := types.ServiceConditionHealthy
+			switch {
+			case strings.HasSuffix(on, "-migrate"):
+				need = types.ServiceConditionCompletedSuccessfully
+			case unasked[on] || strings.HasSuffix(name, "-sidecar") && slices.Contains(services, on):
+				need = types.ServiceConditionStarted
+			}
+			require.Equal(t, need, dependency.Condition, "%s on %s", name, on)
+		}
+	}
+	for _, name := range services {
+		require.Contains(t, project.Services[name].DependsOn, name+"-migrate")
+		require.Contains(t, project.Services[name+"-migrate"].DependsOn, "postgres")
+		for _, broker := range []string{"kafka", "redis"} {
+			require.Contains(t, project.Services[name+"-sidecar"].DependsOn, broker)
+		}
+	}
+}
+
+// The sidecars are told the same as those of `make run`.
+func TestTheSidecarsAreThoseOfTheLocalSuite(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join(manifests.Root, "dapr/dapr.yaml"))
+	require.NoError(t, err)
+	var run struct {
+		Common struct {
+			Path      string `yaml:"appHealthCheckPath"`
+			Interval  string `yaml:"appHealthProbeInterval"`
+			Timeout   string `yaml:"appHealthProbeTimeout"`
+			Threshold string `yaml:"appHealthThreshold"`
+			Buffer    string `yaml:"readBufferSize"`
+		}
+		Apps []struct {
+			AppID   string `yaml:"appID"`
+			AppPort string `yaml:"appPort"`
+		}
+	}
+	require.NoError(t, yaml.Unmarshal(raw, &run))
+	require.Len(t, run.Apps, len(services))
+	modules, err := os.ReadFile(filepath.Join(manifests.Root, "dapr/runtime/go.mod"))
+	require.NoError(t, err)
+	version := regexp.MustCompile(`github.com/dapr/dapr v([0-9.]+)`).FindSubmatch(modules)
+	require.NotNil(t, version)
+	project := withSecrets(t)
+	for _, app := range run.Apps {
+		sidecar := project.Services[app.AppID+"-sidecar"]
+		require.Equal(t, "daprio/daprd:"+string(version[1]), sidecar.Image)
+		for _, flag := range []string{
+			"--app-id=" + app.AppID, "--app-port=" + app.AppPort, "--enable-app-health-check",
+			"--app-health-check-path=" + run.Common.Path, "--app-health-probe-interval=" + run.Common.Interval,
+			"--app-health-probe-timeout=" + run.Common.Timeout, "--app-health-threshold=" + run.Common.Threshold,
+			"--read-buffer-size=" + run.Common.Buffer,
+		} {
+			require.Contains(t, sidecar.Command, flag)
+		}
+		require.Equal(t, app.AppPort, *project.Services[app.AppID].Environment["PORT"])
+	}
+}
+
+func TestPrometheusScrapesEveryService(t *testing.T) {
+	project := withSecrets(t)
+	raw, err := os.ReadFile(filepath.Join(manifests.Root, "compose/prometheus.yaml"))
+	require.NoError(t, err)
+	var file struct {
+		ScrapeConfigs []struct {
+			JobName       string `yaml:"job_name"`
+			StaticConfigs []struct {
+				Targets []string
+				Labels  map[string]string
+			} `yaml:"static_configs"`
+		} `yaml:"scrape_configs"`
+	}
+	require.NoError(t, yaml.Unmarshal(raw, &file))
+	scraped := map[string][]string{}
+	for _, job := range file.ScrapeConfigs {
+		for _, c := range job.StaticConfigs {
+			scraped[job.JobName+" "+c.Labels["service"]] = c.Targets
+		}
+	}
+	for _, name := range services {
+		port := *project.Services[name].Environment["METRICS_PORT"]
+		require.Equal(t, []string{name + ":" + port}, scraped["taskwire "+name])
+		require.Equal(t, []string{name + ":9090"}, scraped["taskwire-sidecars "+name])
+	}
+}
