@@ -36,7 +36,7 @@ func Start(ctx context.Context, service string) (flush func(context.Context) err
 		options = append(options, trace.WithBatcher(exporter))
 	}
 	// A collector that is away is no reason to stop, and the operator is to know.
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.Warn("traces are lost", "error", err) }))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.WarnContext(ctx, "traces are lost", "error", err) }))
 	provider := trace.NewTracerProvider(options...)
 	otel.SetTracerProvider(provider)
 	return provider.Shutdown, nil
