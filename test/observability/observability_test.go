@@ -35,11 +35,12 @@ func metrics(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
 	for _, dir := range []string{"pkg", "services"} {
-		err := filepath.WalkDir(filepath.Join(manifests.Root, dir), func(path string, _ fs.DirEntry, err error) error {
+		tree := os.DirFS(filepath.Join(manifests.Root, dir))
+		err := fs.WalkDir(tree, ".", func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 				return err
 			}
-			code, err := os.ReadFile(path)
+			code, err := fs.ReadFile(tree, path)
 			for _, m := range named.FindAllSubmatch(code, -1) {
 				found[string(m[1])] = true
 			}
