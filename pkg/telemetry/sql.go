@@ -52,7 +52,11 @@ func (t sqlTracer) TraceQueryEnd(ctx context.Context, conn *pgx.Conn, data pgx.T
 
 // statement finds the first table that a statement is about. What stands in a
 // value can not come before it.
-var statement = regexp.MustCompile(`(?is)^\s*(SELECT|INSERT|UPDATE|DELETE|WITH|BEGIN|COMMIT|ROLLBACK|SET|NOTIFY)\b(?:.*?\b(?:FROM|INTO|UPDATE)\s+("?[a-z_]+"?\."?[a-z_]+"?))?`)
+var statement = func() *regexp.Regexp {
+	const table = `("?[a-z_]+"?\."?[a-z_]+"?)`
+	return regexp.MustCompile(`(?is)^\s*(?:(UPDATE)\s+` + table +
+		`|(SELECT|INSERT|DELETE|WITH|BEGIN|COMMIT|ROLLBACK|SET|NOTIFY)\b(?:.*?\b(?:FROM|INTO|UPDATE)\s+` + table + `)?)`)
+}()
 
 // statementName is such as "INSERT audit.entries".
 func statementName(sql string) string {
@@ -63,5 +67,5 @@ func statementName(sql string) string {
 	if found == nil {
 		return "SQL"
 	}
-	return strings.TrimSpace(strings.ToUpper(found[1]) + " " + strings.ReplaceAll(found[2], `"`, ""))
+	return strings.TrimSpace(strings.ToUpper(found[1]+found[3]) + " " + strings.ReplaceAll(found[2]+found[4], `"`, ""))
 }
