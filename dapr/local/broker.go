@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/taskwire/taskwire/pkg/event"
 )
@@ -133,26 +135,53 @@ func serveBroker(ctx context.Context, args []string) error {
 	port := flags.Int("port", 9092, "port that it listens on")
 	advertise := flags.String("advertise", "", "host:port that clients are sent to, where it is another one")
 	data := flags.String("data", "", "folder of its data")
+	certificate := flags.String("certificate", "", "folder of tls.crt and tls.key: clients must use TLS, and sign in")
+	user := flags.String("user", "", "who signs in (SCRAM-SHA-512), with the password in KAFKA_PASSWORD")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	cluster, err := newBroker(*host, *port, *advertise, *data)
+	var server []kfake.Opt
+	var client []kgo.Opt
+	if *certificate != "" {
+		var err error
+		if server, client, err = secured(*certificate, *user, os.Getenv("KAFKA_PASSWORD")); err != nil {
+			return err
+		}
+	}
+	cluster, err := newBroker(*host, *port, *advertise, *data, server...)
 	if err != nil {
 		return fmt.Errorf("start the broker: %w", err)
 	}
 	fmt.Printf("the broker listens on port %d; clients are sent to %v\n", *port, cluster.ListenAddrs())
-	err = newGhosts(cluster).run(ctx, loopback(*port))
+	err = newGhosts(cluster).run(ctx, loopback(*port), client...)
 	cluster.Close()
 	return err
 }
 
-func newBroker(host string, port int, advertise, data string) (*kfake.Cluster, error) {
-	return kfake.NewCluster(
+// secured has a broker speak TLS and ask for a password, as a Kafka of
+// production does; client is how this program reaches it.
+func secured(folder, user, password string) (server []kfake.Opt, client []kgo.Opt, err error) {
+	certificate, err := tls.LoadX509KeyPair(filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("load the broker's certificate: %w", err)
+	}
+	if user == "" || password == "" {
+		return nil, nil, errors.New("-certificate needs -user and KAFKA_PASSWORD")
+	}
+	server = []kfake.Opt{
+		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}),
+		kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", user, password),
+	}
+	return server, []kgo.Opt{kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha512Mechanism())}, nil
+}
+
+func newBroker(host string, port int, advertise, data string, more ...kfake.Opt) (*kfake.Cluster, error) {
+	return kfake.NewCluster(append([]kfake.Opt{
 		kfake.NumBrokers(1), kfake.Ports(port), kfake.ListenFn(listenAs(host, advertise)), kfake.ClusterID("taskwire"), kfake.DataDir(data),
 		kfake.SeedTopics(partitions, event.Topics...), kfake.DefaultNumPartitions(partitions),
 		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0", "message.max.bytes": strconv.Itoa(maxRecord)}),
 		kfake.WithLogger(kfake.BasicLogger(os.Stderr, kfake.LogLevelWarn)),
-	)
+	}, more...)...)
 }
 
 // listenAs listens on a host, and says that it listens on the advertised

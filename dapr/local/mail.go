@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/mail"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -72,6 +73,15 @@ func (s *mailSession) Data(r io.Reader) error {
 	name := strings.TrimSuffix(filepath.Base(f.Name()), ".part") + ".eml"
 	if err := os.Rename(f.Name(), filepath.Join(s.dir, name)); err != nil {
 		return fmt.Errorf("keep a message: %w", err)
+	}
+	// Where its files can not be seen, its log tells of a mail that came twice.
+	message, err := os.Open(filepath.Join(s.dir, name))
+	if err != nil {
+		return fmt.Errorf("read a message: %w", err)
+	}
+	defer message.Close()
+	if parsed, err := mail.ReadMessage(message); err == nil {
+		fmt.Println("took", parsed.Header.Get("Message-Id"))
 	}
 	return nil
 }
