@@ -69,7 +69,7 @@ func fresh(t *testing.T) {
 	t.Helper()
 	must(t, "apply", "-f", filepath.Join(manifests.Root, "k8s", "base", "namespace.yaml"))
 	t.Cleanup(func() {
-		c := exec.Command("kubectl", "--kubeconfig", os.Getenv("TASKWIRE_PLANE"), "delete", "namespace", "taskwire", "--timeout=120s") //nolint:noctx // the test's context has ended
+		c := exec.Command("kubectl", "--kubeconfig", os.Getenv("TASKWIRE_PLANE"), "delete", "namespace", "taskwire", "--timeout=120s")
 		out, err := c.CombinedOutput()
 		require.NoError(t, err, string(out))
 	})
