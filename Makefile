@@ -79,6 +79,10 @@ CLUSTER := ./test/kubernetes/cluster/cluster.sh
 k8s-plane-test: ## Apply every overlay to a real control plane (no node; builds it the first time)
 	@./test/kubernetes/plane/run.sh
 
+.PHONY: k8s-test
+k8s-test: ## Run the suite on a real Kubernetes with Dapr (root, Linux; builds it the first time)
+	@./test/kubernetes/live/run.sh
+
 .PHONY: promtool
 promtool: ## Fetch promtool for the alerts' tests into .local, where there is none (Debian)
 	@command -v promtool >/dev/null || test -x .local/promtool/usr/bin/promtool || { \

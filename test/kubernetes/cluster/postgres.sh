@@ -29,4 +29,4 @@ done < <(find -L "/usr/share/postgresql/$version" /usr/share/zoneinfo /usr/lib/l
   \( -path '*/man' -o -path '*/posix' -o -path '*/right' \) -prune -o -type f -print0)
 arguments=()
 for p in "${!files[@]}"; do arguments+=("${files[$p]}=$p"); done
-"$BIN/mkimage" -o "$IMAGES/postgres.tar" -t local.test/postgres:dev -p "$programs:/bin" -e /entrypoint "${arguments[@]}"
+"$BIN/mkimage" -o "$IMAGES/postgres.tar" -t local.test/postgres:dev -p "$programs:/bin" -s SIGINT -e /entrypoint "${arguments[@]}"

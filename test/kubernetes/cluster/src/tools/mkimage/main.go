@@ -26,6 +26,7 @@ func main() {
 	entry := flag.String("e", "", "entrypoint, space separated")
 	pathEnv := flag.String("p", "/", "PATH")
 	cmd := flag.String("c", "", "cmd, space separated")
+	stop := flag.String("s", "SIGTERM", "stop signal")
 	flag.Parse()
 	epoch := time.Unix(0, 0)
 	var layer bytes.Buffer
@@ -75,7 +76,7 @@ func main() {
 	must(gz.Close())
 	cfg, err := json.Marshal(map[string]any{
 		"architecture": "amd64", "os": "linux", "created": "1970-01-01T00:00:00Z",
-		"config":  map[string]any{"User": *user, "Entrypoint": strings.Fields(*entry), "Cmd": strings.Fields(*cmd), "Env": []string{"PATH=" + *pathEnv}, "WorkingDir": "/"},
+		"config":  map[string]any{"User": *user, "Entrypoint": strings.Fields(*entry), "Cmd": strings.Fields(*cmd), "Env": []string{"PATH=" + *pathEnv}, "WorkingDir": "/", "StopSignal": *stop},
 		"rootfs":  map[string]any{"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", diff.Sum(nil))}},
 		"history": []any{map[string]any{"created": "1970-01-01T00:00:00Z", "created_by": "mkimage"}},
 	})

@@ -1,0 +1,350 @@
+package live
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var consumers = []string{"audit-log", "recurring-task", "notification"}
+
+// The suite with all that it needs inside of the cluster.
+func TestTheSuiteInACluster(t *testing.T) {
+	applied(t, "../overlay", secrets(t, "local"))
+	db := database{"taskwire"}
+	mails := map[string]int{}
+	t.Cleanup(func() {
+		if t.Failed() {
+			keepLogs(t)
+		}
+	})
+	t.Run("the tour of the README passes", tour)
+	t.Run("strangers reach the front door and nothing else", strangers)
+	t.Run("sidecars speak mutual TLS", mutualTLS)
+	t.Run("another app's identity is refused", identities)
+	t.Run("a deleted pod loses and doubles nothing", func(t *testing.T) { deletedPods(t, db, mails) })
+	t.Run("a restarted Deployment fails no request that one retry does not cure", func(t *testing.T) { restarts(t, db) })
+	t.Run("a consumer that is scaled to zero and back loses nothing", func(t *testing.T) { scaled(t, db) })
+	t.Run("reconcile finds no gap", reconciled)
+	t.Run("no mail came twice", func(t *testing.T) { mailsOnce(t, mails) })
+	if !t.Failed() {
+		removed(t, "taskwire")
+	}
+}
+
+// keepLogs writes down what the pods say, for whoever looks after a failure.
+func keepLogs(t *testing.T) {
+	t.Helper()
+	folder := filepath.Join(filepath.Dir(os.Getenv("TASKWIRE_CLUSTER")), "..", "..", "failed")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Log(err)
+		return
+	}
+	for pod := range strings.FieldsSeq(of(t, "get", "pods", "-o", "jsonpath={.items[*].metadata.name}")) {
+		out, err := kubectl(t, "-n", "taskwire", "logs", pod, "--all-containers", "--prefix")
+		if err == nil {
+			err = os.WriteFile(filepath.Join(folder, pod+".log"), []byte(out), 0o600)
+		}
+		if err != nil {
+			t.Log(err)
+		}
+	}
+	t.Log("the logs of the pods are kept in", folder)
+}
+
+// tour types the README's blocks into a shell, with the Service in place of the
+// address on one machine. The mails are in another pod: what is asked of that
+// block is the notification.
+func tour(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	require.NoError(t, err)
+	_, section, ok := strings.Cut(string(readme), "\n## Two minutes with curl\n")
+	require.True(t, ok)
+	section, _, _ = strings.Cut(section, "\n## ")
+	section = strings.ReplaceAll(section, "http://127.0.0.1:8000", api(t))
+	section = strings.ReplaceAll(section, "cat .local/mail/*.eml\n", "")
+	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(section, -1)
+	shows := [][]string{
+		{`"title":"Water the orchids"`, `"version":1`},
+		{`"title":"Water the orchids"`, `"unread":1`},
+		{`"is_complete":true`, `"version":2`},
+		{`"action":"task.created"`, `"action":"task.completed"`},
+		{`"status":"open","due_at":"2030-04-06T07:00:00Z"`, `"status":"done"`},
+	}
+	require.Len(t, blocks, len(shows))
+	typed := ""
+	for i, block := range blocks {
+		// What follows from a request may take a moment: all up to here is typed
+		// anew, by somebody new.
+		typed += block[1] + "\n"
+		eventually(t, func() error {
+			script := strings.Replace(typed, "date +%s", "date +%s%N", 1)
+			if i > 0 {
+				// Between the blocks a person reads.
+				script = strings.ReplaceAll(script, "\napi ", "\nsleep 1; api ")
+			}
+			out, err := exec.CommandContext(t.Context(), "bash", "-c", script).CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("%w: %s", err, out)
+			}
+			for _, want := range shows[i] {
+				if !strings.Contains(string(out), want) {
+					return fmt.Errorf("no %s in: %s", want, out)
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// strangers are pods that are not of the suite: one within its namespace, and
+// one of another.
+func strangers(t *testing.T) {
+	part := func(name string) string { return ip(t, "taskwire", name) }
+	door := part("task-api") + ":8000"
+	tried := []string{
+		part("audit-log") + ":8001", part("recurring-task") + ":8002", part("notification") + ":8003", // consumers
+		"https:" + part("task-api") + ":50002", "https:" + part("audit-log") + ":50002", // sidecars, for other sidecars
+		part("task-api") + ":3500", part("task-api") + ":50001", part("audit-log") + ":3500", // their APIs
+		part("task-api") + ":9100", part("task-api") + ":9090", // metrics
+		part("postgres") + ":5432", part("kafka") + ":9092", part("mail") + ":1025",
+	}
+	must(t, "create", "namespace", "strangers")
+	t.Cleanup(func() { removed(t, "strangers") })
+	for _, namespace := range []string{"taskwire", "strangers"} {
+		out := strange(t, namespace, append([]string{door}, tried...))
+		t.Logf("a stranger in the namespace %s:\n%s", namespace, out)
+		for _, address := range tried {
+			require.Contains(t, out, address+" refused", namespace)
+		}
+		if namespace == "strangers" {
+			require.Contains(t, out, door+" reached", "the front door: the attempts are real")
+		}
+	}
+	// What the policies spare it, a sidecar's peer still has to prove: see mutualTLS.
+}
+
+// strange runs a stranger in a namespace and returns what it says.
+func strange(t *testing.T, namespace string, addresses []string) string {
+	t.Helper()
+	args, err := json.Marshal(addresses)
+	require.NoError(t, err)
+	pod := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "stranger", "namespace": %q}, "spec": {
+		"restartPolicy": "Never", "automountServiceAccountToken": false,
+		"securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+		"containers": [{"name": "stranger", "image": "local.test/stranger:dev", "args": %s,
+			"securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}}}]}}`, namespace, args)
+	_, err = kubectlWith(t, pod, "create", "-f", "-")
+	require.NoError(t, err)
+	in(t, namespace, "wait", "pod/stranger", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s")
+	out := in(t, namespace, "logs", "stranger")
+	in(t, namespace, "delete", "pod", "stranger", "--now")
+	return out
+}
+
+// mutualTLS speaks to a sidecar's port for other sidecars from the node, which
+// no network policy keeps out.
+func mutualTLS(t *testing.T) {
+	address := net.JoinHostPort(ip(t, "taskwire", "task-api"), "50002")
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+
+	plain, err := dialer.DialContext(t.Context(), "tcp", address)
+	require.NoError(t, err, "the port is there")
+	defer plain.Close()
+	require.NoError(t, plain.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = io.WriteString(plain, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+	require.NoError(t, err)
+	answer, err := io.ReadAll(plain)
+	require.NotContains(t, string(answer), "\x00\x00\x06\x04", "no HTTP/2 without TLS (%v)", err)
+	t.Logf("without TLS: %d bytes, then %v", len(answer), errors.Join(err))
+
+	var seen string
+	conn, err := dialer.DialContext(t.Context(), "tcp", address)
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	client := tls.Client(conn, &tls.Config{
+		InsecureSkipVerify: true, NextProtos: []string{"h2"}, //nolint:gosec // what the server shows is looked at below
+		VerifyConnection: func(state tls.ConnectionState) error {
+			for _, id := range state.PeerCertificates[0].URIs {
+				seen = id.String()
+			}
+			return nil
+		},
+	})
+	err = client.HandshakeContext(t.Context())
+	if err == nil {
+		_, err = client.Read(make([]byte, 1))
+	}
+	require.Error(t, err, "who shows no certificate is refused")
+	require.Equal(t, "spiffe://taskwire/ns/taskwire/task-api", seen)
+	t.Logf("without a certificate: %v; the sidecar's own is %s", err, seen)
+}
+
+// invoke has the sidecar of an app call another app's route, as the app itself
+// would.
+func invoke(t *testing.T, from, method, app, path string) (status int, body string) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	pod := of(t, "get", "pods", "-l", "app.kubernetes.io/name="+from, "--field-selector=status.phase=Running", "-o", "jsonpath={.items[0].metadata.name}")
+	forward := exec.CommandContext(ctx, "kubectl", "--kubeconfig", os.Getenv("TASKWIRE_CLUSTER"), "-n", "taskwire", "port-forward", "pod/"+pod, ":3500")
+	out, err := forward.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, forward.Start())
+	defer func() { stop(); _ = forward.Wait() }() // killed: an exit status means nothing
+	line := make([]byte, 256)
+	n, err := out.Read(line)
+	require.NoError(t, err)
+	port := regexp.MustCompile(`127.0.0.1:(\d+)`).FindSubmatch(line[:n])
+	require.NotNil(t, port, "%s", line[:n])
+	req, err := http.NewRequestWithContext(ctx, method, fmt.Sprintf("http://127.0.0.1:%s/v1.0/invoke/%s/method/%s", port[1], app, path), strings.NewReader("{}"))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("dapr-api-token", secret(t, from+"-dapr-token", "token"))
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return res.StatusCode, string(raw)
+}
+
+func identities(t *testing.T) {
+	for _, c := range []struct {
+		from, method, app, path string
+		allowed                 bool
+	}{
+		{"recurring-task", http.MethodPost, "task-api", "internal/occurrences", true},
+		{"audit-log", http.MethodPost, "task-api", "internal/occurrences", false},
+		{"notification", http.MethodPost, "task-api", "internal/occurrences", false},
+		{"notification", http.MethodPost, "task-api", "internal/reminders/check", true},
+		{"recurring-task", http.MethodPost, "task-api", "internal/reminders/check", false},
+		{"task-api", http.MethodGet, "audit-log", "api/audit", true},
+		{"notification", http.MethodGet, "audit-log", "api/audit", false},
+		{"task-api", http.MethodPost, "audit-log", "events/audit-logs", false},
+		{"recurring-task", http.MethodGet, "task-api", "api/tasks", false},
+	} {
+		status, body := invoke(t, c.from, c.method, c.app, c.path)
+		t.Logf("%s calls %s %s of %s: %d", c.from, c.method, c.path, c.app, status)
+		denied := status == http.StatusForbidden && strings.Contains(body, "ERR_DIRECT_INVOKE")
+		require.Equal(t, c.allowed, !denied, "%d %s", status, body)
+	}
+}
+
+// deletedPods deletes each pod of the namespace in turn.
+func deletedPods(t *testing.T, db database, mails map[string]int) {
+	for _, part := range []string{"audit-log", "recurring-task", "notification", "task-api", "kafka", "mail", "postgres"} {
+		t.Run(part, func(t *testing.T) {
+			l := underLoad(t, func() {
+				if part == "mail" {
+					took(t, mails) // its log goes with it
+				}
+				of(t, "delete", "pod", "-l", "app.kubernetes.io/name="+part)
+				rolledOut(t, "taskwire")
+			})
+			l.holds(t, db)
+		})
+	}
+}
+
+// restarts replaces the pods of each Deployment, as a new version does.
+func restarts(t *testing.T, db database) {
+	for _, name := range append([]string{"task-api"}, consumers...) {
+		t.Run(name, func(t *testing.T) {
+			l := underLoad(t, func() {
+				restarted(t, "deployment/"+name)
+			})
+			require.Empty(t, l.uncured)
+			l.holds(t, db)
+		})
+	}
+}
+
+// restarted replaces the pods of Deployments, and waits until the old ones have
+// gone: it is their end that a request could fail at.
+func restarted(t *testing.T, what string) {
+	t.Helper()
+	old := strings.Fields(of(t, "get", "pods", "-l", "app.kubernetes.io/part-of=taskwire,pod-template-hash", "-o", "jsonpath={.items[*].metadata.name}"))
+	of(t, "rollout", "restart", what)
+	rolledOut(t, "taskwire")
+	for _, pod := range old {
+		if what == "deployment" || strings.HasPrefix("deployment/"+pod, what+"-") {
+			of(t, "wait", "pod/"+pod, "--for=delete", "--timeout=120s")
+		}
+	}
+}
+
+func scaled(t *testing.T, db database) {
+	for _, name := range consumers {
+		t.Run(name, func(t *testing.T) {
+			l := underLoad(t, func() {
+				of(t, "scale", "deployment/"+name, "--replicas=0")
+				of(t, "wait", "pod", "-l", "app.kubernetes.io/name="+name, "--for=delete", "--timeout=120s")
+				missed := db.query(t, "SELECT count(*) FROM task.events")
+				eventually(t, func() error {
+					if now := db.query(t, "SELECT count(*) FROM task.events"); now < missed+5*rate {
+						return fmt.Errorf("%d events it has missed", now-missed)
+					}
+					return nil
+				})
+				of(t, "scale", "deployment/"+name, "--replicas=1")
+				rolledOut(t, "taskwire")
+			})
+			require.Empty(t, l.uncured)
+			l.holds(t, db)
+		})
+	}
+}
+
+// reconciled runs the nightly job now.
+func reconciled(t *testing.T) {
+	of(t, "create", "job", "now", "--from=cronjob/reconcile")
+	var failed error
+	eventually(t, func() error {
+		status := of(t, "get", "job", "now", "-o", "jsonpath={.status.succeeded} {.status.failed}")
+		switch strings.TrimSpace(status) {
+		case "1":
+			return nil
+		case "":
+			return errors.New("the job is not done")
+		}
+		failed = errors.New("the job failed")
+		return nil
+	})
+	t.Log("\n" + of(t, "logs", "job/now"))
+	require.NoError(t, failed)
+}
+
+// took counts the mails that the mail server has said that it took.
+func took(t *testing.T, mails map[string]int) {
+	t.Helper()
+	for line := range strings.Lines(of(t, "logs", "mail-0")) {
+		if id, ok := strings.CutPrefix(strings.TrimSpace(line), "took "); ok {
+			mails[id]++
+		}
+	}
+}
+
+func mailsOnce(t *testing.T, mails map[string]int) {
+	took(t, mails)
+	require.NotEmpty(t, mails)
+	for id, n := range mails {
+		require.Equal(t, 1, n, id)
+	}
+	t.Log(len(mails), "mails, each once")
+}

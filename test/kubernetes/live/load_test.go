@@ -1,0 +1,221 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/test/suite"
+)
+
+const (
+	rate       = 50                     // requests per second
+	retryAfter = 500 * time.Millisecond // and then once more
+)
+
+// load is what users do while the cluster is at work. It remembers what was
+// acknowledged, and what one retry did not cure.
+type load struct {
+	user *suite.Client
+
+	mu        sync.Mutex
+	sent      int
+	retried   int
+	uncured   []string
+	versions  map[uuid.UUID]int64
+	reminders int
+	open      []uuid.UUID // recurring tasks that are not complete
+}
+
+// underLoad sends requests while during runs.
+func underLoad(t *testing.T, during func()) *load {
+	t.Helper()
+	l := &load{user: user(t), versions: map[uuid.UUID]int64{}}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var running sync.WaitGroup
+	running.Go(func() { l.run(ctx) })
+	// It is under way before anything happens to it.
+	eventually(t, func() error {
+		if _, acknowledged, _ := l.counts(); acknowledged < rate {
+			return fmt.Errorf("%d acknowledged", acknowledged)
+		}
+		return nil
+	})
+	during()
+	_, before, _ := l.counts()
+	// And answered afterwards.
+	eventually(t, func() error {
+		if _, now, _ := l.counts(); now < before+rate {
+			return fmt.Errorf("%d acknowledged", now-before)
+		}
+		return nil
+	})
+	stop()
+	running.Wait()
+	return l
+}
+
+func (l *load) counts() (sent, acknowledged, uncured int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sent, len(l.versions), len(l.uncured)
+}
+
+func (l *load) run(ctx context.Context) {
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	tick := time.NewTicker(time.Second / rate)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			sending.Go(func() { l.one(context.WithoutCancel(ctx), n) })
+		}
+	}
+}
+
+// one is the nth request: of ten, seven create (one with a reminder that is
+// due, two that recur), two change and one completes.
+func (l *load) one(ctx context.Context, n int) {
+	method, path := http.MethodPost, "/api/tasks"
+	body := map[string]any{"title": fmt.Sprint("load ", n)}
+	reminds, recurs := n%10 == 0, n%10 == 1 || n%10 == 5
+	switch {
+	case reminds:
+		body["reminders"] = []map[string]any{{"at": "2020-01-01T00:00:00Z"}}
+	case recurs:
+		body["due_at"], body["recurrence"] = "2030-06-01T09:00:00Z", map[string]any{"rrule": "FREQ=DAILY"}
+	case n%10 == 2 || n%10 == 6:
+		l.mu.Lock()
+		for id := range l.versions {
+			method, path = http.MethodPatch, "/api/tasks/"+id.String()
+			break
+		}
+		l.mu.Unlock()
+	case n%10 == 9:
+		l.mu.Lock()
+		if len(l.open) > 0 {
+			method, path = http.MethodPatch, "/api/tasks/"+l.open[0].String()+"/complete"
+			l.open, body = l.open[1:], map[string]any{"is_complete": true}
+		}
+		l.mu.Unlock()
+	}
+	a, err := l.retry(ctx, method, path, body)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if bad := failure(a, err); bad != "" {
+		l.uncured = append(l.uncured, fmt.Sprintf("%s %s: %s", method, path, bad))
+		return
+	}
+	var task event.Task
+	if err := a.JSON(&task); err != nil {
+		l.uncured = append(l.uncured, err.Error())
+		return
+	}
+	l.versions[task.ID] = max(l.versions[task.ID], task.Version)
+	if recurs {
+		l.open = append(l.open, task.ID)
+	}
+	if reminds {
+		l.reminders++
+	}
+}
+
+// retry sends a request, and once more when it failed; the key makes both one.
+func (l *load) retry(ctx context.Context, method, path string, body any) (suite.Answer, error) {
+	var header []string
+	if method == http.MethodPost {
+		header = []string{"Idempotency-Key", uuid.NewString()}
+	}
+	l.mu.Lock()
+	l.sent++
+	l.mu.Unlock()
+	a, err := l.user.Do(ctx, method, path, body, header...)
+	if failure(a, err) == "" {
+		return a, nil
+	}
+	l.mu.Lock()
+	l.retried++
+	l.mu.Unlock()
+	time.Sleep(retryAfter) // what a client does
+	return l.user.Do(ctx, method, path, body, header...)
+}
+
+func failure(a suite.Answer, err error) string {
+	switch {
+	case err != nil:
+		return err.Error()
+	case a.Status/100 != 2:
+		return fmt.Sprintf("%d %s", a.Status, a.Body)
+	}
+	return ""
+}
+
+// holds waits until all is published, consumed and delivered, and checks that
+// nothing is lost and nothing is doubled.
+func (l *load) holds(t *testing.T, db database) {
+	t.Helper()
+	sent, acknowledged, uncured := l.counts()
+	t.Logf("%s: %d requests, %d tasks acknowledged, %d requests sent once more, %d not cured by that", path.Base(t.Name()), sent, acknowledged, l.retried, uncured)
+	eventually(t, func() error {
+		n := db.query(t, `SELECT
+			  (SELECT count(*) FROM task.events WHERE seq IS NULL)
+			+ (SELECT count(*) FROM task.events e JOIN task.event_cursors c USING (topic) WHERE e.seq > c.published_seq)
+			+ (SELECT count(*) FROM task.events e WHERE topic = 'audit-logs' AND NOT EXISTS (SELECT FROM audit.inbox i WHERE i.id = e.id::text))
+			+ (SELECT count(*) FROM task.events e WHERE topic = 'task-events' AND NOT EXISTS (SELECT FROM recurring.inbox i WHERE i.id = e.id::text))
+			+ (SELECT count(*) FROM task.events e WHERE topic IN ('task-events', 'reminders') AND NOT EXISTS (SELECT FROM notification.inbox i WHERE i.id = e.id::text))
+			+ (SELECT count(*) FROM notification.deliveries WHERE state = 'pending')`)
+		if n > 0 {
+			return fmt.Errorf("%d steps are still to come", n)
+		}
+		return nil
+	})
+	l.mu.Lock()
+	versions := maps.Clone(l.versions)
+	l.mu.Unlock()
+	ids, least := make([]uuid.UUID, 0, len(versions)), make([]int64, 0, len(versions))
+	for id, version := range versions {
+		ids, least = append(ids, id), append(least, version)
+	}
+	for what, sql := range map[string]string{
+		"acknowledged changes that are lost": `SELECT count(*) FROM unnest($1::uuid[], $2::bigint[]) a(id, version)
+			LEFT JOIN task.tasks t USING (id) WHERE t.version IS NULL OR t.version < a.version`,
+		"tasks without one event for each version": `SELECT count(*) FROM task.tasks t
+			LEFT JOIN (SELECT key, count(*) AS n FROM task.events WHERE topic = 'task-events' GROUP BY key) e ON e.key = t.id::text
+			WHERE t.version <> coalesce(e.n, 0)`,
+		"tasks without one audit entry for each version": `SELECT count(*) FROM task.tasks t
+			LEFT JOIN (SELECT task_id, count(*) AS n FROM audit.entries GROUP BY task_id) a ON a.task_id = t.id
+			WHERE t.version <> coalesce(a.n, 0)`,
+		"completed recurring tasks without one successor": `SELECT count(*) FROM task.tasks t WHERE t.is_complete AND t.recurrence IS NOT NULL
+			AND 1 <> (SELECT count(*) FROM task.tasks n WHERE n.follows_id = t.id)`,
+		"reminders without one notification": `SELECT count(*) FROM task.reminders r
+			LEFT JOIN (SELECT reminder_id, count(*) AS n FROM notification.notifications GROUP BY reminder_id) s ON s.reminder_id = r.id
+			WHERE r.fired_for IS NOT NULL AND coalesce(s.n, 0) <> 1`,
+		"reminders without one mail": `SELECT count(*) FROM task.reminders r
+			LEFT JOIN (SELECT reminder_id, count(*) AS n FROM notification.deliveries WHERE channel = 'email' AND state = 'sent' GROUP BY reminder_id) s
+				ON s.reminder_id = r.id
+			WHERE r.fired_for IS NOT NULL AND coalesce(s.n, 0) <> 1`,
+		"dead letters": `SELECT (SELECT count(*) FROM audit.dead_letters) + (SELECT count(*) FROM recurring.dead_letters)
+			+ (SELECT count(*) FROM notification.dead_letters)`,
+	} {
+		var args []any
+		if strings.Contains(sql, "$1") {
+			args = []any{ids, least}
+		}
+		require.Zero(t, db.query(t, sql, args...), what)
+	}
+	require.NotZero(t, l.reminders)
+}
