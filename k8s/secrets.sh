@@ -4,11 +4,11 @@
 #   kubectl apply -k k8s/overlays/local
 #   k8s/secrets.sh local | kubectl create -f -
 #
-# The pods wait for their Secrets, so it does not matter which comes first, but
-# that the namespace is made by the overlay. `create`, not `apply`: a second run must not change the passwords of a database
-# that has the first ones. For production, set what the variables below name;
-# your own way to make Secrets (External Secrets, Sealed Secrets) does as well, as
-# long as names and keys are these.
+# The pods wait for their Secrets; the overlay, which makes the namespace, comes
+# first. `create`, not `apply`: a second run must not change the passwords of a
+# database that has the first ones. For production, set what the variables below
+# name; your own way to make Secrets (External Secrets, Sealed Secrets) does as
+# well, as long as names and keys are these.
 set -euo pipefail
 
 overlay=${1:-}
@@ -24,10 +24,13 @@ production | serverless)
   : "${SMTP_URL:?smtp://user:password@host:587 or smtps://…}"
   : "${KAFKA_BROKERS:?host:port,host:port}" "${KAFKA_USERNAME:?}" "${KAFKA_PASSWORD:?}"
   : "${KAFKA_CA_FILE:?PEM file of the authority that signed the certificates of the brokers}"
+  : "${OWNER_PASSWORD:?of the login that owns the schemas}"
+  : "${TASK_API_PASSWORD:?of the login task_api}" "${AUDIT_LOG_PASSWORD:?of audit_log}"
+  : "${RECURRING_TASK_PASSWORD:?of recurring_task}" "${NOTIFICATION_PASSWORD:?of notification}"
   database=$DATABASE owner=$DATABASE_OWNER smtp=$SMTP_URL
   ;;
 *)
-  echo "usage: k8s/secrets.sh local|production" >&2
+  echo "usage: k8s/secrets.sh local|local-redis|production|serverless" >&2
   exit 2
   ;;
 esac
@@ -44,10 +47,22 @@ secret() {
   done
 }
 
-# url LOGIN PASSWORD
-url() { printf 'postgres://%s:%s@%s' "$1" "$2" "$database"; }
+# escaped TEXT: as it stands in a URL
+escaped() {
+  local LC_ALL=C text=$1 byte
+  while [ -n "$text" ]; do
+    byte=${text:0:1} text=${text:1}
+    case $byte in
+    [A-Za-z0-9._~-]) printf %s "$byte" ;;
+    *) printf '%%%02X' "'$byte" ;;
+    esac
+  done
+}
 
-# The passwords of the logins, which production has made already.
+# url LOGIN PASSWORD
+url() { printf 'postgres://%s:%s@%s' "$(escaped "$1")" "$(escaped "$2")" "$database"; }
+
+# In production the logins are there already.
 owner_password=${OWNER_PASSWORD:-$(random)}
 task_api=${TASK_API_PASSWORD:-$(random)}
 audit_log=${AUDIT_LOG_PASSWORD:-$(random)}

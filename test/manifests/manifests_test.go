@@ -1,8 +1,10 @@
 package manifests
 
 import (
+	"encoding/base64"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/test/settings"
@@ -72,4 +74,28 @@ func TestProductionSurvivesANode(t *testing.T) {
 		}
 	}
 	require.Equal(t, 2, at(find(objects, "HorizontalPodAutoscaler", "task-api"), "spec", "minReplicas"))
+}
+
+// The passwords of a production are chosen by others.
+func TestAPasswordOfAnySignsIsKept(t *testing.T) {
+	secrets, err := Secrets("production")
+	require.NoError(t, err)
+	value := func(secret, key string) string {
+		raw, err := base64.StdEncoding.DecodeString(text(at(find(secrets, "Secret", secret), "data", key)))
+		require.NoError(t, err)
+		return string(raw)
+	}
+	for secret, login := range map[string][2]string{
+		"database-owner": {"MIGRATE_DATABASE_URL", "taskwire"}, "task-api": {"DATABASE_URL", "task_api"},
+		"audit-log": {"DATABASE_URL", "audit_log"}, "recurring-task": {"DATABASE_URL", "recurring_task"},
+		"notification": {"DATABASE_URL", "notification"},
+	} {
+		c, err := pgx.ParseConfig(value(secret, login[0]))
+		require.NoError(t, err)
+		require.Equal(t, login[1], c.User)
+		require.Equal(t, Password, c.Password)
+		require.Equal(t, "db.taskwire.example", c.Host)
+		require.Equal(t, "taskwire", c.Database)
+	}
+	require.Equal(t, Password, value("kafka", "password"))
 }

@@ -69,6 +69,9 @@ func Render(overlay string) ([]Object, error) {
 	return parse(whole)
 }
 
+// Password is that of every login in Secrets: as bad as they come.
+const Password = "p@ss:w/rd?#%é '\"$&" //nolint:gosec // it opens nothing
+
 // Secrets are those that k8s/secrets.sh makes for an overlay.
 func Secrets(overlay string) ([]Object, error) {
 	ca := filepath.Join(os.TempDir(), "taskwire-test-ca.pem")
@@ -77,7 +80,10 @@ func Secrets(overlay string) ([]Object, error) {
 	}
 	script := exec.Command("bash", filepath.Join(Root, "k8s", "secrets.sh"), overlay)
 	script.Env = append(os.Environ(), "DATABASE=db.taskwire.example:5432/taskwire", "SMTP_URL=smtps://u:p@mail.taskwire.example",
-		"KAFKA_BROKERS=kafka.taskwire.example:9093", "KAFKA_USERNAME=u", "KAFKA_PASSWORD=p", "KAFKA_CA_FILE="+ca)
+		"KAFKA_BROKERS=kafka.taskwire.example:9093", "KAFKA_USERNAME=u", "KAFKA_PASSWORD="+Password, "KAFKA_CA_FILE="+ca)
+	for _, login := range []string{"OWNER", "TASK_API", "AUDIT_LOG", "RECURRING_TASK", "NOTIFICATION"} {
+		script.Env = append(script.Env, login+"_PASSWORD="+Password)
+	}
 	out, err := script.Output()
 	if err != nil {
 		return nil, fmt.Errorf("run k8s/secrets.sh %s: %w", overlay, err)
