@@ -19,6 +19,7 @@ type settings struct {
 	Kafka             publish.KafkaSettings
 	PrivateKey        string        `env:"JWT_PRIVATE_KEY,unset"`
 	PrivateKeyFile    string        `env:"JWT_PRIVATE_KEY_FILE"`
+	AcceptedKeys      string        `env:"JWT_ACCEPTED_KEYS"`
 	TokenLife         time.Duration `env:"JWT_LIFETIME" envDefault:"24h"`
 	CookieSecure      bool          `env:"COOKIE_SECURE" envDefault:"true"`
 }

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -19,19 +21,27 @@ import (
 	"github.com/taskwire/taskwire/pkg/auth"
 )
 
-// Keys sign the tokens of the users who sign in here.
+// Keys sign the tokens of the users who sign in here, and verify them.
 type Keys struct {
-	private ed25519.PrivateKey
-	id      string
-	issuer  string
-	aud     string
-	life    time.Duration
+	private  ed25519.PrivateKey
+	accepted []publicKey // that of private comes first
+	issuer   string
+	aud      string
+	life     time.Duration
 }
 
-// NewKeys reads an Ed25519 private key (PKCS #8, PEM) from pemText, or from
-// the file when that is empty.
-func NewKeys(pemText, file string, s auth.Settings, life time.Duration) (*Keys, error) {
-	if pemText == "" {
+// publicKey verifies tokens. Its id is its RFC 7638 thumbprint (RFC 8037,
+// appendix A.3).
+type publicKey struct {
+	id  string
+	key ed25519.PublicKey
+}
+
+// NewKeys reads an Ed25519 private key (PKCS #8, PEM) from privatePEM, or from
+// the file when that is empty, and from acceptedPEM public keys whose tokens are
+// accepted beside its own.
+func NewKeys(privatePEM, file, acceptedPEM string, s auth.Settings, life time.Duration) (*Keys, error) {
+	if privatePEM == "" {
 		if file == "" {
 			return nil, errors.New("JWT_PRIVATE_KEY or JWT_PRIVATE_KEY_FILE is needed: an Ed25519 key, made by `openssl genpkey -algorithm ed25519`")
 		}
@@ -39,9 +49,9 @@ func NewKeys(pemText, file string, s auth.Settings, life time.Duration) (*Keys, 
 		if err != nil {
 			return nil, fmt.Errorf("JWT_PRIVATE_KEY_FILE: %w", err)
 		}
-		pemText = string(raw)
+		privatePEM = string(raw)
 	}
-	block, _ := pem.Decode([]byte(pemText))
+	block, _ := pem.Decode([]byte(privatePEM))
 	if block == nil {
 		return nil, errors.New("JWT_PRIVATE_KEY is not PEM")
 	}
@@ -53,26 +63,57 @@ func NewKeys(pemText, file string, s auth.Settings, life time.Duration) (*Keys, 
 	if !ok {
 		return nil, fmt.Errorf("JWT_PRIVATE_KEY is a %T, not an Ed25519 key", parsed)
 	}
-	return &Keys{private: private, id: thumbprint(private), issuer: s.Issuer, aud: s.Audience, life: life}, nil
-}
-
-// thumbprint is the key's id: its RFC 7638 thumbprint (RFC 8037, appendix A.3).
-func thumbprint(private ed25519.PrivateKey) string {
-	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + publicKey(private) + `"}`))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-func publicKey(private ed25519.PrivateKey) string {
 	// The public half of an Ed25519 private key is its last 32 bytes (RFC 8032).
-	return base64.RawURLEncoding.EncodeToString(private[ed25519.PrivateKeySize-ed25519.PublicKeySize:])
+	own := identified(ed25519.PublicKey(private[ed25519.PrivateKeySize-ed25519.PublicKeySize:]))
+	others, err := publicKeys(acceptedPEM)
+	if err != nil {
+		return nil, fmt.Errorf("JWT_ACCEPTED_KEYS: %w", err)
+	}
+	others = slices.DeleteFunc(others, func(k publicKey) bool { return k.id == own.id })
+	return &Keys{private: private, accepted: append([]publicKey{own}, others...), issuer: s.Issuer, aud: s.Audience, life: life}, nil
 }
+
+// publicKeys reads Ed25519 public keys, a PEM block each.
+func publicKeys(text string) ([]publicKey, error) {
+	var keys []publicKey
+	for rest := []byte(text); len(bytes.TrimSpace(rest)) > 0; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return nil, errors.New("there is something in it that is not PEM")
+		}
+		if block.Type != "PUBLIC KEY" {
+			return nil, fmt.Errorf("a %s is in it; public keys belong there, as `openssl pkey -pubout` makes them", block.Type)
+		}
+		parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("read a public key: %w", err)
+		}
+		key, ok := parsed.(ed25519.PublicKey)
+		if !ok {
+			return nil, fmt.Errorf("a %T is in it, not an Ed25519 key", parsed)
+		}
+		keys = append(keys, identified(key))
+	}
+	return keys, nil
+}
+
+func identified(key ed25519.PublicKey) publicKey {
+	k := publicKey{key: key}
+	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + k.text() + `"}`))
+	k.id = base64.RawURLEncoding.EncodeToString(sum[:])
+	return k
+}
+
+func (k publicKey) text() string { return base64.RawURLEncoding.EncodeToString(k.key) }
 
 // Keyfunc is how a Verifier gets the public key.
 func (k *Keys) Keyfunc(t *jwt.Token) (any, error) {
-	if t.Header["kid"] != k.id {
-		return nil, errors.New("the token was signed with another key")
+	for _, accepted := range k.accepted {
+		if t.Header["kid"] == accepted.id {
+			return accepted.key, nil
+		}
 	}
-	return k.private.Public(), nil
+	return nil, errors.New("the token was signed with another key")
 }
 
 // Sign makes a token of a user.
@@ -89,19 +130,21 @@ func (k *Keys) Sign(u *User, now time.Time) (token string, expires time.Time, er
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
 		},
 	})
-	t.Header["kid"] = k.id
+	t.Header["kid"] = k.accepted[0].id
 	if token, err = t.SignedString(k.private); err != nil {
 		return "", expires, fmt.Errorf("sign a token: %w", err)
 	}
 	return token, expires, nil
 }
 
-// ServeHTTP answers the public key as a JSON Web Key Set (RFC 7517, RFC 8037).
+// ServeHTTP answers the public keys as a JSON Web Key Set (RFC 7517, RFC 8037).
 func (k *Keys) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	set := make([]map[string]string, len(k.accepted))
+	for i, accepted := range k.accepted {
+		set[i] = map[string]string{"kty": "OKP", "crv": "Ed25519", "x": accepted.text(), "kid": accepted.id, "use": "sig", "alg": "EdDSA"}
+	}
 	w.Header().Set("Content-Type", "application/jwk-set+json")
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	// The client may have gone; there is nobody left to tell.
-	_ = json.NewEncoder(w).Encode(map[string]any{"keys": []map[string]string{{
-		"kty": "OKP", "crv": "Ed25519", "x": publicKey(k.private), "kid": k.id, "use": "sig", "alg": "EdDSA",
-	}}})
+	_ = json.NewEncoder(w).Encode(map[string]any{"keys": set})
 }
