@@ -17,7 +17,7 @@ import (
 // Command is what an operator does with a service beside serving it. It works
 // with the service's settings and database, on a schema that it leaves as it
 // is, and logs to standard error: standard output is for its answer.
-type Command[S configured] struct {
+type Command[S Configured] struct {
 	Name  string
 	Help  string // one line
 	Usage string // how it is called; shown by "help NAME" and by --help

@@ -78,8 +78,8 @@ func (s Settings) Validate() error {
 	return nil
 }
 
-// configured is a service's settings: a struct that embeds Settings.
-type configured interface {
+// Configured is a service's settings: a struct that embeds Settings.
+type Configured interface {
 	Validate() error
 	common() Settings
 }
@@ -88,7 +88,7 @@ func (s Settings) common() Settings { return s }
 
 // load reads the settings from the environment. The error names each variable
 // that is missing or wrong.
-func load[S configured]() (S, error) {
+func load[S Configured]() (S, error) {
 	settings, err := env.ParseAs[S]()
 	if err != nil {
 		return settings, fmt.Errorf("settings: %w", named(err, reflect.TypeFor[S]()))
@@ -135,7 +135,7 @@ func variableOf(settings reflect.Type, field string) string {
 
 // Program is a service: its name, what it owns of the database, and what it
 // does. Its commands are serve, the default, migrate, and those of Commands.
-type Program[S configured] struct {
+type Program[S Configured] struct {
 	Name   string
 	Schema database.Schema
 	// Serve wires the service and runs it. It gets its settings and a database

@@ -58,7 +58,7 @@
 //		"0003_letters": fmt.Sprintf(subscribe.Letters, "audit"),
 //	}
 //
-// A Pruner deletes the inbox rows of events that can not come again.
+// Keep deletes the inbox rows of events that can not come again.
 //
 // # Why raw payloads
 //

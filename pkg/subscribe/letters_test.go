@@ -144,7 +144,7 @@ func TestOpenLettersAreCounted(t *testing.T) {
 	require.NoError(t, c.DiscardLetter(t.Context(), c.open(false)[0].ID, "ada", "no use"))
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- c.Watch(ctx) }()
+	go func() { ended <- c.Keep(ctx) }()
 	require.Eventually(t, func() bool {
 		families, err := prometheus.DefaultGatherer.Gather()
 		require.NoError(t, err)

@@ -15,7 +15,7 @@ func TestTheInboxForgetsWhatCanNotComeAgain(t *testing.T) {
 	db := newDB(t)
 	now := time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
 	retention := 30 * 24 * time.Hour
-	p := &subscribe.Pruner{DB: db, Schema: "consumer", Retention: retention, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }}
+	s := subscribe.New(subscribe.Options{DB: db, Schema: "consumer", Retention: retention, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
 	add := func(prefix string, n int, age time.Duration) {
 		_, err := db.ExecContext(t.Context(), `INSERT INTO consumer.inbox (source, id, handled_at)
 			SELECT 's', ? || i, ? FROM generate_series(1, ?) i`, prefix, now.Add(-age), n)
@@ -29,7 +29,7 @@ func TestTheInboxForgetsWhatCanNotComeAgain(t *testing.T) {
 	add("within the margin", 7, retention+48*time.Hour-time.Second)
 	add("replayable", 3, retention-time.Hour)
 
-	n, err := p.Prune(t.Context())
+	n, err := s.Prune(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 12_001, n, "more than one batch")
 	require.Equal(t, 10, left())
@@ -39,7 +39,7 @@ func TestTheInboxForgetsWhatCanNotComeAgain(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 2)
 	for range 2 {
-		go func() { ended <- p.Run(ctx) }()
+		go func() { ended <- s.Keep(ctx) }()
 	}
 	require.Eventually(t, func() bool { return left() == 3 }, 10*time.Second, 10*time.Millisecond)
 	stop()

@@ -38,8 +38,10 @@ type Options struct {
 	DB          *bun.DB
 	Schema      string // holds the inbox and the dead letters
 	AppAPIToken string // what the sidecar proves itself with
-	Log         *slog.Logger
-	Now         func() time.Time
+	// Retention is that of the event log. The inbox remembers for longer.
+	Retention time.Duration
+	Log       *slog.Logger
+	Now       func() time.Time
 }
 
 // InTx handles events in the transaction that marks them as handled. It sees

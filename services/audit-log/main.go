@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -22,9 +21,7 @@ import (
 func main() {
 	service.Program[settings]{
 		Name: "audit-log", Schema: migrations.Schema, Serve: serve,
-		Commands: []service.Command[settings]{
-			{Name: deadletter.Name, Help: deadletter.Help, Usage: deadletter.Usage, Run: deadLetters},
-		},
+		Commands: []service.Command[settings]{deadletter.Command(subscriptions)},
 	}.Main()
 }
 
@@ -35,7 +32,6 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		return err
 	}
 	events := subscriptions(cfg, base)
-	pruner := &subscribe.Pruner{DB: base.DB, Schema: migrations.Name, Retention: cfg.EventRetention, Now: time.Now, Log: base.Log}
 
 	// The doors.
 	router := httpapi.NewRouter(base.Log)
@@ -44,21 +40,16 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	base.MountUserAPI(router, verifier, func(api huma.API) {
 		(&trail.API{DB: base.DB, Failures: httpapi.Failures{Log: base.Log}}).Mount(api)
 	})
-	return base.Run(ctx, router,
-		service.Worker{Name: "pruner of the inbox", Run: pruner.Run},
-		service.Worker{Name: "watch of the dead letters", Run: events.Watch})
+	return base.Run(ctx, router, service.Worker{Name: "keeper of the inbox", Run: events.Keep})
 }
 
 // subscriptions are the topics and what becomes of their events, whoever hands
 // them over: the sidecar or an operator.
 func subscriptions(cfg settings, base service.Base) *subscribe.Subscriber {
 	recorder := &trail.Recorder{Now: time.Now}
-	events := subscribe.New(subscribe.Options{DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Log: base.Log, Now: time.Now})
+	events := subscribe.New(subscribe.Options{
+		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Log: base.Log, Now: time.Now,
+	})
 	events.InTx(event.TopicAudit, recorder.Record)
 	return events
-}
-
-// deadLetters looks after the events that could not be handled.
-func deadLetters(ctx context.Context, cfg settings, base service.Base, args []string) error {
-	return deadletter.Run(ctx, subscriptions(cfg, base), os.Stdout, args)
 }

@@ -9,7 +9,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -32,9 +31,7 @@ import (
 func main() {
 	service.Program[settings]{
 		Name: "notification", Schema: migrations.Schema, Serve: serve,
-		Commands: []service.Command[settings]{
-			{Name: deadletter.Name, Help: deadletter.Help, Usage: deadletter.Usage, Run: deadLetters},
-		},
+		Commands: []service.Command[settings]{deadletter.Command(byHand)},
 	}.Main()
 }
 
@@ -56,7 +53,6 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	})
 	consumer := delivery.NewConsumer(time.Now, deliverer.Wake)
 	events := subscriptions(cfg, base, consumer)
-	pruner := &subscribe.Pruner{DB: base.DB, Schema: migrations.Name, Retention: cfg.EventRetention, Now: time.Now, Log: base.Log}
 
 	// The doors.
 	router := httpapi.NewRouter(base.Log)
@@ -70,22 +66,22 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	})
 	return base.Run(ctx, router,
 		service.Worker{Name: "deliverer", Run: deliverer.Run},
-		service.Worker{Name: "pruner of the inbox", Run: pruner.Run},
-		service.Worker{Name: "watch of the dead letters", Run: events.Watch})
+		service.Worker{Name: "keeper of the inbox", Run: events.Keep})
 }
 
 // subscriptions are the topics and what becomes of their events, whoever hands
 // them over: the sidecar or an operator.
 func subscriptions(cfg settings, base service.Base, consumer *delivery.Consumer) *subscribe.Subscriber {
-	events := subscribe.New(subscribe.Options{DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Log: base.Log, Now: time.Now})
+	events := subscribe.New(subscribe.Options{
+		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Log: base.Log, Now: time.Now,
+	})
 	events.InTx(event.TopicReminders, consumer.Reminders)
 	events.InTx(event.TopicTasks, consumer.Tasks)
 	return events
 }
 
-// deadLetters looks after the events that could not be handled. The service's
-// own workers find the deliveries that it makes.
-func deadLetters(ctx context.Context, cfg settings, base service.Base, args []string) error {
-	consumer := delivery.NewConsumer(time.Now, func() {})
-	return deadletter.Run(ctx, subscriptions(cfg, base, consumer), os.Stdout, args)
+// byHand are the subscriptions for an operator. The deliveries that he makes are
+// found by the service's own workers.
+func byHand(cfg settings, base service.Base) *subscribe.Subscriber {
+	return subscriptions(cfg, base, delivery.NewConsumer(time.Now, func() {}))
 }

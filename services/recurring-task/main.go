@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -25,9 +24,7 @@ import (
 func main() {
 	service.Program[settings]{
 		Name: "recurring-task", Schema: migrations.Schema, Serve: serve,
-		Commands: []service.Command[settings]{
-			{Name: deadletter.Name, Help: deadletter.Help, Usage: deadletter.Usage, Run: deadLetters},
-		},
+		Commands: []service.Command[settings]{deadletter.Command(subscriptions)},
 	}.Main()
 }
 
@@ -38,8 +35,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		return err
 	}
 	occurrences := &ledger.Store{DB: base.DB}
-	events := subscriptions(cfg, base, occurrences)
-	pruner := &subscribe.Pruner{DB: base.DB, Schema: migrations.Name, Retention: cfg.EventRetention, Now: time.Now, Log: base.Log}
+	events := subscriptions(cfg, base)
 
 	// The doors.
 	router := httpapi.NewRouter(base.Log)
@@ -50,21 +46,16 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		ledger.Mount(api, failures, occurrences)
 		preview.Mount(api, failures)
 	})
-	return base.Run(ctx, router,
-		service.Worker{Name: "pruner of the inbox", Run: pruner.Run},
-		service.Worker{Name: "watch of the dead letters", Run: events.Watch})
+	return base.Run(ctx, router, service.Worker{Name: "keeper of the inbox", Run: events.Keep})
 }
 
 // subscriptions are the topics and what becomes of their events, whoever hands
 // them over: the sidecar or an operator.
-func subscriptions(cfg settings, base service.Base, occurrences *ledger.Store) *subscribe.Subscriber {
-	spawner := &spawn.Spawner{Ledger: occurrences, TaskAPI: invoke.New(cfg.DaprHTTPPort, cfg.DaprAPIToken), Log: base.Log}
-	events := subscribe.New(subscribe.Options{DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Log: base.Log, Now: time.Now})
+func subscriptions(cfg settings, base service.Base) *subscribe.Subscriber {
+	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: base.DB}, TaskAPI: invoke.New(cfg.DaprHTTPPort, cfg.DaprAPIToken), Log: base.Log}
+	events := subscribe.New(subscribe.Options{
+		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Log: base.Log, Now: time.Now,
+	})
 	events.Idempotent(event.TopicTasks, spawner.Handle)
 	return events
-}
-
-// deadLetters looks after the events that could not be handled.
-func deadLetters(ctx context.Context, cfg settings, base service.Base, args []string) error {
-	return deadletter.Run(ctx, subscriptions(cfg, base, &ledger.Store{DB: base.DB}), os.Stdout, args)
 }

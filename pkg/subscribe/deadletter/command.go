@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"os/user"
 	"strconv"
 	"strings"
@@ -16,11 +17,9 @@ import (
 	"github.com/taskwire/taskwire/pkg/subscribe"
 )
 
-// The command as pkg/service lists it.
-const (
-	Name  = "dead-letters"
-	Help  = "list, show, replay and discard the events that could not be handled"
-	Usage = `
+const name = "dead-letters"
+
+const usage = `
 dead-letters list [--topic TOPIC] [--all] [--limit N] [--after ID]
     The open letters, the oldest first; with --all those that were resolved too.
 dead-letters show ID [--raw]
@@ -35,7 +34,6 @@ dead-letters discard ID… --reason TEXT
 
 Every replay and discard is recorded with --operator NAME (default: the name of
 the operating system's user).`
-)
 
 // pageSize is how many letters are listed at once.
 const pageSize = 100
@@ -55,6 +53,17 @@ type command struct {
 	operator string
 }
 
+// Command is dead-letters of a service: events are its topics and what becomes
+// of their events.
+func Command[S service.Configured](events func(S, service.Base) *subscribe.Subscriber) service.Command[S] {
+	return service.Command[S]{
+		Name: name, Help: "list, show, replay and discard the events that could not be handled", Usage: usage,
+		Run: func(ctx context.Context, settings S, base service.Base, args []string) error {
+			return Run(ctx, events(settings, base), os.Stdout, args)
+		},
+	}
+}
+
 // Run does what the arguments ask, with the handlers of events, and answers on out.
 func Run(ctx context.Context, events *subscribe.Subscriber, out io.Writer, args []string) error {
 	if len(args) == 0 {
@@ -66,7 +75,7 @@ func Run(ctx context.Context, events *subscribe.Subscriber, out io.Writer, args 
 	if !ok {
 		return fmt.Errorf("%q is not one of list, show, replay and discard", args[0])
 	}
-	flags := flag.NewFlagSet(Name+" "+args[0], flag.ContinueOnError)
+	flags := flag.NewFlagSet(name+" "+args[0], flag.ContinueOnError)
 	switch args[0] {
 	case "list":
 		flags.StringVar(&c.topic, "topic", "", "")
