@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/taskwire/taskwire/test/suite"
 )
 
 // report is what a run came to.
@@ -21,7 +23,7 @@ type report struct {
 	load          loaded
 	recovery      [2]recovered
 	settledIn     time.Duration
-	left          remainder
+	left          suite.Left
 	published     int
 	repeated      int
 	mailsRepeated int
@@ -32,7 +34,7 @@ func newReport(ctx context.Context, c config) *report { return &report{config: c
 
 // ok says that all was as promised; not before it has been compared.
 func (r *report) ok() bool {
-	return len(r.checks) > 0 && r.left.total() == 0 && !r.recovery[alone].never && !r.recovery[disturbed].never &&
+	return len(r.checks) > 0 && r.left.Total() == 0 && !r.recovery[alone].never && !r.recovery[disturbed].never &&
 		!slices.ContainsFunc(r.checks, func(c *check) bool { return c.wrong() > 0 })
 }
 
@@ -82,7 +84,7 @@ func (r *report) String() string {
 }
 
 func (r *report) missing() string {
-	if r.left.total() == 0 {
+	if r.left.Total() == 0 {
 		return ""
 	}
 	return ", without " + r.left.String()

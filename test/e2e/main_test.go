@@ -218,6 +218,23 @@ func query(t *testing.T, sql string, args ...any) int {
 	return n
 }
 
+// onTheWay waits until what is on its way through the suite is as it should be.
+func onTheWay(t *testing.T, asItShould func(suite.Left) bool) {
+	t.Helper()
+	eventually(t, func() error {
+		conn, err := pgx.Connect(t.Context(), s.Database.OwnerURL)
+		if err != nil {
+			return err
+		}
+		defer conn.Close(context.WithoutCancel(t.Context()))
+		left, err := suite.ReadLeft(t.Context(), conn)
+		if err == nil && !asItShould(left) {
+			err = errNotYet(left.String())
+		}
+		return err
+	})
+}
+
 // execute runs SQL as the owner of the suite's database.
 func execute(t *testing.T, sql string) {
 	t.Helper()

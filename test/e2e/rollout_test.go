@@ -17,6 +17,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/test/suite"
 )
 
 // consumers are the services that handle events.
@@ -25,14 +26,7 @@ var consumers = []string{"audit-log", "recurring-task", "notification"}
 // published waits until the broker has every event.
 func published(t *testing.T) {
 	t.Helper()
-	eventually(t, func() error {
-		n := query(t, `SELECT (SELECT count(*) FROM task.events WHERE seq IS NULL)
-			+ (SELECT count(*) FROM task.events e LEFT JOIN task.event_cursors c USING (topic) WHERE e.seq > coalesce(c.published_seq, 0))`)
-		if n > 0 {
-			return fmt.Errorf("%d events are not published", n)
-		}
-		return nil
-	})
+	onTheWay(t, func(l suite.Left) bool { return l.Unpublished == 0 })
 }
 
 // deadLetters counts those of all consumers.

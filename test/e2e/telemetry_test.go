@@ -106,7 +106,7 @@ func (c *traces) has(t *testing.T, trace string, names ...string) []span {
 }
 
 // A trace leads from the request to all that follows from it, under the
-// caller's id (acceptance 24).
+// caller's id.
 func TestOneTraceFromARequestToItsMail(t *testing.T) {
 	leaveOut(t)
 	got, endpoint := newTraces(t)

@@ -150,19 +150,27 @@ func (d database) query(t *testing.T, sql string, args ...any) int {
 	t.Helper()
 	var n int
 	eventually(t, func() error {
-		login, err := url.Parse(secret(t, "database-owner", "MIGRATE_DATABASE_URL"))
-		require.NoError(t, err)
-		login.Host = ip(t, d.namespace, "postgres") + ":5432"
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		defer cancel()
-		conn, err := pgx.Connect(ctx, login.String())
+		conn, err := d.connect(t)
 		if err != nil {
 			return err
 		}
-		defer conn.Close(context.WithoutCancel(ctx))
+		defer conn.Close(context.WithoutCancel(t.Context()))
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
 		return conn.QueryRow(ctx, sql, args...).Scan(&n)
 	})
 	return n
+}
+
+// connect signs in as the owner of the schemas.
+func (d database) connect(t *testing.T) (*pgx.Conn, error) {
+	t.Helper()
+	login, err := url.Parse(secret(t, "database-owner", "MIGRATE_DATABASE_URL"))
+	require.NoError(t, err)
+	login.Host = ip(t, d.namespace, "postgres") + ":5432"
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	return pgx.Connect(ctx, login.String())
 }
 
 // user registers somebody.

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -171,17 +172,16 @@ func (l *load) holds(t *testing.T, db database) {
 	sent, acknowledged, uncured := l.counts()
 	t.Logf("%s: %d requests, %d tasks acknowledged, %d requests sent once more, %d not cured by that", path.Base(t.Name()), sent, acknowledged, l.retried, uncured)
 	eventually(t, func() error {
-		n := db.query(t, `SELECT
-			  (SELECT count(*) FROM task.events WHERE seq IS NULL)
-			+ (SELECT count(*) FROM task.events e JOIN task.event_cursors c USING (topic) WHERE e.seq > c.published_seq)
-			+ (SELECT count(*) FROM task.events e WHERE topic = 'audit-logs' AND NOT EXISTS (SELECT FROM audit.inbox i WHERE i.id = e.id::text))
-			+ (SELECT count(*) FROM task.events e WHERE topic = 'task-events' AND NOT EXISTS (SELECT FROM recurring.inbox i WHERE i.id = e.id::text))
-			+ (SELECT count(*) FROM task.events e WHERE topic IN ('task-events', 'reminders') AND NOT EXISTS (SELECT FROM notification.inbox i WHERE i.id = e.id::text))
-			+ (SELECT count(*) FROM notification.deliveries WHERE state = 'pending')`)
-		if n > 0 {
-			return fmt.Errorf("%d steps are still to come", n)
+		conn, err := db.connect(t)
+		if err != nil {
+			return err
 		}
-		return nil
+		defer conn.Close(context.WithoutCancel(t.Context()))
+		left, err := suite.ReadLeft(t.Context(), conn)
+		if err == nil && left.Total() > 0 {
+			err = errors.New("on their way: " + left.String())
+		}
+		return err
 	})
 	l.mu.Lock()
 	versions := maps.Clone(l.versions)

@@ -38,7 +38,6 @@ func TestDueReminderIsDeliveredOnEveryChannel(t *testing.T) {
 	require.Contains(t, s.logs.String(), "trace_id=0af7651916cd43dd8448eb211c80319c")
 }
 
-// Acceptance 11.
 func TestReminderAfterAnOutageIsDeliveredOnceWithItsLateness(t *testing.T) {
 	cases := map[string]func(s *suite, r reminder){
 		"this service was down": func(s *suite, r reminder) {
@@ -92,7 +91,6 @@ func TestReminderAfterAnOutageIsDeliveredOnceWithItsLateness(t *testing.T) {
 	}
 }
 
-// Acceptance 12.
 func TestThreeReplicasDeliverAThousandOnce(t *testing.T) {
 	s := newSuite(t)
 	for range 3 {
@@ -115,7 +113,6 @@ func TestThreeReplicasDeliverAThousandOnce(t *testing.T) {
 	}
 }
 
-// Acceptance 13.
 func TestTwoRemindersOfOneTaskAreBothDelivered(t *testing.T) {
 	s := newSuite(t)
 	s.start()
@@ -129,7 +126,7 @@ func TestTwoRemindersOfOneTaskAreBothDelivered(t *testing.T) {
 	require.Equal(t, 2, s.mail.Count("ada@example.com"))
 }
 
-// Acceptance 14, with the answer of task-api deciding.
+// The answer of task-api decides.
 func TestReminderThatNoLongerStandsIsNotDelivered(t *testing.T) {
 	for _, reason := range []string{delivery.Completed, delivery.Deleted, delivery.Moved} {
 		t.Run(reason, func(t *testing.T) {
@@ -147,7 +144,7 @@ func TestReminderThatNoLongerStandsIsNotDelivered(t *testing.T) {
 	}
 }
 
-// Acceptance 14, with the change coming while the mail waits for another try.
+// The change comes while the mail waits for another try.
 func TestTaskEventCancelsWhatIsPending(t *testing.T) {
 	later := func(at *time.Time) *time.Time {
 		l := at.Add(time.Hour)
@@ -215,7 +212,6 @@ func TestTaskEventCancelsWhatIsPending(t *testing.T) {
 	}
 }
 
-// Acceptance 15.
 func TestABadRecipientStarvesNoOne(t *testing.T) {
 	s := newSuite(t)
 	s.mail.Decide = func(to string, attempt int) mailtest.Answer {

@@ -1,0 +1,41 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Left counts what is on its way still: events to publish, events to consume by
+// each of their consumers, reminders to fire and deliveries to make.
+type Left struct{ Unpublished, Unconsumed, Unfired, Undelivered int }
+
+// Total is 0 when everything has arrived.
+func (l Left) Total() int { return l.Unpublished + l.Unconsumed + l.Unfired + l.Undelivered }
+
+func (l Left) String() string {
+	return fmt.Sprintf("%d events to publish, %d to consume, %d reminders to fire, %d deliveries to make", l.Unpublished, l.Unconsumed, l.Unfired, l.Undelivered)
+}
+
+// ReadLeft counts in a database, as its owner. An event of two consumers counts
+// for each.
+func ReadLeft(ctx context.Context, db interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+},
+) (Left, error) {
+	var l Left
+	err := db.QueryRow(ctx, `SELECT
+		(SELECT count(*) FROM task.events WHERE seq IS NULL)
+		+ (SELECT count(*) FROM task.events e LEFT JOIN task.event_cursors c USING (topic) WHERE e.seq > coalesce(c.published_seq, 0)),
+		(SELECT count(*) FROM task.events e WHERE topic = 'audit-logs' AND NOT EXISTS (SELECT FROM audit.inbox i WHERE i.id = e.id::text))
+		+ (SELECT count(*) FROM task.events e WHERE topic = 'task-events' AND NOT EXISTS (SELECT FROM recurring.inbox i WHERE i.id = e.id::text))
+		+ (SELECT count(*) FROM task.events e WHERE topic IN ('task-events', 'reminders') AND NOT EXISTS (SELECT FROM notification.inbox i WHERE i.id = e.id::text)),
+		(SELECT count(*) FROM task.reminders WHERE armed AND remind_at < now() + interval '1 minute'),
+		(SELECT count(*) FROM notification.deliveries WHERE state = 'pending')`).
+		Scan(&l.Unpublished, &l.Unconsumed, &l.Unfired, &l.Undelivered)
+	if err != nil {
+		return l, fmt.Errorf("count what has not arrived: %w", err)
+	}
+	return l, nil
+}
