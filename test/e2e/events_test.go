@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/event"
@@ -25,7 +26,13 @@ func errNotYet(what any) error { return fmt.Errorf("not yet: %v", what) }
 // drained waits until every event is published and consumed by all.
 func drained(t *testing.T) {
 	t.Helper()
-	onTheWay(t, func(l suite.Left) bool { return l.Unpublished+l.Unconsumed == 0 })
+	arrived(t, func(ctx context.Context, conn *pgx.Conn) error {
+		left, err := suite.ReadLeft(ctx, conn)
+		if err == nil && left.Unpublished+left.Unconsumed > 0 {
+			err = errNotYet(left.String())
+		}
+		return err
+	})
 }
 
 // load creates and changes tasks at a rate, and remembers what was acknowledged.

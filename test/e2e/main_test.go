@@ -218,8 +218,8 @@ func query(t *testing.T, sql string, args ...any) int {
 	return n
 }
 
-// onTheWay waits until what is on its way through the suite is as it should be.
-func onTheWay(t *testing.T, asItShould func(suite.Left) bool) {
+// arrived waits until a look at the suite's database finds nothing on its way.
+func arrived(t *testing.T, look func(context.Context, *pgx.Conn) error) {
 	t.Helper()
 	eventually(t, func() error {
 		conn, err := pgx.Connect(t.Context(), s.Database.OwnerURL)
@@ -227,11 +227,7 @@ func onTheWay(t *testing.T, asItShould func(suite.Left) bool) {
 			return err
 		}
 		defer conn.Close(context.WithoutCancel(t.Context()))
-		left, err := suite.ReadLeft(t.Context(), conn)
-		if err == nil && !asItShould(left) {
-			err = errNotYet(left.String())
-		}
-		return err
+		return look(t.Context(), conn)
 	})
 }
 

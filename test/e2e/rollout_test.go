@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
@@ -26,7 +27,13 @@ var consumers = []string{"audit-log", "recurring-task", "notification"}
 // published waits until the broker has every event.
 func published(t *testing.T) {
 	t.Helper()
-	onTheWay(t, func(l suite.Left) bool { return l.Unpublished == 0 })
+	arrived(t, func(ctx context.Context, conn *pgx.Conn) error {
+		n, err := suite.ReadUnpublished(ctx, conn)
+		if err == nil && n > 0 {
+			err = fmt.Errorf("%d events to publish", n)
+		}
+		return err
+	})
 }
 
 // deadLetters counts those of all consumers.

@@ -18,16 +18,30 @@ func (l Left) String() string {
 	return fmt.Sprintf("%d events to publish, %d to consume, %d reminders to fire, %d deliveries to make", l.Unpublished, l.Unconsumed, l.Unfired, l.Undelivered)
 }
 
+// database is a connection of pgx, or a pool of them.
+type database interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+const unpublished = `(SELECT count(*) FROM task.events WHERE seq IS NULL)
+		+ (SELECT count(*) FROM task.events e LEFT JOIN task.event_cursors c USING (topic) WHERE e.seq > coalesce(c.published_seq, 0))`
+
+// ReadUnpublished counts the events to publish alone: a suite whose consumers
+// have never been started has none of the tables that tell of the rest.
+func ReadUnpublished(ctx context.Context, db database) (int, error) {
+	var n int
+	if err := db.QueryRow(ctx, "SELECT "+unpublished).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count what is not published: %w", err)
+	}
+	return n, nil
+}
+
 // ReadLeft counts in a database, as its owner. An event of two consumers counts
 // for each.
-func ReadLeft(ctx context.Context, db interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-},
-) (Left, error) {
+func ReadLeft(ctx context.Context, db database) (Left, error) {
 	var l Left
 	err := db.QueryRow(ctx, `SELECT
-		(SELECT count(*) FROM task.events WHERE seq IS NULL)
-		+ (SELECT count(*) FROM task.events e LEFT JOIN task.event_cursors c USING (topic) WHERE e.seq > coalesce(c.published_seq, 0)),
+		`+unpublished+`,
 		(SELECT count(*) FROM task.events e WHERE topic = 'audit-logs' AND NOT EXISTS (SELECT FROM audit.inbox i WHERE i.id = e.id::text))
 		+ (SELECT count(*) FROM task.events e WHERE topic = 'task-events' AND NOT EXISTS (SELECT FROM recurring.inbox i WHERE i.id = e.id::text))
 		+ (SELECT count(*) FROM task.events e WHERE topic IN ('task-events', 'reminders') AND NOT EXISTS (SELECT FROM notification.inbox i WHERE i.id = e.id::text)),
