@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/test/suite"
+	"github.com/taskwire/taskwire/test/suite/suitetest"
 )
 
 // patience is how long a condition may take. It bounds a failure, not a success.
@@ -35,17 +36,7 @@ func TestMain(m *testing.M) {
 
 func eventually(t *testing.T, condition func() error) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := condition()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not in %s: %v", patience, err)
-		}
-		time.Sleep(200 * time.Millisecond) // between two looks at a condition
-	}
+	suitetest.Within(t, patience, condition)
 }
 
 // kubectl runs it and returns what it has printed.

@@ -17,7 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/test/manifests"
+	"github.com/taskwire/taskwire/test/suite/suitetest"
 )
+
+// patience is how long the controllers may take. It bounds a failure, not a success.
+const patience = 2 * time.Minute
 
 // kubectl runs it with what comes on its standard input.
 func kubectl(t *testing.T, input string, args ...string) (string, error) {
@@ -42,21 +46,6 @@ func must(t *testing.T, args ...string) string {
 	out, err := kubectl(t, "", args...)
 	require.NoError(t, err)
 	return out
-}
-
-func eventually(t *testing.T, look func() error) {
-	t.Helper()
-	deadline := time.Now().Add(2 * time.Minute)
-	for {
-		err := look()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			require.NoError(t, err)
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
 }
 
 // apply is what an operator types, with every warning taken for an error.
@@ -87,10 +76,10 @@ func TestEveryOverlayIsAccepted(t *testing.T) {
 			must(t, apply(overlay, "--dry-run=server")...)
 			must(t, apply(overlay)...)
 			must(t, "diff", "-k", filepath.Join(manifests.Root, "k8s", "overlays", overlay))
-			eventually(t, func() error { return podsAreMade(t) })
+			suitetest.Within(t, patience, func() error { return podsAreMade(t) })
 			// The nightly job's pod comes from a template, too.
 			must(t, "-n", "taskwire", "create", "job", "now", "--from=cronjob/reconcile")
-			eventually(t, func() error {
+			suitetest.Within(t, patience, func() error {
 				if must(t, "-n", "taskwire", "get", "pods", "-l", "job-name=now", "-o", "name") == "" {
 					return errors.New("the job has no pod")
 				}

@@ -46,14 +46,20 @@ const Patience = 60 * time.Second
 // Eventually polls a condition until it gives no error.
 func Eventually(t *testing.T, condition func() error) {
 	t.Helper()
-	deadline := time.Now().Add(Patience)
+	Within(t, Patience, condition)
+}
+
+// Within is Eventually with a patience of its own.
+func Within(t *testing.T, patience time.Duration, condition func() error) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
 	for {
 		err := condition()
 		if err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("not in %s: %v", Patience, err)
+			t.Fatalf("not in %s: %v", patience, err)
 		}
 		time.Sleep(50 * time.Millisecond) // between two looks at a condition
 	}
