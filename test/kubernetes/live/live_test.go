@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -36,6 +37,7 @@ func TestTheSuiteInACluster(t *testing.T) {
 	t.Run("strangers reach the front door and nothing else", strangers)
 	t.Run("sidecars speak mutual TLS", mutualTLS)
 	t.Run("another app's identity is refused", identities)
+	t.Run("an app that is none of the suite is refused everywhere", strangeApp)
 	t.Run("a deleted pod loses and doubles nothing", func(t *testing.T) { deletedPods(t, db, mails) })
 	t.Run("a restarted Deployment fails no request that one retry does not cure", func(t *testing.T) { restarts(t, db) })
 	t.Run("a consumer that is scaled to zero and back loses nothing", func(t *testing.T) { scaled(t, db) })
@@ -126,7 +128,7 @@ func strangers(t *testing.T) {
 	must(t, "create", "namespace", "strangers")
 	t.Cleanup(func() { removed(t, "strangers") })
 	for _, namespace := range []string{"taskwire", "strangers"} {
-		out := strange(t, namespace, append([]string{door}, tried...))
+		out := strange(t, namespace, nil, append([]string{door}, tried...))
 		t.Logf("a stranger in the namespace %s:\n%s", namespace, out)
 		for _, address := range tried {
 			require.Contains(t, out, address+" refused", namespace)
@@ -138,20 +140,26 @@ func strangers(t *testing.T) {
 	// What the policies spare it, a sidecar's peer still has to prove: see mutualTLS.
 }
 
-// strange runs a stranger in a namespace and returns what it says.
-func strange(t *testing.T, namespace string, addresses []string) string {
+// strange runs a stranger in a namespace and returns what it says. With
+// metadata it may be more than any pod is.
+func strange(t *testing.T, namespace string, metadata map[string]any, addresses []string) string {
 	t.Helper()
-	args, err := json.Marshal(addresses)
-	require.NoError(t, err)
-	pod := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "stranger", "namespace": %q}, "spec": {
+	type object = map[string]any
+	meta := object{"name": "stranger", "namespace": namespace}
+	maps.Copy(meta, metadata)
+	pod, err := json.Marshal(object{"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": object{
 		"restartPolicy": "Never", "automountServiceAccountToken": false,
-		"securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
-		"containers": [{"name": "stranger", "image": "local.test/stranger:dev", "args": %s,
-			"securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}}}]}}`, namespace, args)
-	_, err = kubectlWith(t, pod, "create", "-f", "-")
+		"securityContext": object{"runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": object{"type": "RuntimeDefault"}},
+		"containers": []object{{
+			"name": "stranger", "image": "local.test/stranger:dev", "args": addresses,
+			"securityContext": object{"allowPrivilegeEscalation": false, "capabilities": object{"drop": []string{"ALL"}}},
+		}},
+	}})
+	require.NoError(t, err)
+	_, err = kubectlWith(t, string(pod), "create", "-f", "-")
 	require.NoError(t, err)
 	in(t, namespace, "wait", "pod/stranger", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s")
-	out := in(t, namespace, "logs", "stranger")
+	out := in(t, namespace, "logs", "stranger", "-c", "stranger")
 	in(t, namespace, "delete", "pod", "stranger", "--now")
 	return out
 }
@@ -243,6 +251,29 @@ func identities(t *testing.T) {
 		t.Logf("%s calls %s %s of %s: %d", c.from, c.method, c.path, c.app, status)
 		denied := status == http.StatusForbidden && strings.Contains(body, "ERR_DIRECT_INVOKE")
 		require.Equal(t, c.allowed, !denied, "%d %s", status, body)
+	}
+}
+
+// strangeApp is the most that somebody can be who may make pods in the
+// namespace, short of taking the app id of a service: the network policies take
+// it for one of the suite, its sidecar has a certificate of the suite's trust
+// domain, and only its name is not that of a service.
+func strangeApp(t *testing.T) {
+	calls := []string{
+		"invoke:task-api/internal/occurrences", "invoke:task-api/internal/reminders/check", "invoke:audit-log/api/audit",
+		"invoke:audit-log/events/audit-logs", "invoke:notification/events/reminders", "invoke:recurring-task/events/task-events",
+	}
+	out := strange(t, "taskwire", map[string]any{
+		"labels": map[string]string{"app.kubernetes.io/part-of": "taskwire"},
+		"annotations": map[string]string{
+			"dapr.io/enabled": "true", "dapr.io/app-id": "stranger", "dapr.io/config": "recurring-task",
+			"dapr.io/enable-native-sidecar": "true", "dapr.io/disable-builtin-k8s-secret-store": "true",
+			"dapr.io/placement-host-address": "", "dapr.io/scheduler-host-address": "",
+		},
+	}, calls)
+	t.Logf("a stranger with a sidecar:\n%s", out)
+	for _, call := range calls {
+		require.Contains(t, out, call+" answered 403 ")
 	}
 }
 

@@ -1,12 +1,16 @@
 // Command stranger is a pod that has no business with the suite: it tries to
 // connect to each address that it is given and says what came of it. With
-// "https:" before an address it also asks there, without a certificate.
+// "https:" before an address it also asks there, without a certificate; with
+// "invoke:APP/PATH" it has a sidecar of its own call another app's route.
 package main
 
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -17,7 +21,9 @@ const patience = 2 * time.Second
 func main() {
 	for _, to := range os.Args[1:] {
 		said := "reached"
-		if err := try(to); err != nil {
+		if call, ok := strings.CutPrefix(to, "invoke:"); ok {
+			said = invoke(call)
+		} else if err := try(to); err != nil {
 			said = "refused: " + err.Error()
 		}
 		// Nobody is there to be told when this can not be written.
@@ -44,4 +50,27 @@ func try(to string) error {
 	// certificate. Read makes the handshake first.
 	_, err = client.Read(make([]byte, 1))
 	return err
+}
+
+// invoke returns the status and the body of an app's answer.
+func invoke(call string) string {
+	app, path, _ := strings.Cut(call, "/")
+	// A sidecar may take longer than a connection: it has to find the other one.
+	ctx, cancel := context.WithTimeout(context.Background(), 10*patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:3500/v1.0/invoke/"+app+"/method/"+path, strings.NewReader("{}"))
+	if err != nil {
+		return err.Error()
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "not answered: " + err.Error()
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, 4<<10))
+	if err != nil {
+		return "not answered: " + err.Error()
+	}
+	return fmt.Sprintf("answered %d %s", res.StatusCode, body)
 }
