@@ -1,8 +1,11 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -147,5 +150,32 @@ func TestCursors(t *testing.T) {
 func TestStorable(t *testing.T) {
 	for text, can := range map[string]bool{"": true, "ü💥\u202e": true, "\ufffd": true, "a\x00": false, "\xff": false, "\xe6\x97": false, "\xed\xa0\x80": false} {
 		require.Equal(t, can, httpapi.Storable(text), "%q", text)
+	}
+}
+
+// A client that hangs up is no failure of the service, whatever its transaction
+// says of it.
+func TestAClientThatHasGoneIsNoFailure(t *testing.T) {
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	for name, c := range map[string]struct {
+		ctx    context.Context
+		err    error
+		status int
+		logged bool
+	}{
+		"its context ended":                     {gone, fmt.Errorf("insert: %w", context.Canceled), 499, false},
+		"its transaction was rolled back":       {gone, fmt.Errorf("insert: %w", sql.ErrTxDone), 499, false},
+		"a transaction that ended before a use": {t.Context(), sql.ErrTxDone, http.StatusServiceUnavailable, true},
+		"something else went wrong meanwhile":   {gone, errors.New("disk full"), http.StatusInternalServerError, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			err := httpapi.Failures{Log: slog.New(slog.NewTextHandler(&log, nil))}.Of(c.ctx, c.err)
+			var p *httpapi.Problem
+			require.ErrorAs(t, err, &p)
+			require.Equal(t, c.status, p.Status)
+			require.Equal(t, c.logged, log.Len() > 0)
+		})
 	}
 }

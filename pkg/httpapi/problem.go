@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -86,7 +87,8 @@ func (f Failures) Of(ctx context.Context, err error) error {
 	if errors.As(err, &p) {
 		return p
 	}
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+	// A transaction that ends with its context says so by ErrTxDone, sometimes.
+	if (errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrTxDone)) && ctx.Err() != nil {
 		// The client has gone: nobody reads the answer, and nothing failed.
 		return NewProblem(499, "the client closed the request")
 	}
