@@ -81,6 +81,10 @@ func (d *Door) MountDescriptions(r chi.Router) {
 	}
 }
 
+const nothingHere = "there is nothing at this address; /openapi.json lists what is"
+
+var errNoRoute = errors.New("the sidecar let nothing through to the service")
+
 // proxy passes requests on to an app, to the same path or to the one given.
 func (d *Door) proxy(appID, path string) http.Handler {
 	p := &httputil.ReverseProxy{
@@ -107,13 +111,21 @@ func (d *Door) proxy(appID, path string) http.Handler {
 			for _, name := range []string{"X-Request-Id", "X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Cache-Control"} {
 				res.Header.Del(name)
 			}
-			if res.StatusCode >= 500 && !strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") {
-				// The sidecar's own word that it can not reach the service.
-				return errors.New("the sidecar answered " + res.Status)
+			if res.StatusCode < 400 || strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") {
+				return nil
 			}
-			return nil
+			// Not the service's word but the sidecar's: it can not reach the
+			// service, or its access policy knows of no such route there.
+			if res.StatusCode < 500 {
+				return errNoRoute
+			}
+			return errors.New("the sidecar answered " + res.Status)
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if errors.Is(err, errNoRoute) {
+				httpapi.WriteProblem(w, r, http.StatusNotFound, nothingHere)
+				return
+			}
 			d.log.WarnContext(r.Context(), "a service could not be reached", "app", appID, "error", err)
 			w.Header().Set("Retry-After", "2")
 			httpapi.WriteProblem(w, r, http.StatusServiceUnavailable, "this part of the suite is not there at the moment; try again shortly")
@@ -122,7 +134,7 @@ func (d *Door) proxy(appID, path string) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if path == "" && !plain(r.URL.EscapedPath()) {
-			httpapi.WriteProblem(w, r, http.StatusNotFound, "there is nothing at this address; /openapi.json lists what is")
+			httpapi.WriteProblem(w, r, http.StatusNotFound, nothingHere)
 			return
 		}
 		// Read before it is passed on: what is wrong with a body is the

@@ -80,6 +80,40 @@ func TestWithoutASidecarTheDoorSaysTryAgain(t *testing.T) {
 	require.NotEmpty(t, rec.Header().Get("Retry-After"))
 }
 
+// What a sidecar says itself names the parts of the suite, and is nothing to users.
+func TestTheSidecarsOwnWordsAreNotPassedOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		kind   string
+		want   int
+	}{
+		"its access policy refuses":    {http.StatusForbidden, "application/json", http.StatusNotFound},
+		"it does not find the service": {http.StatusInternalServerError, "application/json", http.StatusServiceUnavailable},
+		"the service itself refuses":   {http.StatusForbidden, "application/problem+json", http.StatusForbidden},
+		"the service itself fails":     {http.StatusInternalServerError, "application/problem+json", http.StatusInternalServerError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sidecar := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", c.kind)
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, `{"message":"spiffe://taskwire"}`) // the recorder takes all
+			}))
+			defer sidecar.Close()
+			u, err := url.Parse(sidecar.URL)
+			require.NoError(t, err)
+			port, err := strconv.Atoi(u.Port())
+			require.NoError(t, err)
+			router := chi.NewRouter()
+			New(port, "", slog.New(slog.DiscardHandler)).Mount(router)
+			rec := httptest.NewRecorder()
+			router.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/api/notifications/x", nil))
+			require.Equal(t, c.want, rec.Code)
+			require.Equal(t, "application/problem+json", rec.Header().Get("Content-Type"))
+			require.Equal(t, c.want == c.status, strings.Contains(rec.Body.String(), "spiffe"))
+		})
+	}
+}
+
 func TestWhatIsWrongWithABodyIsTheClientsDoing(t *testing.T) {
 	sidecar := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer sidecar.Close()
