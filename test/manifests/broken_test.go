@@ -27,6 +27,8 @@ func TestAMistakeIsCaught(t *testing.T) {
 		"a subscription of another broker":               {right: "pubsubname: pubsub", wrong: "pubsubname: broker", says: `pubsub "broker" does not exist`},
 		"a component type that does not exist":           {right: "type: pubsub.kafka", wrong: "type: pubsub.kafak", says: `no component of type "pubsub.kafak"`},
 		"a component that begins with the newest event":  {right: "value: oldest", wrong: "value: newest", says: "initialOffset"},
+		"a pod that waits for the broker":                {right: "ignoreErrors: true", wrong: "ignoreErrors: false", says: "is kept out of its Service"},
+		"a sidecar that tries the broker once":           {right: "- enabled: true\n          name: HotReload", wrong: "- enabled: false\n          name: HotReload", says: "stays without it"},
 		"a publisher too many":                           {right: "audit-log=;recurring-task=", wrong: "audit-log=reminders;recurring-task=", says: "who may publish"},
 		"a scope that is no app":                         {right: "scopes:\n    - audit-log\n", wrong: "scopes:\n    - auditlog\n", says: `scope "auditlog" is no app`},
 		"an app id of another name":                      {right: "dapr.io/app-id: notification", wrong: "dapr.io/app-id: notifications", says: `app id "notifications"`},

@@ -84,6 +84,7 @@ func (w *walk) component(o Object, apps map[string]bool) {
 	kind := text(at(o, "spec", "type"))
 	known := w.code.Components[kind]
 	w.check(known != nil, o, "no component of type %q is used by the suite", kind)
+	w.check(text(at(o, "spec", "ignoreErrors")) == "true", o, "a pod that starts while the broker is away is kept out of its Service")
 	given := map[string]string{}
 	for _, m := range list(at(o, "spec", "metadata")) {
 		name := text(at(m, "name"))
@@ -154,6 +155,10 @@ func (w *walk) configuration(o Object, apps map[string]bool) {
 	w.check(apps[app], o, "no app has its name")
 	w.check(text(at(o, "spec", "accessControl", "defaultAction")) == "deny", o, "who is not named may call")
 	w.check(text(at(o, "spec", "mtls", "enabled")) == "true", o, "sidecars speak without TLS")
+	reloads := slices.ContainsFunc(list(at(o, "spec", "features")), func(f any) bool {
+		return text(at(f, "name")) == "HotReload" && text(at(f, "enabled")) == "true"
+	})
+	w.check(reloads, o, "a sidecar that has started without the broker stays without it")
 	trust := text(at(o, "spec", "accessControl", "trustDomain"))
 	allowed := map[Call]bool{}
 	for _, policy := range list(at(o, "spec", "accessControl", "policies")) {

@@ -124,7 +124,7 @@ func TestAMistakeIsRefused(t *testing.T) {
 		"a privileged container":                   {right: "allowPrivilegeEscalation: false", wrong: "privileged: true", says: `violate PodSecurity "restricted`},
 		"a pod that may be root":                   {right: "runAsNonRoot: true", wrong: "runAsNonRoot: false", says: `violate PodSecurity "restricted`},
 		"a pod without a seccomp profile":          {right: "type: RuntimeDefault", wrong: "type: Unconfined", says: `violate PodSecurity "restricted`},
-		"a component without a type":               {right: "type: pubsub.kafka", wrong: "ignoreErrors: false", says: "spec.type: Required value"},
+		"a component without a type":               {right: "type: pubsub.kafka", wrong: "ignoreErrors: true", says: "spec.type: Required value"},
 		"a component with a misspelled field":      {right: "initTimeout: 30s", wrong: "initTimeouts: 30s", says: `unknown field "spec.initTimeouts"`},
 		"a subscription without a topic":           {right: "    topic: audit-logs\n", wrong: "", says: "spec.topic: Required value"},
 		"a subscription of the first version":      {right: "routes:\n        default: /events/audit-logs", wrong: "route: /events/audit-logs", says: `unknown field "spec.route"`},
