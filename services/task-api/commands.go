@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -30,13 +31,15 @@ task-api replay --from TIME [--to TIME] [--topic TOPIC] [--task ID] [--after SEQ
     go out in a second at most. --dry-run counts them and publishes nothing.
     Ctrl-C stops it; what it says then goes on with --after.`},
 	{Name: "reconcile", Help: "prove that every change is told and has had its effect", Run: reconciled, Usage: `
-task-api reconcile [--since DURATION] [--replay] [--dry-run]
+task-api reconcile [--since DURATION] [--replay] [--dry-run] [--login-stdin]
     Compares the tasks, the event log and what the consumers made of it, and
     names what is missing; it ends with an error when something is. It reads
     with MIGRATE_DATABASE_URL where that is set, since the services' own logins
-    do not see each other's tables, and changes nothing. --since is how far it
-    looks back (72h, say; EVENT_RETENTION unless it is given). --replay publishes
-    the events again that a consumer has not handled; with --dry-run it says which.`},
+    do not see each other's tables, and changes nothing; with --login-stdin that
+    URL is read from standard input, for where the service does not have it.
+    --since is how far it looks back (72h, say; EVENT_RETENTION unless it is
+    given). --replay publishes the events again that a consumer has not handled;
+    with --dry-run it says which.`},
 }
 
 // replay publishes a part of the event log again.
@@ -127,6 +130,7 @@ func reconciled(ctx context.Context, cfg settings, base service.Base, args []str
 	since := flags.Duration("since", cfg.EventRetention, "")
 	again := flags.Bool("replay", false, "")
 	dryRun := flags.Bool("dry-run", false, "")
+	loginStdin := flags.Bool("login-stdin", false, "")
 	rest, err := service.ParseFlags(flags, args)
 	if err != nil {
 		return err
@@ -140,7 +144,13 @@ func reconciled(ctx context.Context, cfg settings, base service.Base, args []str
 	case *dryRun && !*again:
 		return errors.New("--dry-run goes with --replay: without it nothing is changed anyway")
 	}
-	owner, err := database.Open(ctx, cfg.OwnerURL())
+	login := cfg.OwnerURL()
+	if *loginStdin {
+		if login, err = loginFrom(os.Stdin); err != nil {
+			return err
+		}
+	}
+	owner, err := database.Open(ctx, login)
 	if err != nil {
 		return err
 	}
@@ -161,6 +171,19 @@ func reconciled(ctx context.Context, cfg settings, base service.Base, args []str
 		}
 	}
 	return reconcile.Verdict(results)
+}
+
+// loginFrom reads the URL of a login. On a command line others could see it.
+func loginFrom(r io.Reader) (string, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, 4<<10))
+	if err != nil {
+		return "", fmt.Errorf("read the login: %w", err)
+	}
+	login := strings.TrimSpace(string(raw))
+	if login == "" {
+		return "", errors.New("--login-stdin: there is no login on standard input (postgres://owner:password@host/database)")
+	}
+	return login, nil
 }
 
 // replayChunk is how many events are named to the log at once.

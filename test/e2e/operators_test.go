@@ -46,16 +46,25 @@ func described(t *testing.T) (d description) {
 // settings. It returns what the command answered and its exit code.
 func operate(t *testing.T, service string, args ...string) (string, int) {
 	t.Helper()
+	return operateWith(t, "", []string{"MIGRATE_DATABASE_URL=" + s.Database.OwnerURL}, service, args...)
+}
+
+// operateWith runs a command with an input, and with more in its environment
+// than the service has.
+func operateWith(t *testing.T, input string, environment []string, service string, args ...string) (string, int) {
+	t.Helper()
 	own := described(t).Services[service]
 	// The tests run in the folder of their package.
 	binary, err := filepath.Abs(filepath.Join("..", "..", ".local", "bin", service))
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), binary, args...)
-	cmd.Env = append(os.Environ(), "PORT=0", "DATABASE_URL="+s.Database.URLs[service], "MIGRATE_DATABASE_URL="+s.Database.OwnerURL,
+	cmd.Env = append(os.Environ(), "PORT=0", "DATABASE_URL="+s.Database.URLs[service],
 		"APP_API_TOKEN="+own.AppToken, "DAPR_API_TOKEN="+own.DaprToken,
 		fmt.Sprint("DAPR_HTTP_PORT=", own.Sidecar.HTTPPort), fmt.Sprint("DAPR_GRPC_PORT=", own.Sidecar.GRPCPort),
 		"SMTP_URL=smtp://127.0.0.1:1", "MAIL_FROM=taskwire@example.org")
+	cmd.Env = append(cmd.Env, environment...)
 	var out, log bytes.Buffer
+	cmd.Stdin = strings.NewReader(input)
 	cmd.Stdout, cmd.Stderr = &out, &log
 	err = cmd.Run()
 	t.Logf("%s %s: %v\n%s%s", service, strings.Join(args, " "), err, &out, &log)
@@ -200,7 +209,10 @@ func TestReconcileFindsWhatWasTakenAndBringsItBack(t *testing.T) {
 	out, code = operate(t, "task-api", "reconcile", "--since", "1h", "--replay", "--dry-run")
 	require.Equal(t, 1, code)
 	require.Equal(t, 1, strings.Count(out, "would be published again"))
-	out, code = operate(t, "task-api", "reconcile", "--since", "1h", "--replay")
+	// In the service's own container, the owner's login is not at hand.
+	_, code = operateWith(t, "", nil, "task-api", "reconcile", "--since", "1h", "--login-stdin")
+	require.Equal(t, 1, code, "there is no login")
+	out, code = operateWith(t, s.Database.OwnerURL+"\n", nil, "task-api", "reconcile", "--since", "1h", "--replay", "--login-stdin")
 	require.Equal(t, 1, code, "there was a gap")
 	require.Contains(t, out, "published again: 1")
 	u.history(task, 1)

@@ -41,7 +41,9 @@ func TestTheSuiteInACluster(t *testing.T) {
 	t.Run("a deleted pod loses and doubles nothing", func(t *testing.T) { deletedPods(t, db, mails) })
 	t.Run("a restarted Deployment fails no request that one retry does not cure", func(t *testing.T) { restarts(t, db) })
 	t.Run("a consumer that is scaled to zero and back loses nothing", func(t *testing.T) { scaled(t, db) })
+	t.Run("all services can start while the broker is away", func(t *testing.T) { withoutBroker(t, db) })
 	t.Run("reconcile finds no gap", reconciled)
+	t.Run("an operator brings back what a consumer has lost", func(t *testing.T) { broughtBack(t, db) })
 	t.Run("no mail came twice", func(t *testing.T) { mailsOnce(t, mails) })
 	if !t.Failed() {
 		removed(t, "taskwire")
@@ -342,6 +344,28 @@ func scaled(t *testing.T, db database) {
 	}
 }
 
+// withoutBroker replaces every pod of the services while the broker is away.
+func withoutBroker(t *testing.T, db database) {
+	l := underLoad(t, func() {
+		of(t, "scale", "statefulset/kafka", "--replicas=0")
+		of(t, "wait", "pod/kafka-0", "--for=delete", "--timeout=120s")
+		restarted(t, "deployment")
+		// Ready by themselves, the consumers answer as well.
+		for _, path := range []string{"/api/audit", "/api/notifications"} {
+			a, err := user(t).Do(t.Context(), http.MethodGet, path, nil)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusOK, a.Status, "%s: %s", path, a.Body)
+		}
+		a, err := user(t).Do(t.Context(), http.MethodGet, "/readyz", nil)
+		require.NoError(t, err)
+		require.Contains(t, string(a.Body), "degraded")
+		of(t, "scale", "statefulset/kafka", "--replicas=1")
+		rolledOut(t, "taskwire")
+	})
+	require.Empty(t, l.uncured)
+	l.holds(t, db)
+}
+
 // reconciled runs the nightly job now.
 func reconciled(t *testing.T) {
 	of(t, "create", "job", "now", "--from=cronjob/reconcile")
@@ -359,6 +383,36 @@ func reconciled(t *testing.T) {
 	})
 	t.Log("\n" + of(t, "logs", "job/now"))
 	require.NoError(t, failed)
+}
+
+// broughtBack takes an audit entry away, and has it published again as
+// docs/operations.md says.
+func broughtBack(t *testing.T, db database) {
+	conn, err := db.connect(t)
+	require.NoError(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	_, err = conn.Exec(t.Context(), `BEGIN;
+		CREATE TEMPORARY TABLE lost AS SELECT e.id FROM task.events e JOIN audit.entries a USING (id)
+			WHERE e.occurred_at < now() - interval '2 min' ORDER BY e.position LIMIT 3;
+		DELETE FROM audit.inbox WHERE id IN (SELECT id::text FROM lost);
+		ALTER TABLE audit.entries DISABLE TRIGGER entries_stay;
+		DELETE FROM audit.entries WHERE id IN (SELECT id FROM lost);
+		ALTER TABLE audit.entries ENABLE ALWAYS TRIGGER entries_stay;
+		COMMIT`)
+	require.NoError(t, err)
+	owner := secret(t, "database-owner", "MIGRATE_DATABASE_URL")
+	command := []string{"-n", "taskwire", "exec", "-i", "deployment/task-api", "-c", "task-api", "--", "/task-api"}
+	out, err := kubectlWith(t, owner, append(command, "reconcile", "--since", "2h", "--login-stdin", "--replay")...)
+	require.Error(t, err, "there is a gap")
+	t.Log("\n" + out)
+	require.Contains(t, out, "published again: 3")
+	eventually(t, func() error {
+		_, err := kubectlWith(t, owner, append(command, "reconcile", "--since", "2h", "--login-stdin")...)
+		return err
+	})
+	dry, err := kubectlWith(t, "", append(command, "replay", "--from", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), "--dry-run")...)
+	require.NoError(t, err)
+	require.Contains(t, dry, "audit.task.created")
 }
 
 // took counts the mails that the mail server has said that it took.
