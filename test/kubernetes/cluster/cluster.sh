@@ -2,7 +2,8 @@
 # A real Kubernetes on this machine, without Docker and without a registry: built
 # from Go modules, run from .local/kubernetes (KUBE_DIR).
 #
-#   cluster.sh check plane|node    say what this machine lacks, with exit code 3
+#   cluster.sh check plane|node    say what this machine lacks, with exit code 3,
+#                                  or 4 where it is packages alone
 #   cluster.sh packages            install the Debian packages that a node needs
 #   cluster.sh build plane|node    build the programs (minutes, the first time)
 #   cluster.sh up plane            etcd, API server, controllers, scheduler: no pod runs
@@ -21,11 +22,11 @@ BIN=$KUBE/bin IMAGES=$KUBE/images RUN=$KUBE/run
 export HERE ROOT KUBE BIN IMAGES RUN
 export KUBECONFIG=$RUN/pki/admin.kubeconfig
 PATH=$BIN:$PATH:/usr/sbin:/sbin
-PACKAGES=(containerd runc containernetworking-plugins nftables iptables ipset conntrack socat)
+PACKAGES=(openssl curl jq postgresql containerd runc containernetworking-plugins nftables iptables ipset conntrack socat)
 
 check() {
-  local missing=() p
-  for p in openssl curl jq; do command -v $p >/dev/null || missing+=("$p"); done
+  local missing=() packages=() p
+  for p in openssl curl jq; do command -v $p >/dev/null || packages+=("$p"); done
   if [ "$1" = node ]; then
     [ "$(uname -s)" = Linux ] || missing+=(Linux)
     [ "$(id -u)" = 0 ] || missing+=("root")
@@ -33,14 +34,14 @@ check() {
     [ -w /sys/fs/cgroup ] || missing+=("a writable /sys/fs/cgroup")
     unshare --mount --net --pid --uts --ipc --fork true 2>/dev/null || missing+=("namespaces (unshare)")
     for p in containerd runc nft iptables conntrack socat; do
-      command -v $p >/dev/null || missing+=("$p (cluster.sh packages)")
+      command -v $p >/dev/null || packages+=("$p")
     done
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || packages+=(postgresql)
   fi
-  [ ${#missing[@]} -eq 0 ] && return
   local list
-  list=$(printf '%s, ' "${missing[@]}")
-  echo "no test cluster ($1): this machine lacks ${list%, }"
-  exit 3
+  list=$(printf '%s, ' "${missing[@]}" "${packages[@]}")
+  [ ${#missing[@]} -eq 0 ] || { echo "no test cluster ($1): this machine lacks ${list%, }"; exit 3; }
+  [ ${#packages[@]} -eq 0 ] || { echo "no test cluster ($1) yet: this machine lacks ${list%, } (cluster.sh packages)"; exit 4; }
 }
 
 up_node() {
@@ -102,7 +103,7 @@ command=${1:-}
 shift || true
 case $command in
 check) check "${1:-node}" ;;
-packages) DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${PACKAGES[@]}" ;;
+packages) apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${PACKAGES[@]}" ;;
 build) "$HERE/build.sh" "${1:-node}" ;;
 up)
   if [ "${1:-}" = plane ]; then "$HERE/plane.sh"; else up_node; fi
