@@ -17,17 +17,19 @@ local | local-redis)
   database=postgres:5432/taskwire
   owner=taskwire
   smtp=smtp://mail:1025
+  from='taskwire <reminders@taskwire.local>'
   ;;
 production | serverless)
   : "${DATABASE:?host:port/name of Postgres, with ?sslmode=verify-full where it can be}"
   : "${DATABASE_OWNER:=taskwire}" # the login that owns the schemas; its password is OWNER_PASSWORD
   : "${SMTP_URL:?smtp://user:password@host:587 or smtps://…}"
+  : "${MAIL_FROM:?sender of the reminders, an address or Name <address>}"
   : "${KAFKA_BROKERS:?host:port,host:port}" "${KAFKA_USERNAME:?}" "${KAFKA_PASSWORD:?}"
   : "${KAFKA_CA_FILE:?PEM file of the authority that signed the certificates of the brokers}"
   : "${OWNER_PASSWORD:?of the login that owns the schemas}"
   : "${TASK_API_PASSWORD:?of the login task_api}" "${AUDIT_LOG_PASSWORD:?of audit_log}"
   : "${RECURRING_TASK_PASSWORD:?of recurring_task}" "${NOTIFICATION_PASSWORD:?of notification}"
-  database=$DATABASE owner=$DATABASE_OWNER smtp=$SMTP_URL
+  database=$DATABASE owner=$DATABASE_OWNER smtp=$SMTP_URL from=$MAIL_FROM
   ;;
 *)
   echo "usage: k8s/secrets.sh local|local-redis|production|serverless" >&2
@@ -73,7 +75,7 @@ secret database-owner MIGRATE_DATABASE_URL "$(url "$owner" "$owner_password")"
 secret task-api DATABASE_URL "$(url task_api "$task_api")" JWT_PRIVATE_KEY "$(openssl genpkey -algorithm ed25519)"
 secret audit-log DATABASE_URL "$(url audit_log "$audit_log")"
 secret recurring-task DATABASE_URL "$(url recurring_task "$recurring_task")"
-secret notification DATABASE_URL "$(url notification "$notification")" SMTP_URL "$smtp"
+secret notification DATABASE_URL "$(url notification "$notification")" SMTP_URL "$smtp" MAIL_FROM "$from"
 
 # What a sidecar says to its service, and a service to its sidecar.
 for service in task-api audit-log recurring-task notification; do

@@ -46,7 +46,7 @@ func TestAMistakeIsCaught(t *testing.T) {
 		"a policy for nobody":                            {right: "podSelector:\n        matchLabels:\n            app.kubernetes.io/name: task-api\n", wrong: "podSelector:\n        matchLabels:\n            app: task-api\n", says: "no pod is selected"},
 		"a policy for a port that nobody has":            {right: "- port: 50002", wrong: "- port: 50003", says: `no pod listens on port "50003"`},
 		"a setting that is none":                         {right: "SHUTDOWN_TIMEOUT:", wrong: "SHUTDOWN_TIME:", says: "has no setting SHUTDOWN_TIME"},
-		"a setting that is missing":                      {right: "- name: MAIL_FROM", wrong: "- name: OTEL_FROM", says: "notification is not given MAIL_FROM"},
+		"a setting that is missing":                      {right: "- name: PORT", wrong: "- name: OTEL_PORT", says: "notification is not given PORT"},
 		"a secret in the open":                           {right: "HOST: 0.0.0.0", wrong: "JWT_SECRET: 0.0.0.0", says: "the secret JWT_SECRET stands in the manifests"},
 		"a container that may gain privileges":           {right: "allowPrivilegeEscalation: false", wrong: "allowPrivilegeEscalation: true", says: "may gain privileges"},
 		"a container that keeps capabilities":            {right: "- ALL", wrong: "- NET_RAW", says: "keeps capabilities"},

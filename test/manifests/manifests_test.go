@@ -2,6 +2,8 @@ package manifests
 
 import (
 	"encoding/base64"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -80,22 +82,53 @@ func TestProductionSurvivesANode(t *testing.T) {
 func TestAPasswordOfAnySignsIsKept(t *testing.T) {
 	secrets, err := Secrets("production")
 	require.NoError(t, err)
-	value := func(secret, key string) string {
-		raw, err := base64.StdEncoding.DecodeString(text(at(find(secrets, "Secret", secret), "data", key)))
-		require.NoError(t, err)
-		return string(raw)
-	}
 	for secret, login := range map[string][2]string{
 		"database-owner": {"MIGRATE_DATABASE_URL", "taskwire"}, "task-api": {"DATABASE_URL", "task_api"},
 		"audit-log": {"DATABASE_URL", "audit_log"}, "recurring-task": {"DATABASE_URL", "recurring_task"},
 		"notification": {"DATABASE_URL", "notification"},
 	} {
-		c, err := pgx.ParseConfig(value(secret, login[0]))
+		c, err := pgx.ParseConfig(value(t, secrets, secret, login[0]))
 		require.NoError(t, err)
 		require.Equal(t, login[1], c.User)
 		require.Equal(t, Password, c.Password)
-		require.Equal(t, "db.taskwire.example", c.Host)
+		require.Equal(t, "db.operator.example", c.Host)
 		require.Equal(t, "taskwire", c.Database)
 	}
-	require.Equal(t, Password, value("kafka", "password"))
+	require.Equal(t, Password, value(t, secrets, "kafka", "password"))
+}
+
+// value is what a Secret holds.
+func value(t *testing.T, secrets []Object, secret, key string) string {
+	t.Helper()
+	raw, err := base64.StdEncoding.DecodeString(text(at(find(secrets, "Secret", secret), "data", key)))
+	require.NoError(t, err)
+	return string(raw)
+}
+
+// What only the operator can know is asked for, and not made up.
+func TestAProductionHasNothingOfOurs(t *testing.T) {
+	env, err := operator()
+	require.NoError(t, err)
+	for _, overlay := range []string{"production"} {
+		for i, variable := range env {
+			name, _, _ := strings.Cut(variable, "=")
+			_, err := secretsWith(overlay, append(slices.Clone(env[:i]), append(slices.Clone(env[i+1:]), name+"=")...))
+			require.ErrorContains(t, err, name, overlay)
+		}
+		secrets, err := secretsWith(overlay, env)
+		require.NoError(t, err)
+		require.Equal(t, MailFrom, value(t, secrets, "notification", "MAIL_FROM"))
+		objects, err := Render(overlay)
+		require.NoError(t, err)
+		whole, err := Write(objects)
+		require.NoError(t, err)
+		for line := range strings.SplitSeq(whole, "\n") {
+			require.NotContains(t, line, ".example", overlay)
+		}
+		// The API server refuses a name of capital letters: an Ingress that nobody
+		// has written a host into does not run.
+		for _, rule := range list(at(find(objects, "Ingress", "task-api"), "spec", "rules")) {
+			require.Equal(t, "YOUR-HOST-NAME", at(rule, "host"))
+		}
+	}
 }

@@ -72,21 +72,42 @@ func Render(overlay string) ([]Object, error) {
 // Password is that of every login in Secrets: as bad as they come.
 const Password = "p@ss:w/rd?#%é '\"$&" //nolint:gosec // it opens nothing
 
+// MailFrom is the sender that the operator names.
+const MailFrom = "Reminders <reminders@operator.example>"
+
 // Secrets are those that k8s/secrets.sh makes for an overlay.
 func Secrets(overlay string) ([]Object, error) {
+	env, err := operator()
+	if err != nil {
+		return nil, err
+	}
+	return secretsWith(overlay, env)
+}
+
+// operator is all that k8s/secrets.sh asks for, as NAME=VALUE.
+func operator() ([]string, error) {
 	ca := filepath.Join(os.TempDir(), "taskwire-test-ca.pem")
 	if err := os.WriteFile(ca, []byte("-----BEGIN CERTIFICATE-----\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("write a certificate: %w", err)
 	}
-	script := exec.Command("bash", filepath.Join(Root, "k8s", "secrets.sh"), overlay)
-	script.Env = append(os.Environ(), "DATABASE=db.taskwire.example:5432/taskwire", "SMTP_URL=smtps://u:p@mail.taskwire.example",
-		"KAFKA_BROKERS=kafka.taskwire.example:9093", "KAFKA_USERNAME=u", "KAFKA_PASSWORD="+Password, "KAFKA_CA_FILE="+ca)
-	for _, login := range []string{"OWNER", "TASK_API", "AUDIT_LOG", "RECURRING_TASK", "NOTIFICATION"} {
-		script.Env = append(script.Env, login+"_PASSWORD="+Password)
+	env := []string{
+		"DATABASE=db.operator.example:5432/taskwire", "SMTP_URL=smtps://u:p@mail.operator.example", "MAIL_FROM=" + MailFrom,
+		"KAFKA_BROKERS=kafka.operator.example:9093", "KAFKA_USERNAME=u", "KAFKA_PASSWORD=" + Password, "KAFKA_CA_FILE=" + ca,
 	}
+	for _, login := range []string{"OWNER", "TASK_API", "AUDIT_LOG", "RECURRING_TASK", "NOTIFICATION"} {
+		env = append(env, login+"_PASSWORD="+Password)
+	}
+	return env, nil
+}
+
+func secretsWith(overlay string, env []string) ([]Object, error) {
+	script := exec.Command("bash", filepath.Join(Root, "k8s", "secrets.sh"), overlay)
+	script.Env = append(os.Environ(), env...)
+	var said bytes.Buffer
+	script.Stderr = &said
 	out, err := script.Output()
 	if err != nil {
-		return nil, fmt.Errorf("run k8s/secrets.sh %s: %w", overlay, err)
+		return nil, fmt.Errorf("run k8s/secrets.sh %s: %w: %s", overlay, err, said.Bytes())
 	}
 	return parse(out)
 }

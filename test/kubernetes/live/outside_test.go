@@ -19,7 +19,7 @@ import (
 
 const kafkaHost = "kafka.outside.svc.cluster.local"
 
-// The overlay "production" as it is: two replicas and more, a Kafka with TLS and
+// The overlay "production" as it is, but for a host name: two replicas and more, a Kafka with TLS and
 // a password, and Postgres and the mail server outside of the suite's namespace.
 func TestTheSuiteWithEverythingOutside(t *testing.T) {
 	certificate, key := selfSigned(t)
@@ -39,12 +39,13 @@ func TestTheSuiteWithEverythingOutside(t *testing.T) {
 
 	env := []string{
 		"DATABASE=postgres.outside.svc.cluster.local:5432/taskwire", "SMTP_URL=smtp://mail.outside.svc.cluster.local:587?tls=off",
+		"MAIL_FROM=reminders@example.org",
 		"KAFKA_BROKERS=" + kafkaHost + ":9092", "KAFKA_USERNAME=taskwire", "KAFKA_CA_FILE=" + file,
 	}
 	for of, p := range password {
 		env = append(env, of+"_PASSWORD="+p)
 	}
-	applied(t, filepath.Join(root, "k8s/overlays/production"), secrets(t, "production", env...))
+	applied(t, "../production", secrets(t, "production", env...))
 	t.Cleanup(func() {
 		if t.Failed() {
 			keepLogs(t)
