@@ -57,6 +57,7 @@ func TestAMistakeIsCaught(t *testing.T) {
 		"a scaler of nothing":                            {overlay: "production", right: "scaleTargetRef:\n        apiVersion: apps/v1\n        kind: Deployment\n        name: task-api", wrong: "scaleTargetRef:\n        apiVersion: apps/v1\n        kind: Deployment\n        name: api", says: `Deployment "api" does not exist`},
 		"a disruption budget for nobody":                 {overlay: "production", right: "app.kubernetes.io/name: audit-log\n    unhealthyPodEvictionPolicy", wrong: "app.kubernetes.io/name: auditlog\n    unhealthyPodEvictionPolicy", says: "PodDisruptionBudget/audit-log: no pod is selected"},
 		"a scaler that looks at another service's topic": {overlay: "serverless", right: "topic: reminders", wrong: "topic: audit-logs", says: `notification does not read the topic "audit-logs"`},
+		"a scaler that is not told where the broker is":  {overlay: "serverless", right: "- name: KAFKA_BOOTSTRAP_SERVERS", wrong: "- name: OTEL_SERVERS", says: "has no variable KAFKA_BOOTSTRAP_SERVERS"},
 		"a scaler that is let in by nobody":              {overlay: "serverless", right: "authenticationRef:\n            name: kafka", wrong: "authenticationRef:\n            name: broker", says: `TriggerAuthentication "broker" does not exist`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -109,7 +109,7 @@ func value(t *testing.T, secrets []Object, secret, key string) string {
 func TestAProductionHasNothingOfOurs(t *testing.T) {
 	env, err := operator()
 	require.NoError(t, err)
-	for _, overlay := range []string{"production"} {
+	for _, overlay := range []string{"production", "serverless"} {
 		for i, variable := range env {
 			name, _, _ := strings.Cut(variable, "=")
 			_, err := secretsWith(overlay, append(slices.Clone(env[:i]), append(slices.Clone(env[i+1:]), name+"=")...))

@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -147,7 +148,7 @@ func (w *walk) settings(o Object, container map[string]any) {
 	given := w.environment(container)
 	for name, value := range given {
 		setting, ok := known[name]
-		w.check(ok || strings.HasPrefix(name, "OTEL_"), o, "%s has no setting %s", service, name)
+		w.check(ok || strings.HasPrefix(name, "OTEL_") || w.readByScaler(o, name), o, "%s has no setting %s", service, name)
 		w.check(!setting.Secret || value == fromSecret, o, "the secret %s stands in the manifests", name)
 	}
 	for name, setting := range known {
@@ -158,6 +159,27 @@ func (w *walk) settings(o Object, container map[string]any) {
 		w.check(given["PORT"] == port(container, "http"), o, "PORT is %q, and the port %q is opened", given["PORT"], port(container, "http"))
 		w.check(given["METRICS_PORT"] == port(container, "metrics"), o, "METRICS_PORT is not the port of the metrics")
 	}
+}
+
+// readByScaler says whether a scaler of a workload reads a variable of it.
+func (w *walk) readByScaler(o Object, variable string) bool {
+	return slices.ContainsFunc(of(w.objects, "ScaledObject"), func(s Object) bool {
+		return text(at(s, "spec", "scaleTargetRef", "name")) == o.Name() && slices.ContainsFunc(list(at(s, "spec", "triggers")), func(trigger any) bool {
+			return slices.Contains(slices.Collect(maps.Values(fromEnv(trigger))), variable)
+		})
+	})
+}
+
+// fromEnv are the variables that a trigger reads in its target's first
+// container, by the parameters that they stand for.
+func fromEnv(trigger any) map[string]string {
+	found := map[string]string{}
+	for key, variable := range dict(at(trigger, "metadata")) {
+		if parameter, ok := strings.CutSuffix(key, "FromEnv"); ok {
+			found[parameter] = text(variable)
+		}
+	}
+	return found
 }
 
 // fromSecret stands for a value that the manifests do not have.
@@ -262,6 +284,10 @@ func (w *walk) scaler(o Object) {
 	for _, trigger := range list(at(o, "spec", "triggers")) {
 		if ref := text(at(trigger, "authenticationRef", "name")); ref != "" {
 			w.check(find(w.objects, "TriggerAuthentication", ref) != nil, o, "TriggerAuthentication %q does not exist", ref)
+		}
+		for parameter, variable := range fromEnv(trigger) {
+			containers := list(at(target, "spec", "template", "spec", "containers"))
+			w.check(len(containers) > 0 && w.environment(dict(containers[0]))[variable] != "", o, "%s: %s has no variable %s", parameter, name, variable)
 		}
 		if topic := text(at(trigger, "metadata", "topic")); topic != "" {
 			w.check(slices.Contains(w.code.Consumes[name], topic), o, "%s does not read the topic %q", name, topic)
