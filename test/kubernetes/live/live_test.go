@@ -266,7 +266,7 @@ func strangeApp(t *testing.T) {
 		"invoke:audit-log/events/audit-logs", "invoke:notification/events/reminders", "invoke:recurring-task/events/task-events",
 	}
 	out := strange(t, "taskwire", map[string]any{
-		"labels": map[string]string{"app.kubernetes.io/part-of": "taskwire"},
+		"labels": map[string]string{"app.kubernetes.io/part-of": "taskwire", "app.kubernetes.io/component": "service"},
 		"annotations": map[string]string{
 			"dapr.io/enabled": "true", "dapr.io/app-id": "stranger", "dapr.io/config": "recurring-task",
 			"dapr.io/enable-native-sidecar": "true", "dapr.io/disable-builtin-k8s-secret-store": "true",
