@@ -21,15 +21,41 @@ local | local-redis)
   ;;
 production | serverless)
   : "${DATABASE:?host:port/name of Postgres, with ?sslmode=verify-full where it can be}"
+  : "${DATABASE_CA_FILE:=}" # PEM file of the authority that signed its certificate, where no public one has
   : "${DATABASE_OWNER:=taskwire}" # the login that owns the schemas; its password is OWNER_PASSWORD
   : "${SMTP_URL:?smtp://user:password@host:587 or smtps://…}"
   : "${MAIL_FROM:?sender of the reminders, an address or Name <address>}"
   : "${KAFKA_BROKERS:?host:port,host:port}" "${KAFKA_USERNAME:?}" "${KAFKA_PASSWORD:?}"
+  : "${KAFKA_SASL:=scram_sha512}" # or scram_sha256, or plaintext
   : "${KAFKA_CA_FILE:?PEM file of the authority that signed the certificates of the brokers}"
   : "${OWNER_PASSWORD:?of the login that owns the schemas}"
   : "${TASK_API_PASSWORD:?of the login task_api}" "${AUDIT_LOG_PASSWORD:?of audit_log}"
   : "${RECURRING_TASK_PASSWORD:?of recurring_task}" "${NOTIFICATION_PASSWORD:?of notification}"
   database=$DATABASE owner=$DATABASE_OWNER smtp=$SMTP_URL from=$MAIL_FROM
+  case $KAFKA_SASL in
+  scram_sha512) mechanism=SHA-512 ;;
+  scram_sha256) mechanism=SHA-256 ;;
+  plaintext) mechanism=PLAINTEXT ;;
+  *)
+    echo "KAFKA_SASL: scram_sha512, scram_sha256 or plaintext, not $KAFKA_SASL" >&2
+    exit 2
+    ;;
+  esac
+  # Read here, where a file that is missing ends the script.
+  kafka_ca=$(cat "$KAFKA_CA_FILE")
+  keda=$database
+  if [ -n "$DATABASE_CA_FILE" ]; then
+    case $database in
+    *sslmode=*) ;;
+    *\?*) database+='&sslmode=verify-full' ;;
+    *) database+='?sslmode=verify-full' ;;
+    esac
+    # KEDA does not have the file: it speaks TLS, and does not hold the
+    # certificate against anything.
+    keda=$(sed 's/sslmode=verify-[a-z]*/sslmode=require/' <<<"$database")
+    database+='&sslrootcert=/etc/taskwire/database/ca.crt'
+    database_ca=$(cat "$DATABASE_CA_FILE")
+  fi
   ;;
 *)
   echo "usage: k8s/secrets.sh local|local-redis|production|serverless" >&2
@@ -61,8 +87,8 @@ escaped() {
   done
 }
 
-# url LOGIN PASSWORD
-url() { printf 'postgres://%s:%s@%s' "$(escaped "$1")" "$(escaped "$2")" "$database"; }
+# url LOGIN PASSWORD [DATABASE]
+url() { printf 'postgres://%s:%s@%s' "$(escaped "$1")" "$(escaped "$2")" "${3:-$database}"; }
 
 # In production the logins are there already.
 owner_password=${OWNER_PASSWORD:-$(random)}
@@ -90,8 +116,11 @@ local | local-redis)
   secret redis password "$(random)"
   ;;
 *)
-  # sasl and tls are for KEDA (the overlay serverless), the others for the sidecars too.
+  [ -z "$DATABASE_CA_FILE" ] || secret database-ca ca.crt "$database_ca"
+  # sasl and tls are for KEDA (the overlay serverless), mechanism for the sidecars
+  # (the same in Dapr's words), the others for both.
+  secret notification-scaler connection "$(url notification "$notification" "$keda")"
   secret kafka brokers "$KAFKA_BROKERS" username "$KAFKA_USERNAME" password "$KAFKA_PASSWORD" \
-    ca.crt "$(cat "$KAFKA_CA_FILE")" sasl scram_sha512 tls enable
+    ca.crt "$kafka_ca" sasl "$KAFKA_SASL" mechanism "$mechanism" tls enable
   ;;
 esac

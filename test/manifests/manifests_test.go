@@ -1,7 +1,10 @@
 package manifests
 
 import (
+	"cmp"
 	"encoding/base64"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -130,5 +133,64 @@ func TestAProductionHasNothingOfOurs(t *testing.T) {
 		for _, rule := range list(at(find(objects, "Ingress", "task-api"), "spec", "rules")) {
 			require.Equal(t, "YOUR-HOST-NAME", at(rule, "host"))
 		}
+	}
+}
+
+// A database that shows a certificate of a private authority is held to it by
+// every container that signs in there.
+func TestTheAuthorityOfTheDatabaseIsMounted(t *testing.T) {
+	env, err := operator()
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(file, []byte("-----BEGIN CERTIFICATE-----\n"), 0o600))
+	code := code(t)
+	objects, err := Render("serverless")
+	require.NoError(t, err)
+	const files = "sslrootcert=/etc/taskwire/database/ca.crt"
+	for database, want := range map[string][2]string{
+		"db:5432/taskwire":                     {"?sslmode=verify-full&" + files, "?sslmode=require"},
+		"db:5432/taskwire?connect_timeout=3":   {"?connect_timeout=3&sslmode=verify-full&" + files, "?connect_timeout=3&sslmode=require"},
+		"db:5432/taskwire?sslmode=verify-ca":   {"?sslmode=verify-ca&" + files, "?sslmode=require"},
+		"db:5432/taskwire?sslmode=verify-full": {"?sslmode=verify-full&" + files, "?sslmode=require"},
+	} {
+		secrets, err := secretsWith("serverless", append(slices.Clone(env), "DATABASE="+database, "DATABASE_CA_FILE="+file))
+		require.NoError(t, err)
+		require.Contains(t, value(t, secrets, "database-ca", "ca.crt"), "BEGIN CERTIFICATE")
+		for secret, key := range map[string]string{
+			"database-owner": "MIGRATE_DATABASE_URL", "task-api": "DATABASE_URL", "audit-log": "DATABASE_URL",
+			"recurring-task": "DATABASE_URL", "notification": "DATABASE_URL",
+		} {
+			login := value(t, secrets, secret, key)
+			require.Equal(t, want[0], login[strings.Index(login, "?"):], secret)
+		}
+		login := value(t, secrets, "notification-scaler", "connection")
+		require.Equal(t, want[1], login[strings.Index(login, "?"):])
+		require.Empty(t, Walk(objects, secrets, code))
+		without := slices.DeleteFunc(secrets, func(s Object) bool { return s.Name() == "database-ca" })
+		require.Contains(t, strings.Join(Walk(objects, without, code), "\n"), "reconcile: DATABASE_URL names /etc/taskwire/database/ca.crt, which is not there")
+	}
+}
+
+// How to sign in at Kafka has one name for Dapr and one for KEDA.
+func TestHowToSignInAtKafka(t *testing.T) {
+	env, err := operator()
+	require.NoError(t, err)
+	for sasl, mechanism := range map[string]string{"": "SHA-512", "scram_sha512": "SHA-512", "scram_sha256": "SHA-256", "plaintext": "PLAINTEXT"} {
+		secrets, err := secretsWith("production", append(slices.Clone(env), "KAFKA_SASL="+sasl))
+		require.NoError(t, err)
+		require.Equal(t, mechanism, value(t, secrets, "kafka", "mechanism"))
+		require.Equal(t, cmp.Or(sasl, "scram_sha512"), value(t, secrets, "kafka", "sasl"))
+	}
+	_, err = secretsWith("production", append(slices.Clone(env), "KAFKA_SASL=gssapi"))
+	require.ErrorContains(t, err, "not gssapi")
+}
+
+// A Secret with an empty authority would be worse than none.
+func TestAnAuthorityThatIsNotThere(t *testing.T) {
+	env, err := operator()
+	require.NoError(t, err)
+	for _, file := range []string{"KAFKA_CA_FILE", "DATABASE_CA_FILE"} {
+		_, err := secretsWith("production", append(slices.Clone(env), file+"=/nowhere/ca.pem"))
+		require.ErrorContains(t, err, "/nowhere/ca.pem", file)
 	}
 }

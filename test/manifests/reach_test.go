@@ -24,8 +24,8 @@ func TestWhoReachesWhom(t *testing.T) {
 	}
 	outside := append(slices.Clone(all),
 		"suite > outside : 5432",
-		"services > outside : 9092 9093",
-		"notification > outside : 465 587",
+		"services > outside : 9092 9093 9094 9096 9098",
+		"notification > outside : 25 465 587",
 		"services > monitoring : 4318",
 	)
 	for overlay, lines := range map[string][]string{

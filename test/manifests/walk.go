@@ -1,8 +1,11 @@
 package manifests
 
 import (
+	"encoding/base64"
 	"fmt"
 	"maps"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 )
@@ -89,7 +92,7 @@ func (w *walk) pod(p pod) {
 		if name := text(at(v, "configMap", "name")); name != "" {
 			w.configKey(o, name, "")
 		}
-		if name := text(at(v, "secret", "secretName")); name != "" {
+		if name := text(at(v, "secret", "secretName")); name != "" && at(v, "secret", "optional") != true {
 			w.secretKey(o, name, "")
 		}
 	}
@@ -130,6 +133,23 @@ func (w *walk) pod(p pod) {
 			}
 		}
 		w.settings(o, c)
+		w.authority(p, c)
+	}
+}
+
+// authority: where a login names the file of an authority, that is mounted.
+func (w *walk) authority(p pod, container map[string]any) {
+	for name, v := range w.environment(container) {
+		login, err := url.Parse(v.value)
+		if err != nil || !login.Query().Has("sslrootcert") {
+			continue
+		}
+		file := login.Query().Get("sslrootcert")
+		w.check(slices.ContainsFunc(list(container["volumeMounts"]), func(m any) bool {
+			return text(at(m, "mountPath")) == path.Dir(file) && slices.ContainsFunc(list(p.spec["volumes"]), func(v any) bool {
+				return text(at(v, "name")) == text(at(m, "name")) && w.secret(text(at(v, "secret", "secretName")), path.Base(file)) != ""
+			})
+		}), p.owner, "%s: %s names %s, which is not there", text(container["name"]), name, file)
 	}
 }
 
@@ -146,18 +166,18 @@ func (w *walk) settings(o Object, container map[string]any) {
 	command, _, _ := strings.Cut(args, " ")
 	w.check(slices.Contains([]string{"serve", "migrate", "reconcile"}, command), o, "%s has no command %q", service, command)
 	given := w.environment(container)
-	for name, value := range given {
+	for name, v := range given {
 		setting, ok := known[name]
 		w.check(ok || strings.HasPrefix(name, "OTEL_") || w.readByScaler(o, name), o, "%s has no setting %s", service, name)
-		w.check(!setting.Secret || value == fromSecret, o, "the secret %s stands in the manifests", name)
+		w.check(!setting.Secret || v.secret, o, "the secret %s stands in the manifests", name)
 	}
 	for name, setting := range known {
-		w.check(!setting.Required || given[name] != "" || command == "reconcile" && name != "DATABASE_URL", o, "%s is not given %s", service, name)
+		w.check(!setting.Required || given[name].value != "" || command == "reconcile" && name != "DATABASE_URL", o, "%s is not given %s", service, name)
 	}
 	if command == "serve" {
-		w.check(given["MIGRATE_DATABASE_URL"] == "", o, "it serves with the login of the owner")
-		w.check(given["PORT"] == port(container, "http"), o, "PORT is %q, and the port %q is opened", given["PORT"], port(container, "http"))
-		w.check(given["METRICS_PORT"] == port(container, "metrics"), o, "METRICS_PORT is not the port of the metrics")
+		w.check(given["MIGRATE_DATABASE_URL"].value == "", o, "it serves with the login of the owner")
+		w.check(given["PORT"].value == port(container, "http"), o, "PORT is %q, and the port %q is opened", given["PORT"].value, port(container, "http"))
+		w.check(given["METRICS_PORT"].value == port(container, "metrics"), o, "METRICS_PORT is not the port of the metrics")
 	}
 }
 
@@ -182,27 +202,41 @@ func fromEnv(trigger any) map[string]string {
 	return found
 }
 
-// fromSecret stands for a value that the manifests do not have.
-const fromSecret = "from a secret"
+// variable is one of a container's environment.
+type variable struct {
+	value  string
+	secret bool // whether it is from a Secret
+}
 
 // environment is what a container is given.
-func (w *walk) environment(container map[string]any) map[string]string {
-	given := map[string]string{}
+func (w *walk) environment(container map[string]any) map[string]variable {
+	given := map[string]variable{}
 	for _, from := range list(container["envFrom"]) {
 		for key, value := range dict(at(find(w.objects, "ConfigMap", text(at(from, "configMapRef", "name"))), "data")) {
-			given[key] = text(value)
+			given[key] = variable{value: text(value)}
 		}
-		for key := range dict(at(find(w.secrets, "Secret", text(at(from, "secretRef", "name"))), "data")) {
-			given[key] = fromSecret
+		name := text(at(from, "secretRef", "name"))
+		for key := range dict(at(find(w.secrets, "Secret", name), "data")) {
+			given[key] = variable{w.secret(name, key), true}
 		}
 	}
 	for _, e := range list(container["env"]) {
-		given[text(at(e, "name"))] = text(at(e, "value"))
-		if at(e, "valueFrom", "secretKeyRef") != nil {
-			given[text(at(e, "name"))] = fromSecret
+		v := variable{value: text(at(e, "value"))}
+		if ref := at(e, "valueFrom", "secretKeyRef"); ref != nil {
+			v = variable{w.secret(text(at(ref, "name")), text(at(ref, "key"))), true}
 		}
+		given[text(at(e, "name"))] = v
 	}
 	return given
+}
+
+// secret is what a Secret holds, or nothing.
+func (w *walk) secret(name, key string) string {
+	raw, err := base64.StdEncoding.DecodeString(text(at(find(w.secrets, "Secret", name), "data", key)))
+	if err != nil {
+		return ""
+	}
+	return string(raw)
 }
 
 func (w *walk) service(o Object) {
@@ -287,7 +321,7 @@ func (w *walk) scaler(o Object) {
 		}
 		for parameter, variable := range fromEnv(trigger) {
 			containers := list(at(target, "spec", "template", "spec", "containers"))
-			w.check(len(containers) > 0 && w.environment(dict(containers[0]))[variable] != "", o, "%s: %s has no variable %s", parameter, name, variable)
+			w.check(len(containers) > 0 && w.environment(dict(containers[0]))[variable].value != "", o, "%s: %s has no variable %s", parameter, name, variable)
 		}
 		if topic := text(at(trigger, "metadata", "topic")); topic != "" {
 			w.check(slices.Contains(w.code.Consumes[name], topic), o, "%s does not read the topic %q", name, topic)
