@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -10,15 +11,20 @@ import (
 // Each check can fail: a copy of the manifests with one mistake in it is caught.
 func TestAMistakeIsCaught(t *testing.T) {
 	code := code(t)
-	whole := map[string]string{}
-	for _, overlay := range []string{"local", "production", "serverless"} {
+	whole, wholeSecrets := map[string]string{}, map[string]string{}
+	for _, overlay := range []string{"local", "local-redis", "production", "serverless"} {
 		objects, err := Render(overlay)
 		require.NoError(t, err)
 		whole[overlay], err = Write(objects)
 		require.NoError(t, err)
+		secrets, err := Secrets(overlay)
+		require.NoError(t, err)
+		wholeSecrets[overlay], err = Write(secrets)
+		require.NoError(t, err)
 	}
 	for name, c := range map[string]struct {
 		overlay      string // local unless another is named
+		in           string // where the mistake is, Secret/key, unless it is in the manifests
 		right, wrong string
 		says         string
 	}{
@@ -58,6 +64,22 @@ func TestAMistakeIsCaught(t *testing.T) {
 		"a disruption budget for nobody":                 {overlay: "production", right: "app.kubernetes.io/name: audit-log\n    unhealthyPodEvictionPolicy", wrong: "app.kubernetes.io/name: auditlog\n    unhealthyPodEvictionPolicy", says: "PodDisruptionBudget/audit-log: no pod is selected"},
 		"a scaler that looks at another service's topic": {overlay: "serverless", right: "topic: reminders", wrong: "topic: audit-logs", says: `notification does not read the topic "audit-logs"`},
 		"a scaler that is not told where the broker is":  {overlay: "serverless", right: "- name: KAFKA_BOOTSTRAP_SERVERS", wrong: "- name: OTEL_SERVERS", says: "has no variable KAFKA_BOOTSTRAP_SERVERS"},
+		"a scaler of another broker":                     {overlay: "serverless", right: "bootstrapServersFromEnv: KAFKA_BOOTSTRAP_SERVERS", wrong: "bootstrapServers: kafka.taskwire.example:9093", says: `it looks at "kafka.taskwire.example:9093"`},
+		"a broker that is not there":                     {right: "value: kafka:9092", wrong: "value: broker:9092", says: `brokers: Service "broker" does not exist`},
+		"a broker on another port":                       {right: "value: kafka:9092", wrong: "value: kafka:9093", says: "brokers: nobody answers at kafka:9093"},
+		"a Service on another port":                      {right: "port: 9092\n", wrong: "port: 9093\n", says: "brokers: nobody answers at kafka:9092"},
+		"a broker that sends its clients elsewhere":      {right: "PLAINTEXT://kafka:9092", wrong: "PLAINTEXT://kafka-0:9092", says: `KAFKA_ADVERTISED_LISTENERS: Service "kafka-0" does not exist`},
+		"a Redis that is not there":                      {overlay: "local-redis", right: "value: redis:6379", wrong: "value: redis-master:6379", says: `redisHost: Service "redis-master" does not exist`},
+		"a broker outside of a trial":                    {right: "value: kafka:9092", wrong: "value: kafka.taskwire.example:9092", says: "brokers: no policy lets audit-log to kafka.taskwire.example:9092"},
+		"a database that is not there":                   {in: "audit-log/DATABASE_URL", right: "@postgres:5432", wrong: "@database:5432", says: `DATABASE_URL: Service "database" does not exist`},
+		"a database on another port":                     {in: "database-owner/MIGRATE_DATABASE_URL", right: "@postgres:5432", wrong: "@postgres:5433", says: "MIGRATE_DATABASE_URL: nobody answers at postgres:5433"},
+		"a mail server that is not there":                {in: "notification/SMTP_URL", right: "mail:1025", wrong: "mailpit:1025", says: `SMTP_URL: Service "mailpit" does not exist`},
+		"a mail server on a port that is closed":         {overlay: "production", in: "notification/SMTP_URL", right: "mail.operator.example", wrong: "mail.operator.example:2525", says: "SMTP_URL: no policy lets notification to mail.operator.example:2525"},
+		"a broker on a port that is closed":              {overlay: "production", in: "kafka/brokers", right: ":9093", wrong: ":29093", says: "brokers: no policy lets task-api to kafka.operator.example:29093"},
+		"a collector of another namespace":               {overlay: "production", right: "collector.monitoring.svc", wrong: "collector.observability.svc", says: "OTEL_EXPORTER_OTLP_ENDPOINT: no policy lets"},
+		"a sentry that is not there":                     {right: "sentryAddress: dapr-sentry.dapr-system", wrong: "sentryAddress: dapr-sentry.dapr", says: "sentryAddress: no policy lets"},
+		"a certificate that nobody makes":                {overlay: "production", right: "secretName: task-api-tls", wrong: "secretName: task-tls", says: `Secret "task-tls" does not exist`},
+		"a host without a certificate":                   {overlay: "production", right: "- host: YOUR-HOST-NAME", wrong: "- host: tasks.example.org", says: `"tasks.example.org" is served without TLS`},
 		"a scaler that is let in by nobody":              {overlay: "serverless", right: "authenticationRef:\n            name: kafka", wrong: "authenticationRef:\n            name: broker", says: `TriggerAuthentication "broker" does not exist`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,10 +87,18 @@ func TestAMistakeIsCaught(t *testing.T) {
 			if overlay == "" {
 				overlay = "local"
 			}
-			require.Contains(t, whole[overlay], c.right, "there is nothing to break")
-			objects, err := parse([]byte(strings.ReplaceAll(whole[overlay], c.right, c.wrong)))
+			text := whole[overlay]
+			secrets, err := parse([]byte(wholeSecrets[overlay]))
 			require.NoError(t, err)
-			secrets, err := Secrets(overlay)
+			if name, key, ok := strings.Cut(c.in, "/"); ok {
+				right := value(t, secrets, name, key)
+				require.Contains(t, right, c.right, "there is nothing to break")
+				dict(find(secrets, "Secret", name)["data"])[key] = base64.StdEncoding.EncodeToString([]byte(strings.ReplaceAll(right, c.right, c.wrong)))
+			} else {
+				require.Contains(t, text, c.right, "there is nothing to break")
+				text = strings.ReplaceAll(text, c.right, c.wrong)
+			}
+			objects, err := parse([]byte(text))
 			require.NoError(t, err)
 			require.Contains(t, strings.Join(Walk(objects, secrets, code), "\n"), c.says)
 		})

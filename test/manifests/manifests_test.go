@@ -148,10 +148,10 @@ func TestTheAuthorityOfTheDatabaseIsMounted(t *testing.T) {
 	require.NoError(t, err)
 	const files = "sslrootcert=/etc/taskwire/database/ca.crt"
 	for database, want := range map[string][2]string{
-		"db:5432/taskwire":                     {"?sslmode=verify-full&" + files, "?sslmode=require"},
-		"db:5432/taskwire?connect_timeout=3":   {"?connect_timeout=3&sslmode=verify-full&" + files, "?connect_timeout=3&sslmode=require"},
-		"db:5432/taskwire?sslmode=verify-ca":   {"?sslmode=verify-ca&" + files, "?sslmode=require"},
-		"db:5432/taskwire?sslmode=verify-full": {"?sslmode=verify-full&" + files, "?sslmode=require"},
+		"db.operator.example:5432/taskwire":                     {"?sslmode=verify-full&" + files, "?sslmode=require"},
+		"db.operator.example:5432/taskwire?connect_timeout=3":   {"?connect_timeout=3&sslmode=verify-full&" + files, "?connect_timeout=3&sslmode=require"},
+		"db.operator.example:5432/taskwire?sslmode=verify-ca":   {"?sslmode=verify-ca&" + files, "?sslmode=require"},
+		"db.operator.example:5432/taskwire?sslmode=verify-full": {"?sslmode=verify-full&" + files, "?sslmode=require"},
 	} {
 		secrets, err := secretsWith("serverless", append(slices.Clone(env), "DATABASE="+database, "DATABASE_CA_FILE="+file))
 		require.NoError(t, err)

@@ -66,11 +66,7 @@ func isPeer(peer any, e end) bool {
 func isPort(rule any, e end, number string) bool {
 	want := text(at(rule, "port"))
 	if e.pod != nil {
-		for _, c := range e.pod.containers() {
-			if n := port(c, want); n != "" {
-				want = n
-			}
-		}
+		want = e.pod.number(want)
 	}
 	if protocol := text(at(rule, "protocol")); protocol != "" && protocol != "TCP" {
 		want += "/" + protocol

@@ -38,6 +38,7 @@ func Walk(objects, secrets []Object, code Code) []string {
 		}
 	}
 	w.dapr()
+	w.addresses()
 	return w.problems
 }
 
@@ -202,6 +203,14 @@ func fromEnv(trigger any) map[string]string {
 	return found
 }
 
+// scaled is what a scaler reads in its target's first container.
+func (w *walk) scaled(target Object, variable string) string {
+	for _, c := range list(at(target, "spec", "template", "spec", "containers")) {
+		return w.environment(dict(c))[variable].value
+	}
+	return ""
+}
+
 // variable is one of a container's environment.
 type variable struct {
 	value  string
@@ -250,8 +259,19 @@ func (w *walk) service(o Object) {
 	}
 }
 
+// madeElsewhere are Secrets that neither we nor k8s/secrets.sh make.
+var madeElsewhere = []string{"task-api-tls"} // cert-manager, or the operator
+
 func (w *walk) ingress(o Object) {
+	var hosts []string
+	for _, tls := range list(at(o, "spec", "tls")) {
+		hosts = append(hosts, texts(at(tls, "hosts"))...)
+		if name := text(at(tls, "secretName")); !slices.Contains(madeElsewhere, name) {
+			w.secretKey(o, name, "tls.crt")
+		}
+	}
 	for _, rule := range list(at(o, "spec", "rules")) {
+		w.check(slices.Contains(hosts, text(at(rule, "host"))), o, "%q is served without TLS", text(at(rule, "host")))
 		for _, path := range list(at(rule, "http", "paths")) {
 			name := text(at(path, "backend", "service", "name"))
 			w.check(name == "task-api", o, "%q is behind it: task-api alone is the front door", name)
@@ -320,10 +340,14 @@ func (w *walk) scaler(o Object) {
 			w.check(find(w.objects, "TriggerAuthentication", ref) != nil, o, "TriggerAuthentication %q does not exist", ref)
 		}
 		for parameter, variable := range fromEnv(trigger) {
-			containers := list(at(target, "spec", "template", "spec", "containers"))
-			w.check(len(containers) > 0 && w.environment(dict(containers[0]))[variable].value != "", o, "%s: %s has no variable %s", parameter, name, variable)
+			w.check(w.scaled(target, variable) != "", o, "%s: %s has no variable %s", parameter, name, variable)
 		}
 		if topic := text(at(trigger, "metadata", "topic")); topic != "" {
+			brokers := text(at(trigger, "metadata", "bootstrapServers"))
+			if variable := fromEnv(trigger)["bootstrapServers"]; variable != "" {
+				brokers = w.scaled(target, variable)
+			}
+			w.check(brokers == w.metadata(find(w.objects, "Component", "pubsub"), "brokers"), o, "it looks at %q, where the sidecars do not", brokers)
 			w.check(slices.Contains(w.code.Consumes[name], topic), o, "%s does not read the topic %q", name, topic)
 			w.check(text(at(trigger, "metadata", "consumerGroup")) == name, o, "the consumer group of %s has its name", name)
 		}
