@@ -53,6 +53,7 @@ func TestAMistakeIsCaught(t *testing.T) {
 		"a policy for a port that nobody has":            {right: "- port: 50002", wrong: "- port: 50003", says: `no pod listens on port "50003"`},
 		"a setting that is none":                         {right: "SHUTDOWN_TIMEOUT:", wrong: "SHUTDOWN_TIME:", says: "has no setting SHUTDOWN_TIME"},
 		"a setting that is missing":                      {right: "- name: PORT", wrong: "- name: OTEL_PORT", says: "notification is not given PORT"},
+		"a signing key that is missing":                  {right: "- secretRef:\n                        name: task-api\n", wrong: "- secretRef:\n                        name: audit-log\n", says: "task-api is not given JWT_PRIVATE_KEY"},
 		"a secret in the open":                           {right: "HOST: 0.0.0.0", wrong: "JWT_SECRET: 0.0.0.0", says: "the secret JWT_SECRET stands in the manifests"},
 		"a container that may gain privileges":           {right: "allowPrivilegeEscalation: false", wrong: "allowPrivilegeEscalation: true", says: "may gain privileges"},
 		"a container that keeps capabilities":            {right: "- ALL", wrong: "- NET_RAW", says: "keeps capabilities"},

@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/taskwire/taskwire/test/settings"
 )
 
 // Walk follows every reference in the objects of an overlay and says which lead
@@ -172,8 +174,8 @@ func (w *walk) settings(o Object, container map[string]any) {
 		w.check(ok || strings.HasPrefix(name, "OTEL_") || w.readByScaler(o, name), o, "%s has no setting %s", service, name)
 		w.check(!setting.Secret || v.secret, o, "the secret %s stands in the manifests", name)
 	}
-	for name, setting := range known {
-		w.check(!setting.Required || given[name].value != "" || command == "reconcile" && name != "DATABASE_URL", o, "%s is not given %s", service, name)
+	for _, name := range settings.Missing(known, func(name string) bool { return given[name].value != "" }) {
+		w.check(command == "reconcile" && name != "DATABASE_URL", o, "%s is not given %s", service, name)
 	}
 	if command == "serve" {
 		w.check(given["MIGRATE_DATABASE_URL"].value == "", o, "it serves with the login of the owner")

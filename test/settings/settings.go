@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,7 +18,22 @@ import (
 type Setting struct {
 	Name, Default    string
 	Required, Secret bool
+	Unless           string // another one that does as well where this is required
 }
+
+// Missing are those that a service needs and is not given.
+func Missing(known map[string]Setting, given func(name string) bool) []string {
+	var missing []string
+	for name, s := range known {
+		if s.Required && !given(name) && (s.Unless == "" || !given(s.Unless)) {
+			missing = append(missing, name)
+		}
+	}
+	slices.Sort(missing)
+	return missing
+}
+
+var unlessPattern = regexp.MustCompile("Needed unless `([A-Z_]+)` is set")
 
 var rowPattern = regexp.MustCompile("(?m)^\\| ((?:`[A-Z_]+`(?:, )?)+) \\| (.*?) ?\\| (.*) \\|$")
 
@@ -36,10 +52,14 @@ func Of(t testing.TB, service string) map[string]Setting {
 		section, _, _ = strings.Cut(section, "\n#")
 		for _, row := range rowPattern.FindAllStringSubmatch(section, -1) {
 			name := strings.Trim(row[1], "`")
-			found[name] = Setting{
+			s := Setting{
 				Name: name, Default: strings.Trim(row[2], "`"),
 				Required: row[2] == "required", Secret: strings.Contains(row[3], "🔑"),
 			}
+			if unless := unlessPattern.FindStringSubmatch(row[3]); unless != nil {
+				s.Required, s.Unless = true, unless[1]
+			}
+			found[name] = s
 		}
 	}
 	require.NotEmpty(t, found)

@@ -3,6 +3,7 @@ package settings
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,11 +43,30 @@ func TestTheLocalSuiteGivesEachServiceItsSettings(t *testing.T) {
 				given[name] = true
 			}
 		}
-		for name, setting := range known {
-			if setting.Required && !given[name] {
-				require.Contains(t, runner.String(), `"`+name+`"`, "nobody gives it to %s", app.AppID)
-				require.Contains(t, string(file), name, "`dapr run` does not say that %s needs it", app.AppID)
-			}
-		}
+		require.Empty(t, Missing(known, func(name string) bool {
+			return given[name] || strings.Contains(runner.String(), `"`+name+`"`)
+		}), "nobody gives it to %s", app.AppID)
+		require.Empty(t, Missing(known, func(name string) bool {
+			return given[name] || strings.Contains(string(file), name)
+		}), "`dapr run` does not say that %s needs it", app.AppID)
+	}
+}
+
+// Of two settings that each do, one is needed.
+func TestOneOfTwoIsNeeded(t *testing.T) {
+	known := Of(t, "task-api")
+	for name, c := range map[string]struct {
+		without []string
+		missing []string
+	}{
+		"both":           {},
+		"the key":        {without: []string{"JWT_PRIVATE_KEY_FILE"}},
+		"its file":       {without: []string{"JWT_PRIVATE_KEY"}},
+		"none":           {without: []string{"JWT_PRIVATE_KEY", "JWT_PRIVATE_KEY_FILE"}, missing: []string{"JWT_PRIVATE_KEY"}},
+		"not even a URL": {without: []string{"DATABASE_URL"}, missing: []string{"DATABASE_URL"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, c.missing, Missing(known, func(name string) bool { return !slices.Contains(c.without, name) }))
+		})
 	}
 }
