@@ -115,8 +115,9 @@ func tour(t *testing.T) {
 	}
 }
 
-// strangers are pods that are not of the suite: one within its namespace, and
-// one of another.
+// strangers are pods that are not of the suite: one within its namespace, one
+// there whose own way out is open, so that what refuses it stands at the other
+// end, and one of another namespace.
 func strangers(t *testing.T) {
 	part := func(name string) string { return ip(t, "taskwire", name) }
 	door := part("task-api") + ":8000"
@@ -129,13 +130,25 @@ func strangers(t *testing.T) {
 	}
 	must(t, "create", "namespace", "strangers")
 	t.Cleanup(func() { removed(t, "strangers") })
-	for _, namespace := range []string{"taskwire", "strangers"} {
-		out := strange(t, namespace, nil, append([]string{door}, tried...))
-		t.Logf("a stranger in the namespace %s:\n%s", namespace, out)
+	_, err := kubectlWith(t, `{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "stranger", "namespace": "taskwire"},
+		"spec": {"podSelector": {"matchLabels": {"way-out": "open"}}, "policyTypes": ["Egress"], "egress": [{}]}}`, "create", "-f", "-")
+	require.NoError(t, err)
+	t.Cleanup(func() { of(t, "delete", "networkpolicy", "stranger") })
+	for _, c := range []struct {
+		who, namespace string
+		labels         map[string]string
+		leaves         bool
+	}{
+		{"in the suite's namespace", "taskwire", nil, false},
+		{"in the suite's namespace, with a way out", "taskwire", map[string]string{"way-out": "open"}, true},
+		{"in another namespace", "strangers", nil, true},
+	} {
+		out := strange(t, c.namespace, map[string]any{"labels": c.labels}, append([]string{door}, tried...))
+		t.Logf("a stranger %s:\n%s", c.who, out)
 		for _, address := range tried {
-			require.Contains(t, out, address+" refused", namespace)
+			require.Contains(t, out, address+" refused", c.who)
 		}
-		if namespace == "strangers" {
+		if c.leaves {
 			require.Contains(t, out, door+" reached", "the front door: the attempts are real")
 		}
 	}
