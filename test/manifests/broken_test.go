@@ -80,7 +80,7 @@ func TestAMistakeIsCaught(t *testing.T) {
 		"a collector of another namespace":               {overlay: "production", right: "collector.monitoring.svc", wrong: "collector.observability.svc", says: "OTEL_EXPORTER_OTLP_ENDPOINT: no policy lets"},
 		"a sentry that is not there":                     {right: "sentryAddress: dapr-sentry.dapr-system", wrong: "sentryAddress: dapr-sentry.dapr", says: "sentryAddress: no policy lets"},
 		"a certificate that nobody makes":                {overlay: "production", right: "secretName: task-api-tls", wrong: "secretName: task-tls", says: `Secret "task-tls" does not exist`},
-		"a host without a certificate":                   {overlay: "production", right: "- host: YOUR-HOST-NAME", wrong: "- host: tasks.example.org", says: `"tasks.example.org" is served without TLS`},
+		"a host without a certificate":                   {overlay: "production", right: "- host: tasks.taskwire.example", wrong: "- host: tasks.example.org", says: `"tasks.example.org" is served without TLS`},
 		"a scaler that is let in by nobody":              {overlay: "serverless", right: "authenticationRef:\n            name: kafka", wrong: "authenticationRef:\n            name: broker", says: `TriggerAuthentication "broker" does not exist`},
 	} {
 		t.Run(name, func(t *testing.T) {

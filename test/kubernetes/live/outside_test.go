@@ -19,7 +19,7 @@ import (
 
 const kafkaHost = "kafka.outside.svc.cluster.local"
 
-// The overlay "production" as it is, but for a host name: two replicas and more, a Kafka with TLS and
+// The overlay "production" as it is: two replicas and more, a Kafka with TLS and
 // a password, and Postgres and the mail server outside of the suite's namespace.
 func TestTheSuiteWithEverythingOutside(t *testing.T) {
 	certificate, key := selfSigned(t)
@@ -45,7 +45,7 @@ func TestTheSuiteWithEverythingOutside(t *testing.T) {
 	for of, p := range password {
 		env = append(env, of+"_PASSWORD="+p)
 	}
-	applied(t, "../production", secrets(t, "production", env...))
+	applied(t, filepath.Join(root, "k8s/overlays/production"), secrets(t, "production", env...))
 	t.Cleanup(func() {
 		if t.Failed() {
 			keepLogs(t)
