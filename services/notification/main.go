@@ -49,7 +49,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		DB:    base.DB,
 		Check: &taskapi.Client{Sidecar: invoke.New(cfg.DaprHTTPPort, cfg.DaprAPIToken)},
 		Mail:  sender, MailTimeout: cfg.SMTPTimeout, Connections: cfg.SMTPConnections, RetryFor: cfg.MailRetryFor,
-		Clock: time.Now, Log: base.Log,
+		ShutdownTimeout: cfg.ShutdownTimeout, Clock: time.Now, Log: base.Log,
 	})
 	consumer := delivery.NewConsumer(time.Now, deliverer.Wake)
 	events := subscriptions(cfg, base, consumer)

@@ -14,14 +14,15 @@ import (
 
 // Options is what the workers need.
 type Options struct {
-	DB          *bun.DB
-	Check       Checker
-	Mail        *mail.Sender
-	MailTimeout time.Duration // what Mail was made with
-	Connections int           // mails on their way at once
-	RetryFor    time.Duration // from the first attempt until a mail is given up
-	Clock       func() time.Time
-	Log         *slog.Logger
+	DB              *bun.DB
+	Check           Checker
+	Mail            *mail.Sender
+	MailTimeout     time.Duration // what Mail was made with
+	Connections     int           // mails on their way at once
+	RetryFor        time.Duration // from the first attempt until a mail is given up
+	ShutdownTimeout time.Duration // the time that the service has for its stop
+	Clock           func() time.Time
+	Log             *slog.Logger
 }
 
 // Deliverer delivers on every channel.
@@ -29,6 +30,7 @@ type Deliverer struct {
 	email *emailer
 	inApp *worker
 	conns int
+	grace time.Duration
 }
 
 // NewDeliverer returns a deliverer that works once Run is called.
@@ -43,7 +45,7 @@ func NewDeliverer(o Options) *Deliverer {
 		sender: o.Mail, sendTime: o.MailTimeout, retryFor: o.RetryFor, jobs: make(chan mailJob),
 	}
 	email.worker.hand = email.hand
-	return &Deliverer{email: email, inApp: inApp, conns: o.Connections}
+	return &Deliverer{email: email, inApp: inApp, conns: o.Connections, grace: stopGrace(o.ShutdownTimeout)}
 }
 
 // Wake makes the workers look for what is due now.
@@ -52,12 +54,19 @@ func (d *Deliverer) Wake() {
 	d.inApp.wake()
 }
 
-// Run delivers until ctx ends, then lets what is on its way arrive, for at
-// most a few seconds.
+// stopGrace is how long a mail that is on its way may go on after a stop was
+// asked for: as long as what must follow it still finds time.
+func stopGrace(shutdown time.Duration) time.Duration {
+	return max(shutdown-stopMargin, shutdown/2)
+}
+
+// Run delivers until ctx ends, then lets what is on its way arrive. A mail that
+// the server has not answered when the time for that is over is cut off, and
+// tried again by another replica.
 func (d *Deliverer) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, stop) })()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(d.grace, stop) })()
 
 	var senders, workers sync.WaitGroup
 	for range d.conns {

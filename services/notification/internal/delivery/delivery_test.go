@@ -416,6 +416,53 @@ func TestStopLetsTheMailsOnTheirWayArrive(t *testing.T) {
 	require.Equal(t, 1, attempts)
 }
 
+// A stop once gave a mail 4 s, whatever the time that it had.
+func TestStopWaitsForASlowMailServer(t *testing.T) {
+	s := newSuite(t)
+	s.mailTimeout = time.Minute
+	answer := make(chan struct{})
+	s.mail.Decide = func(string, int) mailtest.Answer { return mailtest.Answer{Wait: answer} }
+	r := s.newReminder("ada@example.com")
+	first := s.start()
+	s.due(r)
+	s.eventually(func() bool { return s.mail.Hanging() == 1 }, "the mail is on its way")
+	time.AfterFunc(5*time.Second, func() { close(answer) })
+	first.stop()
+	row := s.deliveryOf(r, delivery.Email)
+	require.Equal(t, delivery.Sent, row.State, row.LastError)
+	require.Equal(t, 1, row.Attempts)
+
+	s.start()
+	s.advance(time.Hour) // beyond each lease and pause
+	last := s.newReminder("bob@example.com")
+	s.due(last)
+	s.reach(last, delivery.Email, delivery.Sent)
+	require.Equal(t, 1, s.mail.Count("ada@example.com"))
+}
+
+func TestStopEndsInItsTimeThoughTheMailServerHangs(t *testing.T) {
+	s := newSuite(t)
+	s.mailTimeout, s.shutdownTimeout = time.Minute, 3*time.Second
+	s.mail.Decide = func(_ string, attempt int) mailtest.Answer { return mailtest.Answer{Hang: attempt == 1} }
+	r := s.newReminder("ada@example.com")
+	first := s.start()
+	s.due(r)
+	s.eventually(func() bool { return s.mail.Hanging() == 1 }, "the mail is on its way")
+	first.cancel()
+	select {
+	case <-first.done:
+	case <-time.After(s.shutdownTimeout):
+		require.Fail(t, "the process would have been ended before what became of the mail is recorded")
+	}
+	row := s.deliveryOf(r, delivery.Email)
+	require.Equal(t, delivery.Pending, row.State)
+	require.NotEmpty(t, row.LastError)
+
+	s.start()
+	s.advance(time.Minute)
+	require.Equal(t, 2, s.reach(r, delivery.Email, delivery.Sent).Attempts)
+}
+
 func TestWhatAKilledWorkerHadNotBegunWaitsForSeconds(t *testing.T) {
 	s := newSuite(t)
 	var killed atomic.Bool

@@ -46,6 +46,10 @@ type suite struct {
 	taskAPI *taskAPI
 	logs    *logs
 
+	// What replicas are started with.
+	mailTimeout     time.Duration
+	shutdownTimeout time.Duration
+
 	mu       sync.Mutex
 	now      time.Time
 	replicas []*replica
@@ -54,6 +58,7 @@ type suite struct {
 func newSuite(t *testing.T) *suite {
 	t.Helper()
 	s := &suite{t: t, url: databasetest.New(t), mail: mailtest.New(t), taskAPI: newTaskAPI(t), logs: &logs{},
+		mailTimeout: mailTimeout, shutdownTimeout: 20 * time.Second,
 		now: time.Date(2027, 1, 4, 10, 0, 0, 0, time.UTC)}
 	ctx := context.Background()
 	require.NoError(t, database.Migrate(ctx, database.Migration{
@@ -107,12 +112,12 @@ type replica struct {
 
 func (s *suite) start() *replica {
 	s.t.Helper()
-	sender, err := mail.New(s.mail.URL(), "reminders@taskwire.example", mailTimeout)
+	sender, err := mail.New(s.mail.URL(), "reminders@taskwire.example", s.mailTimeout)
 	require.NoError(s.t, err)
 	r := &replica{db: s.open(), done: make(chan struct{})}
 	r.deliverer = delivery.NewDeliverer(delivery.Options{
-		DB: r.db, Check: &taskapi.Client{Sidecar: invoke.At(s.taskAPI.url, sidecarToken)}, Mail: sender, MailTimeout: mailTimeout,
-		Connections: 8, RetryFor: 72 * time.Hour, Clock: s.clock, Log: slog.New(slog.NewTextHandler(s.logs, nil)),
+		DB: r.db, Check: &taskapi.Client{Sidecar: invoke.At(s.taskAPI.url, sidecarToken)}, Mail: sender, MailTimeout: s.mailTimeout,
+		Connections: 8, RetryFor: 72 * time.Hour, ShutdownTimeout: s.shutdownTimeout, Clock: s.clock, Log: slog.New(slog.NewTextHandler(s.logs, nil)),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel

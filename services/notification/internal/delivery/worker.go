@@ -25,9 +25,10 @@ const (
 	// leaseMargin is what the lease of a mail lasts beyond the time it may take:
 	// room for a slow database and for clocks that disagree.
 	leaseMargin = 15 * time.Second
-	// stopGrace is how long work in progress may go on after a stop was asked
-	// for. It ends before service.Settings.ShutdownTimeout does.
-	stopGrace = 4 * time.Second
+	// stopMargin is what a stop keeps of its time for what follows the last
+	// mail: to record it (2 s), take leave of the mail server (1 s), and export
+	// the traces.
+	stopMargin = 4 * time.Second
 )
 
 // Checker says which reminders still stand (taskapi.Client).

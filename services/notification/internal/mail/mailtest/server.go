@@ -20,6 +20,8 @@ type Answer struct {
 	DataCode int  // refuse the mail with this code after its text was sent
 	Hang     bool // never answer the text
 	Drop     bool // accept the mail, and cut the connection before saying so
+
+	Wait <-chan struct{} // answer the text when this is closed
 }
 
 // Mail is what the server accepted.
@@ -122,7 +124,7 @@ func (s *Server) Sessions() int {
 	return s.sessions
 }
 
-// Hanging is how many mails wait for an answer that will not come.
+// Hanging is how many mails wait for an answer that does not come, or not yet.
 func (s *Server) Hanging() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,14 +160,20 @@ func (s *session) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case s.answer.Hang:
+	if s.answer.Hang || s.answer.Wait != nil {
 		s.server.mu.Lock()
 		s.server.hanging++
 		s.server.mu.Unlock()
-		<-s.server.stopped
-		return errors.New("the test is over")
-	case s.answer.DataCode != 0:
+		select {
+		case <-s.answer.Wait: // nil, and never, where the mail hangs
+		case <-s.server.stopped:
+			return errors.New("the test is over")
+		}
+		s.server.mu.Lock()
+		s.server.hanging--
+		s.server.mu.Unlock()
+	}
+	if s.answer.DataCode != 0 {
 		return refusal(s.answer.DataCode)
 	}
 	msg, err := netmail.ReadMessage(bytes.NewReader(raw))
