@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,10 +18,14 @@ import (
 
 // Schema is what a service owns of the database, and how it is made.
 type Schema struct {
-	Name   string
-	Files  fs.FS             // NNNN_name.up.sql, forward only; statements split by --bun:split
-	SQL    map[string]string // like Files, by number and name ("0002_event_log"): the tables that a package of pkg brings along
-	Grants []string          // what the runtime role may do, e.g. "SELECT, INSERT ON audit.entries"; default: read and write rows of every table, and call every function
+	Name  string
+	Files fs.FS             // NNNN_name.up.sql, forward only; statements split by --bun:split
+	SQL   map[string]string // like Files, by number and name ("0002_event_log"): the tables that a package of pkg brings along
+	// Grants are what the runtime role may do, e.g. "SELECT, INSERT ON
+	// audit.entries"; default: read and write rows of every table, and call every
+	// function. A version that needs more than the one before has a migration
+	// beside, be it an empty one: by it the one before knows to leave it alone.
+	Grants []string
 }
 
 // Migration brings a schema up to date.
@@ -86,7 +91,11 @@ func Migrate(ctx context.Context, m Migration) error {
 	if err != nil {
 		return fmt.Errorf("migrate schema %s: %w", m.Name, err)
 	}
-	if err := grant(ctx, db, m); err != nil {
+	applied, err := migrator.AppliedMigrations(ctx)
+	if err != nil {
+		return fmt.Errorf("list the migrations of schema %s: %w", m.Name, err)
+	}
+	if err := grant(ctx, db, m, newer(applied, migrations.Sorted())); err != nil {
 		return err
 	}
 	if !group.IsZero() {
@@ -95,9 +104,18 @@ func Migrate(ctx context.Context, m Migration) error {
 	return nil
 }
 
-// grant gives the runtime role what it needs and nothing else. It runs at
-// every start, so that a role that was made or renamed later gets its rights.
-func grant(ctx context.Context, db *bun.DB, m Migration) error {
+// newer says whether a migration was applied that this version does not know:
+// a later version has been here, and may be at work.
+func newer(applied, known migrate.MigrationSlice) bool {
+	return slices.ContainsFunc(applied, func(a migrate.Migration) bool {
+		return !slices.ContainsFunc(known, func(k migrate.Migration) bool { return k.Name == a.Name })
+	})
+}
+
+// grant gives the runtime role what it needs and, unless the schema is that of
+// a newer version, takes everything else away. It runs at every start, so that
+// a role that was made or renamed later gets its rights.
+func grant(ctx context.Context, db *bun.DB, m Migration, newer bool) error {
 	role, err := userOf(m.RuntimeURL)
 	if err != nil {
 		return err
@@ -114,9 +132,11 @@ func grant(ctx context.Context, db *bun.DB, m Migration) error {
 			"EXECUTE ON ALL FUNCTIONS IN SCHEMA " + m.Name,
 		}
 	}
-	statements := []string{
-		"REVOKE ALL ON ALL TABLES IN SCHEMA " + m.Name + " FROM ?",
-		"GRANT USAGE ON SCHEMA " + m.Name + " TO ?",
+	statements := []string{"GRANT USAGE ON SCHEMA " + m.Name + " TO ?"}
+	if !newer {
+		// Not the rights of a newer version: its pods work with the same role, in
+		// the middle of a rollout and of a roll back.
+		statements = append(statements, "REVOKE ALL ON ALL TABLES IN SCHEMA "+m.Name+" FROM ?")
 	}
 	for _, g := range grants {
 		statements = append(statements, "GRANT "+g+" TO ?")
