@@ -9,9 +9,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/user"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/pkg/subscribe"
@@ -24,19 +24,22 @@ dead-letters list [--topic TOPIC] [--all] [--limit N] [--after ID]
     The open letters, the oldest first; with --all those that were resolved too.
 dead-letters show ID [--raw]
     A letter with what was done with it, and its record; --raw writes the bytes alone.
-dead-letters replay ID…
-dead-letters replay --all [--topic TOPIC] [--dry-run]
+dead-letters replay ID… --operator NAME
+dead-letters replay --all [--topic TOPIC] --operator NAME
+dead-letters replay ID…|--all --dry-run
     Handle the records again, through the inbox, in this process. A letter whose
     event has had its effect is resolved; one that fails again stays open, and the
     command ends with an error.
-dead-letters discard ID… --reason TEXT
+dead-letters discard ID… --reason TEXT --operator NAME
     Resolve letters without any effect.
 
-Every replay and discard is recorded with --operator NAME (default: the name of
-the operating system's user).`
+Every replay and discard is recorded with the NAME of who decided it.`
 
 // pageSize is how many letters are listed at once.
 const pageSize = 100
+
+// maxOperator is how many characters the name of an operator has at most.
+const maxOperator = 100
 
 // command is one call of dead-letters.
 type command struct {
@@ -100,16 +103,15 @@ func Run(ctx context.Context, events *subscribe.Subscriber, out io.Writer, args 
 	return act(ctx, rest)
 }
 
-// whoActs fills in the operator's name where none was given.
-func (c *command) whoActs() error {
-	if c.operator != "" {
-		return nil
+// checkOperator wants a name that says who acts. The operating system's user
+// does not: in an image it is the same for everybody.
+func (c *command) checkOperator() error {
+	switch name := c.operator; {
+	case strings.TrimSpace(name) == "":
+		return errors.New("say who you are with --operator NAME: it is kept with the letter")
+	case name != strings.TrimSpace(name), utf8.RuneCountInString(name) > maxOperator, printable(name) != name:
+		return fmt.Errorf("--operator must be a name of at most %d characters that can be printed, without space around it", maxOperator)
 	}
-	u, err := user.Current()
-	if err != nil {
-		return fmt.Errorf("say who you are with --operator: %w", err)
-	}
-	c.operator = u.Username
 	return nil
 }
 
@@ -136,8 +138,10 @@ func (c *command) replay(ctx context.Context, args []string) error {
 	if c.topic != "" && !c.all {
 		return errors.New("--topic goes with --all")
 	}
-	if err := c.whoActs(); err != nil {
-		return err
+	if !c.dryRun {
+		if err := c.checkOperator(); err != nil {
+			return err
+		}
 	}
 	if !c.all {
 		return c.each(ctx, ids, c.replayOne)
@@ -203,7 +207,7 @@ func (c *command) discard(ctx context.Context, args []string) error {
 	if strings.TrimSpace(c.reason) == "" {
 		return errors.New("discard needs --reason: it is kept with the letter")
 	}
-	if err := c.whoActs(); err != nil {
+	if err := c.checkOperator(); err != nil {
 		return err
 	}
 	return c.each(ctx, ids, func(ctx context.Context, id int64) error {

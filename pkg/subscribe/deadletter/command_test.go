@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,12 +140,60 @@ func TestWhatCanNotBeMeantIsRefused(t *testing.T) {
 	h := newHarness(t)
 	for _, args := range [][]string{
 		{}, {"lift"}, {"list", "1"}, {"list", "--limit", "0"}, {"show"}, {"show", "1", "2"}, {"show", "one"}, {"show", "7"},
-		{"replay"}, {"replay", "1", "--all"}, {"replay", "1", "--topic", "t"}, {"replay", "7"}, {"discard", "--reason", "x"},
-		{"discard", "1", "--reason", " "}, {"list", "--raw"},
+		{"replay"}, {"replay", "1", "--all"}, {"replay", "1", "--topic", "t"}, {"replay", "7", "--operator", "ada"}, {"discard", "--reason", "x", "--operator", "ada"},
+		{"discard", "1", "--reason", " ", "--operator", "ada"}, {"list", "--raw"},
 	} {
 		t.Run(fmt.Sprint(args), func(t *testing.T) {
 			_, err := h.run(args...)
 			require.Error(t, err)
+		})
+	}
+}
+
+// In an image everybody is the same user of the operating system.
+func TestWhoActsHasAName(t *testing.T) {
+	for name, c := range map[string]struct {
+		operator []string
+		fail     string
+	}{
+		"a name":            {[]string{"--operator", "Zoë <zoe@example.org>"}, ""},
+		"the longest":       {[]string{"--operator", strings.Repeat("ö", 100)}, ""},
+		"none":              {nil, "say who you are with --operator NAME"},
+		"an empty one":      {[]string{"--operator", ""}, "say who you are with --operator NAME"},
+		"spaces":            {[]string{"--operator", "  "}, "say who you are with --operator NAME"},
+		"space around":      {[]string{"--operator", " ada"}, "--operator must be a name"},
+		"too long":          {[]string{"--operator", strings.Repeat("o", 101)}, "--operator must be a name"},
+		"two lines":         {[]string{"--operator", "ada\nbob"}, "--operator must be a name"},
+		"a terminal's code": {[]string{"--operator", "\x1b[2Jada"}, "--operator must be a name"},
+		"a NUL":             {[]string{"--operator", "a\x00"}, "--operator must be a name"},
+		"no UTF-8":          {[]string{"--operator", "a\xff"}, "--operator must be a name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t)
+			h.bury(taskEvent(t))
+			h.bury(taskEvent(t))
+			h.mended = true
+			for _, args := range [][]string{{"replay", "1"}, {"replay", "--all"}, {"discard", "2", "--reason", "x"}} {
+				_, err := h.run(append(args, c.operator...)...)
+				if c.fail != "" {
+					require.ErrorContains(t, err, c.fail, "%q", args)
+				}
+			}
+			letters, err := h.events.Letters(t.Context(), subscribe.LetterFilter{All: true, Limit: 10})
+			require.NoError(t, err)
+			require.Len(t, letters, 2)
+			for _, l := range letters {
+				_, acts, err := h.events.Letter(t.Context(), l.ID)
+				require.NoError(t, err)
+				if c.fail != "" {
+					require.Nil(t, l.ResolvedAt)
+					require.Empty(t, acts)
+					continue
+				}
+				require.Len(t, acts, 1)
+				require.Equal(t, c.operator[1], acts[0].Operator)
+			}
 		})
 	}
 }
