@@ -85,7 +85,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	door.MountDescriptions(router)
 	docs.Mount(router, frontdoor.Descriptions())
 	router.Group(func(r chi.Router) {
-		r.Use(frontdoor.SameOrigin, audit.Middleware)
+		r.Use(frontdoor.SameOrigin, audit.Middleware(cfg.TrustedProxies))
 		api := httpapi.NewAPI(r, "taskwire", service.Version())
 		accounts.MountOpen(api)
 		r.Group(func(r chi.Router) {
@@ -97,7 +97,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		})
 	})
 	router.Group(func(r chi.Router) {
-		r.Use(auth.SidecarOnly(cfg.AppAPIToken), audit.Middleware)
+		r.Use(auth.SidecarOnly(cfg.AppAPIToken), audit.Middleware(cfg.TrustedProxies))
 		api := httpapi.NewInternalAPI(r)
 		(&task.API{Store: tasks, Failures: failures}).MountInternal(api)
 		(&reminder.API{DB: db, Failures: failures}).MountInternal(api)

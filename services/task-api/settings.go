@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/publish"
 	"github.com/taskwire/taskwire/pkg/service"
 )
@@ -17,11 +18,12 @@ type settings struct {
 	PublishingEnabled bool   `env:"EVENT_PUBLISHING_ENABLED" envDefault:"true"`
 	Transport         string `env:"EVENT_TRANSPORT" envDefault:"dapr"`
 	Kafka             publish.KafkaSettings
-	PrivateKey        string        `env:"JWT_PRIVATE_KEY,unset"`
-	PrivateKeyFile    string        `env:"JWT_PRIVATE_KEY_FILE"`
-	AcceptedKeys      string        `env:"JWT_ACCEPTED_KEYS"`
-	TokenLife         time.Duration `env:"JWT_LIFETIME" envDefault:"24h"`
-	CookieSecure      bool          `env:"COOKIE_SECURE" envDefault:"true"`
+	PrivateKey        string          `env:"JWT_PRIVATE_KEY,unset"`
+	PrivateKeyFile    string          `env:"JWT_PRIVATE_KEY_FILE"`
+	AcceptedKeys      string          `env:"JWT_ACCEPTED_KEYS"`
+	TokenLife         time.Duration   `env:"JWT_LIFETIME" envDefault:"24h"`
+	CookieSecure      bool            `env:"COOKIE_SECURE" envDefault:"true"`
+	TrustedProxies    httpapi.Proxies `env:"TRUSTED_PROXIES"`
 }
 
 // The ways of an event to the broker, in EVENT_TRANSPORT.

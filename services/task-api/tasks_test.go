@@ -85,6 +85,27 @@ func TestEveryChangeIsToldOnce(t *testing.T) {
 	}
 }
 
+func TestTheAuditTrailNamesTheClientBehindTheTrustedProxies(t *testing.T) {
+	for name, c := range map[string]struct{ trusted, want string }{
+		"trusted":     {"127.0.0.0/8, 192.0.2.0/24", "203.0.113.9"},
+		"not trusted": {"10.0.0.0/8", "127.0.0.1"},
+		"none":        {"", "127.0.0.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := start(t, "TRUSTED_PROXIES="+c.trusted).newUser()
+			before := u.toldSince(0)
+			u.task(http.StatusCreated, http.MethodPost, "/api/tasks", object{"title": "From afar"},
+				"X-Forwarded-For", "198.51.100.1, 203.0.113.9, 192.0.2.10")
+			events := u.toldSince(before[len(before)-1].Position)
+			var data event.AuditEvent
+			require.Equal(t, event.TopicAudit, events[len(events)-1].Topic)
+			require.NoError(t, json.Unmarshal([]byte(events[len(events)-1].Data), &data))
+			require.Equal(t, c.want, data.IP)
+		})
+	}
+}
+
 // What GET answers can be sent back by PUT, and changes nothing: nothing is
 // lost or moved on its way into the database and out of it.
 func TestATaskIsReadAsItWasWritten(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -23,20 +22,19 @@ type origin struct {
 	userAgent string
 }
 
-// Middleware remembers where a request comes from, for the audit events of
-// the changes that it makes.
-func Middleware(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.RemoteAddr)
-		if err != nil {
-			host = r.RemoteAddr
-		}
-		agent := strings.ToValidUTF8(strings.ReplaceAll(r.UserAgent(), "\x00", ""), "")
-		if runes := []rune(agent); len(runes) > 300 {
-			agent = string(runes[:300])
-		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), originKey{}, origin{ip: host, userAgent: agent})))
-	})
+// Middleware remembers where a request comes from, as the trusted proxies say,
+// for the audit events of the changes that it makes.
+func Middleware(trusted httpapi.Proxies) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			agent := strings.ToValidUTF8(strings.ReplaceAll(r.UserAgent(), "\x00", ""), "")
+			if runes := []rune(agent); len(runes) > 300 {
+				agent = string(runes[:300])
+			}
+			from := origin{ip: trusted.ClientAddress(r), userAgent: agent}
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), originKey{}, from)))
+		})
+	}
 }
 
 // Fill sets before, after, the names of the fields that differ, and the
