@@ -22,6 +22,7 @@ import (
 	_ "time/tzdata"
 
 	"github.com/caarlos0/env/v11"
+	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -228,6 +229,19 @@ type Worker struct {
 	Run  func(ctx context.Context) error
 }
 
+// logRoutes says, for who debugs, what the service answers to.
+func (b Base) logRoutes(ctx context.Context, handler http.Handler) {
+	routes, ok := handler.(chi.Routes)
+	if !ok {
+		return
+	}
+	// Walk fails when its function does, and that never does.
+	_ = chi.Walk(routes, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		b.Log.DebugContext(ctx, "route", "method", method, "route", route)
+		return nil
+	})
+}
+
 // Run starts the workers, serves requests, and stops in this order: no new
 // connections, requests in flight end, workers end, traces are flushed. It
 // returns an error when something failed or the time for stopping ran out.
@@ -282,6 +296,7 @@ func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) 
 	if metricsListener != nil {
 		serve(metrics, metricsListener)
 	}
+	b.logRoutes(ctx, handler)
 	b.Log.InfoContext(ctx, "serving", "address", listener.Addr().String())
 
 	var failed error

@@ -268,6 +268,13 @@ func TestOnlyTheSidecarIsServed(t *testing.T) {
 		code, _ := c.post(record(t, "k"), wrong)
 		require.Equal(t, http.StatusForbidden, code)
 	}
+	require.NoError(t, chi.Walk(c.router, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		rec := httptest.NewRecorder()
+		c.router.ServeHTTP(rec, httptest.NewRequest(method, strings.ReplaceAll(route, "*", "any"), bytes.NewReader(record(t, "k"))))
+		require.Equal(t, http.StatusForbidden, rec.Code, "%s %s", method, route)
+		require.Equal(t, "application/problem+json", rec.Header().Get("Content-Type"))
+		return nil
+	}))
 	require.Zero(t, c.count("effects"))
 }
 

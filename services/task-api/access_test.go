@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -217,6 +219,63 @@ func TestAnothersIDsAreIDsOfNothing(t *testing.T) {
 	// Ids of the server's are not the client's to choose.
 	put := other.task(http.StatusOK, http.MethodPut, at(mine.ID), object{"title": "x", "id": theirs.ID, "user_id": owner.user, "series_id": theirs.SeriesID, "version": 99})
 	require.Equal(t, []any{mine.ID, other.user, (*uuid.UUID)(nil), int64(2)}, []any{put.ID, put.UserID, put.SeriesID, put.Version})
+}
+
+// openRoutes are all that nobody has to sign in for.
+var openRoutes = []route{
+	{http.MethodGet, "/healthz"},
+	{http.MethodGet, "/readyz"},
+	{http.MethodGet, "/.well-known/jwks.json"},
+	{http.MethodGet, "/openapi.json"},
+	{http.MethodGet, "/openapi.yaml"},
+	{http.MethodGet, "/openapi-3.0.json"},
+	{http.MethodGet, "/openapi-3.0.yaml"},
+	{http.MethodGet, "/openapi/audit-log.json"},
+	{http.MethodGet, "/openapi/recurring-task.json"},
+	{http.MethodGet, "/openapi/notification.json"},
+	{http.MethodGet, "/docs"},
+	{http.MethodPost, "/api/auth/register"},
+	{http.MethodPost, "/api/auth/login"},
+	{http.MethodPost, "/api/auth/logout"},
+}
+
+// The Ingress leads every path here. A new route that lets everybody in fails
+// this test, until it is one of openRoutes.
+func TestEveryOtherRouteAsksWhoIsThere(t *testing.T) {
+	s := start(t, "LOG_LEVEL=debug")
+	u := s.newUser()
+	before := s.state()
+	internal := 0
+	for _, r := range s.routes {
+		// The files of the page answer to GET, and to every other method with 405.
+		if slices.Contains(openRoutes, r) || r.pattern == "/docs/*" {
+			continue
+		}
+		path := regexp.MustCompile(`\{[^}]*\}|\*`).ReplaceAllString(r.pattern, uuid.NewString())
+		want := http.StatusUnauthorized
+		if !strings.HasPrefix(path, "/api/") {
+			internal++
+			want = http.StatusForbidden
+			a := u.do(r.method, path, nil)
+			require.Equal(t, want, a.status, "%s %s, a user: %s", r.method, path, a.body)
+		}
+		a := s.nobody().do(r.method, path, nil)
+		require.Equal(t, want, a.status, "%s %s: %s", r.method, path, a.body)
+		require.Equal(t, "application/problem+json", a.header.Get("Content-Type"))
+		require.Equal(t, want, a.problem().Status)
+	}
+	for _, r := range openRoutes {
+		require.Contains(t, s.routes, r, "it is gone")
+	}
+	require.Equal(t, 2, internal, "occurrences and reminders/check")
+	for _, path := range []string{"/internal", "/internal/", "/internal/other", "/events/task-events", "/dapr/subscribe", "/dapr/config", "/metrics", "/debug/pprof/"} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			a := u.do(method, path, nil)
+			require.Equal(t, http.StatusNotFound, a.status, "%s %s: %s", method, path, a.body)
+			require.Equal(t, http.StatusNotFound, a.problem().Status)
+		}
+	}
+	require.Equal(t, before, s.state())
 }
 
 func TestInternalAddressesAreForTheSidecar(t *testing.T) {

@@ -54,7 +54,12 @@ type running struct {
 	base string
 	key  ed25519.PrivateKey
 	db   *bun.DB
+
+	routes []route // with LOG_LEVEL=debug
 }
+
+// route is what the service says that it answers.
+type route struct{ method, pattern string }
 
 // start runs the service; more are settings such as NAME=value.
 func start(t *testing.T, more ...string) *running {
@@ -77,6 +82,7 @@ func start(t *testing.T, more ...string) *running {
 
 	var mu sync.Mutex
 	var bad []string
+	var routes []route
 	address := make(chan string, 1)
 	var reading sync.WaitGroup
 	reading.Go(func() {
@@ -84,9 +90,14 @@ func start(t *testing.T, more ...string) *running {
 		lines := bufio.NewScanner(out)
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
-			var line struct{ Level, Msg, Address string }
-			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
-				address <- line.Address
+			var line struct{ Level, Msg, Address, Method, Route string }
+			if json.Unmarshal(lines.Bytes(), &line) == nil {
+				switch line.Msg {
+				case "route":
+					routes = append(routes, route{line.Method, line.Route})
+				case "serving":
+					address <- line.Address
+				}
 			}
 			if line.Level == "ERROR" || line.Level == "" {
 				mu.Lock()
@@ -112,7 +123,7 @@ func start(t *testing.T, more ...string) *running {
 	db, err := database.Open(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return &running{t: t, base: "http://" + at, key: key, db: db}
+	return &running{t: t, base: "http://" + at, key: key, db: db, routes: routes}
 }
 
 type answer struct {
