@@ -19,8 +19,8 @@ import (
 	"github.com/taskwire/taskwire/pkg/telemetry"
 )
 
-// MaxConnections is the size of a service's pool. Four services with two
-// replicas each stay below Postgres' default of 100.
+// MaxConnections is the size of a service's pool. docs/operations.md adds up
+// what a deployment needs of Postgres.
 const MaxConnections = 12
 
 // Open connects to the database at url (postgres://…) and proves it with a ping.

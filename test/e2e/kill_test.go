@@ -84,7 +84,7 @@ func kill(t *testing.T, name string) {
 // its events are published. A lock that the test takes keeps it at the point.
 func TestTaskAPIKilledBeforeTheCommit(t *testing.T) {
 	u := newUser(t, "UTC")
-	release := hold(t, "task.events")
+	release := hold(t, "task.events", "EXCLUSIVE")
 	request := u.ask("never committed")
 	waitsFor(t, "task.events", "task.tasks")
 	kill(t, "task-api")
@@ -130,7 +130,7 @@ func TestTaskAPIKilledDuringTheCommit(t *testing.T) {
 
 func TestTaskAPIKilledAfterTheCommit(t *testing.T) {
 	u := newUser(t, "UTC")
-	release := hold(t, "task.event_head") // no event gets its place, and so none is published
+	release := hold(t, "task.event_head", "EXCLUSIVE") // no event gets its place, and so none is published
 	task := created(t, u.ask("committed"))
 	waitsFor(t, "task.event_head", "")
 	require.Equal(t, 1, query(t, "SELECT count(*) FROM task.events WHERE key = $1 AND topic = 'task-events' AND seq IS NULL", task.ID.String()))
@@ -161,7 +161,7 @@ func TestTaskAPIKilledWhileItPublishes(t *testing.T) {
 func TestTaskAPIKilledBeforeWhatIsPublishedIsMarked(t *testing.T) {
 	u := newUser(t, "UTC")
 	epoch := query(t, "SELECT epoch FROM task.event_head")
-	release := hold(t, "task.event_cursors")
+	release := hold(t, "task.event_cursors", "EXCLUSIVE")
 	task := created(t, u.ask("published"))
 	require.Len(t, recordsOf(t, task.ID, task.ID), 1, "the broker has it")
 	waitsFor(t, "task.event_cursors", "")

@@ -76,14 +76,15 @@ func leaveOut(t *testing.T) {
 	}
 }
 
-// hold keeps others from writing to a table until release is called: they wait.
-func hold(t *testing.T, table string) (release func()) {
+// hold keeps others from writing to a table (EXCLUSIVE), or reading it as well
+// (ACCESS EXCLUSIVE), until release is called: they wait.
+func hold(t *testing.T, table, mode string) (release func()) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), s.Database.OwnerURL)
 	require.NoError(t, err)
 	release = func() { _ = conn.Close(context.WithoutCancel(t.Context())) } // ends the transaction, also a second time
 	t.Cleanup(release)
-	_, err = conn.Exec(t.Context(), "BEGIN; LOCK TABLE "+table+" IN EXCLUSIVE MODE")
+	_, err = conn.Exec(t.Context(), "BEGIN; LOCK TABLE "+table+" IN "+mode+" MODE")
 	require.NoError(t, err)
 	return release
 }

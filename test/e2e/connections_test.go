@@ -1,0 +1,80 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/database"
+)
+
+// What docs/operations.md says, by which operators set max_connections, is what
+// a service has open when more requests wait for Postgres than its pool has
+// connections.
+func TestConnectionsToPostgresAreAsManyAsIsSaid(t *testing.T) {
+	leaveOut(t)
+	said := connectionsSaid(t)
+	u := newUser(t, "UTC")
+	task := u.create(object{"title": "asked for", "due_at": "2030-06-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
+	drained(t)
+	for service, read := range map[string]struct{ path, table string }{
+		"task-api":       {"/api/tasks", "task.tasks"},
+		"audit-log":      {"/api/tasks/" + task.ID.String() + "/history", "audit.entries"},
+		"recurring-task": {"/api/tasks/" + task.ID.String() + "/occurrences", "recurring.occurrences"},
+		"notification":   {"/api/notifications", "notification.notifications"},
+	} {
+		t.Run(service, func(t *testing.T) {
+			login, err := url.Parse(s.Database.URLs[service])
+			require.NoError(t, err)
+			ask := func() error {
+				a, err := u.Do(t.Context(), http.MethodGet, read.path, nil)
+				if err == nil && a.Status != http.StatusOK {
+					err = fmt.Errorf("%d %s", a.Status, a.Body)
+				}
+				return err
+			}
+			eventually(t, ask) // it knows the keys of users' tokens, and who this one is
+			release := hold(t, read.table, "ACCESS EXCLUSIVE")
+			var asking sync.WaitGroup
+			errs := make([]error, 2*database.MaxConnections)
+			for i := range errs {
+				asking.Go(func() { errs[i] = ask() })
+			}
+			eventually(t, func() error {
+				waiting := query(t, `SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+					WHERE NOT l.granted AND l.relation = $1::regclass AND a.usename = $2`, read.table, login.User.Username())
+				open := query(t, "SELECT count(*) FROM pg_stat_activity WHERE usename = $1", login.User.Username())
+				if waiting != database.MaxConnections || open != said[service] {
+					return fmt.Errorf("%d connections are open, %d said; %d of the pool are at work", open, said[service], waiting)
+				}
+				return nil
+			})
+			release()
+			asking.Wait()
+			require.NoError(t, errors.Join(errs...))
+		})
+	}
+}
+
+// connectionsSaid reads the table of docs/operations.md: | service | connections | …
+func connectionsSaid(t *testing.T) map[string]int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
+	require.NoError(t, err)
+	said := map[string]int{}
+	for _, row := range regexp.MustCompile(`(?m)^\| (task-api|audit-log|recurring-task|notification) \| ([0-9]+) \|`).FindAllStringSubmatch(string(text), -1) {
+		said[row[1]], err = strconv.Atoi(row[2])
+		require.NoError(t, err)
+	}
+	require.Len(t, said, 4)
+	return said
+}
