@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -24,16 +25,18 @@ dead-letters list [--topic TOPIC] [--all] [--limit N] [--after ID]
     The open letters, the oldest first; with --all those that were resolved too.
 dead-letters show ID [--raw]
     A letter with what was done with it, and its record; --raw writes the bytes alone.
-dead-letters replay ID… --operator NAME
-dead-letters replay --all [--topic TOPIC] --operator NAME
+dead-letters replay ID… [--operator NAME]
+dead-letters replay --all [--topic TOPIC] [--operator NAME]
 dead-letters replay ID…|--all --dry-run
     Handle the records again, through the inbox, in this process. A letter whose
     event has had its effect is resolved; one that fails again stays open, and the
     command ends with an error.
-dead-letters discard ID… --reason TEXT --operator NAME
+dead-letters discard ID… --reason TEXT [--operator NAME]
     Resolve letters without any effect.
 
-Every replay and discard is recorded with the NAME of who decided it.`
+Every replay and discard is recorded with the NAME of who decided it: that of
+the operating system's user unless it is given. In an image, where that is the
+same for everybody, it has to be given.`
 
 // pageSize is how many letters are listed at once.
 const pageSize = 100
@@ -91,10 +94,10 @@ func Run(ctx context.Context, events *subscribe.Subscriber, out io.Writer, args 
 		flags.StringVar(&c.topic, "topic", "", "")
 		flags.BoolVar(&c.all, "all", false, "")
 		flags.BoolVar(&c.dryRun, "dry-run", false, "")
-		flags.StringVar(&c.operator, "operator", "", "")
+		flags.StringVar(&c.operator, "operator", account(), "")
 	case "discard":
 		flags.StringVar(&c.reason, "reason", "", "")
-		flags.StringVar(&c.operator, "operator", "", "")
+		flags.StringVar(&c.operator, "operator", account(), "")
 	}
 	rest, err := service.ParseFlags(flags, args[1:])
 	if err != nil {
@@ -103,8 +106,19 @@ func Run(ctx context.Context, events *subscribe.Subscriber, out io.Writer, args 
 	return act(ctx, rest)
 }
 
-// checkOperator wants a name that says who acts. The operating system's user
-// does not: in an image it is the same for everybody.
+// imageUser is whom the services run as in an image (images/build.go).
+const imageUser = "nonroot"
+
+// account is the name of the operating system's user, where it says who acts.
+func account() string {
+	u, err := user.Current()
+	if err != nil || u.Username == imageUser {
+		return "" // checkOperator asks for a name
+	}
+	return u.Username
+}
+
+// checkOperator wants a name that says who acts.
 func (c *command) checkOperator() error {
 	switch name := c.operator; {
 	case strings.TrimSpace(name) == "":

@@ -426,6 +426,8 @@ func broughtBack(t *testing.T, db database) {
 	dry, err := kubectlWith(t, "", append(command, "replay", "--from", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), "--dry-run")...)
 	require.NoError(t, err)
 	require.Contains(t, dry, "audit.task.created")
+	_, err = kubectl(t, "-n", "taskwire", "exec", "deployment/audit-log", "-c", "audit-log", "--", "/audit-log", "dead-letters", "discard", "1", "--reason", "a test")
+	require.ErrorContains(t, err, "say who you are", "everybody is the same user in an image")
 }
 
 // took counts the mails that the mail server has said that it took.
