@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -105,12 +104,12 @@ func NewVerifier(ctx context.Context, s Settings, own jwt.Keyfunc, log *slog.Log
 }
 
 // NewConsumerVerifier accepts what task-api accepts. It reads task-api's keys
-// through the sidecar; the service starts without them, and asks again as soon
+// through the sidecar at a URL; the service starts without them, and asks again as soon
 // as a token needs one.
-func NewConsumerVerifier(ctx context.Context, s Settings, daprHTTPPort int, daprToken string, log *slog.Logger) (*Verifier, error) {
+func NewConsumerVerifier(ctx context.Context, s Settings, sidecar, daprToken string, log *slog.Logger) (*Verifier, error) {
 	url := s.TaskAPIJWKSURL
 	if url == "" {
-		url = "http://127.0.0.1:" + strconv.Itoa(daprHTTPPort) + "/v1.0/invoke/task-api/method/.well-known/jwks.json"
+		url = sidecar + "/v1.0/invoke/task-api/method/.well-known/jwks.json"
 	}
 	header := http.Header{}
 	if daprToken != "" {

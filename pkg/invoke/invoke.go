@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -29,13 +28,8 @@ type Client struct {
 	http  *http.Client
 }
 
-// New returns a client of the sidecar that listens on daprHTTPPort. Token is
-// DAPR_API_TOKEN, "" where the sidecar asks for none.
-func New(daprHTTPPort int, token string) *Client {
-	return At("http://127.0.0.1:"+strconv.Itoa(daprHTTPPort), token)
-}
-
-// At is New for a sidecar at a URL.
+// At returns a client of the sidecar at a URL. Token is DAPR_API_TOKEN, ""
+// where the sidecar asks for none.
 func At(sidecar, token string) *Client {
 	return &Client{
 		base: sidecar + "/v1.0/invoke/", token: token,

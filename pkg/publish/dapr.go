@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	dapr "github.com/dapr/go-sdk/client"
@@ -33,14 +32,15 @@ type Dapr struct {
 }
 
 // NewDapr returns a publisher to the named pub/sub component of the sidecar
-// that listens on grpcPort. It does not wait for the sidecar, as the SDK's own
-// constructors do: the connection is made when it is needed, and again after
-// it was lost. token is DAPR_API_TOKEN, "" where the sidecar asks for none.
-func NewDapr(grpcPort int, token, pubsub string) (*Dapr, error) {
+// whose gRPC API is at address, host:port. It does not wait for the sidecar, as
+// the SDK's own constructors do: the connection is made when it is needed, and
+// again after it was lost. token is DAPR_API_TOKEN, "" where the sidecar asks
+// for none.
+func NewDapr(address, token, pubsub string) (*Dapr, error) {
 	backingOff := backoff.DefaultConfig
 	backingOff.BaseDelay, backingOff.MaxDelay = 100*time.Millisecond, time.Second
 	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()), // the sidecar is on the loopback
+		grpc.WithTransportCredentials(insecure.NewCredentials()), // nobody else is on the way to the sidecar
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backingOff, MinConnectTimeout: time.Second}),
 		// A sidecar that is stopped, not gone, is noticed too.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
@@ -48,7 +48,11 @@ func NewDapr(grpcPort int, token, pubsub string) (*Dapr, error) {
 	if token != "" {
 		options = append(options, grpc.WithPerRPCCredentials(apiToken(token)))
 	}
-	conn, err := grpc.NewClient("127.0.0.1:"+strconv.Itoa(grpcPort), options...)
+	// passthrough asks for the address with each try to connect. By itself gRPC
+	// would ask again after 30 s, and after a first answer that there is no such
+	// name with growing pauses: a sidecar that starts after its service, or comes
+	// back with another address, would be found minutes later.
+	conn, err := grpc.NewClient("passthrough:///"+address, options...)
 	if err != nil {
 		return nil, fmt.Errorf("set up the connection to the sidecar: %w", err)
 	}
@@ -65,7 +69,7 @@ func (t apiToken) GetRequestMetadata(context.Context, ...string) (map[string]str
 	return map[string]string{"dapr-api-token": string(t)}, nil
 }
 
-// RequireTransportSecurity is false: the call does not leave the machine.
+// RequireTransportSecurity is false: nobody else is on the way to the sidecar.
 func (t apiToken) RequireTransportSecurity() bool { return false }
 
 // Publish implements eventlog.Publisher in one bulk call.

@@ -10,9 +10,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -43,6 +45,7 @@ type Settings struct {
 	DatabaseURL        string        `env:"DATABASE_URL,required"`
 	MigrateDatabaseURL string        `env:"MIGRATE_DATABASE_URL"`
 	MigrateAtStart     bool          `env:"MIGRATE_AT_START" envDefault:"true"`
+	DaprHost           string        `env:"DAPR_HOST" envDefault:"127.0.0.1"`
 	DaprHTTPPort       int           `env:"DAPR_HTTP_PORT" envDefault:"3500"`
 	DaprGRPCPort       int           `env:"DAPR_GRPC_PORT" envDefault:"50001"`
 	AppAPIToken        string        `env:"APP_API_TOKEN,required,notEmpty"`
@@ -63,12 +66,25 @@ func (s Settings) OwnerURL() string {
 	return s.DatabaseURL
 }
 
+// SidecarURL is where the sidecar's HTTP API is.
+func (s Settings) SidecarURL() string {
+	return "http://" + net.JoinHostPort(s.DaprHost, strconv.Itoa(s.DaprHTTPPort))
+}
+
+// SidecarGRPC is host and port of the sidecar's gRPC API.
+func (s Settings) SidecarGRPC() string {
+	return net.JoinHostPort(s.DaprHost, strconv.Itoa(s.DaprGRPCPort))
+}
+
 // Validate checks what the types cannot.
 func (s Settings) Validate() error {
 	for name, port := range map[string]int{"PORT": s.Port, "METRICS_PORT": s.MetricsPort, "DAPR_HTTP_PORT": s.DaprHTTPPort, "DAPR_GRPC_PORT": s.DaprGRPCPort} {
 		if port < 0 || port > 65535 {
 			return fmt.Errorf("%s must be a port from 0 to 65535, not %d", name, port)
 		}
+	}
+	if u, err := url.Parse(s.SidecarURL()); err != nil || u.Hostname() != s.DaprHost {
+		return fmt.Errorf("DAPR_HOST must be a name or an address without a port, not %q", s.DaprHost)
 	}
 	if s.LogFormat != "text" && s.LogFormat != "json" {
 		return fmt.Errorf("LOG_FORMAT must be text or json, not %q", s.LogFormat)

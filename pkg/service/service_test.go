@@ -34,6 +34,8 @@ func TestABadSettingIsNamed(t *testing.T) {
 		"a port that is no number": {map[string]string{"PORT": "http"}, "PORT"},
 		"a port beyond":            {map[string]string{"PORT": "70000"}, "PORT must be a port"},
 		"a level that is none":     {map[string]string{"LOG_LEVEL": "loud"}, "LOG_LEVEL"},
+		"a sidecar with its port":  {map[string]string{"DAPR_HOST": "sidecar:3500"}, "DAPR_HOST"},
+		"a sidecar with a scheme":  {map[string]string{"DAPR_HOST": "http://sidecar"}, "DAPR_HOST"},
 		"a format that is none":    {map[string]string{"LOG_FORMAT": "xml"}, "LOG_FORMAT"},
 		"an empty token":           {map[string]string{"APP_API_TOKEN": ""}, "APP_API_TOKEN"},
 		"a nested one":             {map[string]string{"TEST_WAIT": "soon"}, "TEST_WAIT"},

@@ -27,7 +27,7 @@ func main() {
 
 func serve(ctx context.Context, cfg settings, base service.Base) error {
 	// The parts.
-	verifier, err := auth.NewConsumerVerifier(ctx, cfg.Auth, cfg.DaprHTTPPort, cfg.DaprAPIToken, base.Log)
+	verifier, err := auth.NewConsumerVerifier(ctx, cfg.Auth, cfg.SidecarURL(), cfg.DaprAPIToken, base.Log)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func main() {
 
 func serve(ctx context.Context, cfg settings, base service.Base) error {
 	// The parts.
-	verifier, err := auth.NewConsumerVerifier(ctx, cfg.Auth, cfg.DaprHTTPPort, cfg.DaprAPIToken, base.Log)
+	verifier, err := auth.NewConsumerVerifier(ctx, cfg.Auth, cfg.SidecarURL(), cfg.DaprAPIToken, base.Log)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	}
 	deliverer := delivery.NewDeliverer(delivery.Options{
 		DB:    base.DB,
-		Check: &taskapi.Client{Sidecar: invoke.New(cfg.DaprHTTPPort, cfg.DaprAPIToken)},
+		Check: &taskapi.Client{Sidecar: invoke.At(cfg.SidecarURL(), cfg.DaprAPIToken)},
 		Mail:  sender, MailTimeout: cfg.SMTPTimeout, Connections: cfg.SMTPConnections, RetryFor: cfg.MailRetryFor,
 		ShutdownTimeout: cfg.ShutdownTimeout, Clock: time.Now, Log: base.Log,
 	})

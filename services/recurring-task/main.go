@@ -30,7 +30,7 @@ func main() {
 
 func serve(ctx context.Context, cfg settings, base service.Base) error {
 	// The parts.
-	verifier, err := auth.NewConsumerVerifier(ctx, cfg.Auth, cfg.DaprHTTPPort, cfg.DaprAPIToken, base.Log)
+	verifier, err := auth.NewConsumerVerifier(ctx, cfg.Auth, cfg.SidecarURL(), cfg.DaprAPIToken, base.Log)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 // subscriptions are the topics and what becomes of their events, whoever hands
 // them over: the sidecar or an operator.
 func subscriptions(cfg settings, base service.Base) *subscribe.Subscriber {
-	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: base.DB}, TaskAPI: invoke.New(cfg.DaprHTTPPort, cfg.DaprAPIToken), Log: base.Log}
+	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: base.DB}, TaskAPI: invoke.At(cfg.SidecarURL(), cfg.DaprAPIToken), Log: base.Log}
 	events := subscribe.New(subscribe.Options{
 		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Log: base.Log, Now: time.Now,
 	})

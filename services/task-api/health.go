@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -35,13 +34,12 @@ func eventsCheck(db *bun.DB, relay *eventlog.Relay) func(context.Context) error 
 	}
 }
 
-// sidecarCheck asks the sidecar whether it and its components are up. It asks
+// sidecarCheck asks the sidecar at a URL whether it and its components are up. It asks
 // without regard to this service's own health, which waits for this answer.
-func sidecarCheck(port int) func(context.Context) error {
-	url := "http://127.0.0.1:" + strconv.Itoa(port) + "/v1.0/healthz/outbound"
+func sidecarCheck(sidecar string) func(context.Context) error {
 	client := &http.Client{Timeout: time.Second}
 	return func(ctx context.Context) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, sidecar+"/v1.0/healthz/outbound", nil)
 		if err != nil {
 			return err
 		}

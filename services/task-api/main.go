@@ -81,7 +81,10 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	router := httpapi.NewRouter(log)
 	service.MountHealth(router, checks...)
 	router.Method(http.MethodGet, "/.well-known/jwks.json", keys)
-	door := frontdoor.New(cfg.DaprHTTPPort, cfg.DaprAPIToken, log)
+	door, err := frontdoor.New(cfg.SidecarURL(), cfg.DaprAPIToken, log)
+	if err != nil {
+		return err
+	}
 	door.MountDescriptions(router)
 	docs.Mount(router, frontdoor.Descriptions())
 	router.Group(func(r chi.Router) {

@@ -25,9 +25,9 @@ func transport(cfg settings) (wayOut, error) {
 		}
 		return wayOut{brokers, brokers, service.Check{Name: "broker", Run: brokers.Ping}}, nil
 	}
-	sidecar, err := publish.NewDapr(cfg.DaprGRPCPort, cfg.DaprAPIToken, cfg.PubsubName)
+	sidecar, err := publish.NewDapr(cfg.SidecarGRPC(), cfg.DaprAPIToken, cfg.PubsubName)
 	if err != nil {
 		return wayOut{}, err
 	}
-	return wayOut{sidecar, sidecar, service.Check{Name: "sidecar", Run: sidecarCheck(cfg.DaprHTTPPort)}}, nil
+	return wayOut{sidecar, sidecar, service.Check{Name: "sidecar", Run: sidecarCheck(cfg.SidecarURL())}}, nil
 }

@@ -124,7 +124,7 @@ func sampleEvent(ctx context.Context, conn *pgx.Conn, u *suite.Client) (string, 
 // ready, in calls like those of the relay.
 func sendStraight(ctx context.Context, s *suite.Suite, data string) (float64, error) {
 	service := s.Services["task-api"]
-	sidecar, err := publish.NewDapr(service.Sidecar.GRPCPort, service.DaprToken, "pubsub")
+	sidecar, err := publish.NewDapr(fmt.Sprint("127.0.0.1:", service.Sidecar.GRPCPort), service.DaprToken, "pubsub")
 	if err != nil {
 		return 0, err
 	}

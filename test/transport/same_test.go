@@ -24,7 +24,7 @@ const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 func TestBothWaysWriteTheSameRecords(t *testing.T) {
 	const pubsub = "pubsub"
 	own := s.Services["task-api"]
-	sidecar, err := publish.NewDapr(own.Sidecar.GRPCPort, own.DaprToken, pubsub)
+	sidecar, err := publish.NewDapr(fmt.Sprint("127.0.0.1:", own.Sidecar.GRPCPort), own.DaprToken, pubsub)
 	require.NoError(t, err)
 	defer sidecar.Close()
 	brokers := strings.Split(s.Broker.Address, ",")

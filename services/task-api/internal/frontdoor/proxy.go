@@ -5,12 +5,12 @@ package frontdoor
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -43,15 +43,16 @@ type Door struct {
 	log       *slog.Logger
 }
 
-// New returns a Door to the sidecar that listens on daprPort and asks for daprToken.
-func New(daprPort int, daprToken string, log *slog.Logger) *Door {
+// New returns a Door to the sidecar at a URL, which asks for daprToken.
+func New(sidecar, daprToken string, log *slog.Logger) (*Door, error) {
+	u, err := url.Parse(sidecar)
+	if err != nil {
+		return nil, fmt.Errorf("the address of the sidecar: %w", err)
+	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
 	transport.ResponseHeaderTimeout = 5 * time.Second
-	return &Door{
-		sidecar: &url.URL{Scheme: "http", Host: "127.0.0.1:" + strconv.Itoa(daprPort)},
-		token:   daprToken, transport: transport, log: log,
-	}
+	return &Door{sidecar: u, token: daprToken, transport: transport, log: log}, nil
 }
 
 // Mount adds the routes, which the services guard themselves: each verifies

@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -14,6 +12,13 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/stretchr/testify/require"
 )
+
+func doorTo(t *testing.T, sidecar, token string) *Door {
+	t.Helper()
+	door, err := New(sidecar, token, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	return door
+}
 
 // The sidecar stands in here as a server that tells what it was asked.
 func TestWhatTheSidecarIsAsked(t *testing.T) {
@@ -41,11 +46,7 @@ func TestWhatTheSidecarIsAsked(t *testing.T) {
 			var asked *http.Request
 			sidecar := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked = r }))
 			defer sidecar.Close()
-			u, err := url.Parse(sidecar.URL)
-			require.NoError(t, err)
-			port, err := strconv.Atoi(u.Port())
-			require.NoError(t, err)
-			door := New(port, own, slog.New(slog.DiscardHandler))
+			door := doorTo(t, sidecar.URL, own)
 			router := chi.NewRouter()
 			door.Mount(router)
 			door.MountDescriptions(router)
@@ -72,7 +73,7 @@ func TestWhatTheSidecarIsAsked(t *testing.T) {
 
 func TestWithoutASidecarTheDoorSaysTryAgain(t *testing.T) {
 	router := chi.NewRouter()
-	New(1, "", slog.New(slog.DiscardHandler)).Mount(router)
+	doorTo(t, "http://127.0.0.1:1", "").Mount(router)
 	rec := httptest.NewRecorder()
 	router.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/api/audit", nil))
 	require.Equal(t, http.StatusServiceUnavailable, rec.Code)
@@ -99,12 +100,8 @@ func TestTheSidecarsOwnWordsAreNotPassedOn(t *testing.T) {
 				_, _ = io.WriteString(w, `{"message":"spiffe://taskwire"}`) // the recorder takes all
 			}))
 			defer sidecar.Close()
-			u, err := url.Parse(sidecar.URL)
-			require.NoError(t, err)
-			port, err := strconv.Atoi(u.Port())
-			require.NoError(t, err)
 			router := chi.NewRouter()
-			New(port, "", slog.New(slog.DiscardHandler)).Mount(router)
+			doorTo(t, sidecar.URL, "").Mount(router)
 			rec := httptest.NewRecorder()
 			router.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/api/notifications/x", nil))
 			require.Equal(t, c.want, rec.Code)
@@ -117,12 +114,8 @@ func TestTheSidecarsOwnWordsAreNotPassedOn(t *testing.T) {
 func TestWhatIsWrongWithABodyIsTheClientsDoing(t *testing.T) {
 	sidecar := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer sidecar.Close()
-	u, err := url.Parse(sidecar.URL)
-	require.NoError(t, err)
-	port, err := strconv.Atoi(u.Port())
-	require.NoError(t, err)
 	router := chi.NewRouter()
-	New(port, "", slog.New(slog.DiscardHandler)).Mount(router)
+	doorTo(t, sidecar.URL, "").Mount(router)
 	for name, c := range map[string]struct {
 		method string
 		body   io.Reader
