@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"text/template"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
@@ -112,7 +113,6 @@ func TestEachServiceGetsItsSettings(t *testing.T) {
 			require.Equal(t, *project.Services[name].Environment[token], *sidecar.Environment[token], "%s of %s", token, name)
 		}
 		require.NotContains(t, sidecar.Environment, "DATABASE_URL")
-		require.Equal(t, "service:"+name, sidecar.NetworkMode)
 	}
 	block, _ := pem.Decode([]byte(*project.Services["task-api"].Environment["JWT_PRIVATE_KEY"]))
 	require.NotNil(t, block, "the key survives the format of the file")
@@ -165,20 +165,143 @@ func TestNothingIsReachableFromOutside(t *testing.T) {
 			require.Equal(t, "127.0.0.1", p.HostIP, name)
 			published = append(published, name)
 		}
-		require.NotEqual(t, "host", s.NetworkMode, name)
+		// Not the host's, and not that of another container: that one goes when
+		// its container is restarted, and whoever shared it is left without any.
+		require.Empty(t, s.NetworkMode, name)
 		require.False(t, s.Privileged, name)
 		require.Contains(t, s.SecurityOpt, "no-new-privileges:true", name)
-		if len(s.Ports) == 0 && s.NetworkMode == "" {
-			require.Equal(t, []string{"suite"}, s.NetworksByPriority(), name)
-		}
+		_, door := s.Networks["door"]
+		require.Equal(t, len(s.Ports) > 0, door, name)
 	}
 	slices.Sort(published)
 	require.Equal(t, []string{"grafana", "mail", "task-api"}, published)
-	require.True(t, project.Networks["suite"].Internal)
+	for name, network := range project.Networks {
+		require.Equal(t, name != "door", network.Internal, name)
+	}
 }
 
-// without a shell or a client in their image: nothing can ask them from inside.
-var unasked = map[string]bool{"collector": true, "tempo": true}
+// together says whether two containers are on a network with each other.
+func together(project *types.Project, a, b string) bool {
+	for network := range project.Services[a].Networks {
+		if _, ok := project.Services[b].Networks[network]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// flag is the value of --name=value in a container's command.
+func flag(t *testing.T, s types.ServiceConfig, name string) string {
+	t.Helper()
+	for _, word := range s.Command {
+		if value, ok := strings.CutPrefix(word, "--"+name+"="); ok {
+			return value
+		}
+	}
+	t.Fatalf("%s has no --%s", s.Name, name)
+	return ""
+}
+
+// A service and its sidecar name each other, on a network that both are on, and
+// mean the same ports.
+func TestServicesAndSidecarsFindEachOther(t *testing.T) {
+	project := withSecrets(t)
+	var file struct {
+		Spec struct {
+			NameResolution struct {
+				Configuration struct{ Template string }
+			} `yaml:"nameResolution"`
+		}
+	}
+	raw, err := os.ReadFile(filepath.Join(manifests.Root, "compose/dapr.yaml"))
+	require.NoError(t, err)
+	require.NoError(t, yaml.Unmarshal(raw, &file))
+	resolve, err := template.New("").Parse(file.Spec.NameResolution.Configuration.Template)
+	require.NoError(t, err)
+	// What is not given is as docs/settings.md says.
+	port := func(name, variable string) string {
+		if value := project.Services[name].Environment[variable]; value != nil {
+			return *value
+		}
+		return settings.Of(t, name)[variable].Default
+	}
+	for _, name := range services {
+		service := project.Services[name]
+		host := *service.Environment["DAPR_HOST"]
+		sidecar, ok := project.Services[host]
+		require.True(t, ok, "DAPR_HOST of %s: %s", name, host)
+		require.True(t, together(project, name, host), "%s and %s", name, host)
+		require.Equal(t, name, flag(t, sidecar, "app-id"))
+		require.Equal(t, name, flag(t, sidecar, "app-channel-address"))
+		require.Equal(t, port(name, "PORT"), flag(t, sidecar, "app-port"))
+		require.Equal(t, port(name, "DAPR_HTTP_PORT"), flag(t, sidecar, "dapr-http-port"))
+		require.Equal(t, port(name, "DAPR_GRPC_PORT"), flag(t, sidecar, "dapr-grpc-port"))
+		require.Equal(t, "0.0.0.0", *service.Environment["HOST"], name)
+		require.Equal(t, "0.0.0.0", flag(t, sidecar, "dapr-listen-addresses"), name)
+
+		var address strings.Builder
+		require.NoError(t, resolve.Execute(&address, struct{ ID string }{name}))
+		require.Equal(t, host+":"+flag(t, sidecar, "dapr-internal-grpc-port"), address.String())
+		for _, other := range services {
+			require.True(t, together(project, host, other+"-sidecar"), "%s and that of %s", host, other)
+		}
+	}
+}
+
+// Who holds a sidecar's token speaks for its service, and its fellows ask for
+// none: on a network with it is nobody who has no business there.
+func TestNobodyElseReachesASidecar(t *testing.T) {
+	project := withSecrets(t)
+	for _, name := range services {
+		admitted := []string{name, "kafka", "prometheus", "redis"}
+		if name == "task-api" {
+			admitted = append(admitted, "task-api-migrate")
+		}
+		for _, other := range services {
+			admitted = append(admitted, other+"-sidecar")
+		}
+		var near []string
+		for other := range project.Services {
+			if together(project, name+"-sidecar", other) {
+				near = append(near, other)
+			}
+		}
+		require.ElementsMatch(t, admitted, near, name)
+	}
+}
+
+// What a container is told to speak to is on a network with it.
+func TestWhatIsNamedIsReached(t *testing.T) {
+	project := withSecrets(t)
+	for name, s := range project.Services {
+		told := slices.Clone(s.Command)
+		for _, value := range s.Environment {
+			if value != nil {
+				told = append(told, *value)
+			}
+		}
+		for _, v := range s.Volumes {
+			if v.Type == types.VolumeTypeBind && strings.HasSuffix(v.Source, ".yaml") && filepath.Base(filepath.Dir(v.Source)) == "compose" {
+				text, err := os.ReadFile(v.Source)
+				require.NoError(t, err)
+				told = append(told, string(text))
+			}
+		}
+		for other, o := range project.Services {
+			address := regexp.MustCompile(`(?m)(^|[@/" ])` + other + `:[0-9]+`)
+			if address.MatchString(strings.Join(told, "\n")) {
+				require.True(t, together(project, name, other), "%s speaks to %s (%v)", name, other, o.NetworksByPriority())
+			}
+		}
+	}
+	require.True(t, together(project, "grafana", "prometheus"))
+	require.True(t, together(project, "grafana", "tempo"))
+	// Its --replay publishes.
+	require.True(t, together(project, "task-api-migrate", *project.Services["task-api-migrate"].Environment["DAPR_HOST"]))
+}
+
+// without a client of any kind in its image: nothing can ask it from inside.
+var unasked = map[string]bool{"collector": true}
 
 func TestPartsStartInTheirOrder(t *testing.T) {
 	project := withSecrets(t)
@@ -187,7 +310,7 @@ func TestPartsStartInTheirOrder(t *testing.T) {
 		ours := strings.HasPrefix(s.Image, "ghcr.io/taskwire/")
 		require.True(t, ours || pinned.MatchString(s.Image), "%s: %s is no version", name, s.Image)
 		ends := strings.HasSuffix(name, "-migrate")
-		if !ends && !unasked[name] && !strings.HasSuffix(name, "-sidecar") {
+		if !ends && !unasked[name] {
 			require.NotNil(t, s.HealthCheck, name)
 		}
 		for on, dependency := range s.DependsOn {
@@ -272,6 +395,6 @@ func TestPrometheusScrapesEveryService(t *testing.T) {
 	for _, name := range services {
 		port := *project.Services[name].Environment["METRICS_PORT"]
 		require.Equal(t, []string{name + ":" + port}, scraped["taskwire "+name])
-		require.Equal(t, []string{name + ":9090"}, scraped["taskwire-sidecars "+name])
+		require.Equal(t, []string{name + "-sidecar:9090"}, scraped["taskwire-sidecars "+name])
 	}
 }
