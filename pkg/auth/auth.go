@@ -122,9 +122,12 @@ func NewConsumerVerifier(ctx context.Context, s Settings, sidecar, daprToken str
 	return NewVerifier(ctx, s, own, log)
 }
 
+// ErrNoKeys says that a token can not be checked: the keys could not be read yet.
+var ErrNoKeys = errors.New("the token keys could not be read yet")
+
 // RemoteKeys reads a JSON Web Key Set (RFC 7517) from url, again every hour,
 // and at once, though at most every second, when a token names a key that is
-// not known.
+// not known. Until there are any, the answer is ErrNoKeys.
 func RemoteKeys(ctx context.Context, url string, header http.Header, log *slog.Logger) (jwt.Keyfunc, error) {
 	client := &http.Client{Timeout: 5 * time.Second, Transport: withHeader{header, http.DefaultTransport}}
 	storage, err := jwkset.NewStorageFromHTTP(url, jwkset.HTTPClientStorageOptions{
@@ -150,7 +153,16 @@ func RemoteKeys(ctx context.Context, url string, header http.Header, log *slog.L
 	if err != nil {
 		return nil, fmt.Errorf("read the token keys: %w", err)
 	}
-	return keys.Keyfunc, nil
+	return func(token *jwt.Token) (any, error) {
+		key, err := keys.Keyfunc(token)
+		if err == nil {
+			return key, nil
+		}
+		if known, listErr := storage.KeyReadAll(ctx); listErr == nil && len(known) == 0 {
+			err = errors.Join(ErrNoKeys, err)
+		}
+		return nil, err
+	}, nil
 }
 
 type withHeader struct {
@@ -216,7 +228,8 @@ func WithCaller(ctx context.Context, c Caller) context.Context {
 }
 
 // Middleware admits requests with a valid token, as Authorization: Bearer or
-// in the cookie, and answers 401 to all others.
+// in the cookie, and answers 401 to all others; 503 while it has no keys to
+// check them with.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, ok := tokenOf(r)
@@ -225,6 +238,12 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 			return
 		}
 		caller, err := v.Verify(token)
+		if errors.Is(err, ErrNoKeys) {
+			// Not 401: a client would throw a good token away.
+			w.Header().Set("Retry-After", "1")
+			httpapi.WriteProblem(w, r, http.StatusServiceUnavailable, "tokens can not be checked at the moment; try again")
+			return
+		}
 		if err != nil {
 			unauthorized(w, r, "the token is not valid, or no longer; sign in again")
 			return

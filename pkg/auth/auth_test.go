@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -141,4 +143,50 @@ func TestSidecarOnly(t *testing.T) {
 			require.Equal(t, c.status, rec.Code)
 		})
 	}
+}
+
+// A consumer can be asked before task-api is up. It must not call a good token
+// a bad one: clients sign out at 401.
+func TestWithoutKeysATokenIsNeitherGoodNorBad(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	key, err := jwkset.NewJWKFromKey(public, jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: "own"}})
+	require.NoError(t, err)
+	set := jwkset.NewMemoryStorage()
+	require.NoError(t, set.KeyWrite(t.Context(), key))
+	var up atomic.Bool
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !up.Load() {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		keys, err := set.JSONPublic(r.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		_, _ = w.Write(keys) // who has gone is not told
+	}))
+	defer issuer.Close()
+	verifier, err := auth.NewConsumerVerifier(t.Context(), auth.Settings{Issuer: "taskwire", Audience: "taskwire", TaskAPIJWKSURL: issuer.URL}, "", "", slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	app := verifier.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	ask := func(signer ed25519.PrivateKey) int {
+		token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
+			"sub": uuid.NewString(), "iss": "taskwire", "aud": "taskwire", "exp": time.Now().Add(time.Hour).Unix(), "email": "ada@example.org",
+		})
+		token.Header["kid"] = "own"
+		signed, err := token.SignedString(signer)
+		require.NoError(t, err)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Authorization", "Bearer "+signed)
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, r)
+		return w.Code
+	}
+	require.Equal(t, http.StatusServiceUnavailable, ask(private))
+	up.Store(true)
+	require.Eventually(t, func() bool { return ask(private) == http.StatusOK }, time.Minute, 10*time.Millisecond)
+	_, stranger, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusUnauthorized, ask(stranger))
 }
