@@ -55,9 +55,6 @@ var (
 	published = promauto.NewCounterVec(prometheus.CounterOpts{
 		Name: "taskwire_events_published_total", Help: "Events that the broker has acknowledged.",
 	}, []string{"topic"})
-	publishedUpTo = promauto.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "taskwire_event_published_timestamp_seconds", Help: "When the event happened that was published last, by this process.",
-	}, []string{"topic"})
 	publishFailures = promauto.NewCounterVec(prometheus.CounterOpts{
 		Name: "taskwire_event_publish_failures_total", Help: "Calls of the publisher that failed in whole or in part.",
 	}, []string{"topic"})
@@ -134,7 +131,6 @@ func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, place
 // flight is a window on its way to the broker.
 type flight struct {
 	last   int64         // its last seq
-	at     time.Time     // when the event of that happened
 	shares atomic.Int32  // that are not published yet
 	landed chan struct{} // closed by the lane that publishes the last of them
 }
@@ -154,8 +150,7 @@ func spread(ctx context.Context, windows <-chan []row, shares []chan share, flyi
 			return ctx.Err()
 		case window = <-windows:
 		}
-		newest := window[len(window)-1]
-		f := &flight{last: newest.Seq, at: newest.OccurredAt, landed: make(chan struct{})}
+		f := &flight{last: window[len(window)-1].Seq, landed: make(chan struct{})}
 		f.shares.Store(lanes)
 		for i, rows := range byLane(window) {
 			select {
@@ -219,7 +214,6 @@ func (r *Relay) mark(ctx context.Context, epoch int64, topic string, flying <-ch
 		if err := r.move(ctx, epoch, topic, f.last); err != nil {
 			return err
 		}
-		publishedUpTo.WithLabelValues(topic).Set(float64(f.at.UnixMicro()) / 1e6)
 	}
 }
 

@@ -23,10 +23,12 @@ var (
 		"Events that are not published yet; counted up to 100000.", []string{"topic"}, nil)
 	ageDesc = prometheus.NewDesc("taskwire_event_log_oldest_age_seconds",
 		"Age of the oldest event that is not published yet; 0 when all are.", []string{"topic"}, nil)
+	publishedDesc = prometheus.NewDesc("taskwire_event_published_timestamp_seconds",
+		"When the newest event happened that is published.", []string{"topic"}, nil)
 )
 
-// Watch is what of the log is not published, as metrics. All replicas tell the
-// same of it, whichever of them publishes.
+// Watch is what of the log is published and what not, as metrics. All replicas
+// tell the same of it, whichever of them publishes, and after a restart, too.
 type Watch struct {
 	DB     *bun.DB
 	Schema string
@@ -34,13 +36,14 @@ type Watch struct {
 	Log    *slog.Logger
 
 	mu   sync.Mutex
-	last map[string]waiting // by topic; without those that could not be read
+	last map[string]state // by topic; without those that could not be read
 }
 
-// waiting is what of a topic is not published.
-type waiting struct {
-	Depth  int          `bun:"depth"`
-	Oldest bun.NullTime `bun:"oldest"`
+// state is how far a topic is published.
+type state struct {
+	Depth     int          `bun:"depth"`
+	Oldest    bun.NullTime `bun:"oldest"`
+	Published bun.NullTime `bun:"published"` // zero when the log holds none that is
 }
 
 // Run looks at the log until ctx ends, and shows what it sees as metrics.
@@ -50,7 +53,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	}
 	defer prometheus.Unregister(w)
 	for {
-		seen := map[string]waiting{}
+		seen := map[string]state{}
 		for _, topic := range w.Topics {
 			found, err := w.look(ctx, topic)
 			if err != nil {
@@ -72,8 +75,8 @@ func (w *Watch) Run(ctx context.Context) error {
 	}
 }
 
-func (w *Watch) look(ctx context.Context, topic string) (waiting, error) {
-	var found waiting
+func (w *Watch) look(ctx context.Context, topic string) (state, error) {
+	var found state
 	err := w.DB.NewRaw(`
 		WITH done AS (
 			SELECT coalesce((SELECT published_seq FROM ?0.event_cursors WHERE topic = ?1), 0) AS seq
@@ -83,16 +86,21 @@ func (w *Watch) look(ctx context.Context, topic string) (waiting, error) {
 			SELECT e.occurred_at FROM ?0.events e WHERE e.seq IS NULL AND e.topic = ?1 ORDER BY e.position LIMIT ?2
 		)
 		SELECT least(?2, (SELECT count(*) FROM placed) + (SELECT count(*) FROM fresh)) AS depth,
-			least((SELECT min(occurred_at) FROM placed), (SELECT min(occurred_at) FROM fresh)) AS oldest`,
+			least((SELECT min(occurred_at) FROM placed), (SELECT min(occurred_at) FROM fresh)) AS oldest,
+			(SELECT e.occurred_at FROM ?0.events e WHERE e.topic = ?1 AND e.seq <= (SELECT seq FROM done) ORDER BY e.seq DESC LIMIT 1) AS published`,
 		bun.Ident(w.Schema), topic, maxDepth).Scan(ctx, &found)
 	if err != nil {
-		return found, fmt.Errorf("look at what of %s is not published: %w", topic, err)
+		return found, fmt.Errorf("look how far %s is published: %w", topic, err)
 	}
 	return found, nil
 }
 
 // Describe implements prometheus.Collector.
-func (w *Watch) Describe(to chan<- *prometheus.Desc) { to <- depthDesc; to <- ageDesc }
+func (w *Watch) Describe(to chan<- *prometheus.Desc) {
+	to <- depthDesc
+	to <- ageDesc
+	to <- publishedDesc
+}
 
 // Collect implements prometheus.Collector. An age grows between two looks.
 func (w *Watch) Collect(to chan<- prometheus.Metric) {
@@ -105,5 +113,8 @@ func (w *Watch) Collect(to chan<- prometheus.Metric) {
 		}
 		to <- prometheus.MustNewConstMetric(depthDesc, prometheus.GaugeValue, float64(found.Depth), topic)
 		to <- prometheus.MustNewConstMetric(ageDesc, prometheus.GaugeValue, age, topic)
+		if !found.Published.IsZero() {
+			to <- prometheus.MustNewConstMetric(publishedDesc, prometheus.GaugeValue, float64(found.Published.UnixMicro())/1e6, topic)
+		}
 	}
 }

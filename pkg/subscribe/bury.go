@@ -61,7 +61,7 @@ func (s *Subscriber) bury(ctx context.Context, d delivery, reason error) error {
 		s.Log.ErrorContext(ctx, "a poison event could not be stored; it will be delivered again", "topic", d.Topic, "event_id", id, "error", err)
 		return fmt.Errorf("store a dead letter: %w", err)
 	}
-	count(d, "dead_letter")
+	s.count(d, outcomeDeadLetter)
 	s.Log.ErrorContext(ctx, "an event is a dead letter", "topic", d.Topic, "event_id", id, "type", kind, "reason", reason)
 	return nil
 }

@@ -51,11 +51,12 @@
 // # The tables
 //
 // Each consumer has its own inbox and dead letters, in its own schema. Its
-// migrations include Tables and Letters:
+// migrations include Tables, Letters and Progress:
 //
 //	var SQL = map[string]string{
-//		"0002_inbox":   fmt.Sprintf(subscribe.Tables, "audit"),
-//		"0003_letters": fmt.Sprintf(subscribe.Letters, "audit"),
+//		"0002_inbox":    fmt.Sprintf(subscribe.Tables, "audit"),
+//		"0003_letters":  fmt.Sprintf(subscribe.Letters, "audit"),
+//		"0004_progress": fmt.Sprintf(subscribe.Progress, "audit"),
 //	}
 //
 // Keep deletes the inbox rows of events that can not come again.

@@ -64,7 +64,7 @@ func (h InTx) together(ctx context.Context, s *Subscriber, batch []delivery) (er
 		if fresh[i] {
 			s.handled(d)
 		} else {
-			count(d, "duplicate")
+			s.count(d, outcomeDuplicate)
 		}
 	}
 	return nil
@@ -104,7 +104,7 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 		s.handled(d)
 	}
 	for _, d := range duplicates {
-		count(d, "duplicate")
+		s.count(d, outcomeDuplicate)
 	}
 	return errs
 }

@@ -11,10 +11,13 @@ import (
 )
 
 const (
-	// countInterval is how often the open dead letters are counted.
+	// countInterval is how often the open dead letters are counted, and the
+	// progress is kept.
 	countInterval = 15 * time.Second
 	// pruneInterval is how often old rows of the inbox are looked for.
 	pruneInterval = time.Hour
+	// lastTime is how long it may take to keep the progress at the end.
+	lastTime = 2 * time.Second
 )
 
 var openLetters = promauto.NewGauge(prometheus.GaugeOpts{
@@ -22,22 +25,28 @@ var openLetters = promauto.NewGauge(prometheus.GaugeOpts{
 })
 
 // Keep looks after the tables, at once and again and again until ctx ends: it
-// prunes the inbox and counts the open dead letters. A database that is away is
-// waited for. Any number of replicas may run it.
+// prunes the inbox, counts the open dead letters, and keeps how far the events
+// are handled. A database that is away is waited for. Any number of replicas may run it.
 func (s *Subscriber) Keep(ctx context.Context) error {
 	prune, count := time.NewTicker(pruneInterval), time.NewTicker(countInterval)
 	defer prune.Stop()
 	defer count.Stop()
 	s.keepInbox(ctx)
-	s.keepCount(ctx)
+	s.keepMetrics(ctx)
 	for {
 		select {
 		case <-ctx.Done():
+			// Workers end after the last delivery: what came of it is in here.
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTime)
+			defer cancel()
+			if err := s.keepProgress(last); err != nil {
+				s.Log.DebugContext(ctx, "how far the events are handled could not be kept", "error", err)
+			}
 			return nil
 		case <-prune.C:
 			s.keepInbox(ctx)
 		case <-count.C:
-			s.keepCount(ctx)
+			s.keepMetrics(ctx)
 		}
 	}
 }
@@ -50,9 +59,12 @@ func (s *Subscriber) keepInbox(ctx context.Context) {
 	}
 }
 
-func (s *Subscriber) keepCount(ctx context.Context) {
+func (s *Subscriber) keepMetrics(ctx context.Context) {
 	if err := s.countLetters(ctx); err != nil && ctx.Err() == nil {
 		s.Log.DebugContext(ctx, "the dead letters could not be counted", "error", err)
+	}
+	if err := s.keepProgress(ctx); err != nil && ctx.Err() == nil {
+		s.Log.DebugContext(ctx, "how far the events are handled could not be kept", "error", err)
 	}
 }
 

@@ -11,8 +11,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
-	"sync"
-	"time"
 	"unicode/utf8"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -40,39 +38,32 @@ var consumed = promauto.NewCounterVec(prometheus.CounterOpts{
 	Help: "Events by what became of them: handled, duplicate, dead_letter or retry.",
 }, []string{"topic", "type", "outcome"})
 
-var (
-	lag = promauto.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "taskwire_consumer_lag_seconds",
-		Help:    "Time from when an event happened to when its effect was there.",
-		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 86400},
-	}, []string{"topic"})
-	handledUpTo = promauto.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "taskwire_event_handled_timestamp_seconds", Help: "When the newest event happened that this process has handled.",
-	}, []string{"topic"})
+var lag = promauto.NewHistogramVec(prometheus.HistogramOpts{
+	Name:    "taskwire_consumer_lag_seconds",
+	Help:    "Time from when an event happened to when its effect was there.",
+	Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 86400},
+}, []string{"topic"})
+
+// What became of a delivery, in the metric.
+const (
+	outcomeHandled    = "handled"
+	outcomeDuplicate  = "duplicate"
+	outcomeDeadLetter = "dead_letter"
+	outcomeRetry      = "retry"
 )
 
-// newest is when the newest event of each topic happened that was handled.
-// Deliveries end side by side, so the last one need not be the newest.
-var newest = struct {
-	sync.Mutex
-	of map[string]time.Time
-}{of: map[string]time.Time{}}
-
-func count(d delivery, outcome string) {
+func (s *Subscriber) count(d delivery, outcome string) {
 	consumed.WithLabelValues(d.Topic, d.label(), outcome).Inc()
+	if outcome != outcomeRetry && d.Source() == event.Source {
+		s.progress.reach(d.Topic, d.Time(), s.Now())
+	}
 }
 
 // handled counts an event that has had its effect for the first time.
 func (s *Subscriber) handled(d delivery) {
-	count(d, "handled")
+	s.count(d, outcomeHandled)
 	if at := d.Time(); !at.IsZero() {
 		lag.WithLabelValues(d.Topic).Observe(max(s.Now().Sub(at).Seconds(), 0))
-		newest.Lock()
-		defer newest.Unlock()
-		if at.After(newest.of[d.Topic]) {
-			newest.of[d.Topic] = at
-			handledUpTo.WithLabelValues(d.Topic).Set(float64(at.UnixMicro()) / 1e6)
-		}
 	}
 }
 
@@ -293,7 +284,7 @@ func (s *Subscriber) handle(ctx context.Context, effect effect, deliveries []del
 	}
 	for i, err := range errs {
 		if err != nil {
-			count(deliveries[i], "retry")
+			s.count(deliveries[i], outcomeRetry)
 		}
 	}
 	return errs

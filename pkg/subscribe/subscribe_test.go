@@ -46,7 +46,7 @@ func newDB(t *testing.T) *bun.DB {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	_, err = db.ExecContext(ctx, "CREATE SCHEMA consumer; CREATE TABLE consumer.effects (n bigserial, id text, key text);"+
-		fmt.Sprintf(subscribe.Tables, "consumer")+fmt.Sprintf(subscribe.Letters, "consumer"))
+		fmt.Sprintf(subscribe.Tables, "consumer")+fmt.Sprintf(subscribe.Letters, "consumer")+fmt.Sprintf(subscribe.Progress, "consumer"))
 	require.NoError(t, err)
 	return db
 }

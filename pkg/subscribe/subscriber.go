@@ -63,6 +63,7 @@ type Subscriber struct {
 	// told to him, and buried no second time.
 	replaying bool
 	room      *semaphore.Weighted // bytes of deliveries that may come in
+	progress  *progress
 }
 
 // effect applies events that are well-formed, and says of each what to answer:
@@ -73,7 +74,7 @@ type effect interface {
 
 // New returns a Subscriber without topics.
 func New(o Options) *Subscriber {
-	return &Subscriber{Options: o, topics: map[string]effect{}, room: semaphore.NewWeighted(maxInHand)}
+	return &Subscriber{Options: o, topics: map[string]effect{}, room: semaphore.NewWeighted(maxInHand), progress: &progress{upTo: map[string]time.Time{}}}
 }
 
 // InTx handles the events of a topic by h.

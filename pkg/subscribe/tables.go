@@ -27,6 +27,16 @@ CREATE TABLE %[1]s.dead_letters (
 );
 `
 
+// Progress is the SQL of how far each topic is handled, for a migration that
+// follows Tables; %[1]s is the schema. The service's role needs SELECT, INSERT
+// and UPDATE on it.
+const Progress = `
+CREATE TABLE %[1]s.progress (
+	topic text PRIMARY KEY,
+	up_to timestamptz NOT NULL -- when the newest event happened that was handled
+);
+`
+
 // Letters is the SQL of what operators do with dead letters, for a migration
 // that follows Tables; %[1]s is the schema. The service's role needs SELECT and
 // INSERT on dead_letter_acts, and nothing else there: what was done stays on

@@ -3,7 +3,10 @@
 package observability
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -59,7 +62,7 @@ type rules struct {
 	Groups []struct {
 		Rules []struct {
 			Alert, Record, Expr string
-			Annotations         map[string]string
+			Labels, Annotations map[string]string
 		}
 	}
 }
@@ -153,6 +156,35 @@ func TestDashboardsShowMetricsThatExist(t *testing.T) {
 			require.Contains(t, shown, name, "no dashboard shows it")
 		}
 	}
+}
+
+// A consumer that is not there tells nothing: the rules know who has to be.
+func TestTheRulesKnowEverySubscription(t *testing.T) {
+	var want, got []string
+	raw, err := os.ReadFile(filepath.Join(manifests.Root, "dapr/components/subscriptions-kafka.yaml"))
+	require.NoError(t, err)
+	for documents := yaml.NewDecoder(bytes.NewReader(raw)); ; {
+		var s struct {
+			Spec   struct{ Topic string }
+			Scopes []string
+		}
+		err := documents.Decode(&s)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		for _, app := range s.Scopes {
+			want = append(want, app+" "+s.Spec.Topic)
+		}
+	}
+	for _, g := range alerts(t).Groups {
+		for _, r := range g.Rules {
+			if r.Record == "taskwire:subscription" {
+				got = append(got, r.Labels["service"]+" "+r.Labels["topic"])
+			}
+		}
+	}
+	require.ElementsMatch(t, want, got)
 }
 
 // The alerts' own tests, and what Prometheus says of its files.

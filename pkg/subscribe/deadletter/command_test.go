@@ -40,7 +40,7 @@ func newHarness(t *testing.T) *harness {
 	db, err := database.Open(t.Context(), databasetest.New(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	_, err = db.ExecContext(t.Context(), "CREATE SCHEMA consumer;"+fmt.Sprintf(subscribe.Tables, "consumer")+fmt.Sprintf(subscribe.Letters, "consumer"))
+	_, err = db.ExecContext(t.Context(), "CREATE SCHEMA consumer;"+fmt.Sprintf(subscribe.Tables, "consumer")+fmt.Sprintf(subscribe.Letters, "consumer")+fmt.Sprintf(subscribe.Progress, "consumer"))
 	require.NoError(t, err)
 	h := &harness{t: t, router: chi.NewRouter()}
 	h.events = subscribe.New(subscribe.Options{DB: db, Schema: "consumer", AppAPIToken: "token", Log: slog.New(slog.DiscardHandler), Now: time.Now})

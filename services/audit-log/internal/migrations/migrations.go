@@ -19,13 +19,14 @@ var files embed.FS
 // Schema is how it is made.
 var Schema = database.Schema{
 	Name: Name, Files: files, SQL: map[string]string{
-		"0002_inbox":   fmt.Sprintf(subscribe.Tables, Name),
-		"0005_letters": fmt.Sprintf(subscribe.Letters, Name),
+		"0002_inbox":    fmt.Sprintf(subscribe.Tables, Name),
+		"0005_letters":  fmt.Sprintf(subscribe.Letters, Name),
+		"0006_progress": fmt.Sprintf(subscribe.Progress, Name),
 	},
 	// Entries can be added and read, and that is all. The same goes for what
 	// operators did with dead letters.
 	Grants: []string{
 		"SELECT, INSERT ON audit.entries, audit.dead_letter_acts",
-		"SELECT, INSERT, UPDATE, DELETE ON audit.inbox, audit.dead_letters",
+		"SELECT, INSERT, UPDATE, DELETE ON audit.inbox, audit.dead_letters, audit.progress",
 	},
 }

@@ -19,11 +19,12 @@ var files embed.FS
 // Schema is how it is made.
 var Schema = database.Schema{
 	Name: Name, Files: files, SQL: map[string]string{
-		"0003_inbox":   fmt.Sprintf(subscribe.Tables, Name),
-		"0004_letters": fmt.Sprintf(subscribe.Letters, Name),
+		"0003_inbox":    fmt.Sprintf(subscribe.Tables, Name),
+		"0004_letters":  fmt.Sprintf(subscribe.Letters, Name),
+		"0006_progress": fmt.Sprintf(subscribe.Progress, Name),
 	},
 	Grants: []string{
-		"SELECT, INSERT, UPDATE, DELETE ON notification.deliveries, notification.notifications, notification.inbox, notification.dead_letters",
+		"SELECT, INSERT, UPDATE, DELETE ON notification.deliveries, notification.notifications, notification.inbox, notification.dead_letters, notification.progress",
 		// What operators did with dead letters stays on record.
 		"SELECT, INSERT ON notification.dead_letter_acts",
 	},

@@ -19,11 +19,12 @@ var files embed.FS
 // Schema is how it is made.
 var Schema = database.Schema{
 	Name: Name, Files: files, SQL: map[string]string{
-		"0002_inbox":   fmt.Sprintf(subscribe.Tables, Name),
-		"0003_letters": fmt.Sprintf(subscribe.Letters, Name),
+		"0002_inbox":    fmt.Sprintf(subscribe.Tables, Name),
+		"0003_letters":  fmt.Sprintf(subscribe.Letters, Name),
+		"0004_progress": fmt.Sprintf(subscribe.Progress, Name),
 	},
 	Grants: []string{
-		"SELECT, INSERT, UPDATE, DELETE ON recurring.occurrences, recurring.inbox, recurring.dead_letters",
+		"SELECT, INSERT, UPDATE, DELETE ON recurring.occurrences, recurring.inbox, recurring.dead_letters, recurring.progress",
 		// What operators did with dead letters stays on record.
 		"SELECT, INSERT ON recurring.dead_letter_acts",
 	},
