@@ -39,7 +39,8 @@ task-api reconcile [--since DURATION] [--replay] [--dry-run] [--login-stdin]
     URL is read from standard input, for where the service does not have it.
     --since is how far it looks back (72h, say; EVENT_RETENTION unless it is
     given). --replay publishes the events again that a consumer has not handled;
-    with --dry-run it says which.`},
+    with --dry-run it says which. The result of a look at a day or more is kept,
+    for task-api's metrics.`},
 }
 
 // replay publishes a part of the event log again.
@@ -163,6 +164,9 @@ func reconciled(ctx context.Context, cfg settings, base service.Base, args []str
 	}
 	if err := reconcile.Print(os.Stdout, results); err != nil {
 		return err
+	}
+	if err := r.Record(ctx, base.DB, results); err != nil {
+		return errors.Join(err, reconcile.Verdict(results))
 	}
 	events := reconcile.Events(results)
 	if *again && len(events) > 0 {

@@ -55,7 +55,8 @@ type running struct {
 	key  ed25519.PrivateKey
 	db   *bun.DB
 
-	routes []route // with LOG_LEVEL=debug
+	routes []route  // with LOG_LEVEL=debug
+	env    []string // its settings, for its commands
 }
 
 // route is what the service says that it answers.
@@ -123,7 +124,7 @@ func start(t *testing.T, more ...string) *running {
 	db, err := database.Open(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return &running{t: t, base: "http://" + at, key: key, db: db, routes: routes}
+	return &running{t: t, base: "http://" + at, key: key, db: db, routes: routes, env: cmd.Env}
 }
 
 type answer struct {

@@ -20,6 +20,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/docs"
 	"github.com/taskwire/taskwire/services/task-api/internal/frontdoor"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
 	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
@@ -56,6 +57,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "reminder clock", Run: clock.Run},
 		{Name: "event log partitions", Run: keeper.Run},
 		{Name: "watch of the event log", Run: watch.Run},
+		{Name: "watch of the last reconcile", Run: func(ctx context.Context) error { return reconcile.Watch(ctx, db, log) }},
 		{Name: "idempotency keys", Run: func(ctx context.Context) error { return tasks.ForgetKeys(ctx, log) }},
 	}
 	checks := []service.Check{base.DatabaseCheck()}

@@ -6,13 +6,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
@@ -249,6 +253,81 @@ func TestACheckThatCanNotBeMadeIsSaid(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, reconcile.Print(&out, results))
 	require.Contains(t, out.String(), "notification.inbox can not be seen with this login")
+}
+
+// command runs a command of the service as an operator does.
+func (s *running) command(args ...string) (out string, code int) {
+	s.t.Helper()
+	cmd := exec.CommandContext(s.t.Context(), os.Args[0], args...) //nolint:gosec // it is this test binary itself
+	cmd.Env = s.env
+	said, err := cmd.CombinedOutput()
+	var failed *exec.ExitError
+	require.True(s.t, err == nil || errors.As(err, &failed), "%v", err)
+	return string(said), cmd.ProcessState.ExitCode()
+}
+
+// The alert of a gap is there until a run that looks as far finds none; that of
+// a run that is missed knows when one could last be made.
+func TestTheResultOfTheLastRunIsKeptAndShown(t *testing.T) {
+	s, _, tasks := busy(t)
+	s.execute("UPDATE task.events SET occurred_at = occurred_at - interval '10 minutes'")
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	kept := func() (ago time.Duration, gaps int) {
+		var at time.Time
+		require.NoError(t, s.db.NewRaw("SELECT ended_at, gaps FROM task.reconciled").Scan(t.Context(), &at, &gaps))
+		return time.Since(at), gaps
+	}
+	age := func() { s.execute("UPDATE task.reconciled SET ended_at = ended_at - interval '1 day'") }
+	ago, gaps := kept()
+	require.Less(t, ago, time.Hour, "a new suite is in order")
+	require.Zero(t, gaps)
+
+	s.execute("DELETE FROM recurring.inbox WHERE id IN (SELECT id::text FROM task.events WHERE key = ?)", tasks["plain"].ID.String())
+	age()
+	out, code := s.command("reconcile", "--since", "23h")
+	require.Equal(t, 1, code, out)
+	ago, gaps = kept()
+	require.Zero(t, gaps, "a short look is no proof")
+	require.Greater(t, ago, 23*time.Hour)
+	out, code = s.command("reconcile", "--since", "24h")
+	require.Equal(t, 1, code, out)
+	ago, gaps = kept()
+	require.Equal(t, 6, gaps)
+	require.Less(t, ago, time.Hour)
+
+	go func() { ended <- reconcile.Watch(ctx, s.db, slog.New(slog.DiscardHandler)) }()
+	shown := func() map[string]float64 {
+		families, err := prometheus.DefaultGatherer.Gather()
+		require.NoError(t, err)
+		values := map[string]float64{}
+		for _, f := range families {
+			if strings.HasPrefix(f.GetName(), "taskwire_reconcile_") {
+				values[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue()
+			}
+		}
+		return values
+	}
+	require.Eventually(t, func() bool { return len(shown()) == 2 }, patience, 10*time.Millisecond)
+	require.InDelta(t, 6, shown()["taskwire_reconcile_gaps"], 0)
+	require.InDelta(t, float64(time.Now().Unix()), shown()["taskwire_reconcile_last_run_timestamp_seconds"], 3600)
+	stop()
+	require.NoError(t, <-ended)
+
+	s.execute("DROP TABLE notification.inbox")
+	age()
+	out, code = s.command("reconcile", "--since", "24h")
+	require.Equal(t, 1, code, out)
+	ago, gaps = kept()
+	require.Equal(t, 6, gaps)
+	require.Greater(t, ago, 23*time.Hour, "a run that could not look everywhere is none")
+	s.execute("CREATE TABLE notification.inbox AS SELECT * FROM recurring.inbox")
+	s.consume()
+	out, code = s.command("reconcile", "--since", "24h")
+	require.Zero(t, code, out)
+	ago, gaps = kept()
+	require.Zero(t, gaps)
+	require.Less(t, ago, time.Hour)
 }
 
 // Nothing that happens while it looks is taken for a gap.

@@ -2,7 +2,7 @@
 // was told has had its effect: it compares the tasks with the event log, and
 // the log with what the consumers made of it, and names what is missing.
 //
-// It only reads, in short transactions, while the suite is at work. Where two
+// It only reads (but for its own result, see Record), in short transactions, while the suite is at work. Where two
 // sides change together it reads the cause first and what must have come of it
 // after, so that nothing that happens meanwhile looks like a gap. What a
 // consumer may still be about to do is counted as in flight for a while.

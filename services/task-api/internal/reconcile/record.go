@@ -1,0 +1,70 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/uptrace/bun"
+)
+
+const (
+	// proof is how far back a run has to look for its result to be kept. A
+	// shorter one that finds nothing takes no alarm back.
+	proof = 24 * time.Hour
+	// watchInterval is how often the kept result is read.
+	watchInterval = 15 * time.Second
+)
+
+// Without labels, and a vector all the same: that is not there before it is known.
+var (
+	gapsMetric = promauto.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "taskwire_reconcile_gaps", Help: "Gaps that the last reconcile found.",
+	}, nil)
+	lastRunMetric = promauto.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "taskwire_reconcile_last_run_timestamp_seconds", Help: "When the last reconcile ended that could make all of its checks.",
+	}, nil)
+)
+
+// Record keeps the result of a run for Watch, in the schema of task-api. A run
+// that could not make all of its checks has proven nothing, and is not kept.
+func (r *Reconciler) Record(ctx context.Context, db bun.IDB, results []Result) error {
+	var gaps int64
+	for _, result := range results {
+		if result.Undone != "" {
+			return nil
+		}
+		gaps += result.Missing
+	}
+	if r.Since < proof {
+		return nil
+	}
+	if _, err := db.NewRaw("UPDATE task.reconciled SET ended_at = ?, gaps = ?", r.Now(), gaps).Exec(ctx); err != nil {
+		return fmt.Errorf("keep the result: %w", err)
+	}
+	return nil
+}
+
+// Watch shows what Record has kept as metrics, until ctx ends.
+func Watch(ctx context.Context, db bun.IDB, log *slog.Logger) error {
+	for {
+		var last struct {
+			EndedAt time.Time `bun:"ended_at"`
+			Gaps    int64     `bun:"gaps"`
+		}
+		if err := db.NewRaw("SELECT ended_at, gaps FROM task.reconciled").Scan(ctx, &last); err == nil {
+			gapsMetric.WithLabelValues().Set(float64(last.Gaps))
+			lastRunMetric.WithLabelValues().Set(float64(last.EndedAt.Unix()))
+		} else if ctx.Err() == nil {
+			log.DebugContext(ctx, "the result of the last reconcile is not known", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(watchInterval):
+		}
+	}
+}
