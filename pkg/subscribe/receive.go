@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -52,6 +53,33 @@ const (
 	outcomeRetry      = "retry"
 )
 
+// other is the label of a type that is not the suite's.
+const other = "other"
+
+// typesOf are the labels of the types that the suite publishes on a topic.
+func typesOf(topic string) []string {
+	switch topic {
+	case event.TopicTasks:
+		return []string{event.TaskCreated, event.TaskUpdated, event.TaskCompleted, event.TaskDeleted}
+	case event.TopicReminders:
+		return []string{event.ReminderDue}
+	case event.TopicAudit:
+		return []string{"audit"}
+	default:
+		return nil
+	}
+}
+
+// countFromZero makes the counters of a topic: an increase is seen from a value
+// that was there before it, and the first step would be missed.
+func countFromZero(topic string) {
+	for _, kind := range append(typesOf(topic), other) {
+		for _, outcome := range []string{outcomeHandled, outcomeDuplicate, outcomeDeadLetter, outcomeRetry} {
+			consumed.WithLabelValues(topic, kind, outcome)
+		}
+	}
+}
+
 func (s *Subscriber) count(d delivery, outcome string) {
 	consumed.WithLabelValues(d.Topic, d.label(), outcome).Inc()
 	if outcome != outcomeRetry && d.Source() == event.Source {
@@ -76,16 +104,16 @@ type delivery struct {
 }
 
 // label is the type of an event for a metric. Anyone who may publish chooses
-// types; only the suite's own become labels.
+// types; only the suite's own of the topic become labels.
 func (d delivery) label() string {
-	switch kind := d.Type(); {
-	case kind == event.TaskCreated, kind == event.TaskUpdated, kind == event.TaskCompleted, kind == event.TaskDeleted, kind == event.ReminderDue:
-		return kind
-	case strings.HasPrefix(kind, event.AuditPrefix):
-		return "audit"
-	default:
-		return "other"
+	kind := d.Type()
+	if strings.HasPrefix(kind, event.AuditPrefix) {
+		kind = "audit"
 	}
+	if !slices.Contains(typesOf(d.Topic), kind) {
+		return other
+	}
+	return kind
 }
 
 // newDelivery takes a record in. Kafka's key comes as __key; Redis has none,

@@ -91,6 +91,7 @@ func (s *Subscriber) Mount(r chi.Router) {
 		// The sidecar asks; a 404 would be logged as a fault.
 		r.Get("/dapr/subscribe", noSubscriptions)
 		for topic, effect := range s.topics {
+			countFromZero(topic)
 			r.Post("/events/"+topic, s.receive(topic, effect))
 		}
 		r.Post("/events/*", s.unknown)

@@ -45,7 +45,8 @@ var foreign = map[string]string{
 	"up":                                 "Prometheus itself, of each target",
 	"go_sql_in_use_connections":          "client_golang's collector of the database's pool (pkg/service)",
 	"go_sql_wait_duration_seconds_total": "the same",
-	"process_resident_memory_bytes":      "client_golang's collector of the process",
+	"process_start_time_seconds":         "client_golang's collector of the process",
+	"process_resident_memory_bytes":      "the same",
 }
 
 // metrics are those that the services' code has.

@@ -35,6 +35,7 @@ type Deliverer struct {
 
 // NewDeliverer returns a deliverer that works once Run is called.
 func NewDeliverer(o Options) *Deliverer {
+	countFromZero()
 	inApp := newWorker(InApp, taskapi.MaxCheck, o.DB, o)
 	inApp.hand = inApp.show
 

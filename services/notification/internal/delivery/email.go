@@ -124,7 +124,7 @@ func (m *emailer) record(ctx context.Context, r *Row, failure error, now time.Ti
 	if ok, err := m.store.retry(ctx, r, now, at, refusal.Reason); err != nil || !ok {
 		return err
 	}
-	m.outcome(ctx, r, "retry", slog.Int("attempts", r.Attempts), slog.Int("smtp_code", refusal.Code), slog.Time("next", at))
+	m.outcome(ctx, r, retried, slog.Int("attempts", r.Attempts), slog.Int("smtp_code", refusal.Code), slog.Time("next", at))
 	return nil
 }
 

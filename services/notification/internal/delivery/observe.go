@@ -23,6 +23,25 @@ var (
 	}, []string{"channel"})
 )
 
+// retried is the outcome of an attempt that will be repeated.
+const retried = "retry"
+
+// outcomes are what can become of a delivery, by channel.
+var outcomes = map[string][]string{
+	InApp: {Sent, Cancelled},
+	Email: {Sent, Cancelled, Failed, retried},
+}
+
+// countFromZero makes the counters: an increase is seen from a value that was
+// there before it, and the first failure would be missed.
+func countFromZero() {
+	for channel, states := range outcomes {
+		for _, state := range states {
+			deliveries.WithLabelValues(channel, state)
+		}
+	}
+}
+
 func observeLateness(r *Row, at time.Time) {
 	lateness.WithLabelValues(r.Channel).Observe(at.Sub(r.RemindAt).Seconds())
 }
