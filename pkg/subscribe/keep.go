@@ -20,9 +20,10 @@ const (
 	lastTime = 2 * time.Second
 )
 
-var openLetters = promauto.NewGauge(prometheus.GaugeOpts{
+// A vector without labels is not there before it is known.
+var openLetters = promauto.NewGaugeVec(prometheus.GaugeOpts{
 	Name: "taskwire_dead_letters_open", Help: "Dead letters that no operator has replayed or discarded yet.",
-})
+}, nil)
 
 // Keep looks after the tables, at once and again and again until ctx ends: it
 // prunes the inbox, counts the open dead letters, and keeps how far the events
@@ -77,6 +78,6 @@ func (s *Subscriber) countLetters(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("count the open dead letters: %w", err)
 	}
-	openLetters.Set(float64(n))
+	openLetters.WithLabelValues().Set(float64(n))
 	return nil
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/taskwire/taskwire/pkg/httpapi"
 )
@@ -34,6 +36,12 @@ var Routes = []struct {
 	{"/api/recurrence/*", "recurring-task"},
 	{"/api/tasks/{id}/occurrences", "recurring-task"},
 }
+
+// unavailable tells the answers of a service that is not there, which may be as
+// it should (scaled to zero), from failures of task-api: both are 5xx.
+var unavailable = promauto.NewCounterVec(prometheus.CounterOpts{
+	Name: "taskwire_front_door_unavailable_total", Help: "Requests that could not be passed on to a service, and were answered with 503.",
+}, []string{"app"})
 
 // Door passes requests on through a sidecar.
 type Door struct {
@@ -88,6 +96,7 @@ var errNoRoute = errors.New("the sidecar let nothing through to the service")
 
 // proxy passes requests on to an app, to the same path or to the one given.
 func (d *Door) proxy(appID, path string) http.Handler {
+	unavailable.WithLabelValues(appID) // from zero: the first step is seen as one
 	p := &httputil.ReverseProxy{
 		Transport: d.transport,
 		Rewrite: func(pr *httputil.ProxyRequest) {
@@ -128,6 +137,7 @@ func (d *Door) proxy(appID, path string) http.Handler {
 				return
 			}
 			d.log.WarnContext(r.Context(), "a service could not be reached", "app", appID, "error", err)
+			unavailable.WithLabelValues(appID).Inc()
 			w.Header().Set("Retry-After", "2")
 			httpapi.WriteProblem(w, r, http.StatusServiceUnavailable, "this part of the suite is not there at the moment; try again shortly")
 		},

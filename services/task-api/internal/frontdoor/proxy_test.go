@@ -10,6 +10,7 @@ import (
 	"testing/iotest"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 )
 
@@ -71,7 +72,24 @@ func TestWhatTheSidecarIsAsked(t *testing.T) {
 	}
 }
 
+// counted are the requests that could not be passed on, by app.
+func counted(t *testing.T) map[string]float64 {
+	t.Helper()
+	families, err := prometheus.DefaultGatherer.Gather()
+	require.NoError(t, err)
+	counts := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "taskwire_front_door_unavailable_total" {
+				counts[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+			}
+		}
+	}
+	return counts
+}
+
 func TestWithoutASidecarTheDoorSaysTryAgain(t *testing.T) {
+	unavailable.Reset()
 	router := chi.NewRouter()
 	doorTo(t, "http://127.0.0.1:1", "").Mount(router)
 	rec := httptest.NewRecorder()
@@ -79,6 +97,7 @@ func TestWithoutASidecarTheDoorSaysTryAgain(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, rec.Code)
 	require.Equal(t, "application/problem+json", rec.Header().Get("Content-Type"))
 	require.NotEmpty(t, rec.Header().Get("Retry-After"))
+	require.Equal(t, map[string]float64{"audit-log": 1, "notification": 0, "recurring-task": 0}, counted(t))
 }
 
 // What a sidecar says itself names the parts of the suite, and is nothing to users.

@@ -19,7 +19,7 @@ const (
 	watchInterval = 15 * time.Second
 )
 
-// Without labels, and a vector all the same: that is not there before it is known.
+// A vector without labels is not there before it is known.
 var (
 	gapsMetric = promauto.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "taskwire_reconcile_gaps", Help: "Gaps that the last reconcile found.",
