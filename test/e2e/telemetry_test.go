@@ -129,6 +129,7 @@ func TestOneTraceFromARequestToItsMail(t *testing.T) {
 		if s.name == "POST /api/tasks" {
 			require.Equal(t, "b7ad6b7169203331", s.parent)
 			require.Equal(t, "/api/tasks", s.attributes["http.route"])
+			require.Len(t, s.attributes, 3, "method and status beside, and nothing of who asked: %v", s.attributes)
 		}
 		for name, value := range s.attributes {
 			require.NotContains(t, value, u.Email, "%s of %s", name, s.name)
