@@ -29,7 +29,7 @@ const MaxBody = 1 << 20
 
 var requestSeconds = promauto.NewHistogramVec(prometheus.HistogramOpts{
 	Name:    "taskwire_http_request_seconds",
-	Help:    "Time from a request's first byte to its answer, by route and status class.",
+	Help:    "Time from a request's first byte to its answer, by route and status class; without probes.",
 	Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 }, []string{"method", "route", "status"})
 
@@ -127,7 +127,10 @@ func accessLog(log *slog.Logger) func(http.Handler) http.Handler {
 			span := trace.SpanFromContext(r.Context())
 			span.SetName(known(r.Method) + " " + route)
 			span.SetAttributes(semconv.HTTPRoute(route))
-			requestSeconds.WithLabelValues(known(r.Method), route, strconv.Itoa(rec.status()/100)+"xx").Observe(took.Seconds())
+			if noProbe(r) {
+				// Probes come more often than requests, and would hide that those fail.
+				requestSeconds.WithLabelValues(known(r.Method), route, strconv.Itoa(rec.status()/100)+"xx").Observe(took.Seconds())
+			}
 			level := slog.LevelInfo
 			if !noProbe(r) || r.Method == http.MethodGet && rec.status() < 400 {
 				level = slog.LevelDebug
