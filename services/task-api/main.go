@@ -55,6 +55,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "signal of events", Run: events.Run},
 		{Name: "signal of reminders", Run: reminders.Run},
 		{Name: "reminder clock", Run: clock.Run},
+		{Name: "watch of the reminders", Run: (&reminder.Watch{DB: db, Now: time.Now, Log: log}).Run},
 		{Name: "event log partitions", Run: keeper.Run},
 		{Name: "watch of the event log", Run: watch.Run},
 		{Name: "watch of the last reconcile", Run: func(ctx context.Context) error { return reconcile.Watch(ctx, db, log) }},

@@ -206,6 +206,7 @@ func TestTheMetricsOfAKnownLoad(t *testing.T) {
 		metric(t, 0, "task-api", "taskwire_event_log_oldest_age_seconds", "topic", topic)
 	}
 	metric(t, reminders, "task-api", "taskwire_reminder_fired_late_seconds")
+	metric(t, 0, "task-api", "taskwire_reminder_overdue_seconds")
 	metric(t, of(event.TopicAudit), "audit-log", "taskwire_events_consumed_total", "type", "audit", "outcome", "handled")
 	metric(t, of(event.TopicAudit), "audit-log", "taskwire_consumer_lag_seconds", "topic", event.TopicAudit)
 	for _, consumer := range []string{"recurring-task", "notification"} {

@@ -1,0 +1,70 @@
+package reminder
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/uptrace/bun"
+)
+
+// watchInterval is how often it is looked for reminders that are overdue.
+const watchInterval = 2 * time.Second
+
+var overdueDesc = prometheus.NewDesc("taskwire_reminder_overdue_seconds",
+	"How long the oldest reminder that is due has waited to become an event; 0 when none waits.", nil, nil)
+
+// Watch tells, as a metric, of reminders that no clock fires: a clock that is
+// stuck can not tell it by itself. All replicas tell the same.
+type Watch struct {
+	DB  *bun.DB
+	Now func() time.Time
+	Log *slog.Logger
+
+	mu     sync.Mutex
+	known  bool
+	oldest bun.NullTime // zero when none is due
+}
+
+// Run looks for what is overdue until ctx ends.
+func (w *Watch) Run(ctx context.Context) error {
+	if err := prometheus.Register(w); err != nil {
+		return fmt.Errorf("register the metric of overdue reminders: %w", err)
+	}
+	defer prometheus.Unregister(w)
+	for {
+		var oldest bun.NullTime
+		err := w.DB.NewRaw("SELECT min(remind_at) FROM task.reminders WHERE armed AND remind_at <= ?", w.Now()).Scan(ctx, &oldest)
+		if err != nil && ctx.Err() == nil {
+			w.Log.DebugContext(ctx, "it is not known which reminders are overdue", "error", err)
+		}
+		w.mu.Lock()
+		w.known, w.oldest = err == nil, oldest
+		w.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(watchInterval):
+		}
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (w *Watch) Describe(to chan<- *prometheus.Desc) { to <- overdueDesc }
+
+// Collect implements prometheus.Collector. The time grows between two looks.
+func (w *Watch) Collect(to chan<- prometheus.Metric) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.known {
+		return
+	}
+	waited := 0.0
+	if !w.oldest.IsZero() {
+		waited = w.Now().Sub(w.oldest.Time).Seconds()
+	}
+	to <- prometheus.MustNewConstMetric(overdueDesc, prometheus.GaugeValue, waited)
+}

@@ -1,0 +1,54 @@
+package reminder_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
+	"github.com/taskwire/taskwire/services/task-api/internal/task"
+)
+
+// overdue is what the metric says; -1 when it is not there.
+func overdue(t *testing.T) float64 {
+	t.Helper()
+	families, err := prometheus.DefaultGatherer.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		if f.GetName() == "taskwire_reminder_overdue_seconds" {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	return -1
+}
+
+func TestRemindersThatNobodyFiresAreSeen(t *testing.T) {
+	r := newRig(t)
+	_, err := r.tasks.Create(r.ctx, task.Input{Title: "t", Reminders: []task.ReminderInput{at(hours(1)), at(hours(2)), at(hours(9))}}, nil)
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- (&reminder.Watch{DB: r.db, Now: r.time, Log: quiet}).Run(ctx) }()
+	says := func(want time.Duration) {
+		t.Helper()
+		require.Eventually(t, func() bool { return overdue(t) == want.Seconds() }, 30*time.Second, 10*time.Millisecond)
+	}
+	says(0)
+	r.set(hours(3)) // and no clock runs
+	says(2 * time.Hour)
+	r.set(hours(4))
+	says(3 * time.Hour)
+	require.Equal(t, 2, r.fire())
+	says(0)
+	r.set(hours(10))
+	says(time.Hour)
+
+	_, err = r.db.ExecContext(t.Context(), "ALTER TABLE task.reminders RENAME TO away")
+	require.NoError(t, err)
+	says(-time.Second) // what is not known is not said
+	stop()
+	require.NoError(t, <-ended)
+}
