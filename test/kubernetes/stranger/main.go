@@ -7,27 +7,39 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 )
 
 const patience = 2 * time.Second
 
 func main() {
-	for _, to := range os.Args[1:] {
-		said := "reached"
-		if call, ok := strings.CutPrefix(to, "invoke:"); ok {
-			said = invoke(call)
-		} else if err := try(to); err != nil {
-			said = "refused: " + err.Error()
-		}
+	tried := os.Args[1:]
+	said := make([]string, len(tried))
+	var trying sync.WaitGroup
+	for i, to := range tried {
+		trying.Go(func() {
+			if call, ok := strings.CutPrefix(to, "invoke:"); ok {
+				said[i] = invoke(call)
+			} else if err := try(to); err != nil {
+				said[i] = "refused: " + err.Error()
+			} else {
+				said[i] = "reached"
+			}
+		})
+	}
+	trying.Wait()
+	for i, to := range tried {
 		// Nobody is there to be told when this can not be written.
-		_, _ = os.Stdout.WriteString(to + " " + said + "\n")
+		_, _ = os.Stdout.WriteString(to + " " + said[i] + "\n")
 	}
 }
 
@@ -58,14 +70,20 @@ func invoke(call string) string {
 	// A sidecar may take longer than a connection: it has to find the other one.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*patience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:3500/v1.0/invoke/"+app+"/method/"+path, strings.NewReader("{}"))
-	if err != nil {
-		return err.Error()
-	}
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "not answered: " + err.Error()
+	var res *http.Response
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:3500/v1.0/invoke/"+app+"/method/"+path, strings.NewReader("{}"))
+		if err != nil {
+			return err.Error()
+		}
+		req.Header.Set("Content-Type", "application/json")
+		if res, err = http.DefaultClient.Do(req); err == nil {
+			break
+		}
+		if ctx.Err() != nil || !errors.Is(err, syscall.ECONNREFUSED) {
+			return "not answered: " + err.Error()
+		}
+		time.Sleep(patience / 10) // the sidecar is not there yet
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, 4<<10))
