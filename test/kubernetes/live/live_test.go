@@ -42,6 +42,7 @@ func TestTheSuiteInACluster(t *testing.T) {
 	t.Run("a restarted Deployment fails no request that one retry does not cure", func(t *testing.T) { restarts(t, db) })
 	t.Run("a consumer that is scaled to zero and back loses nothing", func(t *testing.T) { scaled(t, db) })
 	t.Run("all services can start while the broker is away", func(t *testing.T) { withoutBroker(t, db) })
+	t.Run("a changed component loses and doubles nothing", func(t *testing.T) { reloaded(t, db) })
 	t.Run("reconcile finds no gap", reconciled)
 	t.Run("an operator brings back what a consumer has lost", func(t *testing.T) { broughtBack(t, db) })
 	t.Run("no mail came twice", func(t *testing.T) { mailsOnce(t, mails) })
@@ -374,6 +375,29 @@ func withoutBroker(t *testing.T, db database) {
 		require.Contains(t, string(a.Body), "degraded")
 		of(t, "scale", "statefulset/kafka", "--replicas=1")
 		rolledOut(t, "taskwire")
+	})
+	require.Empty(t, l.uncured)
+	l.holds(t, db)
+}
+
+// reloaded changes the component of the broker, which every sidecar takes up at
+// once, without a restart.
+func reloaded(t *testing.T, db database) {
+	l := underLoad(t, func() {
+		of(t, "patch", "component", "pubsub", "--type=json", "-p",
+			`[{"op": "add", "path": "/spec/metadata/-", "value": {"name": "channelBufferSize", "value": "128"}}]`)
+		eventually(t, func() error {
+			for _, app := range append([]string{"task-api"}, consumers...) {
+				log, err := kubectl(t, "-n", "taskwire", "logs", "deployment/"+app, "-c", "daprd", "--since=5m")
+				if err != nil {
+					return err
+				}
+				if _, after, _ := strings.Cut(log, "Closing existing Component to reload: pubsub"); !strings.Contains(after, "Component loaded: pubsub") {
+					return fmt.Errorf("the sidecar of %s has not loaded it", app)
+				}
+			}
+			return nil
+		})
 	})
 	require.Empty(t, l.uncured)
 	l.holds(t, db)
