@@ -12,6 +12,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
@@ -31,16 +33,19 @@ task-api replay --from TIME [--to TIME] [--topic TOPIC] [--task ID] [--after SEQ
     go out in a second at most. --dry-run counts them and publishes nothing.
     Ctrl-C stops it; what it says then goes on with --after.`},
 	{Name: "reconcile", Help: "prove that every change is told and has had its effect", Run: reconciled, Usage: `
-task-api reconcile [--since DURATION] [--replay] [--dry-run] [--login-stdin]
+task-api reconcile [--since DURATION] [--wait DURATION] [--every DURATION]
+                   [--replay] [--dry-run] [--login-stdin]
     Compares the tasks, the event log and what the consumers made of it, and
     names what is missing; it ends with an error when something is. It reads
     with MIGRATE_DATABASE_URL where that is set, since the services' own logins
     do not see each other's tables, and changes nothing; with --login-stdin that
     URL is read from standard input, for where the service does not have it.
     --since is how far it looks back (72h, say; EVENT_RETENTION unless it is
-    given). --replay publishes the events again that a consumer has not handled;
-    with --dry-run it says which. The result of a look at a day or more is kept,
-    for task-api's metrics.`},
+    given). While something is missing it looks again each minute, for as long as
+    --wait says: a consumer may just be late. With --every it goes on, and looks
+    again after that time. --replay publishes the events again that a consumer
+    has not handled; with --dry-run it says which. The result of a look at a day
+    or more is kept, for task-api's metrics.`},
 }
 
 // replay publishes a part of the event log again.
@@ -77,6 +82,11 @@ func replay(ctx context.Context, cfg settings, base service.Base, args []string)
 	}
 	if of.From.IsZero() {
 		return errors.New("replay needs --from, the moment from which on events are published again")
+	}
+	if of.Key != "" {
+		if _, err := uuid.Parse(of.Key); err != nil {
+			return fmt.Errorf("--task: %q is not the id of a task", of.Key)
+		}
 	}
 	if *rate < 0 || of.After < 0 {
 		return errors.New("--rate and --after can not be below 0")
@@ -129,6 +139,8 @@ func publishAgain(ctx context.Context, cfg settings, r *eventlog.Replay, of even
 func reconciled(ctx context.Context, cfg settings, base service.Base, args []string) error {
 	flags := flag.NewFlagSet("reconcile", flag.ContinueOnError)
 	since := flags.Duration("since", cfg.EventRetention, "")
+	wait := flags.Duration("wait", 0, "")
+	every := flags.Duration("every", 0, "")
 	again := flags.Bool("replay", false, "")
 	dryRun := flags.Bool("dry-run", false, "")
 	loginStdin := flags.Bool("login-stdin", false, "")
@@ -142,6 +154,8 @@ func reconciled(ctx context.Context, cfg settings, base service.Base, args []str
 	switch {
 	case *since <= 0 || *since > cfg.EventRetention:
 		return fmt.Errorf("--since must be more than 0 and at most EVENT_RETENTION (%s): older events are not kept", cfg.EventRetention)
+	case *wait < 0 || *every < 0:
+		return errors.New("--wait and --every can not be below 0")
 	case *dryRun && !*again:
 		return errors.New("--dry-run goes with --replay: without it nothing is changed anyway")
 	}
@@ -156,26 +170,44 @@ func reconciled(ctx context.Context, cfg settings, base service.Base, args []str
 		return err
 	}
 	defer owner.Close()
-	began := time.Now()
-	r := &reconcile.Reconciler{DB: owner, Since: *since, Now: time.Now, Progress: progress.On(os.Stderr)}
-	results, err := r.Run(ctx)
-	if err != nil {
-		return err
-	}
-	if err := reconcile.Print(os.Stdout, results); err != nil {
-		return err
-	}
-	if err := r.Record(ctx, base.DB, results); err != nil {
-		return errors.Join(err, reconcile.Verdict(results))
-	}
-	events := reconcile.Events(results)
-	if *again && len(events) > 0 {
-		if err := replayEvents(ctx, cfg, base, began.Add(-*since), events, *dryRun); err != nil {
+	look := func() error {
+		began := time.Now()
+		r := &reconcile.Reconciler{DB: owner, Since: *since, Now: time.Now, Progress: progress.On(os.Stderr)}
+		results, err := r.Settle(ctx, *wait, lookAgain)
+		if err != nil {
 			return err
 		}
+		if err := reconcile.Print(os.Stdout, results); err != nil {
+			return err
+		}
+		if err := r.Record(ctx, base.DB, results); err != nil {
+			return errors.Join(err, reconcile.Verdict(results))
+		}
+		events := reconcile.Events(results)
+		if *again && len(events) > 0 {
+			if err := replayEvents(ctx, cfg, base, began.Add(-*since), events, *dryRun); err != nil {
+				return err
+			}
+		}
+		return reconcile.Verdict(results)
 	}
-	return reconcile.Verdict(results)
+	if *every == 0 {
+		return look()
+	}
+	for {
+		if err := look(); err != nil && ctx.Err() == nil {
+			base.Log.ErrorContext(ctx, "reconcile failed, or found something", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(*every):
+		}
+	}
 }
+
+// lookAgain is how long a reconcile waits before it looks again for what is missing.
+const lookAgain = time.Minute
 
 // loginFrom reads the URL of a login. On a command line others could see it.
 func loginFrom(r io.Reader) (string, error) {

@@ -41,8 +41,8 @@ func (s *running) execute(sql string, args ...any) {
 	require.NoError(s.t, err)
 }
 
-// consume does what relay and consumers do with every event that has no place yet.
-func (s *running) consume() {
+// publish does what the relay does with every event that has no place yet.
+func (s *running) publish() {
 	s.t.Helper()
 	s.execute(`WITH fresh AS (
 			SELECT position, (SELECT last_seq FROM task.event_head) + row_number() OVER (ORDER BY position) AS seq FROM task.events WHERE seq IS NULL
@@ -50,6 +50,12 @@ func (s *running) consume() {
 		UPDATE task.event_head SET last_seq = last_seq + (SELECT count(*) FROM fresh)`)
 	s.execute(`INSERT INTO task.event_cursors SELECT t, (SELECT last_seq FROM task.event_head) FROM unnest(ARRAY['task-events', 'audit-logs', 'reminders']) t
 		ON CONFLICT (topic) DO UPDATE SET published_seq = excluded.published_seq`)
+}
+
+// consume does what relay and consumers do.
+func (s *running) consume() {
+	s.t.Helper()
+	s.publish()
 	for _, to := range [][2]string{{"audit", "audit-logs"}, {"recurring", "task-events"}, {"notification", "task-events"}, {"notification", "reminders"}} {
 		s.execute("INSERT INTO ?.inbox SELECT ?, id::text, now() FROM task.events WHERE topic = ? AND seq IS NOT NULL ON CONFLICT DO NOTHING", bun.Ident(to[0]), event.Source, to[1])
 	}
@@ -243,6 +249,50 @@ func TestADeadLetterIsNoGapAndAYoungEventNeither(t *testing.T) {
 	results, err := r.Run(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, reconcile.Verdict(results), "it may still come")
+}
+
+func TestALateConsumerIsNoGap(t *testing.T) {
+	s, u, _ := busy(t)
+	u.create(object{"title": "new"})
+	s.execute("UPDATE task.events SET occurred_at = occurred_at - interval '1 hour'")
+	r := &reconcile.Reconciler{DB: s.db, Since: 2 * time.Hour, Now: time.Now, Progress: progress.Silent}
+	s.publish()
+	results, err := r.Settle(t.Context(), 0, time.Millisecond)
+	require.NoError(t, err)
+	require.Error(t, reconcile.Verdict(results))
+
+	// The consumers come to it between the first look (which asks for the time three
+	// times) and the next.
+	asked := 0
+	r.Now = func() time.Time {
+		if asked++; asked == 4 {
+			s.consume()
+		}
+		return time.Now()
+	}
+	results, err = r.Settle(t.Context(), time.Hour, time.Millisecond)
+	require.NoError(t, err)
+	require.NoError(t, reconcile.Verdict(results), gaps(t, results))
+}
+
+// What users set for the past is told, too.
+func TestAReminderThatWasLongDueIsLookedAt(t *testing.T) {
+	s, u, _ := busy(t)
+	check := func() reconcile.Result {
+		for _, r := range s.reconcile() {
+			if r.Check == "every fired reminder is told" {
+				return r
+			}
+		}
+		t.Fatal("there is no such check")
+		return reconcile.Result{}
+	}
+	before := check()
+	u.create(object{"title": "late", "reminders": []object{{"at": "2020-01-01T00:00:00Z"}}})
+	require.Eventually(t, func() bool { return check().Looked == before.Looked+1 }, patience, 10*time.Millisecond)
+	require.Zero(t, check().Missing)
+	s.execute("DELETE FROM task.events WHERE topic = 'reminders' AND data LIKE '%\"remind_at\":\"2020-01-01%'")
+	require.EqualValues(t, 1, check().Missing)
 }
 
 func TestACheckThatCanNotBeMadeIsSaid(t *testing.T) {

@@ -300,8 +300,8 @@ func TestWhatIsNamedIsReached(t *testing.T) {
 	require.True(t, together(project, "task-api-migrate", *project.Services["task-api-migrate"].Environment["DAPR_HOST"]))
 }
 
-// without a client of any kind in its image: nothing can ask it from inside.
-var unasked = map[string]bool{"collector": true}
+// unasked are without a client in their image, or without anything to ask for.
+var unasked = map[string]bool{"collector": true, "reconcile": true}
 
 func TestPartsStartInTheirOrder(t *testing.T) {
 	project := withSecrets(t)

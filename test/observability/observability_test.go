@@ -43,6 +43,7 @@ var (
 // them. What is not in here nobody scrapes: kube-state-metrics, say.
 var foreign = map[string]string{
 	"up":                                 "Prometheus itself, of each target",
+	"ALERTS":                             "Prometheus itself, of each alert",
 	"go_sql_in_use_connections":          "client_golang's collector of the database's pool (pkg/service)",
 	"go_sql_wait_duration_seconds_total": "the same",
 	"process_start_time_seconds":         "client_golang's collector of the process",

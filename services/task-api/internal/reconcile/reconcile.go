@@ -2,16 +2,18 @@
 // was told has had its effect: it compares the tasks with the event log, and
 // the log with what the consumers made of it, and names what is missing.
 //
-// It only reads (but for its own result, see Record), in short transactions, while the suite is at work. Where two
-// sides change together it reads the cause first and what must have come of it
-// after, so that nothing that happens meanwhile looks like a gap. What a
-// consumer may still be about to do is counted as in flight for a while.
+// It only reads (but for its own result, see Record), in short transactions,
+// while the suite is at work. Where two sides change together it reads the cause
+// first and what must have come of it after, so that nothing that happens
+// meanwhile looks like a gap. What a consumer may still be about to do is counted
+// as in flight for a while; Settle waits for one that is further behind.
 package reconcile
 
 import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -70,6 +72,24 @@ type check struct {
 	name   string
 	tables []string
 	run    func(context.Context, *Result) error
+}
+
+// Settle is Run, and Run again after each pause while something is missing,
+// until wait has passed: what a late consumer has done by then is no gap.
+func (r *Reconciler) Settle(ctx context.Context, wait, pause time.Duration) ([]Result, error) {
+	until := r.Now().Add(wait)
+	for {
+		results, err := r.Run(ctx)
+		missing := slices.ContainsFunc(results, func(r Result) bool { return r.Missing > 0 })
+		if err != nil || !missing || r.Now().Add(pause).After(until) {
+			return results, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
 }
 
 // Run makes every check, and says of those that could not be made why.

@@ -214,12 +214,14 @@ type firing struct {
 func (c *comparison) reminders(ctx context.Context, result *Result) error {
 	type row struct {
 		ID       uuid.UUID `bun:"id"`
-		FiredFor time.Time `bun:"fired_for"`
+		FiredFor time.Time `bun:"fired_for"` // the moment that it was set for
 	}
 	fired := map[firing]bool{}
 	var after uuid.UUID
 	for {
-		rows, err := query[row](ctx, c.Reconciler, "SELECT id, fired_for FROM task.reminders WHERE id > ? AND fired_for >= ? ORDER BY id LIMIT ?",
+		// The version before wrote no fired_at.
+		rows, err := query[row](ctx, c.Reconciler, `SELECT id, fired_for FROM task.reminders
+			WHERE id > ? AND fired_for IS NOT NULL AND coalesce(fired_at, fired_for) >= ? ORDER BY id LIMIT ?`,
 			after, c.horizon, batchRows)
 		if err != nil {
 			return fmt.Errorf("read the reminders: %w", err)

@@ -29,7 +29,7 @@ const (
 )
 
 var lateness = promauto.NewHistogram(prometheus.HistogramOpts{
-	Name: "taskwire_reminder_fired_late_seconds", Help: "Time from a reminder's moment to its event.",
+	Name: "taskwire_reminder_fired_late_seconds", Help: "Time from a reminder's moment to its event; from when it was set where that was later.",
 	Buckets: []float64{.01, .05, .1, .25, .5, 1, 2, 5, 30, 60, 600, 3600},
 })
 
@@ -92,6 +92,7 @@ type due struct {
 	ID       uuid.UUID  `bun:"id"`
 	TaskID   uuid.UUID  `bun:"task_id"`
 	RemindAt time.Time  `bun:"remind_at"`
+	Changed  time.Time  `bun:"updated_at"` // the task, last
 	UserID   uuid.UUID  `bun:"user_id"`
 	Title    string     `bun:"title"`
 	DueAt    *time.Time `bun:"due_at"`
@@ -114,12 +115,12 @@ func (c *Clock) Fire(ctx context.Context) (int, error) {
 				SELECT id FROM task.reminders WHERE armed AND remind_at <= ?
 				ORDER BY remind_at LIMIT ? FOR UPDATE SKIP LOCKED
 			), fired AS (
-				UPDATE task.reminders r SET armed = false, fired_for = remind_at FROM next WHERE r.id = next.id
+				UPDATE task.reminders r SET armed = false, fired_for = remind_at, fired_at = ? FROM next WHERE r.id = next.id
 				RETURNING r.id, r.task_id, r.remind_at, r.trace_parent
 			)
-			SELECT f.id, f.task_id, f.remind_at, f.trace_parent, t.user_id, t.title, t.due_at, t.timezone, t.priority
+			SELECT f.id, f.task_id, f.remind_at, f.trace_parent, t.updated_at, t.user_id, t.title, t.due_at, t.timezone, t.priority
 			FROM fired f JOIN task.tasks t ON t.id = f.task_id ORDER BY f.remind_at, f.id`,
-			now, fireBatch).Scan(ctx, &fired)
+			now, fireBatch, now).Scan(ctx, &fired)
 		if err != nil {
 			return fmt.Errorf("fire the due reminders: %w", err)
 		}
@@ -129,7 +130,7 @@ func (c *Clock) Fire(ctx context.Context) (int, error) {
 			if entries[i], err = d.entry(now); err != nil {
 				return err
 			}
-			lateness.Observe(now.Sub(d.RemindAt).Seconds())
+			lateness.Observe(max(now.Sub(d.since()).Seconds(), 0))
 		}
 		return eventlog.Append(ctx, tx, migrations.Name, entries...)
 	})
@@ -137,6 +138,15 @@ func (c *Clock) Fire(ctx context.Context) (int, error) {
 		c.Events.Raise()
 	}
 	return n, err
+}
+
+// since is from when on the reminder could have fired. What is set for the past
+// is not late; nobody can set it after the last change of its task.
+func (d due) since() time.Time {
+	if d.Changed.After(d.RemindAt) {
+		return d.Changed
+	}
+	return d.RemindAt
 }
 
 func (d due) entry(now time.Time) (eventlog.Entry, error) {

@@ -52,3 +52,37 @@ func TestRemindersThatNobodyFiresAreSeen(t *testing.T) {
 	stop()
 	require.NoError(t, <-ended)
 }
+
+// late is the sum and the count of how late reminders have fired.
+func late(t *testing.T) (sum float64, n uint64) {
+	t.Helper()
+	families, err := prometheus.DefaultGatherer.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		if f.GetName() == "taskwire_reminder_fired_late_seconds" {
+			h := f.GetMetric()[0].GetHistogram()
+			return h.GetSampleSum(), h.GetSampleCount()
+		}
+	}
+	return 0, 0
+}
+
+func TestAReminderForThePastIsNotLate(t *testing.T) {
+	r := newRig(t)
+	_, err := r.tasks.Create(r.ctx, task.Input{Title: "t", Reminders: []task.ReminderInput{at(hours(-5000)), at(hours(1))}}, nil)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		now  time.Time
+		late float64
+	}{
+		{hours(0).Add(2 * time.Second), 2},
+		{hours(1).Add(3 * time.Second), 3},
+	} {
+		before, n := late(t)
+		r.set(c.now)
+		require.Equal(t, 1, r.fire())
+		sum, now := late(t)
+		require.Equal(t, n+1, now)
+		require.InDelta(t, c.late, sum-before, 0.001)
+	}
+}
