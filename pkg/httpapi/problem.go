@@ -13,6 +13,10 @@ import (
 	"github.com/taskwire/taskwire/pkg/database"
 )
 
+// statusGone is what nginx calls a request whose client did not wait; nobody is
+// there to read it, but logs and metrics do.
+const statusGone = 499
+
 // Problem is an error as a client sees it: RFC 9457, with the fields at fault.
 type Problem struct {
 	Type      string       `json:"type" doc:"Always about:blank: the status says what kind of problem it is"`
@@ -90,7 +94,7 @@ func (f Failures) Of(ctx context.Context, err error) error {
 	// A transaction that ends with its context says so by ErrTxDone, sometimes.
 	if (errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrTxDone)) && ctx.Err() != nil {
 		// The client has gone: nobody reads the answer, and nothing failed.
-		return NewProblem(499, "the client closed the request")
+		return NewProblem(statusGone, "the client closed the request")
 	}
 	f.Log.ErrorContext(ctx, "request failed", "error", err)
 	if database.IsTransient(err) {

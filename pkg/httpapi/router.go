@@ -116,30 +116,45 @@ func accessLog(log *slog.Logger) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()
 			rec := &statusRecorder{ResponseWriter: w}
+			whole := false
+			// Deferred for the answer that is broken off (http.ErrAbortHandler): its
+			// status went out before that was known.
+			defer func() {
+				switch {
+				case whole:
+				case r.Context().Err() != nil:
+					rec.code = statusGone
+				default:
+					rec.code = http.StatusBadGateway
+				}
+				tell(log, r, rec.status(), time.Since(start))
+			}()
 			next.ServeHTTP(rec, r)
-			took := time.Since(start)
-
-			// The pattern, never the path: a path may hold what a user typed.
-			route := "unmatched"
-			if c := chi.RouteContext(r.Context()); c != nil && c.RoutePattern() != "" {
-				route = c.RoutePattern()
-			}
-			span := trace.SpanFromContext(r.Context())
-			span.SetName(known(r.Method) + " " + route)
-			span.SetAttributes(semconv.HTTPRoute(route))
-			if noProbe(r) {
-				// Probes come more often than requests, and would hide that those fail.
-				requestSeconds.WithLabelValues(known(r.Method), route, strconv.Itoa(rec.status()/100)+"xx").Observe(took.Seconds())
-			}
-			level := slog.LevelInfo
-			if !noProbe(r) || r.Method == http.MethodGet && rec.status() < 400 {
-				level = slog.LevelDebug
-			}
-			log.LogAttrs(r.Context(), level, "request",
-				slog.String("method", r.Method), slog.String("route", route), slog.Int("status", rec.status()),
-				slog.Duration("took", took))
+			whole = true
 		})
 	}
+}
+
+// tell counts a request, and logs it.
+func tell(log *slog.Logger, r *http.Request, status int, took time.Duration) {
+	// The pattern, never the path: a path may hold what a user typed.
+	route := "unmatched"
+	if c := chi.RouteContext(r.Context()); c != nil && c.RoutePattern() != "" {
+		route = c.RoutePattern()
+	}
+	span := trace.SpanFromContext(r.Context())
+	span.SetName(known(r.Method) + " " + route)
+	span.SetAttributes(semconv.HTTPRoute(route))
+	level := slog.LevelInfo
+	if noProbe(r) {
+		// Probes come more often than requests, and would hide that those fail.
+		requestSeconds.WithLabelValues(known(r.Method), route, strconv.Itoa(status/100)+"xx").Observe(took.Seconds())
+	}
+	if !noProbe(r) || r.Method == http.MethodGet && status < 400 {
+		level = slog.LevelDebug
+	}
+	log.LogAttrs(r.Context(), level, "request",
+		slog.String("method", r.Method), slog.String("route", route), slog.Int("status", status), slog.Duration("took", took))
 }
 
 // statusRecorder remembers the status that a handler answered with.

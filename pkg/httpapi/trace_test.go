@@ -26,7 +26,7 @@ func TestATraceNamesNobody(t *testing.T) {
 	defer collector.Close()
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
 	usual := otel.GetTracerProvider()
-	flush, err := telemetry.Start(t.Context(), "test")
+	flush, err := telemetry.Start(t.Context(), "test", "v1")
 	require.NoError(t, err)
 	t.Cleanup(func() { otel.SetTracerProvider(usual) })
 

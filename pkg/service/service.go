@@ -262,7 +262,7 @@ func (b Base) logRoutes(ctx context.Context, handler http.Handler) {
 // connections, requests in flight end, workers end, traces are flushed. It
 // returns an error when something failed or the time for stopping ran out.
 func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) error {
-	flush, err := telemetry.Start(ctx, b.name)
+	flush, err := telemetry.Start(ctx, b.name, Version())
 	if err != nil {
 		return err
 	}

@@ -20,10 +20,10 @@ import (
 
 // Start sets the process's tracer and returns what flushes it. The standard
 // OTEL_* variables are read by OpenTelemetry itself.
-func Start(ctx context.Context, service string) (flush func(context.Context) error, err error) {
+func Start(ctx context.Context, service, version string) (flush func(context.Context) error, err error) {
 	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
 	options := []trace.TracerProviderOption{
-		trace.WithResource(resource.NewSchemaless(semconv.ServiceName(service), semconv.ServiceNamespace("taskwire"))),
+		trace.WithResource(resource.NewSchemaless(semconv.ServiceName(service), semconv.ServiceNamespace("taskwire"), semconv.ServiceVersion(version))),
 	}
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
 		// Ids without recording: a trace can be followed through the logs.
