@@ -212,7 +212,11 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 	if err := writeJSON(filepath.Join(run, "suite.json"), s); err != nil {
 		return err
 	}
-	out.say("logs are in %s, mail is in %s, Ctrl-C stops everything", logs, s.MailDir)
+	mail := ""
+	if s.MailDir != "" { // else it goes to SMTP_URL
+		mail = ", mail is in " + s.MailDir
+	}
+	out.say("logs are in %s%s, Ctrl-C stops everything", logs, mail)
 	fmt.Printf("taskwire is ready: %s (documentation: %s/docs)\n", s.APIURL, s.APIURL)
 	<-ctx.Done()
 	return nil

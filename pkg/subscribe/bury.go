@@ -42,7 +42,7 @@ func (s *Subscriber) bury(ctx context.Context, d delivery, reason error) error {
 	}
 	letter := &deadLetter{
 		Fingerprint: sum[:], Topic: d.Topic, Key: storable(d.Key), EventID: id, Source: source, Type: kind,
-		Reason: storable(reason.Error()), Payload: d.raw, Metadata: document, ReceivedAt: s.Now(),
+		Reason: storable(strings.TrimSpace(reason.Error())), Payload: d.raw, Metadata: document, ReceivedAt: s.Now(),
 	}
 	if letter.Payload == nil {
 		letter.Payload = []byte{}

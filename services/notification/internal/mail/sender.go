@@ -90,6 +90,9 @@ func New(rawURL, from string, timeout time.Duration) (*Sender, error) {
 		gomail.WithoutRset(),
 	}
 	if u.User != nil {
+		if policy == gomail.NoTLS {
+			return nil, errors.New("SMTP_URL: a password is not sent over a connection without TLS: leave out tls=off, or the login")
+		}
 		password, _ := u.User.Password()
 		s.options = append(s.options, gomail.WithUsername(u.User.Username()), gomail.WithPassword(password),
 			// The strongest mechanism that the server offers; none that shows

@@ -190,6 +190,7 @@ func TestSettingsAreRefusedWithoutTheirSecrets(t *testing.T) {
 		"no host":       {"smtp://u:hunter2@:25", "a@example.com", "no host"},
 		"broken":        {"smtp://u:hunter2@mail.example.com:x", "a@example.com", "not a URL"},
 		"unknown tls":   {"smtp://mail.example.com?tls=maybe", "a@example.com", "tls"},
+		"clear login":   {"smtp://u:hunter2@mail.example.com?tls=off", "a@example.com", "without TLS"},
 		"bad sender":    {"smtp://mail.example.com", "nobody", "MAIL_FROM"},
 		"sender header": {"smtp://mail.example.com", "a@example.com\r\nBcc: b@example.com", "MAIL_FROM"},
 	}
