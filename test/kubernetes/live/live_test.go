@@ -42,7 +42,7 @@ func TestTheSuiteInACluster(t *testing.T) {
 	t.Run("a restarted Deployment fails no request that one retry does not cure", func(t *testing.T) { restarts(t, db) })
 	t.Run("a consumer that is scaled to zero and back loses nothing", func(t *testing.T) { scaled(t, db) })
 	t.Run("all services can start while the broker is away", func(t *testing.T) { withoutBroker(t, db) })
-	t.Run("a changed component loses and doubles nothing", func(t *testing.T) { reloaded(t, db) })
+	t.Run("sidecars that are told something else lose and double nothing", func(t *testing.T) { reloaded(t, db) })
 	t.Run("reconcile finds no gap", reconciled)
 	t.Run("an operator brings back what a consumer has lost", func(t *testing.T) { broughtBack(t, db) })
 	t.Run("no mail came twice", func(t *testing.T) { mailsOnce(t, mails) })
@@ -380,27 +380,37 @@ func withoutBroker(t *testing.T, db database) {
 	l.holds(t, db)
 }
 
-// reloaded changes the component of the broker, which every sidecar takes up at
-// once, without a restart.
+// reloaded changes what the sidecars are told, which all of them take up at once:
+// a component without a restart, a policy by one within the process.
 func reloaded(t *testing.T, db database) {
 	l := underLoad(t, func() {
+		since := time.Now().UTC().Format(time.RFC3339)
 		of(t, "patch", "component", "pubsub", "--type=json", "-p",
 			`[{"op": "add", "path": "/spec/metadata/-", "value": {"name": "channelBufferSize", "value": "128"}}]`)
-		eventually(t, func() error {
-			for _, app := range append([]string{"task-api"}, consumers...) {
-				log, err := kubectl(t, "-n", "taskwire", "logs", "deployment/"+app, "-c", "daprd", "--since=5m")
-				if err != nil {
-					return err
-				}
-				if _, after, _ := strings.Cut(log, "Closing existing Component to reload: pubsub"); !strings.Contains(after, "Component loaded: pubsub") {
-					return fmt.Errorf("the sidecar of %s has not loaded it", app)
-				}
-			}
-			return nil
-		})
+		said(t, since, "Closing existing Component to reload: pubsub", "Component loaded: pubsub")
+		since = time.Now().UTC().Format(time.RFC3339)
+		of(t, "patch", "resiliency", "taskwire", "--type=merge", "-p", `{"spec": {"policies": {"timeouts": {"publish": "9s"}}}}`)
+		said(t, since, "triggering SIGHUP reload", "dapr initialized. Status: Running")
 	})
 	require.Empty(t, l.uncured)
 	l.holds(t, db)
+}
+
+// said waits until the sidecar of every service has said first and then second.
+func said(t *testing.T, since, first, second string) {
+	t.Helper()
+	eventually(t, func() error {
+		for _, app := range append([]string{"task-api"}, consumers...) {
+			log, err := kubectl(t, "-n", "taskwire", "logs", "deployment/"+app, "-c", "daprd", "--since-time="+since)
+			if err != nil {
+				return err
+			}
+			if _, after, _ := strings.Cut(log, first); !strings.Contains(after, second) {
+				return fmt.Errorf("the sidecar of %s has not said %q after %q", app, second, first)
+			}
+		}
+		return nil
+	})
 }
 
 // reconciled runs the nightly job now.
