@@ -104,8 +104,8 @@ func NewVerifier(ctx context.Context, s Settings, own jwt.Keyfunc, log *slog.Log
 }
 
 // NewConsumerVerifier accepts what task-api accepts. It reads task-api's keys
-// through the sidecar at a URL; the service starts without them, and asks again as soon
-// as a token needs one.
+// through the sidecar at a URL; the service starts without them, and asks again
+// as soon as a token needs one.
 func NewConsumerVerifier(ctx context.Context, s Settings, sidecar, daprToken string, log *slog.Logger) (*Verifier, error) {
 	url := s.TaskAPIJWKSURL
 	if url == "" {

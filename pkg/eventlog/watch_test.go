@@ -6,22 +6,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/pkg/telemetry/metrictest"
 )
 
 // seen is what a metric of the log says of a topic.
 func seen(t *testing.T, name, topic string) (value float64, known bool) {
 	t.Helper()
-	families, err := prometheus.DefaultGatherer.Gather()
-	require.NoError(t, err)
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			if f.GetName() == name && m.GetLabel()[0].GetValue() == topic {
-				return m.GetGauge().GetValue(), true
-			}
+	for _, m := range metrictest.Of(t, name) {
+		if m.GetLabel()[0].GetValue() == topic {
+			return m.GetGauge().GetValue(), true
 		}
 	}
 	return 0, false

@@ -5,27 +5,20 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/telemetry/metrictest"
 )
 
 // requests are those that were counted, by the value of a label.
 func requests(t *testing.T, label string) map[string]uint64 {
 	t.Helper()
-	families, err := prometheus.DefaultGatherer.Gather()
-	require.NoError(t, err)
 	counted := map[string]uint64{}
-	for _, f := range families {
-		if f.GetName() != "taskwire_http_request_seconds" {
-			continue
-		}
-		for _, m := range f.GetMetric() {
-			for _, l := range m.GetLabel() {
-				if l.GetName() == label {
-					counted[l.GetValue()] += m.GetHistogram().GetSampleCount()
-				}
+	for _, m := range metrictest.Of(t, "taskwire_http_request_seconds") {
+		for _, l := range m.GetLabel() {
+			if l.GetName() == label {
+				counted[l.GetValue()] += m.GetHistogram().GetSampleCount()
 			}
 		}
 	}

@@ -7,10 +7,10 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/go-chi/chi/v5"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/telemetry/metrictest"
 )
 
 func TestTheFirstOfEachKindIsAnIncrease(t *testing.T) {
@@ -19,18 +19,11 @@ func TestTheFirstOfEachKindIsAnIncrease(t *testing.T) {
 	s.InTx(event.TopicReminders, nil)
 	s.InTx(event.TopicAudit, nil)
 	s.Mount(chi.NewRouter())
-	families, err := prometheus.DefaultGatherer.Gather()
-	require.NoError(t, err)
 	there := map[string]int{}
-	for _, f := range families {
-		if f.GetName() != "taskwire_events_consumed_total" {
-			continue
-		}
-		for _, m := range f.GetMetric() {
-			require.Zero(t, m.GetCounter().GetValue())
-			// Labels are sorted by name: outcome, topic, type.
-			there[m.GetLabel()[1].GetValue()+" "+m.GetLabel()[2].GetValue()]++
-		}
+	for _, m := range metrictest.Of(t, "taskwire_events_consumed_total") {
+		require.Zero(t, m.GetCounter().GetValue())
+		// Labels are sorted by name: outcome, topic, type.
+		there[m.GetLabel()[1].GetValue()+" "+m.GetLabel()[2].GetValue()]++
 	}
 	require.Equal(t, map[string]int{"reminders reminder.due": 4, "reminders other": 4, "audit-logs audit": 4, "audit-logs other": 4}, there)
 }

@@ -27,7 +27,8 @@ var openLetters = promauto.NewGaugeVec(prometheus.GaugeOpts{
 
 // Keep looks after the tables, at once and again and again until ctx ends: it
 // prunes the inbox, counts the open dead letters, and keeps how far the events
-// are handled. A database that is away is waited for. Any number of replicas may run it.
+// are handled. A database that is away is waited for. Any number of replicas may
+// run it.
 func (s *Subscriber) Keep(ctx context.Context) error {
 	prune, count := time.NewTicker(pruneInterval), time.NewTicker(countInterval)
 	defer prune.Stop()

@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/subscribe"
+	"github.com/taskwire/taskwire/pkg/telemetry/metrictest"
 )
 
 // fussy is a consumer that refuses every event for good while it is told to.
@@ -146,14 +146,8 @@ func TestOpenLettersAreCounted(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- c.Keep(ctx) }()
 	require.Eventually(t, func() bool {
-		families, err := prometheus.DefaultGatherer.Gather()
-		require.NoError(t, err)
-		for _, f := range families {
-			if f.GetName() == "taskwire_dead_letters_open" {
-				return f.GetMetric()[0].GetGauge().GetValue() == 2
-			}
-		}
-		return false
+		open := metrictest.Of(t, "taskwire_dead_letters_open")
+		return len(open) == 1 && open[0].GetGauge().GetValue() == 2
 	}, 10*time.Second, 10*time.Millisecond)
 	stop()
 	require.NoError(t, <-ended)

@@ -8,24 +8,20 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/subscribe"
+	"github.com/taskwire/taskwire/pkg/telemetry/metrictest"
 )
 
 // handledUpTo is the metric of that name; 0 where there is none.
 func handledUpTo(t *testing.T, topic string) float64 {
 	t.Helper()
-	families, err := prometheus.DefaultGatherer.Gather()
-	require.NoError(t, err)
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			if f.GetName() == "taskwire_event_handled_timestamp_seconds" && m.GetLabel()[0].GetValue() == topic {
-				return m.GetGauge().GetValue()
-			}
+	for _, m := range metrictest.Of(t, "taskwire_event_handled_timestamp_seconds") {
+		if m.GetLabel()[0].GetValue() == topic {
+			return m.GetGauge().GetValue()
 		}
 	}
 	return 0

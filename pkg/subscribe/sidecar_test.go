@@ -16,13 +16,13 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/pkg/telemetry"
+	"github.com/taskwire/taskwire/pkg/telemetry/metrictest"
 )
 
 // These tests hold what daprd 1.18.1 does with and to a delivery.
@@ -294,20 +294,13 @@ func TestADeliveryInFlightEndsBeforeTheServerStops(t *testing.T) {
 
 func TestWhatBecomesOfEventsIsCounted(t *testing.T) {
 	counted := func() map[string]float64 {
-		families, err := prometheus.DefaultGatherer.Gather()
-		require.NoError(t, err)
 		got := map[string]float64{}
-		for _, f := range families {
-			if f.GetName() != "taskwire_events_consumed_total" {
-				continue
+		for _, m := range metrictest.Of(t, "taskwire_events_consumed_total") {
+			var labels []string
+			for _, l := range m.GetLabel() {
+				labels = append(labels, l.GetValue())
 			}
-			for _, m := range f.GetMetric() {
-				var labels []string
-				for _, l := range m.GetLabel() {
-					labels = append(labels, l.GetValue())
-				}
-				got[strings.Join(labels, " ")] = m.GetCounter().GetValue()
-			}
+			got[strings.Join(labels, " ")] = m.GetCounter().GetValue()
 		}
 		return got
 	}

@@ -34,8 +34,8 @@ func eventsCheck(db *bun.DB, relay *eventlog.Relay) func(context.Context) error 
 	}
 }
 
-// sidecarCheck asks the sidecar at a URL whether it and its components are up. It asks
-// without regard to this service's own health, which waits for this answer.
+// sidecarCheck asks the sidecar at a URL whether it and its components are up. It
+// asks without regard to this service's own health, which waits for this answer.
 func sidecarCheck(sidecar string) func(context.Context) error {
 	client := &http.Client{Timeout: time.Second}
 	return func(ctx context.Context) error {

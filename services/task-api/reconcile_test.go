@@ -16,12 +16,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/subscribe"
+	"github.com/taskwire/taskwire/pkg/telemetry/metrictest"
 	"github.com/taskwire/taskwire/services/task-api/internal/progress"
 	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
 )
@@ -348,12 +348,10 @@ func TestTheResultOfTheLastRunIsKeptAndShown(t *testing.T) {
 
 	go func() { ended <- reconcile.Watch(ctx, s.db, slog.New(slog.DiscardHandler)) }()
 	shown := func() map[string]float64 {
-		families, err := prometheus.DefaultGatherer.Gather()
-		require.NoError(t, err)
 		values := map[string]float64{}
-		for _, f := range families {
-			if strings.HasPrefix(f.GetName(), "taskwire_reconcile_") {
-				values[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue()
+		for _, name := range []string{"taskwire_reconcile_gaps", "taskwire_reconcile_last_run_timestamp_seconds"} {
+			for _, m := range metrictest.Of(t, name) {
+				values[name] = m.GetGauge().GetValue()
 			}
 		}
 		return values

@@ -10,8 +10,9 @@ import (
 	"testing/iotest"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/telemetry/metrictest"
 )
 
 func doorTo(t *testing.T, sidecar, token string) *Door {
@@ -75,15 +76,9 @@ func TestWhatTheSidecarIsAsked(t *testing.T) {
 // counted are the requests that could not be passed on, by app.
 func counted(t *testing.T) map[string]float64 {
 	t.Helper()
-	families, err := prometheus.DefaultGatherer.Gather()
-	require.NoError(t, err)
 	counts := map[string]float64{}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			if f.GetName() == "taskwire_front_door_unavailable_total" {
-				counts[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
-			}
-		}
+	for _, m := range metrictest.Of(t, "taskwire_front_door_unavailable_total") {
+		counts[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
 	}
 	return counts
 }

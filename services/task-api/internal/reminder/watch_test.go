@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taskwire/taskwire/pkg/telemetry/metrictest"
 	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
@@ -15,12 +15,8 @@ import (
 // overdue is what the metric says; -1 when it is not there.
 func overdue(t *testing.T) float64 {
 	t.Helper()
-	families, err := prometheus.DefaultGatherer.Gather()
-	require.NoError(t, err)
-	for _, f := range families {
-		if f.GetName() == "taskwire_reminder_overdue_seconds" {
-			return f.GetMetric()[0].GetGauge().GetValue()
-		}
+	if told := metrictest.Of(t, "taskwire_reminder_overdue_seconds"); len(told) > 0 {
+		return told[0].GetGauge().GetValue()
 	}
 	return -1
 }
@@ -56,15 +52,8 @@ func TestRemindersThatNobodyFiresAreSeen(t *testing.T) {
 // late is the sum and the count of how late reminders have fired.
 func late(t *testing.T) (sum float64, n uint64) {
 	t.Helper()
-	families, err := prometheus.DefaultGatherer.Gather()
-	require.NoError(t, err)
-	for _, f := range families {
-		if f.GetName() == "taskwire_reminder_fired_late_seconds" {
-			h := f.GetMetric()[0].GetHistogram()
-			return h.GetSampleSum(), h.GetSampleCount()
-		}
-	}
-	return 0, 0
+	h := metrictest.Of(t, "taskwire_reminder_fired_late_seconds")[0].GetHistogram()
+	return h.GetSampleSum(), h.GetSampleCount()
 }
 
 func TestAReminderForThePastIsNotLate(t *testing.T) {
