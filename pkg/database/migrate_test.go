@@ -22,7 +22,7 @@ func open(t *testing.T, url string) *bun.DB {
 	t.Helper()
 	db, err := database.Open(context.Background(), url)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = db.Close() })
+	t.Cleanup(func() { _ = db.Close() }) // nobody reads from it any more
 	return db
 }
 

@@ -2,15 +2,7 @@ package database_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/pem"
-	"math/big"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -20,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taskwire/taskwire/pkg/certtest"
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 )
@@ -31,8 +24,8 @@ func TestTheServersCertificateIsHeldAgainstTheNamedAuthority(t *testing.T) {
 		t.Skip("it gives the server a certificate, and this one is somebody else's")
 	}
 	plain := databasetest.New(t)
-	certificate, key := selfSigned(t)
-	stranger, _ := selfSigned(t)
+	certificate, key := certtest.SelfSigned(t, "127.0.0.1")
+	stranger, _ := certtest.SelfSigned(t, "127.0.0.1")
 	conn, err := pgx.Connect(t.Context(), plain)
 	require.NoError(t, err)
 	defer conn.Close(context.WithoutCancel(t.Context()))
@@ -76,23 +69,4 @@ func TestTheServersCertificateIsHeldAgainstTheNamedAuthority(t *testing.T) {
 	}
 	_, err = database.Open(t.Context(), "postgres://localhost/taskwire?sslmode=verify-full&sslrootcert=/nowhere/ca.crt")
 	require.ErrorContains(t, err, "/nowhere/ca.crt")
-}
-
-// selfSigned is a certificate for 127.0.0.1 that is its own authority, and its key.
-func selfSigned(t *testing.T) (certificate, key []byte) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "postgres"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	require.NoError(t, err)
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(t, err)
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 }

@@ -1,20 +1,15 @@
 package live
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/hex"
-	"encoding/pem"
-	"math/big"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/certtest"
 )
 
 const kafkaHost = "kafka.outside.svc.cluster.local"
@@ -22,16 +17,16 @@ const kafkaHost = "kafka.outside.svc.cluster.local"
 // The overlay "production" as it is: two replicas and more, a Kafka with TLS and
 // a password, and Postgres and the mail server outside of the suite's namespace.
 func TestTheSuiteWithEverythingOutside(t *testing.T) {
-	certificate, key := selfSigned(t)
+	certificate, key := certtest.SelfSigned(t, kafkaHost)
 	file := filepath.Join(t.TempDir(), "ca.crt")
-	require.NoError(t, os.WriteFile(file, []byte(certificate), 0o600))
+	require.NoError(t, os.WriteFile(file, certificate, 0o600))
 	password := map[string]string{}
 	for _, of := range []string{"KAFKA", "OWNER", "TASK_API", "AUDIT_LOG", "RECURRING_TASK", "NOTIFICATION"} {
 		password[of] = random(t)
 	}
 	must(t, "apply", "-k", "../outside")
 	in(t, "outside", "create", "secret", "generic", "kafka", "--from-literal=password="+password["KAFKA"],
-		"--from-literal=tls.crt="+certificate, "--from-literal=tls.key="+key)
+		"--from-literal=tls.crt="+string(certificate), "--from-literal=tls.key="+string(key))
 	in(t, "outside", "create", "secret", "generic", "postgres", "--from-literal=POSTGRES_PASSWORD="+password["OWNER"],
 		"--from-literal=TASK_API_PASSWORD="+password["TASK_API"], "--from-literal=AUDIT_LOG_PASSWORD="+password["AUDIT_LOG"],
 		"--from-literal=RECURRING_TASK_PASSWORD="+password["RECURRING_TASK"], "--from-literal=NOTIFICATION_PASSWORD="+password["NOTIFICATION"])
@@ -72,23 +67,4 @@ func random(t *testing.T) string {
 	_, err := rand.Read(raw)
 	require.NoError(t, err)
 	return hex.EncodeToString(raw)
-}
-
-// selfSigned is the certificate of the Kafka, and its own authority.
-func selfSigned(t *testing.T) (certificate, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: kafkaHost}, DNSNames: []string{kafkaHost},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	require.NoError(t, err)
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(t, err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
-		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
 }
