@@ -96,6 +96,29 @@ bench: ## Measure the suite on this machine (docs/performance.md)
 chaos: ## Break the parts of a suite under load, and compare (DURATION=10m, SEED=…)
 	@$(GO) run ./test/chaos $(foreach option,DURATION SEED RATE BROKER MIX BREAK,$(if $($(option)),-$(call lower,$(option)) "$($(option))"))
 
+FUZZTIME ?= 1m
+
+# One fuzz test at a time: go test takes no more.
+.PHONY: fuzz
+fuzz: ## Fuzz everything that parses (FUZZTIME=1m for each)
+	@grep -rl --include='*_test.go' '^func Fuzz' $(MODULES) | sort | while read -r file; do \
+		sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file" | while read -r name; do \
+			echo "fuzz: $$name"; \
+			(cd "$$(dirname "$$file")" && $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) .) || exit 1; \
+		done || exit 1; \
+	done
+
+# What is too long for each change. The seeds of chaos are in its output.
+.PHONY: nightly
+nightly: ## Run what is too long for each change: every broker whole, chaos, soak, fuzzing, a Kubernetes (hours)
+	@$(MAKE) test-brokers
+	@$(MAKE) chaos DURATION=10m
+	@$(MAKE) chaos DURATION=5m BROKER=redis
+	@EVENT_TRANSPORT=kafka $(MAKE) chaos DURATION=5m
+	@$(MAKE) soak
+	@$(MAKE) fuzz
+	@$(MAKE) k8s-test
+
 .PHONY: fmt
 fmt: ## Format the code
 	@gofmt -w $(MODULES)
