@@ -14,11 +14,11 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/taskwire/taskwire/test/figures"
 	"github.com/taskwire/taskwire/test/suite"
 )
 
@@ -65,7 +65,7 @@ func run(ctx context.Context, wanted []string) error {
 			return fmt.Errorf("unknown measurement %q", w)
 		}
 	}
-	fmt.Printf("%s/%s, %d cores, %s\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	fmt.Println(figures.Machine())
 	for _, m := range measurements {
 		if len(wanted) > 0 && !slices.Contains(wanted, m.name) {
 			continue
@@ -81,12 +81,7 @@ func quantile(times []time.Duration, q float64) string {
 	if len(times) == 0 {
 		return "–"
 	}
-	return fmt.Sprintf("%.1f ms", milliseconds(times, q))
-}
-
-func milliseconds(times []time.Duration, q float64) float64 {
-	slices.Sort(times)
-	return float64(times[int(float64(len(times)-1)*q)].Microseconds()) / 1000
+	return figures.Milliseconds(figures.Quantile(times, q))
 }
 
 func median(values []float64) float64 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/taskwire/taskwire/test/figures"
 	"github.com/taskwire/taskwire/test/suite"
 )
 
@@ -57,7 +58,7 @@ func brokerOutage(ctx context.Context) error {
 		fmt.Printf("| broker up for %s | %d | %d | %s | %s |\n", calm, up.requests, up.failed, quantile(up.times, .5), quantile(up.times, .99))
 		fmt.Printf("| broker stopped for %s | %d | %d | %s | %s |\n", *outage, down.requests, down.failed, quantile(down.times, .5), quantile(down.times, .99))
 		fmt.Printf("\np99 stopped to up: %.2f. The log's %d events were published %.1f s after the broker's return.\n",
-			milliseconds(down.times, .99)/milliseconds(up.times, .99), waiting, drained.Seconds())
+			figures.Quantile(down.times, .99).Seconds()/figures.Quantile(up.times, .99).Seconds(), waiting, drained.Seconds())
 		return nil
 	})
 }

@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/taskwire/taskwire/test/figures"
 	"github.com/taskwire/taskwire/test/suite"
 )
 
@@ -30,7 +29,9 @@ type report struct {
 	checks        []*check
 }
 
-func newReport(ctx context.Context, c config) *report { return &report{config: c, commit: commit(ctx)} }
+func newReport(ctx context.Context, c config) *report {
+	return &report{config: c, commit: figures.Commit(ctx)}
+}
 
 // ok says that all was as promised; not before it has been compared.
 func (r *report) ok() bool {
@@ -59,10 +60,10 @@ func (r *report) String() string {
 	}
 	line("broker, transport", "%s, %s", r.config.broker, cmp.Or(os.Getenv("EVENT_TRANSPORT"), "dapr"))
 	line("commit", "%s", r.commit)
-	line("machine", "%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	line("machine", "%s", figures.Machine())
 	line("faults", "%s", r.faultsByKind())
 	line("requests", "%d, %d changes acknowledged", r.load.requests, len(r.load.acknowledged))
-	line("refused", "%s", listed(r.load.refused))
+	line("refused", "%s", figures.Listed(r.load.refused))
 	line("events", "%d published, %d of them came to the broker more than once", r.published, r.repeated)
 	line("slowest recovery", "%s; while other faults went on: %s", r.recovery[alone], r.recovery[disturbed])
 	line("all has arrived", "%s after the last recovery%s", r.settledIn.Round(100*time.Millisecond), r.missing())
@@ -106,7 +107,7 @@ func (r *report) faultsByKind() string {
 	}
 	var parts []string
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		parts = append(parts, fmt.Sprintf("%d %s (%s)", kinds[kind], kind, listed(targets[kind])))
+		parts = append(parts, fmt.Sprintf("%d %s (%s)", kinds[kind], kind, figures.Listed(targets[kind])))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -119,25 +120,4 @@ func (r recovered) String() string {
 		return fmt.Sprintf("**never** in %s (%s)", r.took.Round(time.Second), r.after)
 	}
 	return fmt.Sprintf("%.1f s (%s)", r.took.Seconds(), r.after)
-}
-
-// listed is "3 × this, 1 × that"; nothing is "none".
-func listed(counts map[string]int) string {
-	if len(counts) == 0 {
-		return "none"
-	}
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		parts = append(parts, fmt.Sprintf("%d × %s", counts[name], name))
-	}
-	return strings.Join(parts, ", ")
-}
-
-// commit is what the working tree is at, where git can tell.
-func commit(ctx context.Context) string {
-	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty=, with changes", "--exclude=*").Output()
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(out))
 }

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -152,16 +150,8 @@ func (u *user) history(t event.Task, n int) []auditEntry {
 // mails reads the mails to the user.
 func (u *user) mails() []string {
 	u.t.Helper()
-	files, err := filepath.Glob(filepath.Join(s.MailDir, "*.eml"))
+	found, err := s.Mails(u.Email)
 	require.NoError(u.t, err)
-	var found []string
-	for _, f := range files {
-		raw, err := os.ReadFile(f)
-		require.NoError(u.t, err)
-		if strings.Contains(string(raw), u.Email) {
-			found = append(found, string(raw))
-		}
-	}
 	return found
 }
 

@@ -187,11 +187,35 @@ func (s *Suite) LogLines(name, text string) (int, error) {
 	return strings.Count(string(raw), text), nil
 }
 
+// Mails reads the mails to a recipient.
+func (s *Suite) Mails(recipient string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(s.MailDir, "*.eml"))
+	if err != nil {
+		return nil, fmt.Errorf("list the mails: %w", err)
+	}
+	var found []string
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			return nil, fmt.Errorf("read a mail: %w", err)
+		}
+		if strings.Contains(string(raw), recipient) {
+			found = append(found, string(raw))
+		}
+	}
+	return found, nil
+}
+
 // Client is a user of the API.
 type Client struct {
 	Base  string
 	Token string
 	Email string
+	// Address is where its requests say that they come from, in
+	// X-Forwarded-For; a suite believes that with TRUSTED_PROXIES.
+	Address string
+	// Transport has its connections; nil: one that clients share.
+	Transport http.RoundTripper
 }
 
 // Answer is what the API said.
@@ -234,10 +258,17 @@ func (c *Client) Do(ctx context.Context, method, path string, body any, header .
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}
+	if c.Address != "" {
+		req.Header.Set("X-Forwarded-For", c.Address)
+	}
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	res, err := (&http.Client{Transport: transport, Timeout: 30 * time.Second}).Do(req)
+	way := c.Transport
+	if way == nil {
+		way = transport
+	}
+	res, err := (&http.Client{Transport: way, Timeout: 30 * time.Second}).Do(req)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -246,20 +277,29 @@ func (c *Client) Do(ctx context.Context, method, path string, body any, header .
 	return Answer{res.StatusCode, res.Header, raw}, err
 }
 
+// Password is that of every registered user.
+const Password = "correct horse battery"
+
 // Register creates a user and signs in.
 func (s *Suite) Register(ctx context.Context, email, zone string) (*Client, error) {
 	c := &Client{Base: s.API, Email: email}
-	a, err := c.Do(ctx, http.MethodPost, "/api/auth/register", map[string]string{"email": email, "password": "correct horse battery", "timezone": zone})
+	_, err := c.Register(ctx, zone)
+	return c, err
+}
+
+// Register creates the client's user and signs in. The answer has the cookies.
+func (c *Client) Register(ctx context.Context, zone string) (Answer, error) {
+	a, err := c.Do(ctx, http.MethodPost, "/api/auth/register", map[string]string{"email": c.Email, "password": Password, "timezone": zone})
 	if err != nil {
-		return nil, err
+		return a, err
 	}
 	if a.Status != http.StatusCreated {
-		return nil, fmt.Errorf("register %s: %d %s", email, a.Status, a.Body)
+		return a, fmt.Errorf("register %s: %d %s", c.Email, a.Status, a.Body)
 	}
 	var answer struct{ Token string }
 	if err := a.JSON(&answer); err != nil {
-		return nil, err
+		return a, err
 	}
 	c.Token = answer.Token
-	return c, nil
+	return a, nil
 }
