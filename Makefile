@@ -96,6 +96,10 @@ bench: ## Measure the suite on this machine (docs/performance.md)
 chaos: ## Break the parts of a suite under load, and compare (DURATION=10m, SEED=…)
 	@$(GO) run ./test/chaos $(foreach option,DURATION SEED RATE BROKER MIX BREAK,$(if $($(option)),-$(call lower,$(option)) "$($(option))"))
 
+.PHONY: soak
+soak: ## Attack a suite under normal load, and see what its users notice (DURATION=8s, ATTACK=…, SEED=…)
+	@$(GO) run ./test/soak $(foreach option,DURATION ATTACK SEED,$(if $($(option)),-$(call lower,$(option)) "$($(option))"))
+
 FUZZTIME ?= 1m
 
 # One fuzz test at a time: go test takes no more.
