@@ -104,11 +104,8 @@ func nesting(ctx context.Context, st *stage) (assault, error) {
 
 // hangUps send what is expensive, and do not wait for the answer.
 func hangUps(ctx context.Context, st *stage) (assault, error) {
-	clients, err := st.attackers(ctx)
+	clients, err := st.readers(ctx)
 	if err != nil {
-		return assault{}, err
-	}
-	if err := st.writeTexts(ctx, clients); err != nil {
 		return assault{}, err
 	}
 	return assault{run: func(ctx context.Context) {
@@ -227,9 +224,13 @@ var words = strings.Fields(`lorem ipsum dolor sit amet consetetur sadipscing eli
 	ut labore et dolore magna aliquyam erat voluptua at vero eos accusam justo duo dolores ea rebum stet clita kasd gubergren
 	no sea takimata sanctus est vulputate velit esse molestie consequat vel illum feugiat nulla facilisis iusto odio dignissim`)
 
-// writeTexts gives each of the attackers 300 tasks of 20 KB.
-func (st *stage) writeTexts(ctx context.Context, clients []*suite.Client) error {
-	return st.write(ctx, clients, "text", 300, func() string {
+// readers are attackers with 300 tasks of 20 KB each.
+func (st *stage) readers(ctx context.Context) ([]*suite.Client, error) {
+	clients, err := st.attackers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return clients, st.write(ctx, clients, "text", 300, func() string {
 		var b strings.Builder
 		for b.Len() < 19_980 {
 			b.WriteString(words[st.rng.IntN(len(words))] + " ")
@@ -245,11 +246,8 @@ func (st *stage) search(i int) string {
 
 // searches by one user are 24 at once.
 func searches(ctx context.Context, st *stage) (assault, error) {
-	clients, err := st.attackers(ctx)
+	clients, err := st.readers(ctx)
 	if err != nil {
-		return assault{}, err
-	}
-	if err := st.writeTexts(ctx, clients); err != nil {
 		return assault{}, err
 	}
 	return assault{run: func(ctx context.Context) {

@@ -65,17 +65,21 @@ func (f *field) newLoad(ctx context.Context, own *http.Transport, rng *rand.Rand
 	return l, nil
 }
 
-// write gives each of the attackers the same tasks of a kind: one writes them,
-// and the others get copies of what came of it.
+// originals are the tasks of a kind that are written; the rest are copies.
+const originals = 20
+
+// write gives each of the attackers a number of tasks of a kind, a multiple of
+// the originals. One client writes those, the attackers get copies of what came
+// of it: it would take minutes otherwise.
 func (f *field) write(ctx context.Context, clients []*suite.Client, kind string, number int, description func() string) error {
 	writer := f.writers[kind]
 	if writer == nil {
-		progress("  writing %d tasks of %s", number, kind)
+		progress("  writing tasks of %s", kind)
 		var err error
 		if writer, _, err = f.account(ctx, "writer"); err != nil {
 			return err
 		}
-		for range number {
+		for range originals {
 			a, err := writer.Do(ctx, http.MethodPost, "/api/tasks", map[string]any{"title": kind, "description": description()})
 			if err != nil {
 				return err
@@ -101,8 +105,8 @@ func (f *field) write(ctx context.Context, clients []*suite.Client, kind string,
 	if err != nil {
 		return fmt.Errorf("read the columns of the tasks: %w", err)
 	}
-	_, err = f.db.Exec(ctx, `INSERT INTO task.tasks (`+columns+`) SELECT `+values+` FROM task.tasks t CROSS JOIN task.users u
-		WHERE u.email = ANY($1) AND t.user_id = (SELECT id FROM task.users WHERE email = $2)`, emails, writer.Email)
+	_, err = f.db.Exec(ctx, `INSERT INTO task.tasks (`+columns+`) SELECT `+values+` FROM task.tasks t CROSS JOIN task.users u CROSS JOIN generate_series(1, $3)
+		WHERE u.email = ANY($1) AND t.user_id = (SELECT id FROM task.users WHERE email = $2)`, emails, writer.Email, number/originals)
 	if err == nil {
 		_, err = f.db.Exec(ctx, "ANALYZE task.tasks") // as autovacuum does within a minute
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -14,13 +15,18 @@ import (
 type report struct {
 	config     config
 	commit     string
+	load       string // of the machine before the suite began: by others
 	calm       *noticed
 	calmMemory int
 	outcomes   []*outcome
 }
 
 func newReport(ctx context.Context, c config) *report {
-	return &report{config: c, commit: figures.Commit(ctx)}
+	r := &report{config: c, commit: figures.Commit(ctx), load: "unknown"}
+	if raw, err := os.ReadFile("/proc/loadavg"); err == nil {
+		r.load, _, _ = strings.Cut(string(raw), " ")
+	}
+	return r
 }
 
 // ok says that every promise was kept; not before an attack has been made.
@@ -39,8 +45,8 @@ func (r *report) broken() []string {
 
 func (r *report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nSeed %d, %s for each attack, %d users with %.0f requests/s together; commit %s; %s.\n\n",
-		r.config.seed, r.config.duration, users, users*perUser, r.commit, figures.Machine())
+	fmt.Fprintf(&b, "\nSeed %d, %s for each attack, %d users with %.0f requests/s together; commit %s; %s; load average of the machine before it %s.\n\n",
+		r.config.seed, r.config.duration, users, users*perUser, r.commit, figures.Machine(), r.load)
 	if r.calm == nil {
 		return b.String() + "It ended before there was anything to see.\n"
 	}

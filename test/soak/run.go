@@ -57,12 +57,12 @@ func run(ctx context.Context, c config) (r *report, err error) {
 	if err != nil {
 		return nil, err
 	}
+	r = newReport(ctx, c)
 	progress("starting a suite in %s", dir)
 	s, err := suite.Start(ctx, dir, environment...)
 	if err != nil {
 		return nil, err
 	}
-	r = newReport(ctx, c)
 	defer func() {
 		err = errors.Join(err, s.Stop())
 		if err != nil || c.keep && !r.ok() {

@@ -172,7 +172,7 @@ func TestProcesses(t *testing.T) {
 	require.NoError(t, err)
 	defer listener.Close()
 	port := listener.Addr().(*net.TCPAddr).Port
-	client, err := net.Dial("tcp", listener.Addr().String())
+	client, err := new(net.Dialer).DialContext(t.Context(), "tcp", listener.Addr().String())
 	require.NoError(t, err)
 	server, err := listener.Accept()
 	require.NoError(t, err)
