@@ -69,9 +69,11 @@ func (r *report) String() string {
 	}
 	b.WriteString("\n")
 	broken := r.broken()
-	if len(broken) == 0 {
-		b.WriteString("Every promise was kept.\n")
-		return b.String()
+	switch {
+	case len(r.outcomes) == 0:
+		return b.String() + "It ended before an attack was over.\n"
+	case len(broken) == 0:
+		return b.String() + "Every promise was kept.\n"
 	}
 	b.WriteString("Broken promises:\n\n")
 	for _, what := range broken {
