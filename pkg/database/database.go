@@ -1,4 +1,5 @@
-// Package database opens Postgres and brings a service's schema up to date.
+// Package database opens Postgres and brings a service's schema up to date, by
+// migrations that may be killed at any statement (Migrate, Schema).
 package database
 
 import (

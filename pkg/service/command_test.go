@@ -105,7 +105,7 @@ func TestServingMigratesUnlessItIsTold(t *testing.T) {
 				require.Equal(t, c.schemas, schemas)
 				return nil
 			}}
-			p.Schema.Name, p.Schema.Files = "shop", fstest.MapFS{"0001_goods.up.sql": {Data: []byte("CREATE TABLE shop.goods (id int)")}}
+			p.Schema.Name, p.Schema.Files = "shop", fstest.MapFS{"0001_goods.tx.up.sql": {Data: []byte("CREATE TABLE shop.goods (id int)")}}
 			require.NoError(t, p.run(t.Context(), nil))
 		})
 	}
