@@ -51,20 +51,39 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 }
 
-// Keep looks after the partitions once.
+// step is what one call of step_event_partitions has done.
+type step struct {
+	Made     int `bun:"made"`
+	Detached int `bun:"detached"`
+	Dropped  int `bun:"dropped"`
+	Cleared  int `bun:"cleared"` // rows that had no partition
+	Held     int `bun:"held"`
+}
+
+// Keep looks after the partitions until nothing is left to do. What it has done
+// when it fails stays done.
 func (k *Keeper) Keep(ctx context.Context) error {
-	var made, dropped, held int
-	err := k.DB.NewRaw("SELECT * FROM ?.keep_event_partitions(make_interval(secs => ?))",
-		bun.Ident(k.Schema), k.Retention.Seconds()).Scan(ctx, &made, &dropped, &held)
-	if err != nil {
-		return fmt.Errorf("keep the partitions of the event log: %w", err)
+	dropped := 0
+	defer func() {
+		if dropped > 0 {
+			k.Log.InfoContext(ctx, "old events dropped", "days", dropped)
+		}
+	}()
+	for {
+		var did step
+		err := k.DB.NewRaw("SELECT * FROM ?.step_event_partitions(make_interval(secs => ?))",
+			bun.Ident(k.Schema), k.Retention.Seconds()).Scan(ctx, &did)
+		if err != nil {
+			return fmt.Errorf("keep the partitions of the event log: %w", err)
+		}
+		dropped += did.Dropped
+		if did.Made+did.Detached+did.Dropped+did.Cleared > 0 {
+			continue
+		}
+		heldPartitions.Set(float64(did.Held))
+		if did.Held > 0 {
+			k.Log.WarnContext(ctx, "events are older than the retention and unpublished; they are kept", "days", did.Held)
+		}
+		return nil
 	}
-	heldPartitions.Set(float64(held))
-	if dropped > 0 {
-		k.Log.InfoContext(ctx, "old events dropped", "days", dropped)
-	}
-	if held > 0 {
-		k.Log.WarnContext(ctx, "events are older than the retention and unpublished; they are kept", "days", held)
-	}
-	return nil
 }

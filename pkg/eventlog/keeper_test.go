@@ -147,3 +147,96 @@ func TestSlowTransactionsAreNotPassedOver(t *testing.T) {
 	inOrder(t, b.wait(t, atLeast(writers*each)))
 	stop()
 }
+
+// fill puts published rows into the partition of the day that lies days back.
+func (l *log) fill(days, rows int) (partition string) {
+	l.t.Helper()
+	l.age(days, 0)
+	partition = "events_" + time.Now().UTC().AddDate(0, 0, -days).Format("20060102")
+	_, err := l.db.ExecContext(l.t.Context(), fmt.Sprintf(`
+		INSERT INTO log.events (recorded_at, id, topic, type, key, trace_parent, occurred_at, data)
+		SELECT recorded_at, gen_random_uuid(), 'a', type, key, trace_parent, occurred_at, data FROM log.%[1]s, generate_series(2, %[2]d);
+		INSERT INTO log.event_cursors (topic) VALUES ('a') ON CONFLICT DO NOTHING;
+		UPDATE log.events SET seq = position WHERE seq IS NULL;
+		UPDATE log.event_cursors SET published_seq = (SELECT max(position) FROM log.events)`, partition, rows))
+	require.NoError(l.t, err)
+	return partition
+}
+
+func (l *log) step() (did struct {
+	Made, Detached, Dropped, Cleared, Held int
+}) {
+	l.t.Helper()
+	require.NoError(l.t, l.db.NewRaw("SELECT * FROM log.step_event_partitions('30 days')").Scan(l.t.Context(), &did))
+	return did
+}
+
+// Whether a day may be dropped is no question of how much it holds.
+func TestADayIsDroppedWithoutAScan(t *testing.T) {
+	l := newLog(t)
+	kept, gone := l.fill(50, 2000), l.fill(40, 2000)
+	_, err := l.db.ExecContext(t.Context(), "UPDATE log."+kept+" SET topic = 'unpublished' WHERE position = (SELECT max(position) FROM log."+kept+")")
+	require.NoError(t, err)
+	read := func() int {
+		_, err := l.db.ExecContext(t.Context(), "SELECT pg_stat_force_next_flush()")
+		require.NoError(t, err)
+		return l.number("SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables WHERE relname IN ('" + kept + "', '" + gone + "', '" + gone + "_gone')")
+	}
+	l.db.SetMaxOpenConns(1) // whose numbers are told when they are asked for
+	before := read()
+	require.Equal(t, 1, l.step().Detached)
+	require.Less(t, read()-before, 20, "rows that were read of 4,000")
+	require.Equal(t, 1, l.step().Dropped)
+	require.Equal(t, 1, l.step().Held)
+	require.Zero(t, l.number("SELECT count(*) FROM pg_class WHERE relname LIKE '"+gone+"%'"))
+}
+
+// Each day is a transaction of its own, and to drop a day's rows locks nobody.
+func TestADayIsDroppedWhileEventsAreWritten(t *testing.T) {
+	l := newLog(t)
+	l.fill(40, 10)
+	l.fill(39, 10)
+	require.Equal(t, 1, l.step().Detached)
+	require.NoError(t, l.db.RunInTx(t.Context(), nil, func(ctx context.Context, writing bun.Tx) error {
+		if err := l.append(writing, "a", "k", 1); err != nil {
+			return err
+		}
+		require.Equal(t, 1, l.step().Dropped, "one that is out of the log")
+		// The next one would have to wait for the writer, and all others behind it.
+		err := l.db.NewRaw("SELECT * FROM log.step_event_partitions('30 days')").Scan(ctx, new(int))
+		require.ErrorContains(t, err, "lock timeout")
+		return l.append(writing, "a", "k", 2)
+	}))
+	require.Equal(t, 1, l.step().Detached)
+}
+
+// A partition that can not be dropped now keeps no other from being made.
+func TestTheNextDayIsMadeWhateverOldDaysDo(t *testing.T) {
+	l := newLog(t)
+	old := l.fill(40, 10)
+	_, err := l.db.ExecContext(t.Context(), "DROP TABLE log.events_"+time.Now().UTC().AddDate(0, 0, 7).Format("20060102"))
+	require.NoError(t, err)
+	reading, err := l.db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = reading.ExecContext(t.Context(), "SELECT FROM log."+old)
+	require.NoError(t, err)
+	k := eventlog.Keeper{DB: l.db, Schema: "log", Retention: 30 * days, Log: slog.New(slog.DiscardHandler)}
+	require.ErrorContains(t, k.Keep(t.Context()), "lock timeout")
+	require.Equal(t, 1, l.number("SELECT count(*) FROM pg_class WHERE relname = 'events_"+time.Now().UTC().AddDate(0, 0, 7).Format("20060102")+"'"))
+	require.NoError(t, reading.Rollback())
+	require.NoError(t, k.Keep(t.Context()))
+	require.Equal(t, 9, l.number("SELECT count(*) FROM pg_inherits WHERE inhparent = 'log.events'::regclass"))
+}
+
+// A version before this one calls a function of another name, once in an hour.
+func TestTheVersionBeforeKeepsPartitionsToo(t *testing.T) {
+	l := newLog(t)
+	l.fill(40, 10)
+	var dropped int
+	for range 3 {
+		var made, n, held int
+		require.NoError(t, l.db.NewRaw("SELECT * FROM log.keep_event_partitions('30 days')").Scan(t.Context(), &made, &n, &held))
+		dropped += n
+	}
+	require.Equal(t, 1, dropped)
+}

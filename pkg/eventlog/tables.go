@@ -42,7 +42,7 @@ CREATE TABLE %[1]s.event_cursors (
 // keep_event_partitions makes the partitions of today and the days ahead, and
 // drops those that are older than the retention and published to the last row.
 // It runs with the rights of the tables' owner, so that the service's own role
-// need not be able to drop anything else.
+// need not be able to drop anything else. Retention replaces it.
 const Partitions = `
 LOCK TABLE %[1]s.events;
 CREATE TABLE %[1]s.events_by_day (
@@ -119,4 +119,122 @@ BEGIN
 END $$;
 REVOKE EXECUTE ON FUNCTION %[1]s.keep_event_partitions(interval) FROM PUBLIC;
 SELECT %[1]s.keep_event_partitions('100 years');
+`
+
+// Retention is the SQL of how partitions are made and dropped, without a scan
+// and without keeping others waiting; %[1]s is the schema. It follows
+// Partitions, and takes the place of its function.
+//
+// step_event_partitions does one thing for each call, so for each transaction,
+// and says what: it makes the partitions that are missing; or it drops one that
+// was taken out of the log; or it takes one out; or it deletes rows of
+// events_rest. It is called until it has nothing left to do. Only to take a
+// partition out locks those who read and write events, and that is an entry in
+// the catalog, whatever the partition holds.
+//
+// A partition is published when no row of it is without a seq, and the last seq
+// of each topic is behind the topic's cursor. Each is one look into an index.
+//
+// keep_event_partitions is what the version before calls, once in an hour.
+const Retention = `
+CREATE FUNCTION %[1]s.event_partition_pending(partition regclass) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+	unplaced boolean;
+	named    text := '';
+	last     bigint;
+BEGIN
+	EXECUTE format('SELECT EXISTS (SELECT FROM %%s WHERE seq IS NULL)', partition) INTO unplaced;
+	IF unplaced THEN
+		RETURN true;
+	END IF;
+	LOOP
+		EXECUTE format('SELECT min(topic) FROM %%s WHERE seq IS NOT NULL AND topic > $1', partition) INTO named USING named;
+		EXIT WHEN named IS NULL;
+		EXECUTE format('SELECT max(seq) FROM %%s WHERE seq IS NOT NULL AND topic = $1', partition) INTO last USING named;
+		IF NOT EXISTS (SELECT FROM %[1]s.event_cursors c WHERE c.topic = named AND c.published_seq >= last) THEN
+			RETURN true;
+		END IF;
+	END LOOP;
+	RETURN false;
+END $$;
+REVOKE EXECUTE ON FUNCTION %[1]s.event_partition_pending(regclass) FROM PUBLIC;
+
+CREATE FUNCTION %[1]s.step_event_partitions(retention interval, OUT made int, OUT detached int, OUT dropped int, OUT cleared int, OUT held int)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+-- Whoever writes events waits behind this function's locks: it gives up soon, and is called again.
+SET lock_timeout = '50ms' SET timezone = 'UTC' SET enable_seqscan = off AS $$
+DECLARE
+	day       date;
+	name      text;
+	partition regclass;
+BEGIN
+	made := 0; detached := 0; dropped := 0; cleared := 0; held := 0;
+	IF NOT pg_try_advisory_xact_lock(hashtext('eventlog partitions:%[1]s')) THEN
+		RETURN; -- another replica is at it
+	END IF;
+	FOR day IN SELECT d::date FROM generate_series(current_date, current_date + 7, interval '1 day') d LOOP
+		name := 'events_' || to_char(day, 'YYYYMMDD');
+		CONTINUE WHEN to_regclass(format('%[1]s.%%I', name)) IS NOT NULL;
+		-- Rows of this day are in events_rest already, and so will be the others.
+		CONTINUE WHEN EXISTS (SELECT FROM %[1]s.events_rest WHERE recorded_at >= day::timestamptz AND recorded_at < (day + 1)::timestamptz);
+		BEGIN
+			-- Attached, not created as a partition: that would lock out all who read and write.
+			EXECUTE format('CREATE TABLE %[1]s.%%I (LIKE %[1]s.events INCLUDING DEFAULTS)', name);
+			EXECUTE format('ALTER TABLE %[1]s.events ATTACH PARTITION %[1]s.%%I FOR VALUES FROM (%%L) TO (%%L)',
+				name, day::timestamptz, (day + 1)::timestamptz);
+			made := made + 1;
+		EXCEPTION WHEN check_violation THEN
+			NULL; -- one has come into events_rest since
+		END;
+	END LOOP;
+	IF made > 0 THEN
+		RETURN;
+	END IF;
+
+	SELECT c.oid::regclass INTO partition FROM pg_class c
+	WHERE c.relnamespace = '%[1]s'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^events_[0-9]{8}_gone$'
+		AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid) ORDER BY c.relname LIMIT 1;
+	IF FOUND THEN
+		EXECUTE format('DROP TABLE %%s', partition);
+		dropped := 1;
+		RETURN;
+	END IF;
+
+	FOR name, partition IN
+		SELECT c.relname, c.oid::regclass FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent = '%[1]s.events'::regclass AND c.relname ~ '^events_[0-9]{8}$' ORDER BY c.relname
+	LOOP
+		EXIT WHEN to_date(substr(name, 8), 'YYYYMMDD') + 1 > (now() - retention)::date;
+		IF %[1]s.event_partition_pending(partition) THEN
+			held := held + 1;
+			CONTINUE;
+		END IF;
+		-- A transaction may be as old as the day: now that nobody can write, what
+		-- is published stays published.
+		EXECUTE format('LOCK TABLE %%s IN SHARE MODE', partition);
+		IF %[1]s.event_partition_pending(partition) THEN
+			held := held + 1;
+			CONTINUE;
+		END IF;
+		EXECUTE format('ALTER TABLE %[1]s.events DETACH PARTITION %%s', partition);
+		EXECUTE format('ALTER TABLE %%s RENAME TO %%I', partition, name || '_gone');
+		detached := 1;
+		RETURN; -- nothing more under this lock
+	END LOOP;
+
+	WITH oldest AS (
+		SELECT recorded_at, position, topic, seq FROM %[1]s.events_rest
+		WHERE recorded_at < now() - retention ORDER BY recorded_at, position LIMIT 5000
+	)
+	DELETE FROM %[1]s.events_rest r USING oldest o JOIN %[1]s.event_cursors c ON c.topic = o.topic AND c.published_seq >= o.seq
+	WHERE r.recorded_at = o.recorded_at AND r.position = o.position;
+	GET DIAGNOSTICS cleared = ROW_COUNT;
+END $$;
+REVOKE EXECUTE ON FUNCTION %[1]s.step_event_partitions(interval) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION %[1]s.keep_event_partitions(retention interval, OUT made int, OUT dropped int, OUT held int)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT made, dropped, held FROM %[1]s.step_event_partitions(retention)
+$$;
 `

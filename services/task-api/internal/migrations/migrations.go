@@ -22,5 +22,6 @@ var Schema = database.Schema{
 	Name: Name, Files: files, SQL: map[string]string{
 		"0002_event_log":            fmt.Sprintf(eventlog.Tables, Name),
 		"0004_event_log_partitions": fmt.Sprintf(eventlog.Partitions, Name),
+		"0008_event_retention":      fmt.Sprintf(eventlog.Retention, Name),
 	},
 }
