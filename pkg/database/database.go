@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -62,10 +63,38 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	// prepare it first would be a second round trip, for nothing.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.Tracer = telemetry.SQL()
+	onError := config.OnPgError
+	config.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+		if err.Code == diskFull {
+			refused.Store(time.Now().UnixNano())
+		}
+		return onError(conn, err)
+	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
 	return config, nil
+}
+
+const (
+	// diskFull is the SQLSTATE of a write that Postgres has no room for.
+	diskFull = "53100"
+	// fullFor is how long after such a write the disk counts as full: workers
+	// that write come round more often.
+	fullFor = 30 * time.Second
+)
+
+// refused is when this process was last told that the disk is full.
+var refused atomic.Int64
+
+// DiskFull is an error while the database has no room for what this process
+// writes. It asks nothing of the database: a small write may find room where
+// the next one does not.
+func DiskFull() error {
+	if since := time.Since(time.Unix(0, refused.Load())); since < fullFor {
+		return fmt.Errorf("the database refused a write %s ago, since its disk is full", since.Truncate(time.Second))
+	}
+	return nil
 }
 
 // IsUniqueViolation says whether err is Postgres refusing a duplicate (SQLSTATE 23505).

@@ -8,6 +8,7 @@ import (
 // Disabled stands in for a relay where publishing is switched off: events are
 // kept in the log, and published when it is switched on again.
 func Disabled(ctx context.Context, signal *Signal, log *slog.Logger) error {
+	log.InfoContext(ctx, "event publishing is switched off; events are kept in the log until it is on again")
 	raised := signal.Waiter()
 	for {
 		select {

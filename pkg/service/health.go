@@ -3,11 +3,14 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/taskwire/taskwire/pkg/database"
 )
 
 // Check is one thing that readiness looks at. A failing Needed check makes
@@ -16,6 +19,19 @@ type Check struct {
 	Name   string
 	Needed bool
 	Run    func(ctx context.Context) error
+}
+
+// Off is the error of a check whose part is switched off. Unlike others, it is
+// told in the answer.
+type Off string
+
+// Error says what is off.
+func (o Off) Error() string { return string(o) }
+
+// DiskCheck fails while the database refuses to write since it has no room.
+// What is there can still be read.
+func (b Base) DiskCheck() Check {
+	return Check{Name: "disk", Run: func(context.Context) error { return database.DiskFull() }}
 }
 
 // DatabaseCheck fails when the service's database can not be reached.
@@ -48,6 +64,10 @@ func MountHealth(r chi.Router, checks ...Check) {
 				continue
 			}
 			results[c.Name] = "failing"
+			var off Off
+			if errors.As(errs[i], &off) {
+				results[c.Name] = off.Error()
+			}
 			if c.Needed {
 				status, code = "unready", http.StatusServiceUnavailable
 			} else if status == "ready" {

@@ -258,8 +258,13 @@ func (b Base) logRoutes(ctx context.Context, handler http.Handler) {
 	})
 }
 
+// drainShare is how much of the time for stopping the requests in flight have,
+// in eighths. The rest is the workers', whatever a request does: what they have
+// just done for good, such as a mail that was sent, they have to write down.
+const drainShare = 5
+
 // Run starts the workers, serves requests, and stops in this order: no new
-// connections, requests in flight end, workers end, traces are flushed. It
+// connections, requests in flight end or are cut off, workers end, traces are flushed. It
 // returns an error when something failed or the time for stopping ran out.
 func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) error {
 	flush, err := telemetry.Start(ctx, b.name, Version())
@@ -325,7 +330,11 @@ func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) 
 
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.settings.ShutdownTimeout)
 	defer cancel()
-	failed = errors.Join(failed, server.Shutdown(stopping))
+	draining, cancelDrain := context.WithTimeout(stopping, b.settings.ShutdownTimeout*drainShare/8)
+	defer cancelDrain()
+	if err := server.Shutdown(draining); err != nil {
+		failed = errors.Join(failed, fmt.Errorf("requests did not end in time and were cut off: %w", err), server.Close())
+	}
 	stopWorkers()
 	ended := make(chan error, 1)
 	go func() { ended <- group.Wait() }()

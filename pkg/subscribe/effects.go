@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -70,7 +71,17 @@ func (h InTx) together(ctx context.Context, s *Subscriber, batch []delivery) (er
 	return nil
 }
 
-// apply runs each event that was not handled before, and marks those that succeeded.
+const (
+	// markEvery is how long handled events of a batch wait to be marked: what a
+	// batch that is ended in the middle does a second time.
+	markEvery = time.Second
+	// markTime is how long that may take, whatever has become of the delivery.
+	markTime = 5 * time.Second
+)
+
+// apply runs each event that was not handled before, and marks those that
+// succeeded, again and again on the way: the sidecar ends a delivery that takes
+// too long and makes it anew, which then goes on where this one was ended.
 func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) []error {
 	known, err := s.known(ctx, batch)
 	if err != nil {
@@ -78,10 +89,31 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 		return repeat(err, len(batch))
 	}
 	var done, duplicates []delivery
+	marked := time.Now()
+	mark := func() error {
+		marked = time.Now()
+		if len(done) == 0 {
+			return nil
+		}
+		// What was done is told even when nobody waits for the answer any more.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTime)
+		defer cancel()
+		if _, err := s.mark(ctx, s.DB, done); err != nil {
+			return err
+		}
+		for _, d := range done {
+			s.handled(d)
+		}
+		done = nil
+		return nil
+	}
 	errs := inOrder(batch, func(d delivery) error {
 		if known[identity{d.Source(), d.ID()}] {
 			duplicates = append(duplicates, d)
 			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		ctx, span := telemetry.Processing(ctx, d.Topic, traced([]delivery{d}))
 		err := s.guarded(ctx, func() error { return h(ctx, d.Event) })
@@ -91,17 +123,17 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 		}
 		done = append(done, d)
 		known[identity{d.Source(), d.ID()}] = true
+		if time.Since(marked) >= markEvery {
+			if err := mark(); err != nil {
+				s.Log.WarnContext(ctx, "handled events could not be marked; it is tried again at the end of the delivery", "topic", d.Topic, "error", err)
+			}
+		}
 		return nil
 	})
-	if len(done) > 0 {
-		if _, err := s.mark(ctx, s.DB, done); err != nil {
-			// The effects stand. All are delivered again, which changes nothing.
-			s.Log.ErrorContext(ctx, "handled events could not be marked", "topic", batch[0].Topic, "error", err)
-			return repeat(err, len(batch))
-		}
-	}
-	for _, d := range done {
-		s.handled(d)
+	if err := mark(); err != nil {
+		// The effects stand. All are delivered again, which changes nothing.
+		s.Log.ErrorContext(ctx, "handled events could not be marked", "topic", batch[0].Topic, "error", err)
+		return repeat(err, len(batch))
 	}
 	for _, d := range duplicates {
 		s.count(d, outcomeDuplicate)

@@ -35,7 +35,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 
 	// The doors.
 	router := httpapi.NewRouter(base.Log)
-	service.MountHealth(router, base.DatabaseCheck())
+	service.MountHealth(router, base.DatabaseCheck(), base.DiskCheck())
 	events.Mount(router)
 	base.MountUserAPI(router, verifier, func(api huma.API) {
 		(&trail.API{DB: base.DB, Failures: httpapi.Failures{Log: base.Log}}).Mount(api)

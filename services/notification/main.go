@@ -56,7 +56,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 
 	// The doors.
 	router := httpapi.NewRouter(base.Log)
-	service.MountHealth(router, base.DatabaseCheck())
+	service.MountHealth(router, base.DatabaseCheck(), base.DiskCheck())
 	router.Group(func(r chi.Router) {
 		r.Use(consumer.Wake)
 		events.Mount(r)

@@ -61,7 +61,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "watch of the last reconcile", Run: func(ctx context.Context) error { return reconcile.Watch(ctx, db, log) }},
 		{Name: "idempotency keys", Run: func(ctx context.Context) error { return tasks.ForgetKeys(ctx, log) }},
 	}
-	checks := []service.Check{base.DatabaseCheck()}
+	checks := []service.Check{base.DatabaseCheck(), base.DiskCheck()}
 	if cfg.PublishingEnabled {
 		way, err := transport(cfg)
 		if err != nil {
@@ -75,6 +75,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		workers = append(workers, service.Worker{Name: "relay", Run: relay.Run})
 		checks = append(checks, way.check, service.Check{Name: "events", Run: eventsCheck(db, relay)})
 	} else {
+		checks = append(checks, service.Check{Name: "events", Run: func(context.Context) error { return service.Off("publishing is off") }})
 		workers = append(workers, service.Worker{Name: "disabled relay", Run: func(ctx context.Context) error {
 			return eventlog.Disabled(ctx, events, log)
 		}})

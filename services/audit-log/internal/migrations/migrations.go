@@ -27,6 +27,9 @@ var Schema = database.Schema{
 	// operators did with dead letters.
 	Grants: []string{
 		"SELECT, INSERT ON audit.entries, audit.dead_letter_acts",
-		"SELECT, INSERT, UPDATE, DELETE ON audit.inbox, audit.dead_letters, audit.progress",
+		// A dead letter stays, too, with its record as it came: it is resolved.
+		"SELECT, INSERT, UPDATE (resolved_at, resolution, reason) ON audit.dead_letters",
+		"SELECT, INSERT, UPDATE ON audit.progress",
+		"SELECT, INSERT, UPDATE, DELETE ON audit.inbox",
 	},
 }

@@ -193,8 +193,25 @@ func TestNobodyChangesAnEntry(t *testing.T) {
 	require.Equal(t, 1, s.count("entries WHERE action = 'task.created'"))
 
 	// Beside the entries the service tidies up after itself.
-	for _, statement := range []string{"DELETE FROM audit.inbox", "DELETE FROM audit.dead_letters"} {
-		_, err := s.db.ExecContext(ctx, statement)
-		require.NoError(t, err, statement)
+	_, err := s.db.ExecContext(ctx, "DELETE FROM audit.inbox")
+	require.NoError(t, err)
+}
+
+// What could not be kept as an entry is a trace as well.
+func TestTheServiceTakesNoDeadLetterAway(t *testing.T) {
+	s := newService(t)
+	require.Equal(t, []string{"SUCCESS"}, s.deliver(s.router, []byte("no event")))
+	for _, statement := range []string{
+		"DELETE FROM audit.dead_letters", "TRUNCATE audit.dead_letters CASCADE", "UPDATE audit.dead_letters SET payload = ''",
+		"UPDATE audit.dead_letters SET fingerprint = ''", "DELETE FROM audit.dead_letter_acts", "DELETE FROM audit.progress",
+	} {
+		_, err := s.db.ExecContext(t.Context(), statement)
+		require.ErrorContains(t, err, "permission denied", statement)
 	}
+	require.Equal(t, 1, s.count("dead_letters"))
+	// It resolves one, which is on record, and opens it again.
+	_, err := s.db.ExecContext(t.Context(), "UPDATE audit.dead_letters SET resolved_at = now(), resolution = 'discarded'")
+	require.NoError(t, err)
+	require.Equal(t, []string{"SUCCESS"}, s.deliver(s.router, []byte("no event")))
+	require.Equal(t, 1, s.count("dead_letters WHERE resolved_at IS NULL"))
 }

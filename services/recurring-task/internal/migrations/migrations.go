@@ -24,7 +24,10 @@ var Schema = database.Schema{
 		"0004_progress": fmt.Sprintf(subscribe.Progress, Name),
 	},
 	Grants: []string{
-		"SELECT, INSERT, UPDATE, DELETE ON recurring.occurrences, recurring.inbox, recurring.dead_letters, recurring.progress",
+		"SELECT, INSERT, UPDATE, DELETE ON recurring.occurrences, recurring.inbox",
+		"SELECT, INSERT, UPDATE ON recurring.progress",
+		// A dead letter stays, with its record as it came: it is resolved.
+		"SELECT, INSERT, UPDATE (resolved_at, resolution, reason) ON recurring.dead_letters",
 		// What operators did with dead letters stays on record.
 		"SELECT, INSERT ON recurring.dead_letter_acts",
 	},

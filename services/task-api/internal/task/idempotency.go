@@ -79,19 +79,40 @@ func (k *idempotencyKey) answer(ctx context.Context, tx bun.Tx, user uuid.UUID, 
 	return nil
 }
 
+const (
+	// forgetEvery is how often old keys are looked for.
+	forgetEvery = 10 * time.Minute
+	// forgetRows is how many are deleted at once.
+	forgetRows = 5000
+)
+
 // ForgetKeys deletes idempotency keys that are older than keyLife, now and
 // then, until ctx ends.
 func (s *Store) ForgetKeys(ctx context.Context, log *slog.Logger) error {
 	for {
-		_, err := s.DB.NewRaw(`DELETE FROM task.idempotency_keys WHERE (user_id, key) IN
-			(SELECT user_id, key FROM task.idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT 10000)`, s.now().Add(-keyLife)).Exec(ctx)
-		if err != nil && ctx.Err() == nil {
+		if err := s.forgetKeys(ctx); err != nil && ctx.Err() == nil {
 			log.WarnContext(ctx, "old idempotency keys could not be deleted; trying again later", "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(10 * time.Minute):
+		case <-time.After(forgetEvery):
+		}
+	}
+}
+
+// forgetKeys deletes all that are too old, batch by batch. Rows that another
+// replica is deleting are left to it.
+func (s *Store) forgetKeys(ctx context.Context) error {
+	before := s.now().Add(-keyLife)
+	for {
+		res, err := s.DB.NewRaw(`DELETE FROM task.idempotency_keys WHERE (user_id, key) IN
+			(SELECT user_id, key FROM task.idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ? FOR UPDATE SKIP LOCKED)`, before, forgetRows).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n < forgetRows {
+			return err
 		}
 	}
 }

@@ -87,6 +87,15 @@ func (t *Task) arm(before *Task, now time.Time) error {
 	return nil
 }
 
+// same says whether both are stored alike. A time that was read is in another
+// location than one that was worked out, so it is compared as a moment.
+func (r Reminder) same(b Reminder) bool {
+	times := equalTime(r.At, b.At) && equalTime(r.RemindAt, b.RemindAt) && equalTime(r.FiredFor, b.FiredFor)
+	before := equal(r.BeforeDue, b.BeforeDue)
+	r.At, r.RemindAt, r.FiredFor, r.BeforeDue = b.At, b.RemindAt, b.FiredFor, b.BeforeDue
+	return times && before && r == b
+}
+
 func equal[T comparable](a, b *T) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }

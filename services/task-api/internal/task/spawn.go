@@ -71,9 +71,15 @@ func (s *Store) Spawn(ctx context.Context, after uuid.UUID, occurrence string, d
 	created := false
 	err := s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
 		created = false
+		// From above: the next occurrence is under the same parent, whose row its
+		// foreign key locks.
+		_, err := tx.NewRaw("SELECT FROM task.tasks WHERE id = (SELECT parent_id FROM task.tasks WHERE id = ?) FOR KEY SHARE", after).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("lock the parent of the completed task: %w", err)
+		}
 		last := new(Task)
 		// The lock makes a second call wait for the first.
-		err := tx.NewSelect().Model(last).Where("id = ?", after).For("UPDATE").Scan(ctx)
+		err = tx.NewSelect().Model(last).Where("id = ?", after).For("UPDATE").Scan(ctx)
 		if errors.Is(err, sql.ErrNoRows) {
 			return errNotFound
 		}

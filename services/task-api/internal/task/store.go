@@ -1,6 +1,7 @@
 package task
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -25,8 +26,9 @@ import (
 // Store keeps the tasks in Postgres. Each exported method is one transaction,
 // in which a change and the events that tell of it stand or fall together.
 //
-// Locks are taken in this order: a task, its parent, its subtasks by id, its
-// reminders.
+// Locks are taken from above: a parent, then its task, then the subtasks of that
+// by id, and reminders last. A task that moves under another parent is locked
+// with that one in the order of their ids.
 type Store struct {
 	DB     *bun.DB
 	Events *eventlog.Signal // raised after each commit that appended events
@@ -279,6 +281,14 @@ func (s *Store) edit(ctx context.Context, id uuid.UUID, match precondition, edit
 	var out event.Task
 	err := s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
 		caller := auth.CallerOf(ctx)
+		now := s.now()
+		zone, err := s.zone(ctx, tx, caller.UserID, "")
+		if err != nil {
+			return err
+		}
+		if err := s.lockMove(ctx, tx, caller.UserID, id, func(t *Task) error { return edit(t, zone, now) }); err != nil {
+			return err
+		}
 		t, err := s.read(ctx, tx, caller.UserID, id, "UPDATE")
 		if err != nil {
 			return err
@@ -286,11 +296,7 @@ func (s *Store) edit(ctx context.Context, id uuid.UUID, match precondition, edit
 		if !match.allows(t.Version) {
 			return errStale
 		}
-		before, now := t.clone(), s.now()
-		zone, err := s.zone(ctx, tx, caller.UserID, "")
-		if err != nil {
-			return err
-		}
+		before := t.clone()
 		if err := edit(t, zone, now); err != nil {
 			return err
 		}
@@ -321,6 +327,28 @@ func (s *Store) edit(ctx context.Context, id uuid.UUID, match precondition, edit
 	return out, err
 }
 
+// lockMove locks a task and the parent that an edit moves it under. Where the
+// edit moves nothing, or fails, it locks nothing.
+func (s *Store) lockMove(ctx context.Context, tx bun.Tx, user, id uuid.UUID, edit func(*Task) error) error {
+	t, err := s.read(ctx, tx, user, id, "")
+	if err != nil {
+		return err
+	}
+	had := t.ParentID
+	// What is wrong with the edit is said when the task is locked.
+	if edit(t) != nil || t.ParentID == nil || equal(t.ParentID, had) {
+		return nil
+	}
+	ids := []uuid.UUID{id, *t.ParentID}
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	for _, one := range ids {
+		if _, err := tx.NewRaw("SELECT FROM task.tasks WHERE id = ? AND user_id = ? FOR UPDATE", one, user).Exec(ctx); err != nil {
+			return fmt.Errorf("lock the task and its new parent: %w", err)
+		}
+	}
+	return nil
+}
+
 func (s *Store) update(ctx context.Context, tx bun.Tx, before, t *Task) error {
 	if _, err := tx.NewUpdate().Model(t).ExcludeColumn("id", "user_id", "created_at", "follows_id", "followed").WherePK().Exec(ctx); err != nil {
 		return fmt.Errorf("update the task: %w", err)
@@ -329,7 +357,7 @@ func (s *Store) update(ctx context.Context, tx bun.Tx, before, t *Task) error {
 	var changed []Reminder
 	for _, r := range t.Reminders {
 		kept = append(kept, r.ID)
-		if !slices.ContainsFunc(before.Reminders, func(b Reminder) bool { return reflect.DeepEqual(b, r) }) {
+		if !slices.ContainsFunc(before.Reminders, r.same) {
 			r.TraceParent = telemetry.TraceParent(ctx)
 			changed = append(changed, r)
 		}
