@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -64,9 +66,16 @@ func readiness(ctx context.Context, url string) (string, error) {
 	if res.StatusCode == http.StatusNoContent {
 		return "ready", nil
 	}
-	var body struct{ Status string }
+	var body struct {
+		Status string
+		Checks map[string]string
+	}
 	if err := json.NewDecoder(res.Body).Decode(&body); err != nil {
 		return "", fmt.Errorf("%s: %w", url, err)
+	}
+	// What is switched off is nothing to wait for.
+	if failing := slices.Contains(slices.Collect(maps.Values(body.Checks)), "failing"); body.Status == "degraded" && !failing {
+		return "ready", nil
 	}
 	return body.Status, nil
 }

@@ -12,8 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 )
 
@@ -121,4 +124,72 @@ func TestALogRecordNamesItsRequestAndItsTrace(t *testing.T) {
 	require.Contains(t, inside, `"service":"test","more":1,"request_id":"r-1","trace_id":"`+trace+`"`)
 	require.NotContains(t, outside, "request_id")
 	require.NotContains(t, outside, "trace_id")
+}
+
+// A request that never ends has its share of the time for stopping; what a
+// worker has done is written down in the rest.
+func TestARequestDoesNotTakeTheTimeOfTheWorkers(t *testing.T) {
+	inside, written := make(chan struct{}), false
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	port := l.Addr().(*net.TCPAddr).Port
+	require.NoError(t, l.Close())
+	base := Base{
+		Log: slog.New(slog.DiscardHandler), name: "test",
+		settings: Settings{Host: "127.0.0.1", Port: port, ShutdownTimeout: 2 * time.Second},
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- base.Run(ctx, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			close(inside)
+			<-r.Context().Done()
+		}), Worker{Name: "worker", Run: func(ctx context.Context) error {
+			<-ctx.Done()
+			<-time.After(100 * time.Millisecond) // the mail server answers
+			written = true
+			return nil
+		}})
+	}()
+	go func() {
+		for ctx.Err() == nil {
+			if res, err := http.Get("http://127.0.0.1:" + strconv.Itoa(port)); err == nil {
+				_ = res.Body.Close()
+			}
+		}
+	}()
+	<-inside
+	stop()
+	err = <-ended
+	require.ErrorContains(t, err, "requests did not end in time")
+	require.NotContains(t, err.Error(), "workers")
+	require.True(t, written)
+}
+
+func TestReadinessNamesWhatIsOffAndAFullDisk(t *testing.T) {
+	db, err := database.Open(t.Context(), databasetest.New(t))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	base := Base{DB: db}
+	ready := func(checks ...Check) (int, string) {
+		r := chi.NewRouter()
+		MountHealth(r, append(checks, base.DatabaseCheck(), base.DiskCheck())...)
+		rec := httptest.NewRecorder()
+		r.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+		return rec.Code, rec.Body.String()
+	}
+	code, body := ready(Check{Name: "events", Run: func(context.Context) error { return Off("publishing is off") }})
+	require.Equal(t, http.StatusOK, code)
+	require.JSONEq(t, `{"status":"degraded","checks":{"database":"ok","disk":"ok","events":"publishing is off"}}`, body)
+
+	_, err = db.ExecContext(t.Context(), `CREATE TABLE full_up (id int);
+		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+		CREATE TRIGGER refuse BEFORE INSERT ON full_up FOR EACH ROW EXECUTE FUNCTION refuse()`)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), "INSERT INTO full_up VALUES (1)")
+	require.Error(t, err)
+	code, body = ready()
+	require.Equal(t, http.StatusOK, code)
+	require.JSONEq(t, `{"status":"degraded","checks":{"database":"ok","disk":"failing"}}`, body)
 }

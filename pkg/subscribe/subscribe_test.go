@@ -335,3 +335,37 @@ func TestRandomFailuresLoseAndDoubleNothing(t *testing.T) {
 	require.NoError(t, db.NewRaw("SELECT count(*) FROM consumer.effects a JOIN consumer.effects b ON a.key = b.key AND a.n < b.n AND a.id > b.id").Scan(context.Background(), &disordered))
 	require.Zero(t, disordered, "the events of a key took effect in their order")
 }
+
+// The sidecar ends a delivery that takes too long and makes it again: it has to
+// get further each time.
+func TestASlowBatchIsFinishedInSeveralDeliveries(t *testing.T) {
+	db := newDB(t)
+	var end context.CancelFunc
+	ran := map[string]int{}
+	c := newConsumer(t, db, func(s *subscribe.Subscriber) {
+		s.Idempotent(event.TopicTasks, func(_ context.Context, e subscribe.Event) error {
+			ran[e.ID()]++
+			if len(ran)%3 == 0 && ran[e.ID()] == 1 {
+				end() // as the sidecar does at its timeout
+			}
+			return nil
+		})
+	})
+	entries := make([]string, 10)
+	for i := range entries {
+		entries[i] = fmt.Sprintf(`{"entryId":"%d","event":%q}`, i, base64.StdEncoding.EncodeToString(record(t, fmt.Sprint(i))))
+	}
+	body := `{"entries":[` + strings.Join(entries, ",") + `]}`
+	for range 4 {
+		ctx, cancel := context.WithCancel(t.Context())
+		end = cancel
+		req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/events/task-events", strings.NewReader(body))
+		req.Header.Set("dapr-api-token", token)
+		c.router.ServeHTTP(httptest.NewRecorder(), req)
+		cancel()
+	}
+	require.Equal(t, 10, c.count("inbox"))
+	for id, n := range ran {
+		require.Equal(t, 1, n, id)
+	}
+}

@@ -1,0 +1,34 @@
+package task
+
+import (
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/database/databasetest"
+	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+)
+
+func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
+
+// However many keys are too old, all of them go.
+func TestAllOldIdempotencyKeysGo(t *testing.T) {
+	url := databasetest.New(t)
+	require.NoError(t, database.Migrate(t.Context(), database.Migration{
+		Schema: migrations.Schema, OwnerURL: url, RuntimeURL: url, Log: slog.New(slog.DiscardHandler),
+	}))
+	db, err := database.Open(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	_, err = db.ExecContext(t.Context(), `INSERT INTO task.idempotency_keys (user_id, key, request_hash, created_at)
+		SELECT gen_random_uuid(), n::text, '', now() - CASE WHEN n = 1 THEN interval '1 minute' ELSE interval '100 days' END FROM generate_series(1, 12001) n`)
+	require.NoError(t, err)
+	require.NoError(t, (&Store{DB: db, Now: time.Now}).forgetKeys(t.Context()))
+	n, err := db.NewSelect().Table("task.idempotency_keys").Count(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+}
