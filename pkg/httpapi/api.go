@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -48,18 +47,6 @@ func config(title, version string) huma.Config {
 		"cookie": {Type: "apiKey", In: "cookie", Name: "auth_token"},
 	}
 	return config
-}
-
-// jsonFormat refuses bytes that are no UTF-8 (RFC 8259, section 8.1), which
-// encoding/json would replace: a text would not be stored as it was sent.
-var jsonFormat = huma.Format{
-	Marshal: huma.DefaultJSONFormat.Marshal,
-	Unmarshal: func(data []byte, v any) error {
-		if !utf8.Valid(data) {
-			return errors.New("the body is not UTF-8")
-		}
-		return huma.DefaultJSONFormat.Unmarshal(data, v)
-	},
 }
 
 // operationTime is the longest that an operation may take.

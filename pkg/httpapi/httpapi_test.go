@@ -34,6 +34,12 @@ type input struct {
 	}
 }
 
+type filters struct {
+	Q    string   `query:"q" maxLength:"200"`
+	Many []string `query:"many,explode" maxItems:"20"`
+	Key  string   `header:"Idempotency-Key" maxLength:"255"`
+}
+
 // service answers what the test says.
 func service(fail error) http.Handler {
 	router := httpapi.NewRouter(quiet)
@@ -43,6 +49,8 @@ func service(fail error) http.Handler {
 		api := httpapi.NewAPI(r, "test", "1")
 		httpapi.Register(api, httpapi.Failures{Log: quiet}, huma.Operation{OperationID: "do", Method: http.MethodPost, Path: "/do"},
 			func(context.Context, *input) (*struct{}, error) { return nil, fail })
+		httpapi.Register(api, httpapi.Failures{Log: quiet}, huma.Operation{OperationID: "list", Method: http.MethodGet, Path: "/list"},
+			func(context.Context, *filters) (*struct{}, error) { return nil, fail })
 	})
 	return router
 }
