@@ -47,6 +47,13 @@ func (r *rrule) dates(anchor, after day) iter.Seq[day] {
 			if begin > limit {
 				return
 			}
+			if r.freq == daily && len(r.byMonth) > 0 {
+				// Day by day, 100 dates on a 29 February that is a Monday took 60 ms.
+				if year, month, _ := begin.date(); !slices.Contains(r.byMonth, int(month)) {
+					k = p.holding(dayOf(year, month, daysIn(year, month)))
+					continue
+				}
+			}
 			found = r.expand(found[:0], anchor, begin, end)
 			for _, d := range r.choose(found) {
 				if d <= after {

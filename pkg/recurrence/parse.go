@@ -184,7 +184,9 @@ func parseByDay(value string) ([]nthWeekday, error) {
 			}
 			d.n = n
 		}
-		days = append(days, d)
+		if !slices.Contains(days, d) {
+			days = append(days, d)
+		}
 	}
 	return days, nil
 }
@@ -216,7 +218,9 @@ func numbers(name, value string, most int, negative bool) ([]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, n)
+		if !slices.Contains(list, n) { // each day of a rule is held against the list
+			list = append(list, n)
+		}
 	}
 	return list, nil
 }

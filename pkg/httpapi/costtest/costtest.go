@@ -112,7 +112,7 @@ func (r Route) attacks() []attack {
 		add("a body of "+name, func(a *attack) { a.Body = body })
 	}
 	for i, body := range r.More {
-		add(fmt.Sprintf("its own body %d, %.60s", i, body), func(a *attack) { a.Body = body })
+		add(fmt.Sprintf("its own body %d, %.120s", i, body), func(a *attack) { a.Body = body })
 	}
 	if r.Body != "" {
 		for name, body := range mutations(r.Body) {
