@@ -68,14 +68,19 @@ func (s *Subscriber) bury(ctx context.Context, d delivery, reason error) error {
 
 // nameOf reads what identifies a record from whatever of it is readable.
 func nameOf(d delivery) (id, source, kind string) {
-	var loose map[string]any
+	// Not a map: of 1 MiB of other members it would keep each.
+	var loose struct {
+		ID     any `json:"id"`
+		Source any `json:"source"`
+		Type   any `json:"type"`
+	}
 	// Not JSON: it has no name, and is kept without one.
 	_ = json.Unmarshal(d.raw, &loose)
-	text := func(name string) string {
-		s, _ := loose[name].(string)
+	text := func(member any) string {
+		s, _ := member.(string)
 		return storable(s)
 	}
-	return text("id"), text("source"), text("type")
+	return text(loose.ID), text(loose.Source), text(loose.Type)
 }
 
 // storable is s as Postgres can keep it, at most 2000 bytes of it.

@@ -161,7 +161,7 @@ func (s *Subscriber) receive(topic string, effect effect) http.HandlerFunc {
 			Entries *[]entry `json:"entries"`
 		}
 		// What is no JSON object at all is a single event, and a bad one.
-		if err := json.Unmarshal(body, &bulk); err == nil && bulk.Entries != nil {
+		if begin(body) == '{' && json.Unmarshal(body, &bulk) == nil && bulk.Entries != nil {
 			deliveries := make([]delivery, len(*bulk.Entries))
 			for i, e := range *bulk.Entries {
 				deliveries[i] = newDelivery(topic, e.EntryID, unwrap(e.Event), e.Metadata)
@@ -207,13 +207,16 @@ func statusOf(err error) string {
 	return "SUCCESS"
 }
 
+// sidecarsType is the type of an event that the sidecar has made around a record.
+const sidecarsType = "com.dapr.event.sent"
+
 // unwrap returns the bytes of a record. A raw record comes as base64 text (in
 // a bulk), or as data_base64 of an event that the sidecar made around it; one
 // that was published without an envelope as data of such an event; and an
 // event that the sidecar has parsed comes as it is.
 func unwrap(raw json.RawMessage) []byte {
 	var text string
-	if json.Unmarshal(raw, &text) == nil {
+	if begin(raw) == '"' && json.Unmarshal(raw, &text) == nil {
 		if data, err := base64.StdEncoding.DecodeString(text); err == nil {
 			return data
 		}
@@ -224,7 +227,7 @@ func unwrap(raw json.RawMessage) []byte {
 		Base64 *string         `json:"data_base64"`
 		Data   json.RawMessage `json:"data"`
 	}
-	if json.Unmarshal(raw, &wrapper) != nil || wrapper.Type != "com.dapr.event.sent" {
+	if !bytes.Contains(raw, []byte(sidecarsType)) || json.Unmarshal(raw, &wrapper) != nil || wrapper.Type != sidecarsType {
 		return raw
 	}
 	if wrapper.Base64 != nil {
@@ -240,6 +243,16 @@ func unwrap(raw json.RawMessage) []byte {
 		return wrapper.Data
 	}
 	return raw
+}
+
+// begin is the first byte of a JSON document, which tells its kind: to try each
+// kind is to read 1 MiB as often.
+func begin(document []byte) byte {
+	document = bytes.TrimLeft(document, " \t\r\n")
+	if len(document) == 0 {
+		return 0
+	}
+	return document[0]
 }
 
 // maxIdentity is how long source and id may be together, in bytes: Postgres

@@ -54,6 +54,7 @@ type running struct {
 	base string
 	key  ed25519.PrivateKey
 	db   *bun.DB
+	pid  int
 
 	routes []route  // with LOG_LEVEL=debug
 	env    []string // its settings, for its commands
@@ -124,7 +125,7 @@ func start(t *testing.T, more ...string) *running {
 	db, err := database.Open(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return &running{t: t, base: "http://" + at, key: key, db: db, routes: routes, env: cmd.Env}
+	return &running{t: t, base: "http://" + at, key: key, db: db, pid: cmd.Process.Pid, routes: routes, env: cmd.Env}
 }
 
 type answer struct {
