@@ -161,7 +161,7 @@ func (s *Subscriber) receive(topic string, effect effect) http.HandlerFunc {
 			Entries *[]entry `json:"entries"`
 		}
 		// What is no JSON object at all is a single event, and a bad one.
-		if begin(body) == '{' && json.Unmarshal(body, &bulk) == nil && bulk.Entries != nil {
+		if bytes.Contains(body, []byte(`"entries"`)) && json.Unmarshal(body, &bulk) == nil && bulk.Entries != nil {
 			deliveries := make([]delivery, len(*bulk.Entries))
 			for i, e := range *bulk.Entries {
 				deliveries[i] = newDelivery(topic, e.EntryID, unwrap(e.Event), e.Metadata)
@@ -216,7 +216,7 @@ const sidecarsType = "com.dapr.event.sent"
 // event that the sidecar has parsed comes as it is.
 func unwrap(raw json.RawMessage) []byte {
 	var text string
-	if begin(raw) == '"' && json.Unmarshal(raw, &text) == nil {
+	if bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte{'"'}) && json.Unmarshal(raw, &text) == nil {
 		if data, err := base64.StdEncoding.DecodeString(text); err == nil {
 			return data
 		}
@@ -243,16 +243,6 @@ func unwrap(raw json.RawMessage) []byte {
 		return wrapper.Data
 	}
 	return raw
-}
-
-// begin is the first byte of a JSON document, which tells its kind: to try each
-// kind is to read 1 MiB as often.
-func begin(document []byte) byte {
-	document = bytes.TrimLeft(document, " \t\r\n")
-	if len(document) == 0 {
-		return 0
-	}
-	return document[0]
 }
 
 // maxIdentity is how long source and id may be together, in bytes: Postgres
