@@ -49,8 +49,12 @@ func config(title, version string) huma.Config {
 	return config
 }
 
-// operationTime is the longest that an operation may take.
-const operationTime = 15 * time.Second
+// The longest that an operation may take. A statement of Postgres that runs at
+// its end is cancelled.
+const (
+	operationTime = 15 * time.Second
+	readTime      = 5 * time.Second // of a GET: it holds a connection that others need
+)
 
 // Register adds an operation whose errors become problems by way of failures.
 func Register[I, O any](api huma.API, failures Failures, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
@@ -59,9 +63,13 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 			op.Errors = append(op.Errors, status)
 		}
 	}
+	longest := operationTime
+	if op.Method == http.MethodGet {
+		longest = readTime
+	}
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		// A database that has frozen does not answer; the client must get one.
-		ctx, cancel := context.WithTimeout(ctx, operationTime)
+		ctx, cancel := context.WithTimeout(ctx, longest)
 		defer cancel()
 		var out *O
 		var err error

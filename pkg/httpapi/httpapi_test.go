@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
@@ -72,14 +74,13 @@ func TestWhatAFailureTells(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			req := httptest.NewRequest(http.MethodPost, "/do", strings.NewReader(`{"text":"x"}`))
 			req.Header.Set("Content-Type", "application/json")
-			req.Header.Set("X-Request-Id", "r-1")
 			rec := httptest.NewRecorder()
 			service(c.fail).ServeHTTP(rec, req)
 			require.Equal(t, c.status, rec.Code, rec.Body)
 			require.NotContains(t, rec.Body.String(), "secret")
 			if c.fail != nil {
 				require.Equal(t, "application/problem+json", rec.Header().Get("Content-Type"))
-				require.Contains(t, rec.Body.String(), `"request_id":"r-1"`)
+				require.Contains(t, rec.Body.String(), `"request_id":"`+rec.Header().Get("X-Request-Id")+`"`)
 			}
 			if c.status == http.StatusServiceUnavailable {
 				require.NotEmpty(t, rec.Header().Get("Retry-After"))
@@ -158,6 +159,54 @@ func TestCursors(t *testing.T) {
 func TestStorable(t *testing.T) {
 	for text, can := range map[string]bool{"": true, "ü💥\u202e": true, "\ufffd": true, "a\x00": false, "\xff": false, "\xe6\x97": false, "\xed\xa0\x80": false} {
 		require.Equal(t, can, httpapi.Storable(text), "%q", text)
+	}
+}
+
+func TestAProblemNamesFiftyFields(t *testing.T) {
+	members := make([]string, 4000)
+	for i := range members {
+		members[i] = fmt.Sprintf(`"m%d":0`, i)
+	}
+	req := httptest.NewRequest(http.MethodPost, "/do", strings.NewReader("{"+strings.Join(members, ",")+"}"))
+	rec := httptest.NewRecorder()
+	service(nil).ServeHTTP(rec, req)
+	var p httpapi.Problem
+	require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &p))
+	require.Equal(t, http.StatusUnprocessableEntity, p.Status)
+	require.Len(t, p.Errors, httpapi.MaxErrors)
+	require.Contains(t, p.Detail, "only the first 50")
+	require.Len(t, httpapi.NewProblem(422, "", make([]httpapi.FieldError, 51)...).Errors, httpapi.MaxErrors)
+}
+
+// A name with a dot in it is named as itself, and makes no later one longer.
+func TestUnknownMembersAreNamedApart(t *testing.T) {
+	req := httptest.NewRequest(http.MethodPost, "/do", strings.NewReader(`{"text":"x","a.b":0,"c[0":0,"\u002e":0,"d":0}`))
+	rec := httptest.NewRecorder()
+	service(nil).ServeHTTP(rec, req)
+	var p httpapi.Problem
+	require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &p))
+	var places []string
+	for _, e := range p.Errors {
+		places = append(places, e.Location)
+	}
+	require.ElementsMatch(t, []string{"body.a%2Eb", "body.c%5B0", "body.%2E", "body.d"}, places)
+}
+
+// A read has less time than a write.
+func TestOperationsHaveADeadline(t *testing.T) {
+	router := httpapi.NewRouter(quiet)
+	api := httpapi.NewAPI(router, "test", "1")
+	for method, most := range map[string]time.Duration{http.MethodGet: 5 * time.Second, http.MethodPost: 15 * time.Second} {
+		httpapi.Register(api, httpapi.Failures{Log: quiet}, huma.Operation{OperationID: method, Method: method, Path: "/"},
+			func(ctx context.Context, _ *struct{}) (*struct{}, error) {
+				at, ok := ctx.Deadline()
+				require.True(t, ok)
+				require.LessOrEqual(t, time.Until(at), most)
+				return nil, nil
+			})
+		rec := httptest.NewRecorder()
+		router.ServeHTTP(rec, httptest.NewRequest(method, "/", nil))
+		require.Equal(t, http.StatusNoContent, rec.Code)
 	}
 }
 

@@ -36,16 +36,22 @@ var requestSeconds = promauto.NewHistogramVec(prometheus.HistogramOpts{
 }, []string{"method", "route", "status"})
 
 // NewRouter returns a router with the middleware that every service runs:
-// trace, request id, access log, recovery and security headers. What matches
-// no route is answered with a problem document.
-func NewRouter(log *slog.Logger) *chi.Mux {
+// trace, request id, access log, recovery, security headers and a deadline for
+// each write. What matches no route is answered with a problem document.
+func NewRouter(log *slog.Logger, trusted ...Trust) *chi.Mux {
+	var trust Trust
+	if len(trusted) > 0 {
+		trust = trusted[0]
+	}
 	r := chi.NewRouter()
 	r.Use(
+		trust.outsideTrace,
 		otelhttp.NewMiddleware("http", otelhttp.WithPropagators(propagation.TraceContext{}), otelhttp.WithFilter(noProbe)),
-		identify,
+		trust.identify,
 		accessLog(log),
 		recoverPanic(log),
-		securityHeaders,
+		trust.securityHeaders,
+		writeDeadline(writeTime),
 		middleware.GetHead, // HEAD is GET without the body
 		wellFormedQuery,
 	)
@@ -86,15 +92,16 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
-// identify gives the request its id: the caller's X-Request-Id when it is
-// harmless in a log and a header, else a new one.
-func identify(next http.Handler) http.Handler {
+// identify gives the request its id: the X-Request-Id of an insider when it is
+// harmless in a log and a header, else a new one. It is in the audit trail, so
+// others do not choose it.
+func (t Trust) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get("X-Request-Id")
-		if !harmless(id) {
+		if !t.insider(r) || !harmless(id) {
 			id = uuid.Must(uuid.NewV7()).String()
-			r.Header.Set("X-Request-Id", id)
 		}
+		r.Header.Set("X-Request-Id", id) // the front door passes it on
 		w.Header().Set("X-Request-Id", id)
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
 	})
@@ -230,13 +237,29 @@ func wellFormedQuery(next http.Handler) http.Handler {
 	})
 }
 
-func securityHeaders(next http.Handler) http.Handler {
+// policy is the Content-Security-Policy of what is no page; a page sets its own.
+const policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// HeadersSet are those that securityHeaders sets on every answer.
+var HeadersSet = []string{
+	"X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Cache-Control", "Content-Security-Policy",
+	"Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Strict-Transport-Security",
+}
+
+func (t Trust) securityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", policy)
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		if t.TLS {
+			// For this host alone: what else its domain serves is not ours to decide.
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -282,6 +282,7 @@ func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) 
 			return errors.Join(fmt.Errorf("listen for metrics: %w", err), listener.Close())
 		}
 	}
+	// The router sets the deadlines for writing (httpapi.NewRouter).
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -290,7 +291,7 @@ func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) 
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(b.Log.Handler(), slog.LevelDebug),
 	}
-	metrics := &http.Server{Handler: promhttp.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	metrics := &http.Server{Handler: promhttp.Handler(), ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second}
 
 	// The workers outlive ctx: they stop after the last request has ended.
 	working, stopWorkers := context.WithCancel(context.WithoutCancel(ctx))

@@ -112,10 +112,11 @@ func TestALogRecordNamesItsRequestAndItsTrace(t *testing.T) {
 	var written bytes.Buffer
 	log := Settings{LogFormat: "json"}.logger(&written, "test")
 	const trace = "0af7651916cd43dd8448eb211c80319c"
-	router := httpapi.NewRouter(slog.New(slog.DiscardHandler))
+	router := httpapi.NewRouter(slog.New(slog.DiscardHandler), httpapi.Trust{SidecarToken: "the sidecar's"})
 	router.Get("/", func(_ http.ResponseWriter, r *http.Request) { log.With("more", 1).WarnContext(r.Context(), "inside") })
 	req := httptest.NewRequest(http.MethodGet, "/", nil)
 	req.Header.Set("X-Request-Id", "r-1")
+	req.Header.Set("dapr-api-token", "the sidecar's")
 	req.Header.Set("traceparent", "00-"+trace+"-b7ad6b7169203331-01")
 	router.ServeHTTP(httptest.NewRecorder(), req)
 	log.WarnContext(t.Context(), "outside")

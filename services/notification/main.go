@@ -55,7 +55,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	events := subscriptions(cfg, base, consumer)
 
 	// The doors.
-	router := httpapi.NewRouter(base.Log)
+	router := httpapi.NewRouter(base.Log, httpapi.Trust{SidecarToken: cfg.AppAPIToken})
 	service.MountHealth(router, base.DatabaseCheck(), base.DiskCheck())
 	router.Group(func(r chi.Router) {
 		r.Use(consumer.Wake)

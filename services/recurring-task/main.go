@@ -38,7 +38,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	events := subscriptions(cfg, base)
 
 	// The doors.
-	router := httpapi.NewRouter(base.Log)
+	router := httpapi.NewRouter(base.Log, httpapi.Trust{SidecarToken: cfg.AppAPIToken})
 	service.MountHealth(router, base.DatabaseCheck(), base.DiskCheck())
 	events.Mount(router)
 	base.MountUserAPI(router, verifier, func(api huma.API) {

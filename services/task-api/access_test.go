@@ -325,6 +325,12 @@ func TestAPageOfAnotherOriginCanNotActByCookie(t *testing.T) {
 			require.Equal(t, http.StatusForbidden, a.status, "%s %s from %s: %s", o.method, o.path, name, a.body)
 		}
 	}
+	// Without a cookie of ours: a form would take the cookie away, or sign a user in as its author.
+	for _, path := range []string{"/api/auth/logout", "/api/auth/login", "/api/auth/register"} {
+		a := s.nobody().do(http.MethodPost, path, object{"email": u.email, "password": "correct horse battery"}, "Origin", "https://evil.example")
+		require.Equal(t, http.StatusForbidden, a.status, "%s: %s", path, a.body)
+		require.Empty(t, a.header.Get("Set-Cookie"))
+	}
 	require.Equal(t, before, s.state())
 	for name, header := range map[string][]string{"its own page": {"Origin", s.base, "Sec-Fetch-Site", "same-origin"}, "no page": nil} {
 		a := s.nobody().do(http.MethodPatch, at(task.ID), object{"title": name}, append(header, "Cookie", "auth_token="+u.token)...)

@@ -82,7 +82,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	}
 
 	// The doors.
-	router := httpapi.NewRouter(log)
+	router := httpapi.NewRouter(log, httpapi.Trust{Proxies: cfg.TrustedProxies, SidecarToken: cfg.AppAPIToken, TLS: cfg.CookieSecure})
 	service.MountHealth(router, checks...)
 	router.Method(http.MethodGet, "/.well-known/jwks.json", keys)
 	door, err := frontdoor.New(cfg.SidecarURL(), cfg.DaprAPIToken, log)

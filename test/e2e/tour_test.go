@@ -74,11 +74,15 @@ func TestATaskGoesTheWholeWay(t *testing.T) {
 func TestTheTraceOfARequestReachesTheAuditEntry(t *testing.T) {
 	u := newUser(t, "UTC")
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-	task := must[event.Task](u, http.StatusCreated, http.MethodPost, "/api/tasks", object{"title": "Traced"},
+	a, err := u.Do(t.Context(), http.MethodPost, "/api/tasks", object{"title": "Traced"},
 		"traceparent", "00-"+trace+"-00f067aa0ba902b7-01", "X-Request-Id", "my-request")
+	require.NoError(t, err)
+	var task event.Task
+	require.NoError(t, a.JSON(&task))
 	entry := u.history(task, 1)[0]
 	require.Equal(t, trace, entry.TraceID)
-	require.Equal(t, "my-request", entry.RequestID)
+	require.Equal(t, a.Header.Get("X-Request-Id"), entry.RequestID)
+	require.NotEqual(t, "my-request", entry.RequestID, "a stranger chose the id")
 }
 
 func TestWhatIsSomebodyElsesIsNotThere(t *testing.T) {

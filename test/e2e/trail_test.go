@@ -55,7 +55,7 @@ func (u *user) alter(n int, random *rand.Rand, done *atomic.Int64) ([]change, er
 	var tasks []task
 	changes := make([]change, 0, n)
 	for i := range n {
-		request, trace := uuid.NewString(), strings.ReplaceAll(uuid.NewString(), "-", "")
+		trace := strings.ReplaceAll(uuid.NewString(), "-", "")
 		at := 0
 		if len(tasks) > 0 {
 			at = random.IntN(len(tasks))
@@ -79,7 +79,7 @@ func (u *user) alter(n int, random *rand.Rand, done *atomic.Int64) ([]change, er
 				body = object{"title": fmt.Sprint("change ", i), "priority": []string{"low", "urgent"}[random.IntN(2)], "description": strings.Repeat("x", random.IntN(200))}
 			}
 		}
-		a, err := u.Do(u.t.Context(), method, path, body, "X-Request-Id", request, "traceparent", "00-"+trace+"-00f067aa0ba902b7-01")
+		a, err := u.Do(u.t.Context(), method, path, body, "traceparent", "00-"+trace+"-00f067aa0ba902b7-01")
 		if err != nil {
 			return changes, err
 		}
@@ -93,7 +93,7 @@ func (u *user) alter(n int, random *rand.Rand, done *atomic.Int64) ([]change, er
 				return changes, err
 			}
 		}
-		c := change{Action: action, Actor: u.Email, Before: "null", After: "null", IP: "127.0.0.1", RequestID: request, TraceID: trace}
+		c := change{Action: action, Actor: u.Email, Before: "null", After: "null", IP: "127.0.0.1", RequestID: a.Header.Get("X-Request-Id"), TraceID: trace}
 		switch action {
 		case "task.created":
 			c.Target, c.After = "task/"+now.ID.String(), now.document

@@ -12,7 +12,6 @@ import (
 	"github.com/taskwire/taskwire/services/recurring-task/internal/preview"
 )
 
-
 func TestNoPreviewIsDear(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	router := httpapi.NewRouter(log)

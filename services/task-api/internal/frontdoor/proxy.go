@@ -118,7 +118,8 @@ func (d *Door) proxy(appID, path string) http.Handler {
 		},
 		ModifyResponse: func(res *http.Response) error {
 			// The front door has set its own; two of each would contradict.
-			for _, name := range []string{"X-Request-Id", "X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Cache-Control"} {
+			res.Header.Del("X-Request-Id")
+			for _, name := range httpapi.HeadersSet {
 				res.Header.Del(name)
 			}
 			if res.StatusCode < 400 || strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") {
