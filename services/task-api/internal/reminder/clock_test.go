@@ -141,6 +141,30 @@ func TestWhatFires(t *testing.T) {
 		{"two of one day", task.Input{Reminders: []task.ReminderInput{at(hours(1)), at(hours(1).Add(time.Minute))}}, nil, 2},
 		{"one before it is due", task.Input{DueAt: ptr(hours(2)), Reminders: []task.ReminderInput{before("PT1H")}}, nil, 1},
 		{"one that is already past", task.Input{Reminders: []task.ReminderInput{at(hours(-48))}}, nil, 1},
+		{"of many that are past, the latest", task.Input{Reminders: []task.ReminderInput{at(hours(-48)), at(hours(-1)), at(hours(-2)), at(hours(-3))}}, func(r *rig, _ uuid.UUID) {
+			require.Equal(r.t, 1, r.count("SELECT count(*) FROM task.reminders WHERE armed AND remind_at = '"+hours(-1).Format(time.RFC3339)+"'"))
+		}, 1},
+		{"of two that are past at the same moment, one", task.Input{Reminders: []task.ReminderInput{at(hours(-1)), at(hours(-1))}}, nil, 1},
+		{"of those past the latest, and each that lies ahead", task.Input{DueAt: ptr(hours(1)), Reminders: []task.ReminderInput{at(hours(-2)), before("PT2H"), at(hours(1)), before("PT15M")}}, nil, 3},
+		{"the latest of those past of a task that is moved", task.Input{DueAt: ptr(hours(9)), Reminders: []task.ReminderInput{before("PT1H"), before("PT2H"), before("PT3H")}}, func(r *rig, id uuid.UUID) {
+			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(-1)) })
+		}, 1},
+		{"those that a clock was away for, all", task.Input{Reminders: []task.ReminderInput{at(hours(1)), at(hours(2)), at(hours(3))}}, func(r *rig, id uuid.UUID) {
+			r.set(hours(5))
+			r.edit(id, func(t *task.Task) { t.Title = "another" })
+		}, 3},
+		{"of those past none that was passed over, when its task is changed in another way", task.Input{Reminders: []task.ReminderInput{at(hours(-2)), at(hours(-1))}}, func(r *rig, id uuid.UUID) {
+			require.Equal(r.t, 1, r.fire())
+			r.edit(id, func(t *task.Task) { t.Title = "another" })
+			r.edit(id, func(t *task.Task) { t.IsComplete = true })
+			r.edit(id, func(t *task.Task) { t.IsComplete = false })
+		}, 0},
+		{"one that was passed over, when it is moved ahead", task.Input{DueAt: ptr(hours(-3)), Reminders: []task.ReminderInput{before("PT1H"), before("PT2H")}}, func(r *rig, id uuid.UUID) {
+			require.Equal(r.t, 1, r.fire())
+			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(4)) })
+			require.Zero(r.t, r.fire())
+			r.set(hours(3))
+		}, 2},
 		{"one that is not due yet", task.Input{Reminders: []task.ReminderInput{at(hours(3))}}, nil, 0},
 		{"of a task that is created complete", task.Input{IsComplete: true, Reminders: []task.ReminderInput{at(hours(1))}}, nil, 0},
 		{"of a task that was completed", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
@@ -207,6 +231,9 @@ func TestWhatFires(t *testing.T) {
 			}
 			require.Equal(t, c.fires, r.fire())
 			require.Zero(t, r.fire(), "and not again")
+			// Nothing waits for ever: what is due has fired, or is known not to.
+			require.Zero(t, r.count("SELECT count(*) FROM task.reminders r JOIN task.tasks t ON t.id = r.task_id WHERE NOT t.is_complete"+
+				" AND remind_at <= '"+r.time().Format(time.RFC3339)+"' AND fired_for IS DISTINCT FROM remind_at AND passed_for IS DISTINCT FROM remind_at"))
 		})
 	}
 }

@@ -17,7 +17,7 @@ import (
 // ReminderInput is a reminder as a request says it.
 type ReminderInput struct {
 	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Of a reminder that the task has already, to keep it"`
-	At        *time.Time `json:"at,omitempty" doc:"At this moment"`
+	At        *time.Time `json:"at,omitempty" doc:"At this moment. Of several that are past when they are set, only the latest is delivered"`
 	BeforeDue string     `json:"before_due,omitempty" maxLength:"40" doc:"This long before the task is due: an ISO 8601 duration such as PT15M or P1D"`
 }
 

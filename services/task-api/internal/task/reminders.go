@@ -53,11 +53,13 @@ func (p *problems) reminders(t *Task, in []ReminderInput) {
 }
 
 // arm works out when each reminder is to fire. A reminder whose time moved is
-// armed anew; one whose time has already passed fires at once. A task that is
-// done reminds of nothing, and when it is reopened only what still lies ahead
-// is armed again.
+// armed anew. Of those whose new time has already passed the latest fires, at
+// once, and the others are passed over: one request is at most one reminder of
+// the past. A task that is done reminds of nothing, and when it is reopened only
+// what still lies ahead is armed again.
 func (t *Task) arm(before *Task, now time.Time) error {
 	reopened := before != nil && before.IsComplete && !t.IsComplete
+	var latest *Reminder // of those that are past and were set or moved now
 	for i := range t.Reminders {
 		r := &t.Reminders[i]
 		was := r.RemindAt
@@ -73,15 +75,33 @@ func (t *Task) arm(before *Task, now time.Time) error {
 				r.RemindAt = &at
 			}
 		}
+		moved := !equalTime(was, r.RemindAt)
+		if moved {
+			r.PassedFor = nil
+		}
 		switch {
 		case t.IsComplete || r.RemindAt == nil:
 			r.Armed = false
-		case equalTime(r.FiredFor, r.RemindAt) && r.FiredFor != nil:
+		case equalTime(r.FiredFor, r.RemindAt):
 			r.Armed = false
-		case reopened && equalTime(was, r.RemindAt):
-			r.Armed = r.RemindAt.After(now)
-		case !equalTime(was, r.RemindAt):
+		case reopened && !moved:
+			if r.Armed = r.RemindAt.After(now); !r.Armed {
+				r.PassedFor = r.RemindAt
+			}
+		case moved:
 			r.Armed = true
+			if r.RemindAt.After(now) {
+				continue
+			}
+			passed := latest
+			if latest == nil || r.RemindAt.After(*latest.RemindAt) {
+				latest = r
+			} else {
+				passed = r
+			}
+			if passed != nil {
+				passed.Armed, passed.PassedFor = false, passed.RemindAt
+			}
 		}
 	}
 	return nil

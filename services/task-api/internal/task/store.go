@@ -373,7 +373,7 @@ func (s *Store) update(ctx context.Context, tx bun.Tx, before, t *Task) error {
 	}
 	if len(changed) > 0 {
 		_, err := tx.NewInsert().Model(&changed).On("CONFLICT (id) DO UPDATE").
-			Set("ordinal = EXCLUDED.ordinal, at = EXCLUDED.at, before_due = EXCLUDED.before_due, remind_at = EXCLUDED.remind_at, armed = EXCLUDED.armed, trace_parent = EXCLUDED.trace_parent").
+			Set("ordinal = EXCLUDED.ordinal, at = EXCLUDED.at, before_due = EXCLUDED.before_due, remind_at = EXCLUDED.remind_at, armed = EXCLUDED.armed, passed_for = EXCLUDED.passed_for, trace_parent = EXCLUDED.trace_parent").
 			Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("update the reminders: %w", err)

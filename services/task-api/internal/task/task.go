@@ -62,6 +62,7 @@ type Reminder struct {
 	RemindAt  *time.Time `bun:"remind_at"`
 	Armed     bool       `bun:"armed"`
 	FiredFor  *time.Time `bun:"fired_for"`
+	PassedFor *time.Time `bun:"passed_for"`
 	// TraceParent is of the request that set or moved it.
 	TraceParent string `bun:"trace_parent"`
 }
