@@ -210,6 +210,8 @@ func TestRequestsThatAreNone(t *testing.T) {
 		"an order that is none":        {http.MethodGet, "/api/tasks?sort=password_hash", nil, nil, 422, "query.sort"},
 		"a cursor that is none":        {http.MethodGet, "/api/tasks?cursor=x", nil, nil, 422, "query.cursor"},
 		"a cursor of another order":    {http.MethodGet, "/api/tasks?sort=title&cursor=eyJzIjoiZHVlX2F0IiwidiI6bnVsbCwiaSI6IjAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMCJ9", nil, nil, 422, "query.cursor"},
+		"a cursor of the year 0":       {http.MethodGet, "/api/tasks?cursor=eyJzIjoiLWNyZWF0ZWRfYXQiLCJ2IjoiMDAwMC0wMS0wMVQwMDowMDowMFoiLCJpIjoiMDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDAwIn0", nil, nil, 422, "query.cursor"},
+		"a cursor of before all years": {http.MethodGet, "/api/tasks?sort=due_at&cursor=eyJzIjoiZHVlX2F0IiwidiI6IjAwMDEtMDEtMDFUMDA6MDA6MDArMTQ6MDAiLCJpIjoiMDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDAwIn0", nil, nil, 422, "query.cursor"},
 		"a parent that is none":        {http.MethodGet, "/api/tasks?parent_id=x", nil, nil, 422, "query.parent_id"},
 		"a series that is none":        {http.MethodGet, "/api/tasks?series_id=x", nil, nil, 422, "query.series_id"},
 		"an address of nothing":        {http.MethodGet, "/api/nothing", nil, nil, 404, ""},

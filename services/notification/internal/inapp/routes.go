@@ -82,9 +82,10 @@ func (s *Store) page(ctx context.Context, in *listInput) (*listOutput, error) {
 		if err := httpapi.DecodeCursor(in.Cursor, after); err != nil {
 			return nil, err
 		}
-		if after.ID == uuid.Nil || after.At.IsZero() {
+		if after.ID == uuid.Nil || !httpapi.StorableTime(after.At) {
 			return nil, httpapi.Invalid("query.cursor", "not a cursor of this list; leave it out to start from the beginning")
 		}
+		after.At = after.At.UTC()
 	}
 	user := auth.CallerOf(ctx).UserID
 	// One more than asked for tells whether there is another page.

@@ -182,6 +182,24 @@ func TestMarkAsReadAndBack(t *testing.T) {
 	require.Equal(t, 0, all.Updated)
 }
 
+// Postgres keeps years that RFC 3339 can not write, and the other way round.
+func TestACursorOfAnyTimeIsAnswered(t *testing.T) {
+	c := newClient(t)
+	for _, at := range []string{
+		"0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1899-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "9001-01-01T00:00:00Z",
+	} {
+		t.Run(at, func(t *testing.T) {
+			cursor, err := httpapi.EncodeCursor(map[string]string{"at": at, "id": uuid.NewString()})
+			require.NoError(t, err)
+			c := &client{t: t, url: c.url, db: c.db}
+			c.do(uuid.New(), "GET", "/api/notifications?cursor="+cursor, "", 422, nil)
+		})
+	}
+	cursor, err := httpapi.EncodeCursor(map[string]string{"at": "2027-01-04T12:00:00+14:00", "id": uuid.NewString()})
+	require.NoError(t, err)
+	c.do(uuid.New(), "GET", "/api/notifications?cursor="+cursor, "", 200, nil)
+}
+
 func TestBadRequestsAreAnsweredAndChangeNothing(t *testing.T) {
 	c := newClient(t)
 	ada, eve := uuid.New(), uuid.New()

@@ -150,6 +150,7 @@ func TestRefuses(t *testing.T) {
 		"limit 201":                  {ada, path + "?limit=201", 422, "query.limit"},
 		"a bad cursor":               {ada, path + "?cursor=%00x", 422, "query.cursor"},
 		"a cursor of another list":   {ada, path + "?cursor=WzFd", 422, "query.cursor"},
+		"a cursor that is no text":   {ada, path + "?cursor=eyJvIjowfQ", 422, "query.cursor"},
 		"an unknown parameter":       {ada, path + "?page=2", 422, "query.page"},
 	} {
 		t.Run(name, func(t *testing.T) {
