@@ -41,6 +41,7 @@ func TestAMistakeIsCaught(t *testing.T) {
 		"an app port that is not opened":                 {right: `dapr.io/app-port: "8001"`, wrong: `dapr.io/app-port: "8010"`, says: `app port "8010"`},
 		"a configuration that does not exist":            {right: "dapr.io/config: audit-log", wrong: "dapr.io/config: audit", says: `Configuration "audit" does not exist`},
 		"a route that a service does not have":           {right: "name: /internal/occurrences", wrong: "name: /internal/occurrence", says: "recurring-task may not call POST /internal/occurrences, and does"},
+		"an operation that is never found":               {right: "name: /api/tasks/**/history", wrong: "name: /api/audit/history", says: "/api/audit/history is never found: /api/audit is above it"},
 		"a caller too many":                              {right: "appId: task-api", wrong: "appId: notification", says: "notification has no call of"},
 		"everybody may call":                             {right: "accessControl:\n        defaultAction: deny", wrong: "accessControl:\n        defaultAction: allow", says: "who is not named may call"},
 		"a ConfigMap that does not exist":                {right: "- configMapRef:\n                        name: settings", wrong: "- configMapRef:\n                        name: setting", says: "does not exist"},

@@ -169,16 +169,20 @@ func (w *walk) configuration(o Object, apps map[string]bool) {
 		w.check(text(at(policy, "namespace")) == text(at(o, "metadata", "namespace")), o, "namespace %q", text(at(policy, "namespace")))
 		for _, operation := range list(at(policy, "operations")) {
 			path := text(at(operation, "name"))
+			for _, other := range list(at(policy, "operations")) {
+				above := text(at(other, "name"))
+				w.check(above == path || !governs(above, path), o, "%s is never found: %s is above it", path, above)
+			}
 			for _, verb := range texts(at(operation, "httpVerb")) {
-				has := slices.ContainsFunc(w.code.Routes[app], func(r Route) bool { return r.Method == verb && matches(path, r.Path) })
+				has := slices.ContainsFunc(w.code.Routes[app], func(r Route) bool { return r.Method == verb && governs(path, r.Path) })
 				w.check(has, o, "%s has no route %s %s", app, verb, path)
 				for call := range w.code.Calls {
-					if call.From == caller && call.To == app && call.Method == verb && matches(path, call.Path) {
+					if call.From == caller && call.To == app && call.Method == verb && governs(path, call.Path) {
 						allowed[call] = true
 					}
 				}
 				needed := slices.ContainsFunc(slices.Collect(maps.Keys(w.code.Calls)), func(c Call) bool {
-					return c.From == caller && c.To == app && c.Method == verb && matches(path, c.Path)
+					return c.From == caller && c.To == app && c.Method == verb && governs(path, c.Path)
 				})
 				w.check(needed, o, "%s has no call of %s %s %s", caller, app, verb, path)
 			}
@@ -187,6 +191,13 @@ func (w *walk) configuration(o Object, apps map[string]bool) {
 	for call := range w.code.Calls {
 		w.check(call.To != app || allowed[call], o, "%s may not call %s %s, and does", call.From, call.Method, call.Path)
 	}
+}
+
+// governs says whether an operation of an access policy is the one that Dapr
+// finds for an address: it stops at the first on the way there, so that one
+// without wildcards stands for all below it, too.
+func governs(operation, path string) bool {
+	return matches(operation, path) || matches(operation+"/**", path)
 }
 
 // matches says whether a path of an access policy stands for a route: "**" is
