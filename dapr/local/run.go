@@ -77,6 +77,11 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 		Broker: carrier, Ports: p, Services: map[string]suiteService{},
 		Database: suiteDatabase{OwnerURL: databaseURL, URLs: map[string]string{}},
 	}
+	for _, a := range apps {
+		if _, ok := a.Env["PUBLIC_URL"]; ok {
+			a.Env["PUBLIC_URL"] = s.APIURL // its port may be another than in the run file
+		}
+	}
 	keeper := &supervisor{logs: logs, run: run, say: out.say}
 
 	// Three generations: those that start first stop last.

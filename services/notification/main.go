@@ -25,6 +25,7 @@ import (
 	"github.com/taskwire/taskwire/services/notification/internal/inapp"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
 	"github.com/taskwire/taskwire/services/notification/internal/migrations"
+	"github.com/taskwire/taskwire/services/notification/internal/recipient"
 	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
 )
 
@@ -45,13 +46,18 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	if err != nil {
 		return err
 	}
+	public, err := cfg.publicURL()
+	if err != nil {
+		return err
+	}
 	deliverer := delivery.NewDeliverer(delivery.Options{
 		DB:    base.DB,
 		Check: &taskapi.Client{Sidecar: invoke.At(cfg.SidecarURL(), cfg.DaprAPIToken)},
 		Mail:  sender, MailTimeout: cfg.SMTPTimeout, Connections: cfg.SMTPConnections, RetryFor: cfg.MailRetryFor,
-		ShutdownTimeout: cfg.ShutdownTimeout, Clock: time.Now, Log: base.Log,
+		Budget: cfg.MailBudget, PublicURL: public, ShutdownTimeout: cfg.ShutdownTimeout, Clock: time.Now, Log: base.Log,
 	})
 	consumer := delivery.NewConsumer(time.Now, deliverer.Wake)
+	failures := httpapi.Failures{Log: base.Log}
 	events := subscriptions(cfg, base, consumer)
 
 	// The doors.
@@ -62,7 +68,11 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		events.Mount(r)
 	})
 	base.MountUserAPI(router, verifier, func(api huma.API) {
-		inapp.Register(api, httpapi.Failures{Log: base.Log}, inapp.NewStore(base.DB, time.Now))
+		inapp.Register(api, failures, inapp.NewStore(base.DB, time.Now))
+	})
+	router.Group(func(r chi.Router) {
+		r.Use(auth.SidecarOnly(cfg.AppAPIToken))
+		(&recipient.Store{DB: base.DB, Now: time.Now}).Mount(r, failures)
 	})
 	return base.Run(ctx, router,
 		service.Worker{Name: "deliverer", Run: deliverer.Run},

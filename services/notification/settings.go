@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net/url"
 	"time"
 
 	"github.com/taskwire/taskwire/pkg/auth"
@@ -25,6 +26,10 @@ type settings struct {
 	// MailRetryFor is how long a mail that a server refuses for the moment is
 	// tried again before it is given up.
 	MailRetryFor time.Duration `env:"MAIL_RETRY_FOR" envDefault:"72h"`
+	// MailBudget is how many mails a recipient gets within an hour; 0: any number.
+	MailBudget int `env:"MAIL_BUDGET" envDefault:"60"`
+	// PublicURL is where users reach task-api: https://host, for links in mails.
+	PublicURL string `env:"PUBLIC_URL"`
 }
 
 // Validate checks what the types cannot; service.Load calls it.
@@ -36,6 +41,23 @@ func (s settings) Validate() error {
 		return errors.New("SMTP_TIMEOUT must be from 1s to 10m")
 	case s.MailRetryFor <= 0:
 		return errors.New("MAIL_RETRY_FOR must be more than 0")
+	case s.MailBudget < 0:
+		return errors.New("MAIL_BUDGET must be 0, for any number, or more")
+	}
+	if _, err := s.publicURL(); err != nil {
+		return err
 	}
 	return s.Settings.Validate()
+}
+
+// publicURL is nil where there is none.
+func (s settings) publicURL() (*url.URL, error) {
+	if s.PublicURL == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(s.PublicURL)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("PUBLIC_URL must be like https://tasks.example.org, with a path where there is one before /api")
+	}
+	return u, nil
 }

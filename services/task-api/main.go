@@ -91,6 +91,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	}
 	door.MountDescriptions(router)
 	docs.Mount(router, frontdoor.Descriptions())
+	door.MountOpen(router, cfg.TrustedProxies)
 	router.Group(func(r chi.Router) {
 		r.Use(frontdoor.SameOrigin, audit.Middleware(cfg.TrustedProxies))
 		api := httpapi.NewAPI(r, "taskwire", service.Version())

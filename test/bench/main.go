@@ -101,7 +101,8 @@ func with(ctx context.Context, env []string, f func(*suite.Suite, *suite.Client)
 		return err
 	}
 	defer os.RemoveAll(dir)
-	s, err := suite.Start(ctx, dir, env...)
+	// One user gets thousands of mails.
+	s, err := suite.Start(ctx, dir, append([]string{"MAIL_BUDGET=0"}, env...)...)
 	if err != nil {
 		return err
 	}

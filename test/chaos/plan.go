@@ -73,7 +73,8 @@ func plan(broker string) (_ *detours, env []string, err error) {
 	if err := errors.Join(err, part("POSTGRES_PORT", database...), part("SMTP_PORT", "smtp")); err != nil {
 		return nil, nil, err
 	}
-	return d, append(env, "BROKER="+broker, "DETOURS="+strings.Join(ways, ",")), nil
+	// Every mail is to arrive: there is no budget of them.
+	return d, append(env, "MAIL_BUDGET=0", "BROKER="+broker, "DETOURS="+strings.Join(ways, ",")), nil
 }
 
 // freePort is one below those that outgoing connections are given, and not

@@ -38,7 +38,7 @@ func until(t *testing.T, at time.Time) {
 
 func TestThreeReplicasDeliverAThousandRemindersOfOneSecondOnce(t *testing.T) {
 	const reminders = 1000
-	ownSuite(t, newDir(t), "REPLICAS=notification=3")
+	ownSuite(t, newDir(t), "REPLICAS=notification=3", "MAIL_BUDGET=0")
 	u := newUser(t, "UTC")
 	at := time.Now().Add(20 * time.Second).Truncate(time.Second)
 	each(reminders, func(i int) {

@@ -45,6 +45,8 @@ func (w *walk) addresses() {
 				switch {
 				case strings.HasPrefix(name, "OTEL_") && !slices.Contains(texts(c["args"]), "serve"):
 					// The commands send no traces.
+				case name == "PUBLIC_URL":
+					// Where users come in: pods do not call it.
 				case strings.HasPrefix(text(c["image"]), "ghcr.io/taskwire/"):
 					w.calls(p.owner, p, name, v.value)
 				case name == "KAFKA_ADVERTISED_LISTENERS":

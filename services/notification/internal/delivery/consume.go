@@ -88,7 +88,7 @@ func (c *Consumer) Reminders(ctx context.Context, tx bun.Tx, events []subscribe.
 	// again after all: a task that was reopened, or moved away and back.
 	_, err := tx.NewInsert().Model(&rows).
 		On("CONFLICT (reminder_id, remind_at, channel) DO UPDATE").
-		Set("state = 'pending', reason = '', attempts = 0, first_attempt_at = NULL, last_error = '', claim = NULL").
+		Set("state = 'pending', reason = '', attempts = 0, first_attempt_at = NULL, counted_in = NULL, last_error = '', claim = NULL").
 		Set("title = excluded.title, due_at = excluded.due_at, timezone = excluded.timezone, trace_id = excluded.trace_id, trace_parent = excluded.trace_parent").
 		Set("event_at = excluded.event_at, next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at").
 		Where("d.state = 'cancelled' AND d.event_at < excluded.event_at").

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"log/slog"
+	"net/url"
 	"sync"
 	"time"
 
@@ -20,6 +21,8 @@ type Options struct {
 	MailTimeout     time.Duration // what Mail was made with
 	Connections     int           // mails on their way at once
 	RetryFor        time.Duration // from the first attempt until a mail is given up
+	Budget          int           // mails for a recipient within an hour; 0: any number
+	PublicURL       *url.URL      // where users reach the suite, for links in mails; nil: no links
 	ShutdownTimeout time.Duration // the time that the service has for its stop
 	Clock           func() time.Time
 	Log             *slog.Logger
@@ -43,7 +46,8 @@ func NewDeliverer(o Options) *Deliverer {
 	// claimed and checked, and none waits so long that its check grows old.
 	email := &emailer{
 		worker: newWorker(Email, min(4*o.Connections, taskapi.MaxCheck), o.DB, o),
-		sender: o.Mail, sendTime: o.MailTimeout, retryFor: o.RetryFor, jobs: make(chan mailJob),
+		sender: o.Mail, sendTime: o.MailTimeout, retryFor: o.RetryFor,
+		budget: o.Budget, public: o.PublicURL, jobs: make(chan mailJob),
 	}
 	email.worker.hand = email.hand
 	return &Deliverer{email: email, inApp: inApp, conns: o.Connections, grace: stopGrace(o.ShutdownTimeout)}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/taskwire/taskwire/pkg/telemetry"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
+	"github.com/taskwire/taskwire/services/notification/internal/recipient"
 	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
 )
 
@@ -34,6 +36,8 @@ type emailer struct {
 	sender   *mail.Sender
 	sendTime time.Duration
 	retryFor time.Duration
+	budget   int
+	public   *url.URL
 	jobs     chan mailJob
 }
 
@@ -66,23 +70,35 @@ func (m *emailer) deliver(work context.Context, r *Row, user taskapi.User) error
 	defer func() { span.End(failure) }()
 	now := m.clock()
 	lease := m.sendTime + leaseMargin
-	if ok, err := m.store.begin(work, r, now, lease); err != nil || !ok {
+	if user.Email == "" {
+		// Of an outside issuer that names no address.
+		ok, err := m.store.failed(work, r, now, "the user has no email address")
+		if ok {
+			m.outcome(work, r, Failed)
+		}
 		return err
+	}
+	begun, err := m.store.begin(work, r, user.Email, m.budget, now, lease)
+	if err != nil || begun == nil {
+		return err
+	}
+	if begun.verdict == recipient.OverBudget || begun.verdict == recipient.Unsubscribed {
+		m.withheld(work, r, begun.verdict)
+		return nil
 	}
 	until := now.Add(lease)
 	r.Attempts++
 	if r.FirstAttemptAt == nil {
 		r.FirstAttemptAt = &now
 	}
-	subject, body := mail.Reminder{Title: r.Title, DueAt: r.DueAt, Late: now.Sub(r.RemindAt), Zone: zone(user.Timezone, r.Timezone)}.Text()
-	failure = m.sender.Send(work, mail.Message{ID: r.ID, To: user.Email, Date: now, Subject: subject, Body: body})
+	failure = m.sender.Send(work, m.message(r, user, begun, now))
 	now = m.clock()
 	// What happened is recorded even when the service is stopping. While the
 	// lease lasts it is tried again: a mail that nobody knows was sent is sent
 	// once more.
 	for {
 		record, cancel := context.WithTimeout(context.WithoutCancel(work), 2*time.Second)
-		err := m.record(record, r, failure, now)
+		err := m.record(record, r, begun.verdict, failure, now)
 		cancel()
 		if err == nil || work.Err() != nil || m.clock().After(until) {
 			return err
@@ -95,8 +111,32 @@ func (m *emailer) deliver(work context.Context, r *Row, user taskapi.User) error
 	}
 }
 
+// message is the mail of a reminder, or the one that stands for all beyond the
+// budget.
+func (m *emailer) message(r *Row, user taskapi.User, begun *attempt, now time.Time) mail.Message {
+	message := mail.Message{ID: r.ID, To: user.Email, Date: now}
+	if m.public != nil {
+		message.Unsubscribe = begun.to.Link(m.public)
+	}
+	where := zone(user.Timezone, r.Timezone)
+	if begun.verdict == recipient.Notice {
+		message.Subject, message.Body = mail.Pause{Mails: m.budget, Until: begun.to.HourStart.Add(recipient.Hour), Zone: where}.Text()
+	} else {
+		message.Subject, message.Body = mail.Reminder{Title: r.Title, DueAt: r.DueAt, Late: now.Sub(r.RemindAt), Zone: where}.Text()
+	}
+	return message
+}
+
 // record writes what became of an attempt that ended at now.
-func (m *emailer) record(ctx context.Context, r *Row, failure error, now time.Time) error {
+func (m *emailer) record(ctx context.Context, r *Row, verdict recipient.Verdict, failure error, now time.Time) error {
+	if failure == nil && verdict == recipient.Notice {
+		// The notice was sent, and the reminder was not.
+		if err := m.store.cancel(ctx, r, now, string(recipient.OverBudget)); err != nil {
+			return err
+		}
+		m.withheld(ctx, r, recipient.OverBudget)
+		return nil
+	}
 	if failure == nil {
 		if ok, err := m.store.sent(ctx, r, now); err != nil || !ok {
 			return err
@@ -126,6 +166,12 @@ func (m *emailer) record(ctx context.Context, r *Row, failure error, now time.Ti
 	}
 	m.outcome(ctx, r, retried, slog.Int("attempts", r.Attempts), slog.Int("smtp_code", refusal.Code), slog.Time("next", at))
 	return nil
+}
+
+// withheld tells of a mail that is not sent though its reminder stands.
+func (m *emailer) withheld(ctx context.Context, r *Row, reason recipient.Verdict) {
+	mailsWithheld.WithLabelValues(string(reason)).Inc()
+	m.outcome(ctx, r, Cancelled, slog.String("reason", string(reason)))
 }
 
 // zone is the first of the names that is a time zone; UTC when none is.

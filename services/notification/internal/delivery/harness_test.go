@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"sync"
 	"testing"
@@ -49,6 +50,8 @@ type suite struct {
 	// What replicas are started with.
 	mailTimeout     time.Duration
 	shutdownTimeout time.Duration
+	budget          int      // 0: no budget
+	public          *url.URL // nil: no links
 
 	mu       sync.Mutex
 	now      time.Time
@@ -117,7 +120,7 @@ func (s *suite) start() *replica {
 	r := &replica{db: s.open(), done: make(chan struct{})}
 	r.deliverer = delivery.NewDeliverer(delivery.Options{
 		DB: r.db, Check: &taskapi.Client{Sidecar: invoke.At(s.taskAPI.url, sidecarToken)}, Mail: sender, MailTimeout: s.mailTimeout,
-		Connections: 8, RetryFor: 72 * time.Hour, ShutdownTimeout: s.shutdownTimeout, Clock: s.clock, Log: slog.New(slog.NewTextHandler(s.logs, nil)),
+		Connections: 8, RetryFor: 72 * time.Hour, ShutdownTimeout: s.shutdownTimeout, Budget: s.budget, PublicURL: s.public, Clock: s.clock, Log: slog.New(slog.NewTextHandler(s.logs, nil)),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/taskwire/taskwire/pkg/telemetry"
+	"github.com/taskwire/taskwire/services/notification/internal/recipient"
 )
 
 var (
@@ -22,6 +23,11 @@ var (
 		Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 86400},
 	}, []string{"channel"})
 )
+
+var mailsWithheld = promauto.NewCounterVec(prometheus.CounterOpts{
+	Name: "taskwire_mails_withheld_total",
+	Help: "Mails that were not sent though their reminder stands: over_budget (MAIL_BUDGET), or unsubscribed.",
+}, []string{"reason"})
 
 // retried is the outcome of an attempt that will be repeated.
 const retried = "retry"
@@ -39,6 +45,9 @@ func countFromZero() {
 		for _, state := range states {
 			deliveries.WithLabelValues(channel, state)
 		}
+	}
+	for _, reason := range []recipient.Verdict{recipient.OverBudget, recipient.Unsubscribed} {
+		mailsWithheld.WithLabelValues(string(reason))
 	}
 }
 

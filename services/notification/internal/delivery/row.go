@@ -24,7 +24,8 @@ const (
 	Cancelled = "cancelled"
 )
 
-// Why a delivery was cancelled, as task-api says it too.
+// Why a delivery was cancelled, as task-api says it too. One that is not made
+// though its reminder stands has a recipient.Verdict as its reason.
 const (
 	Completed = "completed"
 	Deleted   = "deleted"
@@ -53,6 +54,7 @@ type Row struct {
 	Claim          *uuid.UUID
 	NextAttemptAt  time.Time
 	FirstAttemptAt *time.Time
+	CountedIn      *time.Time // the hour of the recipient's budget
 	LastError      string
 	SentAt         *time.Time
 	LatenessMS     *int64 `bun:"lateness_ms"`

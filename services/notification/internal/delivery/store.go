@@ -9,10 +9,12 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/services/notification/internal/recipient"
 )
 
-// store is the table of deliveries. Each exported step of a delivery's life is
-// one statement, and names the claim under which it writes.
+// store is the table of deliveries. Each step of a delivery's life is one
+// statement, or one transaction, and names the claim under which it writes.
 type store struct{ db bun.IDB }
 
 // claim takes up to limit due deliveries of a channel until lease has passed.
@@ -50,13 +52,57 @@ func (s store) next(ctx context.Context, channel string) (time.Time, error) {
 	return at.Time, nil
 }
 
-// begin counts an attempt and renews the lease. False: the delivery has been
-// cancelled, or is another worker's by now.
-func (s store) begin(ctx context.Context, r *Row, now time.Time, lease time.Duration) (bool, error) {
-	return s.one(ctx, "begin", r, `
-		UPDATE notification.deliveries
-		SET attempts = attempts + 1, first_attempt_at = coalesce(first_attempt_at, ?0), next_attempt_at = ?1, updated_at = ?0
-		WHERE id = ?2 AND claim = ?3 AND state = 'pending'`, now, now.Add(lease), r.ID, r.Claim)
+// attempt is what was decided about a mail, and to whom it goes.
+type attempt struct {
+	to      *recipient.Recipient
+	verdict recipient.Verdict
+}
+
+// begin decides about the mail of a delivery and counts it in its recipient's
+// budget, in one transaction with the attempt: whatever dies afterwards, the mail
+// is counted once in an hour. It renews the lease, or cancels the delivery where
+// there is to be no mail. Nil: the delivery has been cancelled before, or is
+// another worker's by now.
+//
+// Locks are taken in this order: the delivery, its recipient.
+func (s store) begin(ctx context.Context, r *Row, address string, budget int, now time.Time, lease time.Duration) (*attempt, error) {
+	var begun *attempt
+	err := s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		var countedIn bun.NullTime
+		err := tx.NewRaw(`SELECT counted_in FROM notification.deliveries WHERE id = ? AND claim = ? AND state = 'pending' FOR UPDATE`,
+			r.ID, r.Claim).Scan(ctx, &countedIn)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		to, err := recipient.Lock(ctx, tx, address, now)
+		if err != nil {
+			return err
+		}
+		verdict := to.Count(r.ID, countedIn.Time, budget, now)
+		if err := to.Save(ctx, tx); err != nil {
+			return err
+		}
+		begun = &attempt{to, verdict}
+		switch verdict {
+		case recipient.OverBudget, recipient.Unsubscribed:
+			return store{tx}.cancel(ctx, r, now, string(verdict))
+		case recipient.Send:
+			countedIn.Time = to.HourStart
+		case recipient.Notice:
+		}
+		_, err = tx.ExecContext(ctx, `
+			UPDATE notification.deliveries
+			SET attempts = attempts + 1, first_attempt_at = coalesce(first_attempt_at, ?0), next_attempt_at = ?1, updated_at = ?0, counted_in = ?2
+			WHERE id = ?3`, now, now.Add(lease), countedIn, r.ID)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("begin delivery %s: %w", r.ID, err)
+	}
+	return begun, nil
 }
 
 // sent also overrides a cancellation that came while the mail was on its way:

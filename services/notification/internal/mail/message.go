@@ -17,6 +17,8 @@ type Message struct {
 	Date    time.Time
 	Subject string
 	Body    string
+	// Unsubscribe is the address where these mails are stopped; "" for none.
+	Unsubscribe string
 }
 
 // Reminder is what a reminder mail tells of.
@@ -41,8 +43,33 @@ func (r Reminder) Text() (subject, body string) {
 	if r.Late >= lateEnough {
 		fmt.Fprintf(&b, "This reminder is late by %s; we are sorry.\n", r.Late.Truncate(time.Second))
 	}
-	b.WriteString("\nYou asked taskwire to remind you of this task.\n")
 	return "Reminder: " + title, b.String()
+}
+
+// Pause is told of in the last mail of an hour, when there have been as many as
+// there may be.
+type Pause struct {
+	Mails int
+	Until time.Time
+	Zone  *time.Location // the user's
+}
+
+// Text returns the subject and the body of the mail for p.
+func (p Pause) Text() (subject, body string) {
+	// To the next whole minute: mails come again by then.
+	until := p.Until.Add(time.Minute - 1).Truncate(time.Minute).In(p.Zone)
+	subject = "Further reminders are in the application until " + until.Format("15:04")
+	return subject, fmt.Sprintf("You had %d reminders by mail within an hour. Further reminders are in the\napplication until %s (%s); then mails come again.\n",
+		p.Mails, until.Format("15:04 MST"), p.Zone)
+}
+
+// footer says why the mail came, and how there are no more.
+func (m Message) footer() string {
+	text := "\n-- \nAn account of taskwire with your address has reminders by mail.\n"
+	if m.Unsubscribe == "" {
+		return text + "To stop them, take the reminders off the tasks.\n"
+	}
+	return text + "To stop all mails to this address:\n" + m.Unsubscribe + "\n"
 }
 
 // oneLine removes what could end a header line or move a reader's cursor.
@@ -73,6 +100,13 @@ func (s *Sender) compose(m Message) (*gomail.Msg, error) {
 	msg.Subject(oneLine(m.Subject))
 	// RFC 3834: no vacation note shall answer us.
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
-	msg.SetBodyString(gomail.TypeTextPlain, m.Body)
+	if m.Unsubscribe != "" {
+		msg.SetGenHeader(gomail.HeaderListUnsubscribe, "<"+m.Unsubscribe+">")
+		// RFC 8058: a mail client may do it with one click, over https alone.
+		if strings.HasPrefix(m.Unsubscribe, "https:") {
+			msg.SetGenHeader(gomail.HeaderListUnsubscribePost, "List-Unsubscribe=One-Click")
+		}
+	}
+	msg.SetBodyString(gomail.TypeTextPlain, m.Body+m.footer())
 	return msg, nil
 }

@@ -1,5 +1,5 @@
 // Package migrations holds the schema of notification: deliveries, in-app
-// notifications and, from pkg/subscribe, the inbox. Forward only.
+// notifications, recipients of mails and, from pkg/subscribe, the inbox. Forward only.
 package migrations
 
 import (
@@ -24,7 +24,7 @@ var Schema = database.Schema{
 		"0006_progress": fmt.Sprintf(subscribe.Progress, Name),
 	},
 	Grants: []string{
-		"SELECT, INSERT, UPDATE, DELETE ON notification.deliveries, notification.notifications, notification.inbox, notification.dead_letters, notification.progress",
+		"SELECT, INSERT, UPDATE, DELETE ON notification.deliveries, notification.notifications, notification.recipients, notification.inbox, notification.dead_letters, notification.progress",
 		// What operators did with dead letters stays on record.
 		"SELECT, INSERT ON notification.dead_letter_acts",
 	},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/httprate"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
@@ -36,6 +37,20 @@ var Routes = []struct {
 	{"/api/recurrence/*", "recurring-task"},
 	{"/api/tasks/{id}/occurrences", "recurring-task"},
 }
+
+// OpenRoutes are those for whoever has a link out of a mail: he is not signed in,
+// and what he may do is in the link's own token.
+var OpenRoutes = []struct {
+	Pattern string
+	AppID   string
+}{
+	{"/api/notifications/unsubscribe", "notification"},
+	{"/api/notifications/resubscribe", "notification"},
+}
+
+// openRate is how often a client may follow such links in a minute. Nobody
+// guesses a token; this bounds the work. It is counted in each replica.
+const openRate = 60
 
 // unavailable tells the answers of a service that is not there, which may be as
 // it should (scaled to zero), from failures of task-api: both are 5xx.
@@ -69,6 +84,23 @@ func (d *Door) Mount(r chi.Router) {
 	for _, route := range Routes {
 		handler := d.proxy(route.AppID, "")
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			r.Method(method, route.Pattern, handler)
+		}
+	}
+}
+
+// MountOpen adds the open routes. They are not behind SameOrigin: a mail client,
+// and a page of it, sends the POST that stops mails (RFC 8058), without a cookie
+// of ours; with one it could do no more.
+func (d *Door) MountOpen(r chi.Router, proxies httpapi.Proxies) {
+	r = r.With(httprate.LimitBy(openRate, time.Minute,
+		func(r *http.Request) (string, error) { return httprate.CanonicalizeIP(proxies.ClientAddress(r)), nil },
+		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) {
+			httpapi.WriteProblem(w, r, http.StatusTooManyRequests, "too many requests from this address; try again in a minute")
+		})))
+	for _, route := range OpenRoutes {
+		handler := d.proxy(route.AppID, "")
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			r.Method(method, route.Pattern, handler)
 		}
 	}
@@ -122,7 +154,9 @@ func (d *Door) proxy(appID, path string) http.Handler {
 			for _, name := range httpapi.HeadersSet {
 				res.Header.Del(name)
 			}
-			if res.StatusCode < 400 || strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") {
+			// What services answer themselves is a problem document, or a page.
+			kind, _, _ := strings.Cut(res.Header.Get("Content-Type"), ";")
+			if res.StatusCode < 400 || kind == "application/problem+json" || kind == "text/html" {
 				return nil
 			}
 			// Not the service's word but the sidecar's: it can not reach the
