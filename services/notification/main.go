@@ -26,6 +26,7 @@ import (
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
 	"github.com/taskwire/taskwire/services/notification/internal/migrations"
 	"github.com/taskwire/taskwire/services/notification/internal/recipient"
+	"github.com/taskwire/taskwire/services/notification/internal/retention"
 	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
 )
 
@@ -57,6 +58,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		Budget: cfg.MailBudget, PublicURL: public, ShutdownTimeout: cfg.ShutdownTimeout, Clock: time.Now, Log: base.Log,
 	})
 	consumer := delivery.NewConsumer(time.Now, deliverer.Wake)
+	keeper := &retention.Keeper{DB: base.DB, Retention: cfg.Retention, EventRetention: cfg.EventRetention, Now: time.Now, Log: base.Log}
 	failures := httpapi.Failures{Log: base.Log}
 	events := subscriptions(cfg, base, consumer)
 
@@ -75,6 +77,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		(&recipient.Store{DB: base.DB, Now: time.Now}).Mount(r, failures)
 	})
 	return base.Run(ctx, router,
+		service.Worker{Name: "keeper of what was delivered", Run: keeper.Run},
 		service.Worker{Name: "deliverer", Run: deliverer.Run},
 		service.Worker{Name: "keeper of the inbox", Run: events.Keep})
 }

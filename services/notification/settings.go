@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"time"
 
@@ -30,6 +31,8 @@ type settings struct {
 	MailBudget int `env:"MAIL_BUDGET" envDefault:"60"`
 	// PublicURL is where users reach task-api: https://host, for links in mails.
 	PublicURL string `env:"PUBLIC_URL"`
+	// Retention is how long deliveries and notifications are kept.
+	Retention time.Duration `env:"NOTIFICATION_RETENTION" envDefault:"2160h"`
 }
 
 // Validate checks what the types cannot; service.Load calls it.
@@ -43,6 +46,8 @@ func (s settings) Validate() error {
 		return errors.New("MAIL_RETRY_FOR must be more than 0")
 	case s.MailBudget < 0:
 		return errors.New("MAIL_BUDGET must be 0, for any number, or more")
+	case s.Retention < 24*time.Hour:
+		return fmt.Errorf("NOTIFICATION_RETENTION must be at least 24h, not %s", s.Retention)
 	}
 	if _, err := s.publicURL(); err != nil {
 		return err

@@ -17,6 +17,7 @@ func TestSettings(t *testing.T) {
 		"as they are":                  {func(*settings) {}, ""},
 		"no budget":                    {func(s *settings) { s.MailBudget = 0 }, ""},
 		"a negative budget":            {func(s *settings) { s.MailBudget = -1 }, "MAIL_BUDGET"},
+		"a retention of no time":       {func(s *settings) { s.Retention = 0 }, "NOTIFICATION_RETENTION"},
 		"a public URL":                 {func(s *settings) { s.PublicURL = "https://tasks.example.org" }, ""},
 		"a public URL with a path":     {func(s *settings) { s.PublicURL = "https://example.org/tasks/" }, ""},
 		"a public URL of no host":      {func(s *settings) { s.PublicURL = "tasks.example.org" }, "PUBLIC_URL"},
@@ -27,7 +28,7 @@ func TestSettings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := settings{
 				Settings:        service.Settings{DaprHost: "127.0.0.1", LogFormat: "text", EventRetention: 720 * time.Hour, ShutdownTimeout: 8 * time.Second},
-				SMTPConnections: 16, SMTPTimeout: 30 * time.Second, MailRetryFor: time.Hour, MailBudget: 60,
+				SMTPConnections: 16, SMTPTimeout: 30 * time.Second, MailRetryFor: time.Hour, MailBudget: 60, Retention: 2160 * time.Hour,
 			}
 			c.change(&s)
 			err := s.Validate()
