@@ -53,6 +53,7 @@ func TestTheLinksOfMailsNeedNoSignIn(t *testing.T) {
 		"notification POST /api/notifications/resubscribe?token=x application/x-www-form-urlencoded",
 		"notification GET /api/notifications/unsubscribe?token=x application/x-www-form-urlencoded",
 	}, asked)
+	require.Contains(t, do(http.MethodGet, "/api/notifications/unsubscribe?token=x", here).Header().Get("Content-Security-Policy"), "form-action 'self'")
 	unknown := do(http.MethodGet, "/api/notifications/unsubscribe?token=gone", here)
 	require.Equal(t, http.StatusNotFound, unknown.Code)
 	require.Equal(t, "<!doctype html>", unknown.Body.String(), "the page says why")

@@ -52,6 +52,9 @@ var OpenRoutes = []struct {
 // guesses a token; this bounds the work. It is counted in each replica.
 const openRate = 60
 
+// openPolicy is the Content-Security-Policy of their page: one form, to itself.
+const openPolicy = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
 // unavailable tells the answers of a service that is not there, which may be as
 // it should (scaled to zero), from failures of task-api: both are 5xx.
 var unavailable = promauto.NewCounterVec(prometheus.CounterOpts{
@@ -99,7 +102,11 @@ func (d *Door) MountOpen(r chi.Router, proxies httpapi.Proxies) {
 			httpapi.WriteProblem(w, r, http.StatusTooManyRequests, "too many requests from this address; try again in a minute")
 		})))
 	for _, route := range OpenRoutes {
-		handler := d.proxy(route.AppID, "")
+		through := d.proxy(route.AppID, "")
+		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Security-Policy", openPolicy)
+			through.ServeHTTP(w, r)
+		})
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			r.Method(method, route.Pattern, handler)
 		}
