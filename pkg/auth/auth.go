@@ -50,9 +50,10 @@ type Claims struct {
 
 // Caller is the user behind a request.
 type Caller struct {
-	UserID  uuid.UUID
-	Email   string
-	Outside bool // known by an outside issuer's word alone
+	UserID   uuid.UUID
+	Email    string
+	Outside  bool      // known by an outside issuer's word alone
+	IssuedAt time.Time // of the token; zero where it does not say
 }
 
 // Verifier checks tokens. Each kind of key accepts its own algorithm only, so
@@ -206,7 +207,11 @@ func (v *Verifier) Verify(token string) (Caller, error) {
 		if err != nil || !s.ownIDs {
 			id = uuid.NewSHA1(outsideSpace, []byte(claims.Issuer+"\x00"+claims.Subject))
 		}
-		return Caller{UserID: id, Email: claims.Email, Outside: s.outside}, nil
+		caller := Caller{UserID: id, Email: claims.Email, Outside: s.outside}
+		if claims.IssuedAt != nil {
+			caller.IssuedAt = claims.IssuedAt.UTC()
+		}
+		return caller, nil
 	}
 	return Caller{}, errors.Join(errs...)
 }

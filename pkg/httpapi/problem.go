@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -81,6 +83,15 @@ func NotFound(what string) *Problem {
 func Unavailable(detail string) *Problem {
 	p := NewProblem(http.StatusServiceUnavailable, detail)
 	p.header = http.Header{"Retry-After": {"1"}}
+	return p
+}
+
+// TooMany is a 429: the client did too much of something, and may go on after a
+// while. Retry-After says so in whole seconds, at least 1.
+func TooMany(detail string, after time.Duration) *Problem {
+	p := NewProblem(http.StatusTooManyRequests, detail)
+	seconds := max(1, int64((after+time.Second-1)/time.Second))
+	p.header = http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}
 	return p
 }
 

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -19,6 +20,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/audit"
 	"github.com/taskwire/taskwire/services/task-api/internal/docs"
 	"github.com/taskwire/taskwire/services/task-api/internal/frontdoor"
+	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
 	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
@@ -49,7 +51,14 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	clock := &reminder.Clock{DB: db, Events: events, Signal: reminders, Now: time.Now, Log: log}
 	keeper := &eventlog.Keeper{DB: db, Schema: migrations.Name, Retention: cfg.EventRetention, Log: log}
 	watch := &eventlog.Watch{DB: db, Schema: migrations.Name, Topics: event.Topics, Log: log}
-	accounts := &account.API{Store: users, Keys: keys, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now}
+	attempts := &limit.Windows{DB: db, Now: time.Now}
+	failed := account.NewFailedSignIns(users, log)
+	accounts := &account.API{
+		Store: users, Keys: keys, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now,
+		Limits: cfg.Limits, Attempts: attempts, Hashing: limit.NewTurns(runtime.NumCPU()), Failed: failed,
+	}
+	strangers := limit.NewRequests(cfg.Limits, accounts.ClientKey, failures)
+	callers := limit.NewRequests(cfg.Limits, func(r *http.Request) string { return auth.CallerOf(r.Context()).UserID.String() }, failures)
 
 	workers := []service.Worker{
 		{Name: "signal of events", Run: events.Run},
@@ -60,6 +69,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "watch of the event log", Run: watch.Run},
 		{Name: "watch of the last reconcile", Run: func(ctx context.Context) error { return reconcile.Watch(ctx, db, log) }},
 		{Name: "idempotency keys", Run: func(ctx context.Context) error { return tasks.ForgetKeys(ctx, log) }},
+		{Name: "failed sign-ins", Run: failed.Run},
+		{Name: "old counts of attempts", Run: func(ctx context.Context) error { return attempts.Prune(ctx, log) }},
 	}
 	checks := []service.Check{base.DatabaseCheck(), base.DiskCheck()}
 	if cfg.PublishingEnabled {
@@ -95,13 +106,21 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	router.Group(func(r chi.Router) {
 		r.Use(frontdoor.SameOrigin, audit.Middleware(cfg.TrustedProxies))
 		api := httpapi.NewAPI(r, "taskwire", service.Version())
-		accounts.MountOpen(api)
 		r.Group(func(r chi.Router) {
-			r.Use(verifier.Middleware, users.AdmitOutside(failures))
-			mine := httpapi.Within(api, r)
-			accounts.Mount(mine)
-			(&task.API{Store: tasks, Failures: failures}).Mount(mine)
-			door.Mount(r)
+			r.Use(strangers.InFlight)
+			accounts.MountOpen(httpapi.Within(api, r))
+		})
+		r.Group(func(r chi.Router) {
+			r.Use(verifier.Middleware, callers.InFlight, callers.Writes)
+			// By whose connections a request is served, so many at once of a user.
+			share := func() chi.Middlewares { return chi.Chain(callers.Share(), users.AdmitOutside(failures)) }
+			door.Mount(r, share)
+			r.Group(func(r chi.Router) {
+				r.Use(share()...)
+				mine := httpapi.Within(api, r)
+				accounts.Mount(mine)
+				(&task.API{Store: tasks, Failures: failures}).Mount(mine)
+			})
 		})
 	})
 	router.Group(func(r chi.Router) {

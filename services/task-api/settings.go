@@ -9,6 +9,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/publish"
 	"github.com/taskwire/taskwire/pkg/service"
+	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 )
 
 // settings are what task-api reads from its environment.
@@ -24,6 +25,7 @@ type settings struct {
 	TokenLife         time.Duration   `env:"JWT_LIFETIME" envDefault:"24h"`
 	CookieSecure      bool            `env:"COOKIE_SECURE" envDefault:"true"`
 	TrustedProxies    httpapi.Proxies `env:"TRUSTED_PROXIES"`
+	Limits            limit.Settings
 }
 
 // The ways of an event to the broker, in EVENT_TRANSPORT.
@@ -45,6 +47,9 @@ func (s settings) Validate() error {
 	}
 	if s.TokenLife <= 0 {
 		return errors.New("JWT_LIFETIME must be longer than 0")
+	}
+	if err := s.Limits.Validate(); err != nil {
+		return err
 	}
 	return s.Settings.Validate()
 }

@@ -1,7 +1,14 @@
 package account
 
 import (
+	"context"
+	"fmt"
 	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
@@ -20,4 +27,86 @@ func (s *Store) AdmitOutside(failures httpapi.Failures) func(http.Handler) http.
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// word is what a token says of its user's address, and when it was issued.
+type word struct {
+	email string
+	asOf  time.Time
+}
+
+// outsideUsers are the last words that were looked at, so that not every
+// request of an outside user asks the database.
+type outsideUsers struct {
+	mu    sync.Mutex
+	words map[uuid.UUID]word
+}
+
+// mostWords bounds their memory. Beyond it all are forgotten, and looked at again.
+const mostWords = 10_000
+
+func (o *outsideUsers) knows(id uuid.UUID, w word) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	known, ok := o.words[id]
+	return ok && known == w
+}
+
+func (o *outsideUsers) learn(id uuid.UUID, w word) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.words == nil || len(o.words) >= mostWords {
+		o.words = map[uuid.UUID]word{}
+	}
+	o.words[id] = w
+}
+
+// EnsureOutside gives a user of an outside issuer a row of his own at his first
+// request, and the address that his newest token names. A token without an
+// address leaves him the one that he has.
+func (s *Store) EnsureOutside(ctx context.Context, caller auth.Caller) error {
+	said := word{caller.Email, caller.IssuedAt}
+	if s.outside.knows(caller.UserID, said) {
+		return nil
+	}
+	now := s.Now().UTC().Truncate(time.Microsecond)
+	asOf := said.asOf
+	if asOf.IsZero() || asOf.After(now) {
+		asOf = now // it does not say when, or can not be true
+	}
+	changed := false
+	err := s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		changed = false
+		res, err := tx.NewRaw(`INSERT INTO task.users (id, email, email_as_of, timezone, created_at, updated_at) VALUES (?, ?, ?, 'UTC', ?, ?)
+			ON CONFLICT (id) DO NOTHING`, caller.UserID, said.email, asOf, now, now).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("insert the outside user: %w", err)
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 1 || said.email == "" {
+			return err
+		}
+		var before []User
+		// Never the address of who signs in here: a shared secret may name his id.
+		err = tx.NewSelect().Model(&before).Where("id = ?", caller.UserID).Where("password_hash IS NULL").Where("email <> ?", said.email).
+			Where("email_as_of IS NULL OR email_as_of <= ?", asOf).For("UPDATE").Scan(ctx)
+		if err != nil || len(before) == 0 {
+			return err
+		}
+		after := before[0]
+		after.Email, after.UpdatedAt = said.email, now
+		_, err = tx.NewRaw("UPDATE task.users SET email = ?, email_as_of = ?, updated_at = ? WHERE id = ?", after.Email, asOf, now, after.ID).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("update the outside user's address: %w", err)
+		}
+		changed = true
+		return s.tell(ctx, tx, "user.updated", &after, &before[0], &after, nil)
+	})
+	if err != nil {
+		return err
+	}
+	if changed {
+		s.Signal.Raise()
+	}
+	s.outside.learn(caller.UserID, said)
+	return nil
 }

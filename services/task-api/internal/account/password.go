@@ -1,13 +1,11 @@
 package account
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 
 	"golang.org/x/crypto/argon2"
@@ -23,32 +21,18 @@ const (
 	keyLength   = 32
 )
 
-// hashing bounds how many hashes are computed at once, and so the memory and
-// the cores that a burst of sign-ins can take from everybody else.
-var hashing = make(chan struct{}, max(1, runtime.NumCPU()))
-
-func argon(ctx context.Context, password string, salt []byte, memory, time uint32, lanes uint8) ([]byte, error) {
-	select {
-	case hashing <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	defer func() { <-hashing }()
-	return argon2.IDKey([]byte(password), salt, time, memory, lanes, keyLength), nil
-}
+// Hashing takes a core and the memory above: whoever calls these has a turn of
+// limit.Turns.
 
 // hashPassword returns the PHC string of a password.
-func hashPassword(ctx context.Context, password string) (string, error) {
+func hashPassword(password string) string {
 	salt := make([]byte, saltLength)
 	// rand.Read never fails: it ends the process where there is no randomness.
 	_, _ = rand.Read(salt)
-	key, err := argon(ctx, password, salt, argonMemory, argonTime, argonLanes)
-	if err != nil {
-		return "", err
-	}
+	key := argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonLanes, keyLength)
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version,
-		argonMemory, argonTime, argonLanes, b64.EncodeToString(salt), b64.EncodeToString(key)), nil
+		argonMemory, argonTime, argonLanes, b64.EncodeToString(salt), b64.EncodeToString(key))
 }
 
 // noUserHash is compared with when there is no user, so that the time of the
@@ -56,7 +40,7 @@ func hashPassword(ctx context.Context, password string) (string, error) {
 const noUserHash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 // checkPassword says whether password has the hash.
-func checkPassword(ctx context.Context, hash, password string) (bool, error) {
+func checkPassword(hash, password string) (bool, error) {
 	parts := strings.Split(hash, "$")
 	if len(parts) != 6 || parts[1] != "argon2id" {
 		return false, errors.New("a stored password hash is not argon2id")
@@ -74,9 +58,6 @@ func checkPassword(ctx context.Context, hash, password string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read a stored password hash: %w", err)
 	}
-	got, err := argon(ctx, password, salt, memory, time, lanes)
-	if err != nil {
-		return false, err
-	}
+	got := argon2.IDKey([]byte(password), salt, time, memory, lanes, keyLength)
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }

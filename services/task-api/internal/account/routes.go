@@ -14,11 +14,8 @@ import (
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/recurrence"
+	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 )
-
-// attemptsPerMinute is how many wrong passwords an account takes in a minute
-// before further attempts are refused unseen.
-const attemptsPerMinute = 10
 
 // API is the accounts over HTTP.
 type API struct {
@@ -28,12 +25,15 @@ type API struct {
 	Failures      httpapi.Failures
 	Now           func() time.Time
 
-	guesses guesses
+	Limits   limit.Settings
+	Attempts *limit.Windows
+	Hashing  *limit.Turns
+	Failed   *FailedSignIns
 }
 
 // signedIn is the answer to whoever has just proved who he is.
 type signedIn struct {
-	SetCookie http.Cookie `header:"Set-Cookie"`
+	SetCookie []http.Cookie `header:"Set-Cookie"`
 	Body      struct {
 		User      *User     `json:"user"`
 		Token     string    `json:"token"`
@@ -49,11 +49,11 @@ type profile struct {
 func (a *API) MountOpen(api huma.API) {
 	httpapi.Register(api, a.Failures, huma.Operation{
 		OperationID: "register", Method: http.MethodPost, Path: "/api/auth/register", Tags: []string{"Accounts"},
-		Summary: "Create an account and sign in", DefaultStatus: http.StatusCreated, Errors: []int{http.StatusConflict},
+		Summary: "Create an account and sign in", DefaultStatus: http.StatusCreated, Errors: []int{http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable},
 	}, a.register)
 	httpapi.Register(api, a.Failures, huma.Operation{
 		OperationID: "login", Method: http.MethodPost, Path: "/api/auth/login", Tags: []string{"Accounts"},
-		Summary: "Sign in", Errors: []int{http.StatusUnauthorized, http.StatusTooManyRequests},
+		Summary: "Sign in", Errors: []int{http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusServiceUnavailable},
 	}, a.login)
 	httpapi.Register(api, a.Failures, huma.Operation{
 		OperationID: "logout", Method: http.MethodPost, Path: "/api/auth/logout", Tags: []string{"Accounts"},
@@ -73,14 +73,17 @@ func (a *API) Mount(api huma.API) {
 	}, a.updateMe)
 }
 
-func (a *API) register(ctx context.Context, in *struct {
-	Body struct {
+type registerInput struct {
+	Device string `cookie:"taskwire_device" doc:"Set at a sign-in"`
+	Body   struct {
 		Email    string `json:"email" minLength:"3" maxLength:"254"`
 		Password string `json:"password" minLength:"10" maxLength:"200"`
 		Name     string `json:"name,omitempty" maxLength:"200"`
 		Timezone string `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone; default UTC"`
 	}
-}) (*signedIn, error) {
+}
+
+func (a *API) register(ctx context.Context, in *registerInput) (*signedIn, error) {
 	if err := checkEmail(in.Body.Email); err != nil {
 		return nil, err
 	}
@@ -91,7 +94,8 @@ func (a *API) register(ctx context.Context, in *struct {
 	if err := checkTimezone(zone); err != nil {
 		return nil, err
 	}
-	hash, err := hashPassword(ctx, in.Body.Password)
+	from := a.strangerOf(ctx, in.Device)
+	hash, err := a.hashNew(ctx, from, in.Body.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -108,63 +112,35 @@ func (a *API) register(ctx context.Context, in *struct {
 	case err != nil:
 		return nil, err
 	}
-	return a.signIn(u)
+	return a.signIn(u, from)
 }
 
-func (a *API) login(ctx context.Context, in *struct {
-	Body struct {
-		Email    string `json:"email" maxLength:"254"`
-		Password string `json:"password" maxLength:"200"`
+// hashNew hashes the password of a new account.
+func (a *API) hashNew(ctx context.Context, from stranger, password string) (string, error) {
+	of := a.Limits.ForRegistrations()
+	if wait := a.Attempts.Refused(of, from.network); wait > 0 {
+		return "", tooManyAccounts(wait) // without a turn
 	}
-}) (*signedIn, error) {
-	key := strings.ToLower(in.Body.Email)
-	if !a.guesses.take(key, a.Now()) {
-		return nil, httpapi.NewProblem(http.StatusTooManyRequests, "too many wrong passwords for this account; wait a minute")
-	}
-	u, err := a.Store.ByEmail(ctx, in.Body.Email)
-	hash := noUserHash
-	switch {
-	case err == nil:
-		hash = *u.PasswordHash
-	case !errors.Is(err, errNoUser):
-		return nil, err
-	}
-	right, err := checkPassword(ctx, hash, in.Body.Password)
+	done, err := a.turn(ctx, from)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	if u == nil || !right {
-		return nil, httpapi.NewProblem(http.StatusUnauthorized, "the email address or the password is wrong")
-	}
-	a.guesses.giveBack(key)
-	if err := a.Store.TellSignedIn(ctx, u); err != nil {
-		return nil, err
-	}
-	return a.signIn(u)
-}
-
-func (a *API) signIn(u *User) (*signedIn, error) {
-	token, expires, err := a.Keys.Sign(u, a.Now())
+	defer done()
+	wait, _, err := a.Attempts.Count(ctx, of, from.network)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	out := &signedIn{SetCookie: a.cookie(token, expires)}
-	out.Body.User, out.Body.Token, out.Body.ExpiresAt = u, token, expires.UTC()
-	return out, nil
-}
-
-func (a *API) cookie(token string, expires time.Time) http.Cookie {
-	return http.Cookie{
-		Name: auth.Cookie, Value: token, Path: "/", Expires: expires,
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.SecureCookies,
+	if wait > 0 {
+		return "", tooManyAccounts(wait)
 	}
+	return hashPassword(password), nil
 }
 
 func (a *API) logout(context.Context, *struct{}) (*struct {
 	SetCookie http.Cookie `header:"Set-Cookie"`
 }, error,
 ) {
-	c := a.cookie("", time.Unix(1, 0))
+	c := a.cookie(auth.Cookie, "/", "", time.Unix(1, 0))
 	c.MaxAge = -1
 	return &struct {
 		SetCookie http.Cookie `header:"Set-Cookie"`

@@ -137,6 +137,50 @@ func (k *Keys) Sign(u *User, now time.Time) (token string, expires time.Time, er
 	return token, expires, nil
 }
 
+// deviceLife is how long a browser is known as a device that has signed in.
+const deviceLife = 180 * 24 * time.Hour
+
+// device is a browser that has signed in to an account before.
+type device struct {
+	user uuid.UUID
+	id   string
+}
+
+// SignDevice makes the value of a device's cookie. It opens nothing: with its
+// own audience it is no token of the user's.
+func (k *Keys) SignDevice(d device, now time.Time) (value string, expires time.Time, err error) {
+	expires = now.Add(deviceLife)
+	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.RegisteredClaims{
+		Issuer: k.issuer, Audience: jwt.ClaimStrings{k.deviceAudience()}, Subject: d.user.String(), ID: d.id, ExpiresAt: jwt.NewNumericDate(expires),
+	})
+	t.Header["kid"] = k.accepted[0].id
+	if value, err = t.SignedString(k.private); err != nil {
+		return "", expires, fmt.Errorf("sign a device's cookie: %w", err)
+	}
+	return value, expires, nil
+}
+
+// longestDevice is more than SignDevice makes, in bytes.
+const longestDevice = 1 << 10
+
+// Device is the device whose cookie has a value; false where it is not ours or
+// no longer valid.
+func (k *Keys) Device(value string) (device, bool) {
+	if value == "" || len(value) > longestDevice {
+		return device{}, false
+	}
+	var claims jwt.RegisteredClaims
+	_, err := jwt.ParseWithClaims(value, &claims, k.Keyfunc, jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
+		jwt.WithIssuer(k.issuer), jwt.WithAudience(k.deviceAudience()), jwt.WithExpirationRequired())
+	if err != nil {
+		return device{}, false
+	}
+	user, err := uuid.Parse(claims.Subject)
+	return device{user, claims.ID}, err == nil && claims.ID != ""
+}
+
+func (k *Keys) deviceAudience() string { return k.aud + "/device" }
+
 // ServeHTTP answers the public keys as a JSON Web Key Set (RFC 7517, RFC 8037).
 func (k *Keys) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	set := make([]map[string]string, len(k.accepted))

@@ -8,13 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
-	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/services/task-api/internal/audit"
@@ -40,7 +38,7 @@ type Store struct {
 	Signal *eventlog.Signal
 	Now    func() time.Time
 
-	known sync.Map // ids of outside users that have a row
+	outside outsideUsers
 }
 
 var (
@@ -60,7 +58,7 @@ func (s *Store) Create(ctx context.Context, u *User) error {
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(errEmailTaken, err)
 		}
-		return s.tell(ctx, tx, "user.registered", u, nil, u)
+		return s.tell(ctx, tx, "user.registered", u, nil, u, nil)
 	})
 	if err == nil {
 		s.Signal.Raise()
@@ -111,7 +109,7 @@ func (s *Store) Update(ctx context.Context, id uuid.UUID, change func(*User)) (*
 		if _, err := tx.NewUpdate().Model(u).Column("name", "timezone", "updated_at").WherePK().Exec(ctx); err != nil {
 			return fmt.Errorf("update the user: %w", err)
 		}
-		return s.tell(ctx, tx, "user.updated", u, &before, u)
+		return s.tell(ctx, tx, "user.updated", u, &before, u, nil)
 	})
 	if err != nil {
 		return nil, err
@@ -123,7 +121,7 @@ func (s *Store) Update(ctx context.Context, id uuid.UUID, change func(*User)) (*
 // TellSignedIn records a sign-in in the audit trail.
 func (s *Store) TellSignedIn(ctx context.Context, u *User) error {
 	err := s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		return s.tell(ctx, tx, "user.signed_in", u, nil, nil)
+		return s.tell(ctx, tx, "user.signed_in", u, nil, nil, nil)
 	})
 	if err == nil {
 		s.Signal.Raise()
@@ -131,25 +129,12 @@ func (s *Store) TellSignedIn(ctx context.Context, u *User) error {
 	return err
 }
 
-// EnsureOutside gives a user of an outside issuer a row of his own at his
-// first request.
-func (s *Store) EnsureOutside(ctx context.Context, caller auth.Caller) error {
-	if _, ok := s.known.Load(caller.UserID); ok {
-		return nil
-	}
+func (s *Store) tell(ctx context.Context, tx bun.Tx, action string, actor, before, after *User, metadata map[string]any) error {
 	now := s.Now().UTC().Truncate(time.Microsecond)
-	_, err := s.DB.NewInsert().Model(&User{ID: caller.UserID, Email: caller.Email, Timezone: "UTC", CreatedAt: now, UpdatedAt: now}).
-		On("CONFLICT (id) DO NOTHING").Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("insert the outside user: %w", err)
+	if metadata == nil {
+		metadata = map[string]any{}
 	}
-	s.known.Store(caller.UserID, true)
-	return nil
-}
-
-func (s *Store) tell(ctx context.Context, tx bun.Tx, action string, actor, before, after *User) error {
-	now := s.Now().UTC().Truncate(time.Microsecond)
-	data, err := userAudit(ctx, action, actor, before, after, now)
+	data, err := userAudit(ctx, action, actor, before, after, metadata, now)
 	if err != nil {
 		return err
 	}
@@ -158,9 +143,9 @@ func (s *Store) tell(ctx context.Context, tx bun.Tx, action string, actor, befor
 	})
 }
 
-func userAudit(ctx context.Context, action string, actor, before, after *User, at time.Time) (json.RawMessage, error) {
+func userAudit(ctx context.Context, action string, actor, before, after *User, metadata map[string]any, at time.Time) (json.RawMessage, error) {
 	e := event.AuditEvent{
-		Frame:  event.Frame{EventType: event.AuditPrefix + action, UserID: actor.ID, Timestamp: at, Metadata: map[string]any{}},
+		Frame:  event.Frame{EventType: event.AuditPrefix + action, UserID: actor.ID, Timestamp: at, Metadata: metadata},
 		Actor:  event.Actor{UserID: actor.ID, Email: actor.Email},
 		Action: action, Target: "user/" + actor.ID.String(),
 	}

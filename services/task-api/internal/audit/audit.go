@@ -37,6 +37,12 @@ func Middleware(trusted httpapi.Proxies) func(http.Handler) http.Handler {
 	}
 }
 
+// ClientAddress is where the request that ctx belongs to comes from, or "".
+func ClientAddress(ctx context.Context) string {
+	from, _ := ctx.Value(originKey{}).(origin)
+	return from.ip
+}
+
 // Fill sets before, after, the names of the fields that differ, and the
 // request's origin. Before or after may be nil.
 func Fill(ctx context.Context, e *event.AuditEvent, before, after any) error {

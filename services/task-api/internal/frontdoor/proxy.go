@@ -82,10 +82,16 @@ func New(sidecar, daprToken string, log *slog.Logger) (*Door, error) {
 }
 
 // Mount adds the routes, which the services guard themselves: each verifies
-// the caller's token again.
-func (d *Door) Mount(r chi.Router) {
+// the caller's token again. For each service, perService makes the middleware
+// of its routes.
+func (d *Door) Mount(r chi.Router, perService func() chi.Middlewares) {
+	doors := map[string]http.Handler{}
 	for _, route := range Routes {
-		handler := d.proxy(route.AppID, "")
+		handler := doors[route.AppID]
+		if handler == nil {
+			handler = perService().Handler(d.proxy(route.AppID, ""))
+			doors[route.AppID] = handler
+		}
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 			r.Method(method, route.Pattern, handler)
 		}

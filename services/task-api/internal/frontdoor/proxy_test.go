@@ -22,6 +22,8 @@ func doorTo(t *testing.T, sidecar, token string) *Door {
 	return door
 }
 
+func noMiddleware() chi.Middlewares { return nil }
+
 // The sidecar stands in here as a server that tells what it was asked.
 func TestWhatTheSidecarIsAsked(t *testing.T) {
 	const own = "the sidecar's token"
@@ -50,7 +52,7 @@ func TestWhatTheSidecarIsAsked(t *testing.T) {
 			defer sidecar.Close()
 			door := doorTo(t, sidecar.URL, own)
 			router := chi.NewRouter()
-			door.Mount(router)
+			door.Mount(router, noMiddleware)
 			door.MountDescriptions(router)
 
 			req := httptest.NewRequest(http.MethodGet, c.target, nil)
@@ -86,7 +88,7 @@ func counted(t *testing.T) map[string]float64 {
 func TestWithoutASidecarTheDoorSaysTryAgain(t *testing.T) {
 	unavailable.Reset()
 	router := chi.NewRouter()
-	doorTo(t, "http://127.0.0.1:1", "").Mount(router)
+	doorTo(t, "http://127.0.0.1:1", "").Mount(router, noMiddleware)
 	rec := httptest.NewRecorder()
 	router.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/api/audit", nil))
 	require.Equal(t, http.StatusServiceUnavailable, rec.Code)
@@ -115,7 +117,7 @@ func TestTheSidecarsOwnWordsAreNotPassedOn(t *testing.T) {
 			}))
 			defer sidecar.Close()
 			router := chi.NewRouter()
-			doorTo(t, sidecar.URL, "").Mount(router)
+			doorTo(t, sidecar.URL, "").Mount(router, noMiddleware)
 			rec := httptest.NewRecorder()
 			router.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/api/notifications/x", nil))
 			require.Equal(t, c.want, rec.Code)
@@ -129,7 +131,7 @@ func TestWhatIsWrongWithABodyIsTheClientsDoing(t *testing.T) {
 	sidecar := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer sidecar.Close()
 	router := chi.NewRouter()
-	doorTo(t, sidecar.URL, "").Mount(router)
+	doorTo(t, sidecar.URL, "").Mount(router, noMiddleware)
 	for name, c := range map[string]struct {
 		method string
 		body   io.Reader

@@ -1,0 +1,145 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/uptrace/bun"
+)
+
+// Why a sign-in failed, in the metadata of its audit event.
+const (
+	reasonPassword = "wrong_password"
+	reasonTooMany  = "too_many_attempts" // written once a minute for an account
+)
+
+var failedSignIns = promauto.NewCounterVec(prometheus.CounterOpts{
+	Name: "taskwire_sign_ins_failed_total", Help: "Sign-ins that failed, of accounts that exist or not, by reason.",
+}, []string{"reason"})
+
+var failedUnwritten = promauto.NewCounter(prometheus.CounterOpts{
+	Name: "taskwire_sign_ins_failed_unwritten_total", Help: "Failed sign-ins that are not in the audit trail, because they came faster than they could be written.",
+})
+
+func init() {
+	// Start at 0, so that increase() sees the first one.
+	for _, reason := range []string{reasonPassword, reasonTooMany} {
+		failedSignIns.WithLabelValues(reason)
+	}
+}
+
+// FailedSignIns writes failed sign-ins into the audit trail of the account's
+// owner, beside the requests: else the time of an answer would tell where there
+// is an account. Of addresses without one, nothing is written.
+type FailedSignIns struct {
+	store *Store
+	log   *slog.Logger
+	queue chan failedSignIn
+}
+
+type failedSignIn struct {
+	ctx    context.Context // the request's values: where it came from, and its trace
+	email  string
+	reason string
+}
+
+const (
+	mostUnwritten = 1024
+	// writeAgain is the pause after a failed write; writeLast, the time for all
+	// that is left when the service stops.
+	writeAgain, writeLast = time.Second, 2 * time.Second
+)
+
+// NewFailedSignIns returns one that writes to store while it runs.
+func NewFailedSignIns(store *Store, log *slog.Logger) *FailedSignIns {
+	return &FailedSignIns{store: store, log: log, queue: make(chan failedSignIn, mostUnwritten)}
+}
+
+// Note takes note of a failed sign-in with an address.
+func (f *FailedSignIns) Note(ctx context.Context, email, reason string) {
+	failedSignIns.WithLabelValues(reason).Inc()
+	select {
+	case f.queue <- failedSignIn{context.WithoutCancel(ctx), email, reason}:
+	default:
+		failedUnwritten.Inc()
+	}
+}
+
+// Run writes until ctx ends, and then what is left.
+func (f *FailedSignIns) Run(ctx context.Context) error {
+	for {
+		select {
+		case one := <-f.queue:
+			if f.write(ctx, one) {
+				continue
+			}
+			f.rest(one)
+			return nil
+		case <-ctx.Done():
+			f.rest()
+			return nil
+		}
+	}
+}
+
+// write tries until it is done; false where ctx ended before.
+func (f *FailedSignIns) write(ctx context.Context, one failedSignIn) bool {
+	for {
+		within, cancel := context.WithCancel(one.ctx)
+		stop := context.AfterFunc(ctx, cancel)
+		err := f.store.tellFailed(within, one.email, one.reason)
+		stop()
+		cancel()
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		f.log.WarnContext(one.ctx, "a failed sign-in could not be written; trying again", "error", err)
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(writeAgain):
+		}
+	}
+}
+
+func (f *FailedSignIns) rest(first ...failedSignIn) {
+	last, cancel := context.WithTimeout(context.Background(), writeLast)
+	defer cancel()
+	for _, one := range first {
+		f.write(last, one)
+	}
+	for {
+		select {
+		case one := <-f.queue:
+			f.write(last, one)
+		default:
+			return
+		}
+	}
+}
+
+// tellFailed records a failed sign-in in the audit trail of the account with an
+// address, if there is one.
+func (s *Store) tellFailed(ctx context.Context, email, reason string) error {
+	u, err := s.ByEmail(ctx, email)
+	if errors.Is(err, errNoUser) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		return s.tell(ctx, tx, "user.sign_in_failed", u, nil, nil, map[string]any{"reason": reason})
+	})
+	if err == nil {
+		s.Signal.Raise()
+	}
+	return err
+}

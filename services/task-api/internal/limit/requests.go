@@ -1,0 +1,162 @@
+package limit
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/httpapi"
+)
+
+// Requests bounds the requests of each client in this process.
+type Requests struct {
+	settings Settings
+	key      func(*http.Request) string
+	failures httpapi.Failures
+
+	mu       sync.Mutex
+	inFlight map[string]int
+	writes   buckets
+}
+
+// NewRequests bounds the requests of each key. Where key is empty, nothing does.
+func NewRequests(s Settings, key func(*http.Request) string, failures httpapi.Failures) *Requests {
+	return &Requests{settings: s, key: key, failures: failures, inFlight: map[string]int{}, writes: buckets{perMinute: s.Writes}}
+}
+
+// InFlight refuses requests beyond those that a client may have in flight. With
+// it the bytes under way are bounded: for each request a body of 1 MiB and a
+// page of 2 MiB at most.
+func (u *Requests) InFlight(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key := u.key(r)
+		if u.settings.InFlight == 0 || key == "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if !u.enter(key) {
+			refusals.WithLabelValues(inFlight).Inc()
+			u.failures.Write(w, r, httpapi.TooMany("you have too many requests in flight; wait for the answers", time.Second))
+			return
+		}
+		defer u.leave(key)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (u *Requests) enter(key string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.inFlight[key] >= u.settings.InFlight {
+		return false
+	}
+	u.inFlight[key]++
+	return true
+}
+
+func (u *Requests) leave(key string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.inFlight[key]--; u.inFlight[key] == 0 {
+		delete(u.inFlight, key)
+	}
+}
+
+// safe are the methods that change nothing (RFC 9110, section 9.2.1).
+var safe = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
+
+// Writes refuses unsafe requests that come faster than a client may send them.
+func (u *Requests) Writes(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key := u.key(r)
+		if u.settings.Writes == 0 || key == "" || slices.Contains(safe, r.Method) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if wait := u.writes.take(key, time.Now()); wait > 0 {
+			refusals.WithLabelValues(writes).Inc()
+			u.failures.Write(w, r, httpapi.TooMany("you have sent too many changes; go on more slowly", wait))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// buckets is a token bucket for each key (golang.org/x/time/rate), which fills
+// in a minute. One that has not been used for a minute is full again, and need
+// not be kept.
+type buckets struct {
+	perMinute int
+
+	mu            sync.Mutex
+	minute        time.Time
+	recent, older map[string]*rate.Limiter
+}
+
+// take takes one out of a key's bucket, or says how long it takes until there is one.
+func (b *buckets) take(key string, now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now.Sub(b.minute) >= time.Minute {
+		b.older = b.recent
+		if now.Sub(b.minute) >= 2*time.Minute {
+			b.older = nil
+		}
+		b.minute, b.recent = now, map[string]*rate.Limiter{}
+	}
+	bucket := b.recent[key]
+	if bucket == nil {
+		if bucket = b.older[key]; bucket == nil {
+			bucket = rate.NewLimiter(rate.Limit(float64(b.perMinute)/60), b.perMinute)
+		}
+		b.recent[key] = bucket
+	}
+	taken := bucket.ReserveN(now, 1)
+	wait := taken.DelayFrom(now)
+	if wait > 0 {
+		taken.CancelAt(now)
+		return atLeastASecond(wait)
+	}
+	return 0
+}
+
+const (
+	// poolShare is how many connections one user's requests hold at once.
+	poolShare = database.MaxConnections / 3
+	// shareWait is how long a request waits for the user's others.
+	shareWait = 5 * time.Second
+)
+
+// Share returns a middleware by which each client's requests use at most a third
+// of a pool of connections at once: of the own database's, or of a service's
+// behind the front door. Each call makes one for another pool.
+func (u *Requests) Share() func(http.Handler) http.Handler {
+	places := NewShare(poolShare)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			waiting, cancel := context.WithTimeout(r.Context(), shareWait)
+			done, err := places.Take(waiting, u.key(r))
+			cancel()
+			switch {
+			case r.Context().Err() != nil: // the client has gone
+				if err == nil {
+					done()
+				}
+				u.failures.Write(w, r, r.Context().Err())
+				return
+			case errors.Is(err, context.DeadlineExceeded):
+				refusals.WithLabelValues(share).Inc()
+				u.failures.Write(w, r, httpapi.TooMany("your other requests take too long; wait for their answers", time.Second))
+				return
+			}
+			defer done()
+			next.ServeHTTP(w, r)
+		})
+	}
+}

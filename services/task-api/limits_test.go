@@ -1,0 +1,308 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/services/task-api/internal/account"
+)
+
+const password = "correct horse battery" // newUser's
+
+// login signs in; cookies are the device's, "" for a new one.
+func (c client) login(email, password, device string) answer {
+	c.t.Helper()
+	var header []string
+	if device != "" {
+		header = []string{"Cookie", account.DeviceCookie + "=" + device}
+	}
+	return c.nobody().do(http.MethodPost, "/api/auth/login", object{"email": email, "password": password}, header...)
+}
+
+// cookies are those that an answer sets.
+func (a answer) cookies() map[string]*http.Cookie {
+	found := map[string]*http.Cookie{}
+	for _, c := range (&http.Response{Header: a.header}).Cookies() {
+		found[c.Name] = c
+	}
+	return found
+}
+
+// requireTooMany says that a request was refused as the contract has it.
+func requireTooMany(t *testing.T, a answer) {
+	t.Helper()
+	require.Equal(t, http.StatusTooManyRequests, a.status, "%s", a.body)
+	require.Equal(t, "application/problem+json", a.header.Get("Content-Type"))
+	require.Equal(t, http.StatusTooManyRequests, a.problem().Status)
+	require.NotEmpty(t, a.problem().Detail)
+	seconds, err := strconv.Atoi(a.header.Get("Retry-After"))
+	require.NoError(t, err)
+	require.Positive(t, seconds)
+}
+
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	require.Eventually(t, condition, patience, 5*time.Millisecond, what)
+}
+
+// Strangers' guesses are refused, the right one among them, and the owner gets
+// in on the device that he has signed in on before.
+func TestGuessesDoNotLockTheOwnerOut(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	first := u.login(u.email, password, "")
+	require.Equal(t, http.StatusOK, first.status)
+	cookie := first.cookies()[account.DeviceCookie]
+	require.NotNil(t, cookie)
+	require.Equal(t, []any{"/api/auth", true, http.SameSiteLaxMode}, []any{cookie.Path, cookie.HttpOnly, cookie.SameSite})
+	require.Greater(t, time.Until(cookie.Expires), 170*24*time.Hour)
+	require.NotContains(t, u.nobody().do(http.MethodPost, "/api/auth/logout", nil).cookies(), account.DeviceCookie, "it outlives a logout")
+
+	stranger := s.newUser()
+	others := stranger.login(stranger.email, password, "").cookies()[account.DeviceCookie].Value
+	for _, email := range []string{u.email, "nobody@example.org"} {
+		guesses := 0
+		for u.login(email, "wrong", "").status == http.StatusUnauthorized {
+			guesses++
+		}
+		require.Equal(t, 10, guesses, "the same for an address without an account")
+		requireTooMany(t, u.login(email, password, ""))
+		requireTooMany(t, u.login(strings.ToUpper(email), password, ""))
+	}
+	for name, device := range map[string]string{"made up": "x", "another account's": others, "a token of the owner's": u.token} {
+		a := u.login(u.email, password, device)
+		require.Equal(t, http.StatusTooManyRequests, a.status, name)
+	}
+
+	in := u.login(u.email, password, cookie.Value)
+	require.Equal(t, http.StatusOK, in.status, "%s", in.body)
+	renewed := in.cookies()[account.DeviceCookie].Value
+	require.Equal(t, http.StatusOK, u.login(u.email, password, renewed).status)
+	// Who has taken the device guesses no faster than anybody else.
+	guesses := 0
+	for u.login(u.email, "wrong", cookie.Value).status == http.StatusUnauthorized {
+		guesses++
+	}
+	require.Equal(t, 10, guesses)
+	requireTooMany(t, u.login(u.email, password, renewed))
+}
+
+func TestADeviceIsNotSignedIn(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	device := u.login(u.email, password, "").cookies()[account.DeviceCookie].Value
+	for _, header := range [][]string{{"Authorization", "Bearer " + device}, {"Cookie", "auth_token=" + device}, {"Cookie", account.DeviceCookie + "=" + device}} {
+		require.Equal(t, http.StatusUnauthorized, s.nobody().do(http.MethodGet, "/api/auth/me", nil, header...).status, "%v", header[0])
+	}
+}
+
+func TestSignInsAndAccountsOfANetworkAreLimited(t *testing.T) {
+	s := start(t, "LIMIT_SIGN_INS_NETWORK=3", "LIMIT_REGISTRATIONS=2", "TRUSTED_PROXIES=127.0.0.0/8")
+	u := s.newUser() // from 127.0.0.1
+	device := u.login(u.email, password, "").cookies()[account.DeviceCookie].Value
+	from := func(address, path string, body object, header ...string) answer {
+		return s.nobody().do(http.MethodPost, path, body, append(header, "X-Forwarded-For", address)...)
+	}
+	for i := range 3 {
+		a := from("2001:db8::"+strconv.Itoa(i+1), "/api/auth/login", object{"email": fmt.Sprint(i, "@example.org"), "password": "wrong"})
+		require.Equal(t, http.StatusUnauthorized, a.status)
+	}
+	login := object{"email": u.email, "password": password}
+	requireTooMany(t, from("2001:db8::ffff", "/api/auth/login", login))
+	require.Equal(t, http.StatusOK, from("2001:db8::ffff", "/api/auth/login", login, "Cookie", account.DeviceCookie+"="+device).status, "a device that is known")
+	require.Equal(t, http.StatusOK, from("2001:db8:0:1::1", "/api/auth/login", login).status, "another network")
+
+	register := func(address string) answer {
+		return from(address, "/api/auth/register", object{"email": uuid.NewString() + "@example.org", "password": password})
+	}
+	require.Equal(t, http.StatusCreated, register("203.0.113.9").status)
+	require.Equal(t, http.StatusCreated, register("203.0.113.9").status)
+	requireTooMany(t, register("203.0.113.9"))
+	require.Equal(t, http.StatusCreated, register("203.0.113.10").status)
+}
+
+func TestWritesOfAUserAreLimited(t *testing.T) {
+	s := start(t, "LIMIT_WRITES=5")
+	u, other := s.newUser(), s.newUser()
+	for range 4 {
+		u.create(object{"title": "t"})
+	}
+	// Those that the front door passes on count, too; there is no sidecar here.
+	require.Equal(t, http.StatusServiceUnavailable, u.do(http.MethodPost, "/api/recurrence/preview", object{}).status)
+	requireTooMany(t, u.do(http.MethodPost, "/api/tasks", object{"title": "t"}))
+	requireTooMany(t, u.do(http.MethodPatch, "/api/notifications/"+uuid.NewString(), object{"read": true}))
+	require.Equal(t, http.StatusOK, u.do(http.MethodGet, "/api/tasks", nil).status, "reading is not limited")
+	other.create(object{"title": "t"})
+}
+
+// whileLocked runs f while the test holds a task's row, as a slow change would,
+// and n requests wait for it.
+func (s *running) whileLocked(task uuid.UUID, n int, change func(), f func()) {
+	s.t.Helper()
+	err := s.db.RunInTx(s.t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.ExecContext(ctx, "SELECT FROM task.tasks WHERE id = ? FOR UPDATE", task); err != nil {
+			return err
+		}
+		change()
+		eventually(s.t, "the changes wait for the row", func() bool { return s.waiting() >= n })
+		f()
+		return nil
+	})
+	require.NoError(s.t, err)
+}
+
+// waiting is how many statements wait for a lock.
+func (s *running) waiting() (n int) {
+	s.t.Helper()
+	err := s.db.NewRaw("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(s.t.Context(), &n)
+	require.NoError(s.t, err)
+	return n
+}
+
+func TestRequestsInFlightOfAUserAreLimited(t *testing.T) {
+	s := start(t, "LIMIT_IN_FLIGHT=3")
+	u, other := s.newUser(), s.newUser()
+	task := u.create(object{"title": "contended"})
+	var changing sync.WaitGroup
+	s.whileLocked(task.ID, 3, func() {
+		for i := range 3 {
+			changing.Go(func() {
+				a, err := u.send(t.Context(), http.MethodPatch, at(task.ID), object{"title": fmt.Sprint("change ", i)})
+				if err != nil || a.status != http.StatusOK {
+					t.Errorf("%v: %d %s", err, a.status, a.body)
+				}
+			})
+		}
+	}, func() {
+		refused := u.do(http.MethodGet, "/api/tasks", nil)
+		requireTooMany(t, refused)
+		require.Equal(t, "1", refused.header.Get("Retry-After"))
+		other.create(object{"title": "t"})
+	})
+	changing.Wait()
+	require.Equal(t, http.StatusOK, u.do(http.MethodGet, "/api/tasks", nil).status, "those that have ended do not count")
+}
+
+// One user's requests wait for a lock with all the connections that they get:
+// another user's find a free one.
+func TestOneUsersRequestsLeaveConnectionsToOthers(t *testing.T) {
+	s := start(t, "LIMIT_IN_FLIGHT=0") // the share holds without it
+	u, other := s.newUser(), s.newUser()
+	task := u.create(object{"title": "contended"})
+	var changing sync.WaitGroup
+	s.whileLocked(task.ID, 4, func() {
+		for i := range 60 {
+			changing.Go(func() {
+				a, err := u.send(t.Context(), http.MethodPatch, at(task.ID), object{"title": fmt.Sprint("change ", i)})
+				if err != nil || a.status >= 500 {
+					t.Errorf("%v: %d %s", err, a.status, a.body)
+				}
+			})
+		}
+	}, func() {
+		for range 10 {
+			require.Equal(t, http.StatusOK, other.do(http.MethodGet, "/api/tasks", nil).status)
+			other.create(object{"title": "t"})
+		}
+		require.Equal(t, 4, s.waiting(), "a third of the pool, and they still wait")
+	})
+	changing.Wait()
+}
+
+// A failed sign-in is in the trail of the account's owner, and of nobody else.
+func TestFailedSignInsAreAudited(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	for range 40 {
+		u.login(u.email, "a wrong password", "")
+		u.login("nobody@example.org", "a wrong password", "")
+	}
+	failed := func() (found []event.AuditEvent) {
+		for _, e := range s.toldSince(0) {
+			if e.Type == "audit.user.sign_in_failed" {
+				var data event.AuditEvent
+				require.NoError(t, json.Unmarshal([]byte(e.Data), &data))
+				require.NotContains(t, e.Data, "a wrong password")
+				require.Equal(t, u.user.String(), e.Key)
+				found = append(found, data)
+			}
+		}
+		return found
+	}
+	// Ten that were looked at; the thirty that were refused make one.
+	eventually(t, "they are written", func() bool { return len(failed()) >= 11 })
+	reasons := map[any]int{}
+	for _, e := range failed() {
+		reasons[e.Metadata["reason"]]++
+		require.Equal(t, []any{u.user, u.user, "user.sign_in_failed", "user/" + u.user.String()}, []any{e.UserID, e.Actor.UserID, e.Action, e.Target})
+		require.Equal(t, "127.0.0.1", e.IP)
+		require.NotEmpty(t, e.RequestID)
+	}
+	require.Equal(t, 10, reasons["wrong_password"], "%v", reasons)
+	require.LessOrEqual(t, reasons["too_many_attempts"], 2, "once a minute, and a minute may have ended")
+}
+
+// The address of a user of an outside issuer follows his tokens, by which alone
+// he is known.
+func TestAnOutsideUserHasTheAddressOfHisNewestToken(t *testing.T) {
+	s := start(t, "JWT_SECRET="+sharedSecret)
+	id := uuid.New()
+	token := func(email string, issued time.Time) client {
+		claims := jwt.MapClaims{"sub": id.String(), "exp": time.Now().Add(time.Hour).Unix()}
+		if email != "" {
+			claims["email"] = email
+		}
+		if !issued.IsZero() {
+			claims["iat"] = issued.Unix()
+		}
+		signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(sharedSecret))
+		require.NoError(t, err)
+		return client{running: s, token: signed}
+	}
+	address := func(c client) string {
+		var me struct{ Email string }
+		a := c.do(http.MethodGet, "/api/auth/me", nil)
+		require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+		require.NoError(t, json.Unmarshal(a.body, &me))
+		return me.Email
+	}
+	now := time.Now()
+	require.Empty(t, address(token("", now.Add(-time.Hour))))
+	require.Equal(t, "first@example.org", address(token("first@example.org", now.Add(-50*time.Minute))))
+	require.Equal(t, "second@example.org", address(token("second@example.org", now.Add(-40*time.Minute))))
+	require.Equal(t, "second@example.org", address(token("", now.Add(-30*time.Minute))), "an empty one does not erase")
+	require.Equal(t, "second@example.org", address(token("first@example.org", now.Add(-50*time.Minute))), "an older token brings no older address back")
+	require.Equal(t, "third@example.org", address(token("third@example.org", time.Time{})), "a token that does not say when")
+
+	updates := 0
+	for _, e := range s.toldSince(0) {
+		if e.Type == "audit.user.updated" {
+			updates++
+			require.Contains(t, e.Data, `"changed":["email"]`)
+		}
+	}
+	require.Equal(t, 3, updates)
+	before := s.state()
+	for range 5 {
+		address(token("third@example.org", now.Add(time.Minute)))
+	}
+	require.Equal(t, before, s.state(), "a request writes nothing when nothing differs")
+
+	// Who has a password here is addressed by what he registered with.
+	u := s.newUser()
+	id = u.user
+	require.Equal(t, u.email, address(token("other@example.org", now)))
+}
