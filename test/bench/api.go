@@ -38,7 +38,11 @@ func api(ctx context.Context) error {
 	err := with(ctx, nil, func(s *suite.Suite, u *suite.Client) error {
 		var err error
 		progress("creating with publishing on")
-		if on, err = create(ctx, u); err != nil {
+		users, err := register(ctx, s)
+		if err != nil {
+			return err
+		}
+		if on, err = create(ctx, users); err != nil {
 			return err
 		}
 		if _, err = drain(ctx, s); err != nil {
@@ -52,7 +56,7 @@ func api(ctx context.Context) error {
 		if err := s.Signal("broker", syscall.SIGSTOP); err != nil {
 			return err
 		}
-		if away, err = create(ctx, u); err != nil {
+		if away, err = create(ctx, users); err != nil {
 			return err
 		}
 		progress("draining what was kept")
@@ -69,9 +73,13 @@ func api(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = with(ctx, []string{"EVENT_PUBLISHING_ENABLED=false"}, func(_ *suite.Suite, u *suite.Client) (err error) {
+	err = with(ctx, []string{"EVENT_PUBLISHING_ENABLED=false"}, func(s *suite.Suite, _ *suite.Client) error {
+		users, err := register(ctx, s)
+		if err != nil {
+			return err
+		}
 		progress("creating with publishing off")
-		off, err = create(ctx, u)
+		off, err = create(ctx, users)
 		return err
 	})
 	if err != nil {
@@ -82,13 +90,25 @@ func api(ctx context.Context) error {
 	return nil
 }
 
+// register makes a user for each client: one alone has a share of the pool.
+func register(ctx context.Context, s *suite.Suite) ([]*suite.Client, error) {
+	users := make([]*suite.Client, *clients)
+	for i := range users {
+		var err error
+		if users[i], err = s.Register(ctx, fmt.Sprintf("client%d@example.org", i), "UTC"); err != nil {
+			return nil, err
+		}
+	}
+	return users, nil
+}
+
 // create sends creates from all clients without a pause.
-func create(ctx context.Context, u *suite.Client) (result, error) {
+func create(ctx context.Context, users []*suite.Client) (result, error) {
 	var all result
 	var mu sync.Mutex
 	var working sync.WaitGroup
 	start := time.Now()
-	for range *clients {
+	for _, u := range users {
 		working.Go(func() {
 			var mine []time.Duration
 			failed := 0

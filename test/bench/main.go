@@ -101,8 +101,7 @@ func with(ctx context.Context, env []string, f func(*suite.Suite, *suite.Client)
 		return err
 	}
 	defer os.RemoveAll(dir)
-	// One user gets thousands of mails.
-	s, err := suite.Start(ctx, dir, append([]string{"MAIL_BUDGET=0"}, env...)...)
+	s, err := suite.Start(ctx, dir, append(suite.WithoutLimits(), env...)...)
 	if err != nil {
 		return err
 	}

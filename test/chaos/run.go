@@ -49,7 +49,7 @@ func run(ctx context.Context, c config, log *journal) (_ *report, err error) {
 	defer detours.close()
 
 	log.stage("starting a suite in %s", dir)
-	s, err := suite.Start(ctx, dir, env...)
+	s, err := suite.Start(ctx, dir, append(suite.WithoutLimits(), env...)...)
 	if err != nil {
 		return nil, err
 	}

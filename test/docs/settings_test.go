@@ -23,7 +23,7 @@ const root = "../.."
 // its default, and nothing else is.
 func TestSettingsAreDocumented(t *testing.T) {
 	inCode := map[string]string{}
-	for _, pattern := range []string{"pkg/*/*.go", "services/*/*.go"} {
+	for _, pattern := range []string{"pkg/*/*.go", "services/*/*.go", "services/*/internal/*/*.go"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		require.NoError(t, err)
 		require.NotEmpty(t, files)

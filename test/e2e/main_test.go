@@ -24,8 +24,11 @@ import (
 // of them kill its processes; each has users of its own.
 var s *suite.Suite
 
+// oneUsersLoad turns off what would refuse the loads that one user sends here.
+var oneUsersLoad = []string{"LIMIT_WRITES=0", "LIMIT_IN_FLIGHT=0"}
+
 func TestMain(m *testing.M) {
-	os.Exit(suitetest.Main(m, func(started *suite.Suite) { s = started }))
+	os.Exit(suitetest.Main(m, func(started *suite.Suite) { s = started }, oneUsersLoad...))
 }
 
 const patience = suitetest.Patience

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -48,7 +49,7 @@ func signalBroker(t *testing.T, signal syscall.Signal) {
 // speaks to, until stop is called or the test ends.
 func ownSuite(t *testing.T, dir string, env ...string) (stop func()) {
 	t.Helper()
-	own, err := suite.Start(t.Context(), dir, env...)
+	own, err := suite.Start(t.Context(), dir, append(slices.Clone(oneUsersLoad), env...)...)
 	require.NoError(t, err)
 	shared := s
 	s = own

@@ -19,6 +19,7 @@ import (
 func TestEveryEventKeepsToItsSchema(t *testing.T) {
 	u := newUser(t, "Europe/Berlin")
 	must[any](u, http.StatusOK, http.MethodPost, "/api/auth/login", object{"email": u.Email, "password": "correct horse battery"})
+	must[any](u, http.StatusUnauthorized, http.MethodPost, "/api/auth/login", object{"email": u.Email, "password": "wrong wrong wrong"})
 	must[any](u, http.StatusOK, http.MethodPatch, "/api/auth/me", object{"name": "Ada"})
 	full := u.create(object{
 		"title": "Full", "description": "…", "priority": "urgent", "tags": []string{"a"}, "due_at": "2027-01-31T10:00:00Z", "all_day": true,
@@ -38,7 +39,7 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 		event.TopicReminders: {event.ReminderDue},
 		event.TopicAudit: {
 			"audit.task.created", "audit.task.updated", "audit.task.completed", "audit.task.deleted",
-			"audit.user.registered", "audit.user.signed_in", "audit.user.updated",
+			"audit.user.registered", "audit.user.sign_in_failed", "audit.user.signed_in", "audit.user.updated",
 		},
 	} {
 		raw, err := event.Schema(topic)

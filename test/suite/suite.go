@@ -54,6 +54,11 @@ type Suite struct {
 // services may have to be built first.
 const startTime = 10 * time.Minute
 
+// WithoutLimits is the environment of a suite that serves a load as it comes.
+func WithoutLimits() []string {
+	return []string{"LIMIT_SIGN_INS=0", "LIMIT_SIGN_INS_NETWORK=0", "LIMIT_REGISTRATIONS=0", "LIMIT_WRITES=0", "LIMIT_IN_FLIGHT=0", "MAIL_BUDGET=0"}
+}
+
 // NewDir makes a folder for the state of a suite. Whoever makes it removes it.
 func NewDir(name string) (string, error) {
 	dir, err := os.MkdirTemp("", "taskwire-"+name+"-")

@@ -30,7 +30,7 @@ func TestTheLinksOfMailsNeedNoSignIn(t *testing.T) {
 		r.Use(func(http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
 		})
-		door.Mount(r)
+		door.Mount(r, noMiddleware)
 	})
 	do := func(method, target, from string, header ...string) *httptest.ResponseRecorder {
 		req := httptest.NewRequest(method, target, strings.NewReader("List-Unsubscribe=One-Click"))
