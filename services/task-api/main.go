@@ -68,6 +68,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "event log partitions", Run: keeper.Run},
 		{Name: "watch of the event log", Run: watch.Run},
 		{Name: "watch of the last reconcile", Run: func(ctx context.Context) error { return reconcile.Watch(ctx, db, log) }},
+		{Name: "search index", Run: func(ctx context.Context) error { return tasks.KeepIndexed(ctx, log) }},
 		{Name: "idempotency keys", Run: func(ctx context.Context) error { return tasks.ForgetKeys(ctx, log) }},
 		{Name: "failed sign-ins", Run: failed.Run},
 		{Name: "old counts of attempts", Run: func(ctx context.Context) error { return attempts.Prune(ctx, log) }},

@@ -21,6 +21,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/telemetry"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
 
 // Store keeps the tasks in Postgres. Each exported method is one transaction,
@@ -129,8 +130,12 @@ func (s *Store) insert(ctx context.Context, tx bun.Tx, t *Task, now time.Time) e
 		t.Version++
 		kinds = append(kinds, event.TaskCompleted)
 	}
-	if _, err := tx.NewInsert().Model(t).Exec(ctx); err != nil {
+	t.SearchVersion = t.searchVersion()
+	if _, err := tx.NewInsert().Model(t).Value("title_key", "?", search.TitleKey(t.Title)).Exec(ctx); err != nil {
 		return fmt.Errorf("insert the task: %w", err)
+	}
+	if err := index(ctx, tx, t); err != nil {
+		return err
 	}
 	if len(t.Reminders) > 0 {
 		for i := range t.Reminders {
@@ -350,8 +355,18 @@ func (s *Store) lockMove(ctx context.Context, tx bun.Tx, user, id uuid.UUID, edi
 }
 
 func (s *Store) update(ctx context.Context, tx bun.Tx, before, t *Task) error {
-	if _, err := tx.NewUpdate().Model(t).ExcludeColumn("id", "user_id", "created_at", "follows_id", "followed").WherePK().Exec(ctx); err != nil {
+	q := tx.NewUpdate().Model(t).ExcludeColumn("id", "user_id", "created_at", "follows_id", "followed").WherePK()
+	indexed := before.indexed()
+	if t.SearchVersion = t.searchVersion(); !indexed || t.Title != before.Title {
+		q = q.Value("title_key", "?", search.TitleKey(t.Title))
+	}
+	if _, err := q.Exec(ctx); err != nil {
 		return fmt.Errorf("update the task: %w", err)
+	}
+	if !indexed || t.Title != before.Title || t.Description != before.Description || !slices.Equal(t.Tags, before.Tags) {
+		if err := index(ctx, tx, t); err != nil {
+			return err
+		}
 	}
 	kept := make([]uuid.UUID, 0, len(t.Reminders)+1)
 	var changed []Reminder

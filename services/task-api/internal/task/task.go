@@ -46,6 +46,8 @@ type Task struct {
 	Version     int64             `bun:"version"`
 	CreatedAt   time.Time         `bun:"created_at"`
 	UpdatedAt   time.Time         `bun:"updated_at"`
+	// SearchVersion is what the task is indexed as; see index.go.
+	SearchVersion *int64 `bun:"search_version"`
 
 	Reminders []Reminder `bun:"-"`
 }

@@ -1,0 +1,439 @@
+package task
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/database/databasetest"
+	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+	"github.com/taskwire/taskwire/services/task-api/internal/search"
+)
+
+func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
+
+// account is a user of a store.
+type account struct {
+	t testing.TB
+	*Store
+	id  uuid.UUID
+	ctx context.Context
+}
+
+func newStore(t testing.TB, url string) *Store {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	require.NoError(t, database.Migrate(t.Context(), database.Migration{Schema: migrations.Schema, OwnerURL: url, RuntimeURL: url, Log: log}))
+	db, err := database.Open(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return &Store{DB: db, Events: eventlog.NewSignal(url, "e", log), Clock: eventlog.NewSignal(url, "c", log), Now: time.Now}
+}
+
+func newAccount(t testing.TB, s *Store) account {
+	id := uuid.New()
+	return account{t, s, id, auth.WithCaller(t.Context(), auth.Caller{UserID: id})}
+}
+
+func (a account) create(in Input) uuid.UUID {
+	a.t.Helper()
+	created, err := a.Create(a.ctx, in, nil)
+	require.NoError(a.t, err)
+	return created.ID
+}
+
+// titles are those of the whole list, walked by pages.
+func (a account) titles(in ListQuery) []string {
+	a.t.Helper()
+	if in.Limit == 0 {
+		in.Limit = 50
+	}
+	if in.Sort == "" {
+		in.Sort = "created_at"
+	}
+	out := []string{}
+	for {
+		page, err := a.List(a.ctx, in)
+		require.NoError(a.t, err)
+		for _, item := range page.Items {
+			out = append(out, item.Title)
+		}
+		if page.NextCursor == nil {
+			return out
+		}
+		require.NotEmpty(a.t, page.Items, "an empty page with a cursor")
+		in.Cursor = *page.NextCursor
+	}
+}
+
+// asOlderVersion is what a version before the search index leaves behind.
+func (a account) asOlderVersion(where string, args ...any) {
+	a.t.Helper()
+	_, err := a.DB.NewRaw("WITH gone AS (DELETE FROM task.search s USING task.tasks t WHERE s.task_id = t.id AND "+where+")"+
+		" UPDATE task.tasks t SET search_version = NULL, title_key = NULL WHERE "+where, append(args, args...)...).Exec(a.ctx)
+	require.NoError(a.t, err)
+}
+
+// inEachLocale runs f on databases of the locales that matter.
+func inEachLocale(t *testing.T, f func(t *testing.T, s *Store)) {
+	for _, locale := range []string{"C", "C.UTF-8"} {
+		t.Run(locale, func(t *testing.T) {
+			ctx := context.Background()
+			url := databasetest.New(t)
+			admin, err := pgx.Connect(ctx, url)
+			require.NoError(t, err)
+			name := "locale_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+			_, err = admin.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE template0 LOCALE '"+locale+"'")
+			require.NoError(t, err)
+			t.Cleanup(func() {
+				_, err := admin.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)")
+				require.NoError(t, err)
+				require.NoError(t, admin.Close(ctx))
+			})
+			config, err := pgx.ParseConfig(url)
+			require.NoError(t, err)
+			f(t, newStore(t, strings.Replace(url, "/"+config.Database, "/"+name, 1)))
+		})
+	}
+}
+
+// R10: in a cluster of locale C "молоко" did not find "Молоко", and é was two words.
+func TestASearchFindsAcrossCaseAccentsAndForms(t *testing.T) {
+	inEachLocale(t, func(t *testing.T, s *Store) {
+		a, other := newAccount(t, s), newAccount(t, s)
+		titles := []string{"Купить Молоко", "Café au lait", norm.NFD.String("Crème brûlée"), "Straße fegen", "ΟΔΥΣΣΕΥΣ", "100% _sure\\", "Zürich 水", "a  b"}
+		for _, title := range titles {
+			a.create(Input{Title: title, Description: "Über " + strings.Repeat("x", len(title))})
+			other.create(Input{Title: title})
+		}
+		for q, want := range map[string][]string{
+			"молоко": {titles[0]}, "МОЛОКО": {titles[0]}, "о": {titles[0]}, "молокоо": {},
+			"cafe": {titles[1]}, "CAFÉ": {titles[1]}, norm.NFD.String("café"): {titles[1]}, "é A": {titles[1]},
+			"crème": {titles[2]}, norm.NFD.String("ÈME"): {titles[2]}, "e b": {titles[2]},
+			"strasse": {titles[3]}, "straße": {titles[3]}, "STRASSE": {titles[3]}, "ß": {titles[3]},
+			"Οδυσσεύς": {titles[4]}, "οδυσσευσ": {titles[4]}, "ς": {titles[4]},
+			"100%": {titles[5]}, "%": {titles[5]}, "_": {titles[5]}, `\`: {titles[5]}, "%s": {},
+			"zurich": {titles[6]}, "水": {titles[6]}, "  ": {titles[7]}, "   ": {},
+			"uber": titles, " ": titles, "\u0301": titles, "nothing": {}, "q": {}, titles[0] + "Ü": {},
+		} {
+			require.ElementsMatch(t, want, a.titles(ListQuery{Q: q, Limit: 3}), "q=%q", q)
+		}
+		// A change is found at once, and what it replaced is not.
+		id := a.create(Input{Title: "before", Tags: []string{"one"}})
+		_, err := a.Edit(a.ctx, id, "", func(t *Task, zone string, now time.Time) error {
+			return Input{Title: "nachher", Tags: []string{"two"}}.apply(t, zone, now)
+		})
+		require.NoError(t, err)
+		require.Equal(t, []string{"nachher"}, a.titles(ListQuery{Q: "NACH"}))
+		require.Empty(t, a.titles(ListQuery{Q: "before"}))
+		require.Empty(t, a.titles(ListQuery{Tag: []string{"one"}}))
+		require.Equal(t, []string{"nachher"}, a.titles(ListQuery{Tag: []string{"two"}}))
+		require.NoError(t, a.Delete(a.ctx, id, ""))
+		n, err := s.DB.NewSelect().Table("task.search").Where("task_id = ?", id).Count(a.ctx)
+		require.NoError(t, err)
+		require.Zero(t, n, "a deleted task's text is gone")
+	})
+}
+
+// R10: titles sorted Apple, Zebra, apple.
+func TestAListByTitleIsAsPeopleSort(t *testing.T) {
+	inEachLocale(t, func(t *testing.T, s *Store) {
+		a := newAccount(t, s)
+		want := []string{"10 eggs", "2 eggs", "apple", "Apple", "Äpfel", "banana", "Éclair", "eel", "Zebra", "Ёлка", "ель"}
+		want[4], want[5] = "banana", "Äpfel"
+		sorted := []string{"10 eggs", "2 eggs", "Äpfel", "apple", "Apple", "banana", "Éclair", "eel", "Zebra", "Ёлка", "ель"}
+		for i, title := range want {
+			a.create(Input{Title: title, IsComplete: i%2 == 0})
+		}
+		require.Equal(t, sorted, a.titles(ListQuery{Sort: "title", Limit: 2}))
+		slices.Reverse(sorted)
+		require.Equal(t, sorted, a.titles(ListQuery{Sort: "-title", Limit: 3}))
+	})
+}
+
+// What a version before the index wrote is found the old way until it is indexed.
+func TestTasksOfAnOlderVersionAreListedWhole(t *testing.T) {
+	s := newStore(t, databasetest.New(t))
+	a := newAccount(t, s)
+	a.create(Input{Title: "indexed", Tags: []string{"x"}})
+	a.create(Input{Title: "waiting", Tags: []string{"x"}, Description: "of an older version"})
+	changed := a.create(Input{Title: "Changed"})
+	a.asOlderVersion("title = ?", "waiting")
+	// An older version changes a task and leaves what it does not know alone.
+	_, err := s.DB.NewRaw("UPDATE task.tasks SET title = 'by an older version', version = version + 1 WHERE id = ?", changed).Exec(a.ctx)
+	require.NoError(t, err)
+	check := func() {
+		require.ElementsMatch(t, []string{"indexed", "waiting"}, a.titles(ListQuery{Tag: []string{"x"}}))
+		require.ElementsMatch(t, []string{"waiting", "by an older version"}, a.titles(ListQuery{Q: "OLDER"}))
+		require.Empty(t, a.titles(ListQuery{Q: "Changed"}))
+		require.Equal(t, []string{"by an older version", "indexed", "waiting"}, a.titles(ListQuery{Sort: "title", Limit: 1}))
+	}
+	check()
+	// A walk that began in the old order ends in it.
+	first, err := a.List(a.ctx, ListQuery{Sort: "-title", Limit: 1})
+	require.NoError(t, err)
+	n, err := s.indexBatch(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	n, err = s.indexBatch(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, n)
+	check()
+	require.Equal(t, []string{"indexed", "by an older version"}, a.titles(ListQuery{Sort: "-title", Limit: 1, Cursor: *first.NextCursor}))
+	// One that began in the new order does, too, when an older version is at work meanwhile.
+	first, err = a.List(a.ctx, ListQuery{Sort: "title", Limit: 1})
+	require.NoError(t, err)
+	a.asOlderVersion("title = ?", "not there")
+	_, err = s.DB.NewRaw("UPDATE task.tasks SET version = version + 1 WHERE title = 'indexed'").Exec(a.ctx)
+	require.NoError(t, err)
+	require.Equal(t, []string{"indexed", "waiting"}, a.titles(ListQuery{Sort: "title", Limit: 1, Cursor: *first.NextCursor}))
+}
+
+func TestTasksOfAnOlderVersionAreIndexedBesideRequests(t *testing.T) {
+	s := newStore(t, databasetest.New(t))
+	a := newAccount(t, s)
+	for i := range 2*indexBatch + 10 {
+		a.create(Input{Title: fmt.Sprint("t", i)})
+	}
+	a.asOlderVersion("t.user_id = ?", a.id)
+	ctx, stop := context.WithCancel(t.Context())
+	var working sync.WaitGroup
+	for range 2 { // replicas
+		working.Go(func() {
+			if err := s.KeepIndexed(ctx, slog.New(slog.DiscardHandler)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	require.Eventually(t, func() bool {
+		left, err := s.DB.NewSelect().Table("task.tasks").Where(unindexed).Count(t.Context())
+		indexed, err2 := s.DB.NewSelect().Table("task.search").Count(t.Context())
+		return err == nil && err2 == nil && left == 0 && indexed == 2*indexBatch+10
+	}, 30*time.Second, 10*time.Millisecond)
+	stop()
+	working.Wait()
+	require.Equal(t, []string{"t409"}, a.titles(ListQuery{Q: "T409"}))
+}
+
+// S2: 200 tasks of 20,000 emoji made a page of 15 MiB.
+func TestAPageIsBoundedInBytes(t *testing.T) {
+	s := newStore(t, databasetest.New(t))
+	for name, text := range map[string]string{"emoji": strings.Repeat("💥", maxDescription), "escaped to six bytes": strings.Repeat("\x01", maxDescription)} {
+		t.Run(name, func(t *testing.T) {
+			a := newAccount(t, s)
+			const tasks = 60
+			want := []string{}
+			for i := range tasks {
+				want = append(want, fmt.Sprintf("t%02d", i))
+				a.create(Input{Title: want[i], Description: text, Priority: "low"})
+			}
+			for _, in := range []ListQuery{{}, {Priority: []string{"low"}}, {Q: "t"}} {
+				in.Limit, in.Sort = 200, "created_at"
+				page, err := a.List(a.ctx, in)
+				require.NoError(t, err)
+				raw, err := json.Marshal(page)
+				require.NoError(t, err)
+				require.Less(t, len(raw), httpapi.PageBytes+10_000)
+				require.NotNil(t, page.NextCursor)
+				require.Equal(t, want, a.titles(in))
+			}
+		})
+	}
+}
+
+// plans is what the database does for a list.
+type plans struct {
+	bun.QueryHook
+
+	mu         sync.Mutex
+	statements []string
+}
+
+func (p *plans) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (p *plans) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if strings.Contains(e.Query, "task.tasks") && !strings.HasPrefix(e.Query, "EXPLAIN") {
+		p.statements = append(p.statements, e.Query)
+	}
+}
+
+// node is one of a plan as EXPLAIN tells of it.
+type node struct {
+	Type    string  `json:"Node Type"`
+	Table   string  `json:"Relation Name"`
+	Rows    float64 `json:"Actual Rows"`
+	Loops   float64 `json:"Actual Loops"`
+	Removed float64 `json:"Rows Removed by Filter"`
+	Recheck float64 `json:"Rows Removed by Index Recheck"`
+	Plans   []node
+}
+
+// read is how many rows of tables a plan reads, and whether it reads one whole.
+func (n node) read() (rows float64, whole bool) {
+	if n.Table != "" {
+		rows = (n.Rows + n.Removed + n.Recheck) * n.Loops
+	}
+	whole = n.Type == "Seq Scan"
+	for _, p := range n.Plans {
+		r, w := p.read()
+		rows, whole = rows+r, whole || w
+	}
+	return rows, whole
+}
+
+// many fills a store with n tasks of a user and as many of others.
+func many(t testing.TB, s *Store, n int) account {
+	t.Helper()
+	a := newAccount(t, s)
+	ctx := t.Context()
+	_, err := s.DB.NewRaw(`INSERT INTO task.tasks (id, user_id, title, description, is_complete, priority, tags, due_at, all_day, timezone, parent_id, series_id, version, created_at, updated_at)
+		SELECT md5('t' || n)::uuid, CASE WHEN n % 2 = 0 THEN ?0::uuid ELSE md5('u' || n % 20)::uuid END, 'Task ' || md5(n::text), CASE WHEN n % 10 = 0 THEN 'often' ELSE '' END,
+			n < ?1 * 1.8, CASE WHEN n % 5000 = 0 THEN 4 ELSE n % 3 END, CASE WHEN n % 5000 = 0 THEN '{rare}' WHEN n % 4 = 0 THEN '{often}' ELSE '{}' END::text[],
+			CASE WHEN n % 3 > 0 THEN timestamptz '2027-01-01' + (n * 7919 % 20011) * interval '1 minute' END, false, 'UTC', NULL, CASE WHEN n % 1000 = 0 THEN md5('s')::uuid END, 1,
+			timestamptz '2026-01-01' + n * interval '1 second', timestamptz '2026-02-01' + (n * 6007 % 20011) * interval '1 second'
+		FROM generate_series(1, ?1 * 2) n`, a.id, n).Exec(ctx)
+	require.NoError(t, err)
+	_, err = s.DB.NewRaw("UPDATE task.tasks SET parent_id = md5('t' || 2)::uuid WHERE user_id = ? AND id IN (SELECT md5('t' || n)::uuid FROM generate_series(4, 100, 2) n)", a.id).Exec(ctx)
+	require.NoError(t, err)
+	var all []*Task
+	require.NoError(t, s.DB.NewSelect().Model(&all).Scan(ctx))
+	for batch := range slices.Chunk(all, 1000) {
+		require.NoError(t, s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+			for _, t := range batch {
+				t.Version = 1
+			}
+			return index(ctx, tx, batch...)
+		}))
+	}
+	for {
+		var found []*Task
+		require.NoError(t, s.DB.NewSelect().Model(&found).Where(unindexed).Limit(1000).Scan(ctx))
+		if len(found) == 0 {
+			break
+		}
+		_, err := s.indexBatch(ctx)
+		require.NoError(t, err)
+	}
+	_, err = s.DB.NewRaw("VACUUM ANALYZE task.tasks, task.search").Exec(ctx)
+	require.NoError(t, err)
+	return a
+}
+
+// D3: the default list and most others read all tasks of their user.
+func TestEachListReadsAnIndexInItsOrder(t *testing.T) {
+	s := newStore(t, databasetest.New(t))
+	const tasks, limit = 8000, 10
+	a := many(t, s, tasks)
+	hook := &plans{}
+	s.DB = s.DB.WithQueryHook(hook)
+	filters := map[string]ListQuery{
+		"all": {}, "open": {IsComplete: "false"}, "complete": {IsComplete: "true"},
+		"a rare priority": {Priority: []string{"urgent"}}, "a common priority": {Priority: []string{"low"}}, "two priorities": {Priority: []string{"urgent", "none"}},
+		"a rare tag": {Tag: []string{"rare"}}, "a common tag": {Tag: []string{"often"}}, "no tag": {Tag: []string{"never"}}, "two tags": {Tag: []string{"rare", "often"}},
+		"due soon": {DueBefore: "2027-01-01T02:00:00Z"}, "due late": {DueAfter: "2027-01-14T20:00:00Z"}, "due between": {DueAfter: "2027-01-03T00:00:00Z", DueBefore: "2027-01-03T02:00:00Z"},
+		"due ever": {DueAfter: "2026-01-01T00:00:00Z"}, "changed lately": {UpdatedAfter: "2026-02-01T05:31:00Z"}, "changed ever": {UpdatedAfter: "2026-01-01T00:00:00Z"},
+		"subtasks": {ParentID: uuidOf(t, s, "t2").String()}, "no subtasks": {ParentID: "none"}, "a series": {SeriesID: uuidOf(t, s, "s").String()},
+		"a rare text": {Q: "TÁSK " + "b"}, "a common text": {Q: "task"}, "no text": {Q: "nowhere"}, "a letter": {Q: "o"}, "no letter": {Q: "z"}, "a tenth": {Q: "often"},
+		"open and urgent and rare": {IsComplete: "false", Priority: []string{"urgent"}, Tag: []string{"rare"}},
+	}
+	for name, in := range filters {
+		for _, column := range []string{"created_at", "updated_at", "due_at", "priority", "title"} {
+			for _, direction := range []string{"", "-"} {
+				t.Run(name+" by "+direction+column, func(t *testing.T) {
+					in.Sort, in.Limit, in.Cursor = direction+column, limit, ""
+					for page := range 3 {
+						hook.statements = nil
+						got, err := a.List(a.ctx, in)
+						require.NoError(t, err)
+						var rows float64
+						for _, statement := range hook.statements {
+							var raw string
+							require.NoError(t, s.DB.NewRaw("EXPLAIN (ANALYZE, FORMAT JSON) ?", bun.Safe(statement)).Scan(t.Context(), &raw))
+							var plan []struct{ Plan node }
+							require.NoError(t, json.Unmarshal([]byte(raw), &plan))
+							read, whole := plan[0].Plan.read()
+							require.False(t, whole, "reads a whole table: %s", statement)
+							rows += read
+						}
+						require.LessOrEqual(t, rows, float64(tasks/3), "page %d: %s", page, strings.Join(hook.statements, "\n"))
+						if got.NextCursor == nil {
+							break
+						}
+						in.Cursor = *got.NextCursor
+					}
+				})
+			}
+		}
+	}
+}
+
+func uuidOf(t *testing.T, s *Store, text string) uuid.UUID {
+	var id uuid.UUID
+	require.NoError(t, s.DB.NewRaw("SELECT md5(?)::uuid", text).Scan(t.Context(), &id))
+	return id
+}
+
+// Every filter with every order answers what reading everything would.
+func TestEveryListIsWhatReadingAllWouldAnswer(t *testing.T) {
+	s := newStore(t, databasetest.New(t))
+	a := many(t, s, 1000)
+	a.asOlderVersion("t.id IN (SELECT md5('t' || n * 14)::uuid FROM generate_series(1, 100) n)")
+	var all []*Task
+	require.NoError(t, s.DB.NewSelect().Model(&all).Where("user_id = ?", a.id).Scan(t.Context()))
+	for name, c := range map[string]struct {
+		in    ListQuery
+		meets func(*Task) bool
+	}{
+		"open with a tag":    {ListQuery{IsComplete: "false", Tag: []string{"often"}}, func(t *Task) bool { return !t.IsComplete && slices.Contains(t.Tags, "often") }},
+		"priorities and due": {ListQuery{Priority: []string{"low", "urgent"}, DueAfter: "2027-01-03T00:00:00Z"}, func(t *Task) bool { return (t.Priority == 1 || t.Priority == 4) && t.DueAt != nil && t.DueAt.Day() >= 3 }},
+		"text":               {ListQuery{Q: "oFtEn"}, func(t *Task) bool { return t.Description == "often" }},
+		"text and tag":       {ListQuery{Q: "TASK 1", Tag: []string{"often"}}, func(t *Task) bool { return strings.HasPrefix(t.Title, "Task 1") && slices.Contains(t.Tags, "often") }},
+		"two letters":        {ListQuery{Q: "a9"}, func(t *Task) bool { return strings.Contains(strings.ToLower(t.Title), "a9") }},
+		"everything":         {ListQuery{}, func(*Task) bool { return true }},
+	} {
+		var want []string
+		for _, task := range all {
+			if c.meets(task) {
+				want = append(want, task.Title)
+			}
+		}
+		require.NotEmpty(t, want, name)
+		for _, column := range []string{"created_at", "updated_at", "due_at", "priority", "title"} {
+			for _, direction := range []string{"", "-"} {
+				in := c.in
+				in.Sort, in.Limit = direction+column, 7
+				got := a.titles(in)
+				in.Limit = 200
+				require.Equal(t, got, a.titles(in), "%s by %s, in other pages", name, in.Sort)
+				require.ElementsMatch(t, want, got, "%s by %s", name, in.Sort)
+			}
+		}
+	}
+}
+
+// An index of tasks that wait must be the one that the queries ask for.
+func TestTheIndexOfWaitingTasksIsOfThisVersion(t *testing.T) {
+	s := newStore(t, databasetest.New(t))
+	var definition string
+	require.NoError(t, s.DB.NewRaw("SELECT pg_get_indexdef('task.tasks_unindexed'::regclass)").Scan(t.Context(), &definition))
+	require.Contains(t, definition, fmt.Sprintf("version * 16) + %d", search.Version), "search.Version needs a migration that makes this index anew")
+}
