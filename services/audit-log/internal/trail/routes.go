@@ -140,26 +140,59 @@ func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*l
 		}
 		q = q.Where(behind, c.At.UTC(), c.Sequence, c.ID)
 	}
-	var rows []entry
 	// One more than asked for, to know whether there is a next page.
-	if err := q.Limit(int64(f.Limit)+1).Scan(ctx, &rows); err != nil {
-		return nil, fmt.Errorf("list the audit entries: %w", err)
+	rows, err := read(ctx, q, behind, f.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]Entry, len(rows))
+	for i, r := range rows {
+		items[i] = r.public()
+	}
+	fits, err := httpapi.FitPage(items)
+	if err != nil {
+		return nil, err
 	}
 	out := &listOutput{}
-	if len(rows) > f.Limit {
-		rows = rows[:f.Limit]
-		last := rows[f.Limit-1]
+	if fits = min(fits, f.Limit); fits < len(rows) {
+		items = items[:fits]
+		last := rows[fits-1]
 		next, err := httpapi.EncodeCursor(cursor{last.OccurredAt.UTC(), last.Sequence, last.ID})
 		if err != nil {
 			return nil, fmt.Errorf("make a cursor: %w", err)
 		}
 		out.Body.NextCursor = &next
 	}
-	out.Body.Items = make([]Entry, len(rows))
-	for i, r := range rows {
-		out.Body.Items[i] = r.public()
-	}
+	out.Body.Items = items
 	return out, nil
+}
+
+// chunk is how many entries are read at once. Each may have what was before and
+// after in 64 KiB: a chunk of the largest is about as much as a page has room for.
+const chunk = 51
+
+// read reads the first n entries of q, but no more than the chunk in which a
+// page's bytes are reached.
+func read(ctx context.Context, q *bun.SelectQuery, behind string, n int) ([]entry, error) {
+	var all []entry
+	for bytes := 0; len(all) < n && bytes <= httpapi.PageBytes; {
+		if len(all) > 0 {
+			last := all[len(all)-1]
+			q = q.Where(behind, last.OccurredAt.UTC(), last.Sequence, last.ID)
+		}
+		want := min(chunk, n-len(all))
+		var rows []entry
+		if err := q.Limit(int64(want)).Scan(ctx, &rows); err != nil {
+			return nil, fmt.Errorf("list the audit entries: %w", err)
+		}
+		for _, r := range rows {
+			bytes += len(r.Before) + len(r.After)
+		}
+		if all = append(all, rows...); len(rows) < want {
+			break
+		}
+	}
+	return all, nil
 }
 
 func (e entry) public() Entry {

@@ -2,6 +2,7 @@ package trail_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -161,6 +162,31 @@ func cursor(t *testing.T, v any) string {
 	c, err := httpapi.EncodeCursor(v)
 	require.NoError(t, err)
 	return c
+}
+
+// S2: a page of 200 entries with long descriptions was 12 MiB.
+func TestAPageIsBoundedInBytes(t *testing.T) {
+	s := newService(t)
+	ada, task := uuid.New(), uuid.New()
+	text, err := json.Marshal(map[string]string{"description": strings.Repeat("\x01", 9000)}) // 54 kB as JSON, a sixth of it as text
+	require.NoError(t, err)
+	var changes []change
+	for i := range 120 {
+		c := newChange(ada, task, "task.updated", -time.Duration(i)*time.Minute)
+		c.data.After = text
+		changes = append(changes, c)
+	}
+	s.keep(changes...)
+	want := idsOf(changes...)
+	require.Equal(t, want, s.all(ada, "/api/tasks/"+task.String()+"/history?limit=200", none))
+	var p page
+	s.get(ada, "/api/tasks/"+task.String()+"/history?limit=200", http.StatusOK, &p)
+	raw, err := json.Marshal(p)
+	require.NoError(t, err)
+	require.Less(t, len(raw), httpapi.PageBytes+10_000)
+	require.NotNil(t, p.NextCursor)
+	slices.Reverse(want)
+	require.Equal(t, want, s.all(ada, "/api/audit?limit=200", none))
 }
 
 func TestEachListReadsAnIndexInItsOrder(t *testing.T) {
