@@ -2,7 +2,7 @@
 // machine, so that its figures can be set against each other: `make bench`.
 // It asserts nothing.
 //
-//	bench                    everything; about 25 minutes
+//	bench                    everything; about 35 minutes
 //	bench api relay          only these
 //	bench -keep 0 relay      the relay without a large log beside it
 package main
@@ -32,6 +32,8 @@ var (
 	outage   = flag.Duration("outage", 5*time.Minute, "how long outage stops the broker")
 	pending  = flag.Int("pending", 1_000_000, "how many reminders wait for their time")
 	busy     = flag.Int("busy", 100_000, "how many tasks a user creates in a loop beside another's reminders")
+	own      = flag.Int("own", 100_000, "how many tasks the user of lists has")
+	others   = flag.Int("others", 1_000_000, "how many tasks others have meanwhile")
 	together = flag.Int("together", 10_000, "how many reminders are due in one second")
 )
 
@@ -40,7 +42,7 @@ var measurements = []struct {
 	name string
 	run  func(context.Context) error
 }{
-	{"api", api}, {"relay", relay}, {"reminders", reminders}, {"outage", brokerOutage},
+	{"api", api}, {"relay", relay}, {"lists", lists}, {"reminders", reminders}, {"outage", brokerOutage},
 }
 
 func main() {

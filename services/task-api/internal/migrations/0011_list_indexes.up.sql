@@ -41,9 +41,11 @@ CREATE INDEX CONCURRENTLY tasks_by_title ON task.tasks (user_id, is_complete, ti
 --bun:split
 
 -- The tasks whose title_key and row in task.search are of another version: see
--- 0010 and search.Version.
+-- 0010 and search.Version. Of a condition in this form Postgres supposes that it
+-- is rarely true, and so it takes this index; of IS DISTINCT FROM, that it
+-- nearly always is.
 DROP INDEX CONCURRENTLY IF EXISTS task.tasks_unindexed;
 
 --bun:split
 
-CREATE INDEX CONCURRENTLY tasks_unindexed ON task.tasks (user_id, id) WHERE search_version IS DISTINCT FROM version * 16 + 1;
+CREATE INDEX CONCURRENTLY tasks_unindexed ON task.tasks (user_id, id) WHERE CASE search_version WHEN version * 16 + 1 THEN 0 ELSE 1 END = 1;

@@ -17,7 +17,7 @@ import (
 // not those that this version computes: a version before it wrote them, or
 // search.Version has been raised. It is the condition of the index
 // tasks_unindexed, word for word.
-var unindexed = fmt.Sprintf("search_version IS DISTINCT FROM version * 16 + %d", search.Version)
+var unindexed = fmt.Sprintf("CASE search_version WHEN version * 16 + %d THEN 0 ELSE 1 END = 1", search.Version)
 
 // searchVersion is what t is indexed as when that happens now.
 func (t *Task) searchVersion() *int64 {

@@ -406,25 +406,30 @@ func (l *listing) moreThan(ctx context.Context, n int) (bool, error) {
 }
 
 // walk reads a part in the list's order until it has n tasks, or after a number
-// of steps (0: without end).
+// of steps where the list has filters.
 func (l *listing) walk(ctx context.Context, part condition, n, steps int) ([]listed, error) {
+	if len(l.filters) == 0 {
+		steps = n
+	}
 	var b builder
 	b.add("SELECT * FROM (")
 	for i, r := range l.ranges {
 		if i > 0 {
 			b.add(" UNION ALL ")
 		}
-		b.add("SELECT "+columns+" FROM task.tasks WHERE user_id = ? AND ", l.user)
+		// With a limit each is planned by itself: only so does Postgres see that
+		// the index has the order.
+		b.add("(SELECT "+columns+" FROM task.tasks WHERE user_id = ? AND ", l.user)
 		b.all([]condition{r, part})
+		b.add(l.order(false)+" LIMIT ?)", steps)
 	}
-	b.add(") t" + l.order(false))
+	b.add(") t"+l.order(false)+" LIMIT ?", steps)
 	if len(l.filters) == 0 {
-		b.add(" LIMIT ?", n)
 		return l.scan(ctx, &b)
 	}
 	var outer builder
 	outer.add("SELECT t.* FROM (")
-	outer.add(b.String()+" LIMIT ?", append(b.args, steps)...)
+	outer.add(b.String(), b.args...)
 	outer.add(") t WHERE CASE WHEN " + unindexed + " THEN ")
 	outer.all(l.stale)
 	outer.add(" ELSE ")

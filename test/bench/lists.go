@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/taskwire/taskwire/test/suite"
+)
+
+// listed are the lists that are measured of a user with many tasks. What is
+// rare is one in 1,000 of his tasks.
+var listed = []string{
+	"sort=created_at", "sort=-created_at", "sort=updated_at", "sort=-updated_at", "sort=due_at", "sort=-due_at",
+	"sort=priority", "sort=-priority", "sort=title", "sort=-title",
+	"is_complete=false", "is_complete=true&sort=title", "priority=urgent", "priority=low&sort=due_at", "priority=urgent&priority=low&sort=-priority",
+	"tag=rare", "tag=often&sort=title", "tag=never", "due_before=2027-01-01T12:00:00Z", "due_after=2026-01-01T00:00:00Z&sort=-updated_at",
+	"updated_after=2026-02-24T03:00:00Z", "parent_id=none", "parent_id=%s", "series_id=%s", "is_complete=false&priority=urgent&tag=rare&sort=-due_at",
+}
+
+// searched are the searches.
+var searched = []string{
+	"q=task", "q=TÁSK", "q=often", "q=often+1f", "q=zzzz", "q=e", "q=z", "q=abcd", "q=abcd&sort=title", "q=abcdef&is_complete=false&sort=due_at",
+}
+
+// lists measures what the API answers to a user with many tasks among those of
+// many others.
+func lists(ctx context.Context) error {
+	return with(ctx, []string{"EVENT_PUBLISHING_ENABLED=false"}, func(s *suite.Suite, u *suite.Client) error {
+		conn, err := pgx.Connect(ctx, s.Database.OwnerURL)
+		if err != nil {
+			return err
+		}
+		defer conn.Close(context.WithoutCancel(ctx))
+		progress("writing %d tasks of one user and %d of others", *own, *others)
+		if err := writeTasks(ctx, conn); err != nil {
+			return err
+		}
+		progress("waiting until the user's tasks are indexed for search")
+		start := time.Now()
+		for left := 1; left > 0; {
+			if err := conn.QueryRow(ctx, "SELECT $1 - count(*) FROM task.search s JOIN task.tasks t ON t.id = s.task_id WHERE t.user_id = (SELECT id FROM task.users LIMIT 1)", *own).Scan(&left); err != nil {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(2 * time.Second):
+			}
+		}
+		indexed := time.Since(start)
+		if _, err := conn.Exec(ctx, "VACUUM ANALYZE task.tasks, task.search"); err != nil {
+			return err
+		}
+		var parent, series uuid.UUID
+		if err := conn.QueryRow(ctx, "SELECT md5('t11')::uuid, md5('s')::uuid").Scan(&parent, &series); err != nil {
+			return err
+		}
+		fmt.Printf("\n| GET /api/tasks? with %d tasks of the user among %d of others | p50 | p99 |\n|---|---|---|\n", *own, *others)
+		for _, query := range append(listed, searched...) {
+			if strings.Contains(query, "%s") {
+				query = fmt.Sprintf(query, map[bool]uuid.UUID{true: parent, false: series}[strings.HasPrefix(query, "parent")])
+			}
+			times, err := ask(ctx, u, query)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("| %s | %s | %s |\n", query, quantile(times, .5), quantile(times, .99))
+		}
+		for _, sort := range []string{"-created_at", "due_at", "-priority", "title"} {
+			cursor := ""
+			for range *own * 3 / 4 / 200 {
+				p, err := ask1(ctx, u, "limit=200&sort="+sort+cursor)
+				if err != nil {
+					return err
+				}
+				if p == nil {
+					break
+				}
+				cursor = "&cursor=" + *p
+			}
+			times, err := ask(ctx, u, "sort="+sort+cursor)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("| sort=%s, behind three quarters of the tasks | %s | %s |\n", sort, quantile(times, .5), quantile(times, .99))
+		}
+		fmt.Printf("\nThe user's tasks, written past the API, were indexed in %.0f s.\n", indexed.Seconds())
+		return nil
+	})
+}
+
+// ask sends a query 200 times, one after the other.
+func ask(ctx context.Context, u *suite.Client, query string) ([]time.Duration, error) {
+	var times []time.Duration
+	for range 200 {
+		start := time.Now()
+		if _, err := ask1(ctx, u, query); err != nil {
+			return nil, err
+		}
+		times = append(times, time.Since(start))
+	}
+	return times, nil
+}
+
+// ask1 sends a query, and answers the cursor of the next page.
+func ask1(ctx context.Context, u *suite.Client, query string) (*string, error) {
+	a, err := u.Do(ctx, http.MethodGet, "/api/tasks?"+query, nil)
+	if err != nil {
+		return nil, err
+	}
+	if a.Status != http.StatusOK {
+		return nil, fmt.Errorf("%s: %d %s", query, a.Status, a.Body)
+	}
+	var page struct {
+		NextCursor *string `json:"next_cursor"`
+	}
+	return page.NextCursor, a.JSON(&page)
+}
+
+// writeTasks writes the tasks past the API. Those of the user are as a version
+// before the search index would have left them: the service indexes them. Those
+// of others get as many keys from here.
+func writeTasks(ctx context.Context, conn *pgx.Conn) error {
+	// The user's are spread among the others'.
+	every := *others / *own + 1
+	const batch = 100_000
+	for from := 1; from <= *own+*others; from += batch {
+		_, err := conn.Exec(ctx, fmt.Sprintf(`INSERT INTO task.tasks (id, user_id, title, description, is_complete, priority, tags, due_at, all_day, timezone, series_id, parent_id, version, created_at, updated_at, title_key, search_version)
+			SELECT md5('t' || n)::uuid, CASE WHEN n %% %[1]d = 0 THEN (SELECT id FROM task.users LIMIT 1) ELSE md5('u' || n %% 1999)::uuid END,
+				'Task ' || substr(md5(n::text), 1, 12), CASE WHEN n %% %[1]d > 0 THEN '' WHEN n / %[1]d %% 10 = 0 THEN 'often ' || md5('x' || n) ELSE md5('d' || n) || ' ' || md5('e' || n) || ' ' || md5('f' || n) END,
+				n < %[2]d, CASE WHEN n / %[1]d %% 1000 = 0 THEN 4 ELSE n %% 3 END, CASE WHEN n / %[1]d %% 1000 = 0 THEN '{rare}' WHEN n %% 4 = 0 THEN '{often}' ELSE '{}' END::text[],
+				CASE WHEN n %% 3 > 0 THEN timestamptz '2027-01-01' + (n * 7919::bigint %% 200003) * interval '1 minute' END, false, 'UTC',
+				CASE WHEN n / %[1]d %% 1000 = 0 THEN md5('s')::uuid END, CASE WHEN n %% %[1]d = 0 AND n / %[1]d BETWEEN 2 AND 100 THEN md5('t%[1]d')::uuid END, 1,
+				timestamptz '2026-01-01' + n * interval '1 second', timestamptz '2026-02-01' + (n * 6007::bigint %% 2000003) * interval '1 second',
+				CASE WHEN n %% %[1]d > 0 THEN decode(md5(n::text), 'hex') END, CASE WHEN n %% %[1]d > 0 THEN 17 END
+			FROM generate_series(%[3]d, %[4]d) n`, every, (*own+*others)*4/5, from, min(from+batch-1, *own+*others)))
+		if err != nil {
+			return err
+		}
+	}
+	_, err := conn.Exec(ctx, `INSERT INTO task.search (task_id, text, keys) SELECT id, lower(title),
+		ARRAY(SELECT hashtext(user_id::text)::bigint << 32 | hashtext(substr(title, i, 2))::bigint & 4294967295 FROM generate_series(1, length(title)) i)
+		FROM task.tasks WHERE user_id <> (SELECT id FROM task.users LIMIT 1)`)
+	return err
+}
