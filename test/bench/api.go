@@ -241,8 +241,11 @@ func toAudit(ctx context.Context, s *suite.Suite, u *suite.Client) (string, erro
 // script writes the rows of one create as the API does, without the API.
 const script = `
 BEGIN;
-INSERT INTO task.tasks (id, user_id, title, description, is_complete, priority, tags, all_day, timezone, version, created_at, updated_at)
-VALUES (gen_random_uuid(), '00000000-0000-0000-0000-000000000001', 'Write the figures down', repeat('measured ', 20), false, 1, '{bench}', false, 'UTC', 1, now(), now());
+WITH t AS (
+	INSERT INTO task.tasks (id, user_id, title, description, is_complete, priority, tags, all_day, timezone, version, created_at, updated_at, title_key, search_version)
+	VALUES (gen_random_uuid(), '00000000-0000-0000-0000-000000000001', 'Write the figures down', repeat('measured ', 20), false, 1, '{bench}', false, 'UTC', 1, now(), now(), repeat('k', 60)::bytea, 17)
+	RETURNING id)
+INSERT INTO task.search (task_id, text, keys) SELECT id, 'write the figures down ' || repeat('measured ', 20), ARRAY(SELECT i FROM generate_series(1, 45) i) FROM t;
 INSERT INTO task.events (id, topic, type, key, trace_parent, occurred_at, data)
 VALUES (gen_random_uuid(), 'pgbench', 'task.created', 'k', '', now(), repeat('x', 900)), (gen_random_uuid(), 'pgbench', 'audit.task.created', 'k', '', now(), repeat('x', 1200));
 COMMIT;
