@@ -98,13 +98,12 @@ func Keys(user uuid.UUID, text string, tags []string) []int64 {
 		keys = append(keys, own.tag(tag))
 	}
 	seen := make(map[uint64]struct{}, 64)
-	before := ' '
+	before := rune(0)
 	for _, r := range text {
-		space := unicode.IsSpace(r)
-		if !space {
+		if !unicode.IsSpace(r) {
 			seen[uint64(r)] = struct{}{}
 		}
-		if pairs(before, r) {
+		if before != 0 {
 			seen[uint64(before)<<32|uint64(r)] = struct{}{}
 		}
 		if len(seen) > maxKeys {
@@ -118,10 +117,6 @@ func Keys(user uuid.UUID, text string, tags []string) []int64 {
 	return keys
 }
 
-// pairs says whether two neighbours make a key. A letter beside a space makes
-// none: it would add a key for each end of a word and find little.
-func pairs(a, b rune) bool { return unicode.IsSpace(a) == unicode.IsSpace(b) }
-
 // Wanted is what the index is asked for: the keys of a folded search and of
 // tags. Long texts have the other keys. Neither when there is nothing to ask for.
 func Wanted(user uuid.UUID, folded string, tags []string) (keys, long []int64) {
@@ -134,22 +129,15 @@ func Wanted(user uuid.UUID, folded string, tags []string) (keys, long []int64) {
 	}
 	long = append(append(long, keys...), own.long())
 	runes := []rune(folded)
-	grams := 0
-	for i, r := range runes {
-		before, after := i > 0 && pairs(runes[i-1], r), i+1 < len(runes) && pairs(r, runes[i+1])
-		switch {
-		case after:
-			keys = append(keys, own.gram(uint64(r)<<32|uint64(runes[i+1])))
-		case !before && !unicode.IsSpace(r):
-			keys = append(keys, own.gram(uint64(r)))
-		default:
-			continue
+	if len(runes) == 1 {
+		if unicode.IsSpace(runes[0]) {
+			// Nearly every text has one.
+			return nil, nil
 		}
-		grams++
+		return append(keys, own.gram(uint64(runes[0]))), long
 	}
-	if grams == 0 {
-		// A single space: nearly every text has one.
-		return nil, nil
+	for i := range len(runes) - 1 {
+		keys = append(keys, own.gram(uint64(runes[i])<<32|uint64(runes[i+1])))
 	}
 	return keys, long
 }

@@ -370,7 +370,7 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	}
 	steps := 20 * n
 	if l.folded != "" {
-		steps = 2 * n // each looks at a text
+		steps = 2*n + 50 // each looks at a text
 	}
 	for range 2 {
 		many, err := l.moreThan(ctx, steps)
