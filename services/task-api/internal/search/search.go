@@ -118,7 +118,7 @@ func Keys(user uuid.UUID, text string, tags []string) []int64 {
 }
 
 // Wanted is what the index is asked for: the keys of a folded search and of
-// tags. Long texts have the other keys. Neither when there is nothing to ask for.
+// tags. Long texts have the other keys, if there are any.
 func Wanted(user uuid.UUID, folded string, tags []string) (keys, long []int64) {
 	own := newKeyer(user)
 	for _, tag := range tags {
@@ -132,7 +132,7 @@ func Wanted(user uuid.UUID, folded string, tags []string) (keys, long []int64) {
 	if len(runes) == 1 {
 		if unicode.IsSpace(runes[0]) {
 			// Nearly every text has one.
-			return nil, nil
+			return keys, nil
 		}
 		return append(keys, own.gram(uint64(runes[0]))), long
 	}

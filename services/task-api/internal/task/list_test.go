@@ -307,7 +307,7 @@ func many(t testing.TB, s *Store, n int) account {
 	ctx := t.Context()
 	_, err := s.DB.NewRaw(`INSERT INTO task.tasks (id, user_id, title, description, is_complete, priority, tags, due_at, all_day, timezone, parent_id, series_id, version, created_at, updated_at, title_key, search_version)
 		SELECT md5('t' || n)::uuid, CASE WHEN n % 5 = 0 THEN ?0::uuid ELSE md5('u' || n % 21)::uuid END, 'Task ' || md5(n::text), CASE WHEN n % 10 = 0 THEN 'often' ELSE '' END,
-			n < ?1 * 4.5, CASE WHEN n % (?1 / 2) = 0 THEN 4 ELSE n % 3 END, CASE WHEN n % (?1 / 2) = 0 THEN '{rare}' WHEN n % 4 = 0 THEN '{often}' ELSE '{}' END::text[],
+			n < ?1 * 4.5, CASE WHEN n % (?1 / 2) = 0 THEN 4 ELSE n / 15 % 3 END, CASE WHEN n % (?1 / 2) = 0 THEN '{rare}' WHEN n % 4 = 0 THEN '{often}' ELSE '{}' END::text[],
 			CASE WHEN n % 3 > 0 THEN timestamptz '2027-01-01' + (n * 7919 % 20011) * interval '1 minute' END, false, 'UTC', NULL, CASE WHEN n % 1000 = 0 THEN md5('s')::uuid END, 1,
 			timestamptz '2026-01-01' + n * interval '1 second', timestamptz '2026-02-01' + (n * 6007 % 20011) * interval '1 second',
 			'', CASE WHEN n % 5 > 0 THEN 16 + ?2 END
