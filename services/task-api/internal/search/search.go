@@ -101,18 +101,18 @@ func Keys(user uuid.UUID, text string, tags []string) []int64 {
 	before := rune(0)
 	for _, r := range text {
 		if !unicode.IsSpace(r) {
-			seen[uint64(r)] = struct{}{}
+			seen[gram(0, r)] = struct{}{}
 		}
 		if before != 0 {
-			seen[uint64(before)<<32|uint64(r)] = struct{}{}
+			seen[gram(before, r)] = struct{}{}
 		}
 		if len(seen) > maxKeys {
 			return append(keys, own.long())
 		}
 		before = r
 	}
-	for gram := range seen {
-		keys = append(keys, own.gram(gram))
+	for g := range seen {
+		keys = append(keys, own.gram(g))
 	}
 	return keys
 }
@@ -134,12 +134,17 @@ func Wanted(user uuid.UUID, folded string, tags []string) (keys, long []int64) {
 			// Nearly every text has one.
 			return keys, nil
 		}
-		return append(keys, own.gram(uint64(runes[0]))), long
+		return append(keys, own.gram(gram(0, runes[0]))), long
 	}
 	for i := range len(runes) - 1 {
-		keys = append(keys, own.gram(uint64(runes[i])<<32|uint64(runes[i+1])))
+		keys = append(keys, own.gram(gram(runes[i], runes[i+1])))
 	}
 	return keys, long
+}
+
+// gram is a letter, or one behind another.
+func gram(before, r rune) uint64 {
+	return uint64(before)<<32 | uint64(r) //nolint:gosec // runes are not negative
 }
 
 // keyer makes the keys of a user. They begin with the user, so that those of
