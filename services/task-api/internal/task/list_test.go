@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -26,8 +25,6 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
-
-func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
 
 // account is a user of a store.
 type account struct {
