@@ -66,6 +66,11 @@ func (s Settings) OwnerURL() string {
 	return s.DatabaseURL
 }
 
+// WorkersTime is what of the time for stopping is left to the workers at least.
+func (s Settings) WorkersTime() time.Duration {
+	return s.ShutdownTimeout - s.ShutdownTimeout*drainShare/8
+}
+
 // SidecarURL is where the sidecar's HTTP API is.
 func (s Settings) SidecarURL() string {
 	return "http://" + net.JoinHostPort(s.DaprHost, strconv.Itoa(s.DaprHTTPPort))
@@ -261,7 +266,7 @@ func (b Base) logRoutes(ctx context.Context, handler http.Handler) {
 // drainShare is how much of the time for stopping the requests in flight have,
 // in eighths. The rest is the workers', whatever a request does: what they have
 // just done for good, such as a mail that was sent, they have to write down.
-const drainShare = 5
+const drainShare = 3
 
 // Run starts the workers, serves requests, and stops in this order: no new
 // connections, requests in flight end or are cut off, workers end, traces are flushed. It
@@ -331,7 +336,7 @@ func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) 
 
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.settings.ShutdownTimeout)
 	defer cancel()
-	draining, cancelDrain := context.WithTimeout(stopping, b.settings.ShutdownTimeout*drainShare/8)
+	draining, cancelDrain := context.WithTimeout(stopping, b.settings.ShutdownTimeout-b.settings.WorkersTime())
 	defer cancelDrain()
 	if err := server.Shutdown(draining); err != nil {
 		failed = errors.Join(failed, fmt.Errorf("requests did not end in time and were cut off: %w", err), server.Close())

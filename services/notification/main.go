@@ -55,7 +55,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		DB:    base.DB,
 		Check: &taskapi.Client{Sidecar: invoke.At(cfg.SidecarURL(), cfg.DaprAPIToken)},
 		Mail:  sender, MailTimeout: cfg.SMTPTimeout, Connections: cfg.SMTPConnections, RetryFor: cfg.MailRetryFor,
-		Budget: cfg.MailBudget, PublicURL: public, ShutdownTimeout: cfg.ShutdownTimeout, Clock: time.Now, Log: base.Log,
+		Budget: cfg.MailBudget, PublicURL: public, ShutdownTimeout: cfg.WorkersTime(), Clock: time.Now, Log: base.Log,
 	})
 	consumer := delivery.NewConsumer(time.Now, deliverer.Wake)
 	keeper := &retention.Keeper{DB: base.DB, Retention: cfg.Retention, EventRetention: cfg.EventRetention, Now: time.Now, Log: base.Log}

@@ -23,7 +23,7 @@ type Options struct {
 	RetryFor        time.Duration // from the first attempt until a mail is given up
 	Budget          int           // mails for a recipient within an hour; 0: any number
 	PublicURL       *url.URL      // where users reach the suite, for links in mails; nil: no links
-	ShutdownTimeout time.Duration // the time that the service has for its stop
+	ShutdownTimeout time.Duration // the time that the workers have for their stop
 	Clock           func() time.Time
 	Log             *slog.Logger
 }
