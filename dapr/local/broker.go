@@ -153,7 +153,11 @@ func serveBroker(ctx context.Context, args []string) error {
 		return fmt.Errorf("start the broker: %w", err)
 	}
 	fmt.Printf("the broker listens on port %d; clients are sent to %v\n", *port, cluster.ListenAddrs())
-	err = newGhosts(cluster).run(ctx, loopback(*port), client...)
+	own := loopback(*port)
+	if ip := net.ParseIP(*host); ip != nil && ip.IsLoopback() { // another address of loopback is another broker's
+		own = net.JoinHostPort(*host, strconv.Itoa(*port))
+	}
+	err = newGhosts(cluster).run(ctx, own, client...)
 	cluster.Close()
 	return err
 }

@@ -106,28 +106,70 @@ func findDaprd(ctx context.Context, root, bin string, say func(string, ...any)) 
 		}
 	}
 
-	// Suites that start at the same time build it once.
-	unlock, err := lock(ctx, filepath.Join(bin, ".daprd.lock"))
+	say("building daprd %s from its Go modules: about 4 minutes on 2 cores, this time only", version)
+	there := func() bool { return daprdVersion(ctx, built) == version }
+	return built, buildDapr(ctx, root, "daprd", version, built, say, there)
+}
+
+// findSentry returns the certificate authority of Dapr, of the version that
+// dapr/runtime pins, built once. `make run` does without it: it is for the tests
+// of what docker compose tells its image. Unlike daprd it says no version, so
+// that its name has it.
+func findSentry(ctx context.Context, root, bin string, say func(string, ...any)) (string, error) {
+	version, err := pinnedDapr(root)
 	if err != nil {
 		return "", err
 	}
-	defer unlock()
-	if daprdVersion(ctx, built) == version {
-		return built, nil
+	built := filepath.Join(bin, "sentry-"+version)
+	there := func() bool { _, err := os.Stat(built); return err == nil }
+	return built, buildDapr(ctx, root, "sentry", version, built, say, there)
+}
+
+// buildDapr builds a program of Dapr, unless it is there by the time that nobody
+// else builds one: suites that start at the same time build it once.
+func buildDapr(ctx context.Context, root, program, version, built string, say func(string, ...any), there func() bool) error {
+	unlock, err := lock(ctx, filepath.Join(filepath.Dir(built), ".daprd.lock"))
+	if err != nil {
+		return err
 	}
-	say("building daprd %s from its Go modules: about 4 minutes on 2 cores, this time only", version)
+	defer unlock()
+	if there() {
+		return nil
+	}
 	// As Dapr's Makefile builds its releases.
 	stamp := "-s -w -X " + daprModule + "/pkg/buildinfo.version=" + version + " -X github.com/dapr/kit/logger.DaprVersion=" + version
 	cmd := exec.CommandContext(ctx, "go", "-C", filepath.Join(root, "dapr", "runtime"), "build", "-v", "-race=false", "-trimpath",
-		"-tags", "stablecomponents", "-ldflags", stamp, "-o", built+".new", daprModule+"/cmd/daprd")
+		"-tags", "stablecomponents", "-ldflags", stamp, "-o", built+".new", daprModule+"/cmd/"+program)
 	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
-	if err := runWithProgress(cmd, "building daprd "+version, say); err != nil {
-		return "", err
+	if err := runWithProgress(cmd, "building "+program+" "+version, say); err != nil {
+		return err
 	}
 	if err := os.Rename(built+".new", built); err != nil {
-		return "", fmt.Errorf("move daprd into place: %w", err)
+		return fmt.Errorf("move %s into place: %w", program, err)
 	}
-	return built, nil
+	return nil
+}
+
+// writePrograms is the command that says where daprd and sentry are, for tests
+// that run them without a suite.
+func writePrograms(ctx context.Context, _ []string) error {
+	root, err := repositoryRoot()
+	if err != nil {
+		return err
+	}
+	bin := filepath.Join(root, ".local", "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return fmt.Errorf("make the folder of the programs: %w", err)
+	}
+	say := func(format string, args ...any) { fmt.Fprintf(os.Stderr, "taskwire: "+format+"\n", args...) }
+	for _, find := range []func(context.Context, string, string, func(string, ...any)) (string, error){findDaprd, findSentry} {
+		path, err := find(ctx, root, bin, say)
+		if err != nil {
+			return err
+		}
+		fmt.Println(path)
+	}
+	return nil
 }
 
 // pinnedDapr is the version in dapr/runtime/go.mod, without its "v".

@@ -6,6 +6,7 @@
 //	local resources   write the Dapr resources of `dapr run -f dapr`, and end
 //	local broker      the broker alone (what the suite starts as its own process)
 //	local mail        the mail sink alone
+//	local programs    say where daprd and sentry are, built if need be
 //
 // The apps, their ports and their environment are listed in dapr/dapr.yaml.
 // State lives in STATE_DIR (.local); docs tell of the other variables.
@@ -21,7 +22,7 @@ import (
 
 func main() {
 	commands := map[string]func(context.Context, []string) error{
-		"run": runSuite, "resources": writeResources, "broker": serveBroker, "mail": serveMail,
+		"run": runSuite, "resources": writeResources, "broker": serveBroker, "mail": serveMail, "programs": writePrograms,
 	}
 	chosen, args := "run", os.Args[1:]
 	if len(args) > 0 {
@@ -29,7 +30,7 @@ func main() {
 	}
 	command, ok := commands[chosen]
 	if !ok {
-		fmt.Fprintf(os.Stderr, "taskwire: unknown command %q; there are: run, resources, broker, mail\n", chosen)
+		fmt.Fprintf(os.Stderr, "taskwire: unknown command %q; there are: run, resources, broker, mail, programs\n", chosen)
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)

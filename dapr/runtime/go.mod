@@ -4,7 +4,10 @@ module github.com/taskwire/taskwire/dapr/runtime
 
 go 1.26.4
 
-tool github.com/dapr/dapr/cmd/daprd
+tool (
+	github.com/dapr/dapr/cmd/daprd
+	github.com/dapr/dapr/cmd/sentry
+)
 
 require github.com/dapr/dapr v1.18.1 // indirect
 

@@ -5,12 +5,14 @@ package compose
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"text/template"
 
@@ -38,28 +40,99 @@ func load(t *testing.T, dir string, env ...string) *types.Project {
 	return project
 }
 
-// withSecrets is a copy of the compose files for which secrets.sh has been run.
-func withSecrets(t *testing.T) *types.Project {
-	t.Helper()
-	dir := t.TempDir()
+// copied is a folder with the compose files, for which secrets.sh has been run.
+var copied = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "taskwire-compose-")
+	if err != nil {
+		return "", err
+	}
 	for _, part := range []string{"compose", "dapr/components", "k8s/observability", "k8s/components/postgres"} {
-		require.NoError(t, os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join(manifests.Root, part))))
+		if err := os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join(manifests.Root, part))); err != nil {
+			return dir, err
+		}
 	}
 	file, err := os.ReadFile(filepath.Join(manifests.Root, "docker-compose.yml"))
+	if err != nil {
+		return dir, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "docker-compose.yml"), file, 0o600); err != nil {
+		return dir, err
+	}
+	return dir, makeSecrets(dir)
+})
+
+func makeSecrets(dir string) error {
+	out, err := exec.Command("bash", filepath.Join(dir, "compose", "secrets.sh")).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("secrets.sh: %w: %s", err, out)
+	}
+	return nil
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, _ := copied(); dir != "" {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// withSecrets is what docker compose makes of the file once there are secrets.
+func withSecrets(t *testing.T) *types.Project {
+	t.Helper()
+	dir, err := copied()
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "docker-compose.yml"), file, 0o600))
-	script := filepath.Join(dir, "compose", "secrets.sh")
-	require.NoError(t, os.Chmod(script, 0o700)) // CopyFS keeps no permissions
-	out, err := exec.CommandContext(t.Context(), script).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	before, err := os.ReadFile(filepath.Join(dir, ".local/compose/owner.env"))
-	require.NoError(t, err)
-	out, err = exec.CommandContext(t.Context(), script).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	after, err := os.ReadFile(filepath.Join(dir, ".local/compose/owner.env"))
-	require.NoError(t, err)
-	require.Equal(t, string(before), string(after), "the second run changes nothing")
 	return load(t, dir)
+}
+
+// contents are the files below a folder.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	require.NoError(t, filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all[path] = string(text)
+		return err
+	}))
+	return all
+}
+
+// A database keeps the passwords that it was made with. Certificates and
+// identities alone are made anew where their folder has gone.
+func TestSecretsAreMadeOnce(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "compose"), os.DirFS(filepath.Join(manifests.Root, "compose"))))
+	secrets := filepath.Join(dir, ".local", "compose")
+	require.NoError(t, makeSecrets(dir))
+	before := contents(t, secrets)
+	require.NoError(t, makeSecrets(dir))
+	require.Equal(t, before, contents(t, secrets), "the second run changes nothing")
+
+	require.NoError(t, os.RemoveAll(filepath.Join(secrets, "identity")))
+	require.NoError(t, makeSecrets(dir))
+	after := contents(t, secrets)
+	require.Len(t, after, len(before))
+	for path, text := range after {
+		require.Equal(t, !strings.Contains(path, "/identity/"), text == before[path], path)
+	}
+	// Containers read what is in there as other accounts than the one of this machine.
+	info, err := os.Stat(secrets)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+	for path := range after {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		if strings.Contains(path, "/identity/") {
+			require.Equal(t, os.FileMode(0o644), info.Mode().Perm(), path)
+		} else {
+			require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), path)
+		}
+		require.NotContains(t, path, "root.key", "nobody signs another issuer")
+		require.NotContains(t, path, "tokens.key", "nobody signs another token")
+	}
 }
 
 func TestTheFileIsCleanBeforeThereAreSecrets(t *testing.T) {
@@ -70,8 +143,13 @@ func TestTheFileIsCleanBeforeThereAreSecrets(t *testing.T) {
 		for name, s := range project.Services {
 			for _, v := range s.Volumes {
 				if v.Type == types.VolumeTypeBind {
-					_, err := os.Stat(v.Source)
-					require.NoError(t, err, "%s mounts it", name)
+					// Docker would make a folder of its own where secrets.sh makes one.
+					secret := strings.Contains(v.Source, "/.local/")
+					if !secret {
+						_, err := os.Stat(v.Source)
+						require.NoError(t, err, "%s mounts it", name)
+					}
+					require.Equal(t, !secret, bool(v.Bind.CreateHostPath), "%s: %s", name, v.Source)
 					require.True(t, v.ReadOnly, "%s: %s", name, v.Source)
 				}
 			}
@@ -253,7 +331,7 @@ func TestServicesAndSidecarsFindEachOther(t *testing.T) {
 func TestNobodyElseReachesASidecar(t *testing.T) {
 	project := withSecrets(t)
 	for _, name := range services {
-		admitted := []string{name, "kafka", "prometheus", "redis"}
+		admitted := []string{name, "kafka", "prometheus", "redis", "sentry"}
 		if name == "task-api" {
 			admitted = append(admitted, "task-api-migrate")
 		}
@@ -267,6 +345,44 @@ func TestNobodyElseReachesASidecar(t *testing.T) {
 			}
 		}
 		require.ElementsMatch(t, admitted, near, name)
+	}
+	var near []string
+	for other := range project.Services {
+		if together(project, "sentry", other) {
+			near = append(near, strings.TrimSuffix(other, "-sidecar"))
+		}
+	}
+	require.ElementsMatch(t, append([]string{"sentry"}, services...), near)
+}
+
+// A sidecar lets the others do what it lets them do on Kubernetes. Only the trust
+// domain differs, since a sidecar outside Kubernetes can not ask for another.
+func TestAccessIsThatOfKubernetes(t *testing.T) {
+	type configuration struct {
+		Metadata struct{ Name string }
+		Spec     map[string]any
+	}
+	raw, err := os.ReadFile(filepath.Join(manifests.Root, "k8s/base/sidecars.yaml"))
+	require.NoError(t, err)
+	project := withSecrets(t)
+	documents := yaml.NewDecoder(strings.NewReader(strings.ReplaceAll(string(raw), "trustDomain: taskwire", "trustDomain: public")))
+	for range services {
+		var there, here configuration
+		require.NoError(t, documents.Decode(&there))
+		name := there.Metadata.Name
+		sidecar := project.Services[name+"-sidecar"]
+		require.Contains(t, sidecar.Command, "--enable-mtls")
+		require.Contains(t, sidecar.Command, "--config=/dapr/access.yaml")
+		require.Len(t, sidecar.Configs, 1)
+		require.Equal(t, "/dapr/access.yaml", sidecar.Configs[0].Target)
+		raw, err := os.ReadFile(project.Configs[sidecar.Configs[0].Source].File)
+		require.NoError(t, err)
+		require.NoError(t, yaml.Unmarshal(raw, &here))
+		require.Equal(t, there, here)
+		require.Equal(t, "deny", here.Spec["accessControl"].(map[string]any)["defaultAction"])
+		// Its own token, and nobody else's.
+		require.Len(t, sidecar.Secrets, 1)
+		require.Equal(t, name+".token", filepath.Base(project.Secrets[sidecar.Secrets[0].Source].File))
 	}
 }
 
@@ -301,7 +417,7 @@ func TestWhatIsNamedIsReached(t *testing.T) {
 }
 
 // unasked are without a client in their image, or without anything to ask for.
-var unasked = map[string]bool{"collector": true, "reconcile": true}
+var unasked = map[string]bool{"collector": true, "reconcile": true, "sentry": true}
 
 func TestPartsStartInTheirOrder(t *testing.T) {
 	project := withSecrets(t)
@@ -360,6 +476,7 @@ func TestTheSidecarsAreThoseOfTheLocalSuite(t *testing.T) {
 	for _, app := range run.Apps {
 		sidecar := project.Services[app.AppID+"-sidecar"]
 		require.Equal(t, "daprio/daprd:"+string(version[1]), sidecar.Image)
+		require.Equal(t, "daprio/sentry:"+string(version[1]), project.Services["sentry"].Image)
 		for _, flag := range []string{
 			"--app-id=" + app.AppID, "--app-port=" + app.AppPort, "--enable-app-health-check",
 			"--app-health-check-path=" + run.Common.Path, "--app-health-probe-interval=" + run.Common.Interval,
