@@ -80,7 +80,7 @@ func (b broker) process(state string, port, advertise int) (process, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return process{}, fmt.Errorf("make the folder of the broker: %w", err)
 	}
-	p := process{name: "broker", env: os.Environ(), stopWithin: 2500 * time.Millisecond}
+	p := process{name: "broker", env: environment(nil), stopWithin: 2500 * time.Millisecond}
 	if b.Kind == "redis" {
 		server, err := exec.LookPath("redis-server")
 		if err != nil {

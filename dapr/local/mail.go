@@ -96,7 +96,7 @@ func mailProcess(dir string, port int) (process, error) {
 		return process{}, fmt.Errorf("find this program: %w", err)
 	}
 	return process{
-		name: "mail", path: self, env: os.Environ(), stopWithin: 2 * time.Second,
+		name: "mail", path: self, env: environment(nil), stopWithin: 2 * time.Second,
 		args: []string{"mail", "-port", strconv.Itoa(port), "-dir", dir},
 	}, nil
 }

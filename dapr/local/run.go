@@ -183,7 +183,8 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 		}
 	}
 
-	// The services and their sidecars.
+	// Their schemas, by the owner's login. The services run without it.
+	processes := map[string]process{}
 	for _, a := range apps {
 		t := tokens{App: newToken(), Dapr: newToken()}
 		s.Services[a.name()] = describe(a, t)
@@ -195,18 +196,25 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 		if err != nil {
 			return err
 		}
-		ownerLogin, err := around.url(a.name()+"-database", s.Database.OwnerURL)
-		if err != nil {
-			return err
-		}
-		services = append(services, keeper.start(serviceProcess(a, filepath.Join(bin, a.ID), brokerEnv, map[string]string{
+		processes[a.name()] = serviceProcess(a, filepath.Join(bin, a.ID), brokerEnv, map[string]string{
 			"HOST": "127.0.0.1", "PORT": strconv.Itoa(a.Port), "METRICS_PORT": strconv.Itoa(a.MetricsPort),
-			"DATABASE_URL": login, "MIGRATE_DATABASE_URL": ownerLogin,
+			"DATABASE_URL": login, "MIGRATE_AT_START": "false",
 			"DAPR_HTTP_PORT": around.port(a.name()+"-dapr-http", a.HTTPPort), "DAPR_GRPC_PORT": around.port(a.name()+"-dapr-grpc", a.GRPCPort),
 			"APP_API_TOKEN": t.App, "DAPR_API_TOKEN": t.Dapr,
-			"SMTP_URL": smtpURL,
-		}, signingKey(a, key))))
-		sidecars = append(sidecars, keeper.start(sidecarProcess(file, a, around.port(a.name()+"-app", a.Port), t, daprd, resources, config, brokerEnv)))
+		}, only(a, "task-api", signingKey(key)), only(a, "notification", map[string]string{"SMTP_URL": smtpURL}))
+		processes[a.name()+"-daprd"] = sidecarProcess(file, a, around.port(a.name()+"-app", a.Port), t, daprd, resources, config, brokerEnv)
+	}
+	if err := migrate(ctx, keeper, apps, processes, s.Database); err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped before it was ready
+		}
+		return err
+	}
+
+	// The services and their sidecars.
+	for _, a := range apps {
+		services = append(services, keeper.start(processes[a.name()]))
+		sidecars = append(sidecars, keeper.start(processes[a.name()+"-daprd"]))
 	}
 	if err := waitReady(ctx, apps, out.say); err != nil {
 		if ctx.Err() != nil {
@@ -245,10 +253,20 @@ func ownPorts(b broker, databaseURL, smtpURL string) ports {
 	return p
 }
 
-// signingKey is for the app that signs tokens, and no other.
-func signingKey(a *app, path string) map[string]string {
-	if a.ID != "task-api" || os.Getenv("JWT_PRIVATE_KEY") != "" || os.Getenv("JWT_PRIVATE_KEY_FILE") != "" {
+// only is what one app gets and no other.
+func only(a *app, id string, set map[string]string) map[string]string {
+	if a.ID != id {
 		return nil
+	}
+	return set
+}
+
+// signingKey is the one of the environment, else the suite's own.
+func signingKey(path string) map[string]string {
+	for _, name := range []string{"JWT_PRIVATE_KEY", "JWT_PRIVATE_KEY_FILE"} {
+		if value := os.Getenv(name); value != "" {
+			return map[string]string{name: value}
+		}
 	}
 	return map[string]string{"JWT_PRIVATE_KEY_FILE": path}
 }

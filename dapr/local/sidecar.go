@@ -46,7 +46,15 @@ func serviceProcess(a *app, bin string, set ...map[string]string) process {
 	return process{name: a.name(), path: bin, env: environment(a.Env, set...), stopWithin: 4500 * time.Millisecond}
 }
 
-// environment is that of the suite, on top of defaults and below what is set.
+// private are settings that a process gets from the suite or not at all: from
+// the environment of the suite they would reach all of them.
+var private = []string{
+	"DATABASE_URL", "MIGRATE_DATABASE_URL", "MIGRATE_AT_START", "SMTP_URL", "JWT_PRIVATE_KEY", "JWT_PRIVATE_KEY_FILE",
+	"APP_API_TOKEN", "DAPR_API_TOKEN",
+}
+
+// environment is that of the suite but for what is private, on top of defaults
+// and below what is set.
 func environment(defaults map[string]string, set ...map[string]string) []string {
 	all := maps.Clone(defaults)
 	if all == nil {
@@ -54,7 +62,9 @@ func environment(defaults map[string]string, set ...map[string]string) []string 
 	}
 	for _, line := range os.Environ() {
 		name, value, _ := strings.Cut(line, "=")
-		all[name] = value
+		if !slices.Contains(private, name) {
+			all[name] = value
+		}
 	}
 	for _, s := range set {
 		maps.Copy(all, s)
