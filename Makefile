@@ -9,6 +9,7 @@ SHELL := /bin/bash
 GO ?= go
 # Built by the go command; .golangci.yml says what it looks at.
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # Recursive on purpose: most targets do not need the list.
 MODULES = $(shell $(GO) list -m -f '{{.Dir}}')
@@ -67,6 +68,10 @@ lint: ## Check format, go vet, golangci-lint and go.mod files
 	@unformatted="$$(gofmt -l $(MODULES))"; \
 		[ -z "$$unformatted" ] || { echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; }
 	@$(call each,$(GO) vet ./... && $(GO) run $(GOLANGCI) run ./... && GOWORK=off $(GO) mod tidy -diff)
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what the code calls (asks vuln.go.dev)
+	@$(call each,$(GO) run $(GOVULNCHECK) ./...)
 
 .PHONY: images
 images: ## Build the images of the services into .local/images (TAG=, VERSION=, PLATFORM=, REGISTRY=, PUSH=true)

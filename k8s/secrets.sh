@@ -14,16 +14,17 @@ set -euo pipefail
 overlay=${1:-}
 case $overlay in
 local | local-redis)
-  database=postgres:5432/taskwire
+  database='postgres:5432/taskwire?sslmode=disable' # both are pods of the suite
   owner=taskwire
-  smtp=smtp://mail:1025
+  smtp='smtp://mail:1025?tls=off'
   from='taskwire <reminders@taskwire.local>'
   ;;
 production | serverless)
-  : "${DATABASE:?host:port/name of Postgres, with ?sslmode=verify-full where it can be}"
+  : "${DATABASE:?host:port/name of Postgres}"
   : "${DATABASE_CA_FILE:=}" # PEM file of the authority that signed its certificate, where no public one has
   : "${DATABASE_OWNER:=taskwire}" # the login that owns the schemas; its password is OWNER_PASSWORD
   : "${SMTP_URL:?smtp://user:password@host:587 or smtps://…}"
+  : "${WITHOUT_TLS:=}" # allowed: Postgres and the mail server are spoken to as the two above say, as in a trial
   : "${MAIL_FROM:?sender of the reminders, an address or Name <address>}"
   : "${KAFKA_BROKERS:?host:port,host:port}" "${KAFKA_USERNAME:?}" "${KAFKA_PASSWORD:?}"
   : "${KAFKA_SASL:=scram_sha512}" # or scram_sha256, or plaintext
@@ -43,13 +44,34 @@ production | serverless)
   esac
   # Read here, where a file that is missing ends the script.
   kafka_ca=$(cat "$KAFKA_CA_FILE")
+  # Encrypted, with a certificate that is checked, or not at all: "prefer" and an
+  # offered STARTTLS are what whoever is in between takes away.
+  if [ "${WITHOUT_TLS:-}" != allowed ]; then
+    case ?${database#*\?} in
+    *[?\&]sslmode=verify-full* | *[?\&]sslmode=verify-ca*) ;;
+    *[?\&]sslmode=*)
+      echo "DATABASE: sslmode must be verify-full (as without one) or verify-ca" >&2
+      exit 2
+      ;;
+    *) case $database in *\?*) database+='&sslmode=verify-full' ;; *) database+='?sslmode=verify-full' ;; esac ;;
+    esac
+    case $smtp in
+    smtps://*) ;;
+    smtp://*\?*tls=required*) ;;
+    smtp://*\?*tls=*)
+      echo "SMTP_URL: tls must be required (as without one), or begin it with smtps://" >&2
+      exit 2
+      ;;
+    smtp://*\?*) smtp+='&tls=required' ;;
+    smtp://*) smtp+='?tls=required' ;;
+    *)
+      echo "SMTP_URL begins with neither smtp:// nor smtps://" >&2
+      exit 2
+      ;;
+    esac
+  fi
   keda=$database
   if [ -n "$DATABASE_CA_FILE" ]; then
-    case $database in
-    *sslmode=*) ;;
-    *\?*) database+='&sslmode=verify-full' ;;
-    *) database+='?sslmode=verify-full' ;;
-    esac
     # KEDA does not have the file: it speaks TLS, and does not hold the
     # certificate against anything.
     keda=$(sed 's/sslmode=verify-[a-z]*/sslmode=require/' <<<"$database")

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -95,6 +97,29 @@ func DiskFull() error {
 		return fmt.Errorf("the database refused a write %s ago, since its disk is full", since.Truncate(time.Second))
 	}
 	return nil
+}
+
+// FallsBack says whether a connection to url is encrypted only where the server
+// offers it (sslmode prefer, the default, or allow): whoever is in between can
+// take the offer away. On the machine's own loopback nobody is.
+func FallsBack(url string) bool {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return false // whoever connects says so
+	}
+	encrypted := config.TLSConfig != nil
+	for _, other := range config.Fallbacks {
+		if (other.TLSConfig != nil) != encrypted && !isLocal(other.Host) {
+			return true
+		}
+	}
+	return false
+}
+
+// isLocal says whether a host is this machine, or a socket in its file system.
+func isLocal(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasPrefix(host, "/") || ip != nil && ip.IsLoopback()
 }
 
 // IsUniqueViolation says whether err is Postgres refusing a duplicate (SQLSTATE 23505).

@@ -220,6 +220,9 @@ func (p Program[S]) run(ctx context.Context, args []string) error {
 	}
 	common := settings.common()
 	log := common.logger(logs, p.Name)
+	if database.FallsBack(common.DatabaseURL) || database.FallsBack(common.OwnerURL()) {
+		log.WarnContext(ctx, "the connection to the database may be unencrypted: set sslmode=verify-full in its URL, or sslmode=disable where that is meant")
+	}
 	if name == "migrate" || name == "serve" && common.MigrateAtStart {
 		err = database.Migrate(ctx, database.Migration{
 			Schema: p.Schema, OwnerURL: common.OwnerURL(), RuntimeURL: common.DatabaseURL, Log: log,

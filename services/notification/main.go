@@ -51,6 +51,9 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	if err != nil {
 		return err
 	}
+	if mail.FallsBack(cfg.SMTPURL) {
+		base.Log.WarnContext(ctx, "the connection to the mail server may be unencrypted: set ?tls=required in SMTP_URL, or ?tls=off where that is meant")
+	}
 	deliverer := delivery.NewDeliverer(delivery.Options{
 		DB:    base.DB,
 		Check: &taskapi.Client{Sidecar: invoke.At(cfg.SidecarURL(), cfg.DaprAPIToken)},

@@ -421,7 +421,7 @@ var unasked = map[string]bool{"collector": true, "reconcile": true, "sentry": tr
 
 func TestPartsStartInTheirOrder(t *testing.T) {
 	project := withSecrets(t)
-	pinned := regexp.MustCompile(`^[a-z0-9./-]+:v?[0-9][0-9A-Za-z.-]*$`)
+	pinned := regexp.MustCompile(`^[a-z0-9./-]+:v?[0-9][0-9A-Za-z.-]*(@sha256:[0-9a-f]{64})?$`)
 	for name, s := range project.Services {
 		ours := strings.HasPrefix(s.Image, "ghcr.io/taskwire/")
 		require.True(t, ours || pinned.MatchString(s.Image), "%s: %s is no version", name, s.Image)
@@ -475,8 +475,9 @@ func TestTheSidecarsAreThoseOfTheLocalSuite(t *testing.T) {
 	project := withSecrets(t)
 	for _, app := range run.Apps {
 		sidecar := project.Services[app.AppID+"-sidecar"]
-		require.Equal(t, "daprio/daprd:"+string(version[1]), sidecar.Image)
-		require.Equal(t, "daprio/sentry:"+string(version[1]), project.Services["sentry"].Image)
+		tag := func(image string) string { tag, _, _ := strings.Cut(image, "@"); return tag }
+		require.Equal(t, "daprio/daprd:"+string(version[1]), tag(sidecar.Image))
+		require.Equal(t, "daprio/sentry:"+string(version[1]), tag(project.Services["sentry"].Image))
 		for _, flag := range []string{
 			"--app-id=" + app.AppID, "--app-port=" + app.AppPort, "--enable-app-health-check",
 			"--app-health-check-path=" + run.Common.Path, "--app-health-probe-interval=" + run.Common.Interval,

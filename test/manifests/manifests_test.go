@@ -167,6 +167,56 @@ func TestTheAuthorityOfTheDatabaseIsMounted(t *testing.T) {
 	}
 }
 
+// A connection that is encrypted only where the other side offers it is not
+// encrypted where somebody in between takes the offer away.
+func TestAProductionDoesNotFallBackToPlainText(t *testing.T) {
+	env, err := operator()
+	require.NoError(t, err)
+	with := func(overlay string, more ...string) ([]Object, error) {
+		return secretsWith(overlay, append(slices.Clone(env), more...))
+	}
+	for _, overlay := range []string{"production", "serverless"} {
+		for _, mode := range []string{"disable", "allow", "prefer", "require"} {
+			for _, before := range []string{"?", "?connect_timeout=3&"} {
+				_, err := with(overlay, "DATABASE=db.operator.example:5432/taskwire"+before+"sslmode="+mode)
+				require.ErrorContains(t, err, "sslmode must be verify-full", mode)
+			}
+		}
+		for _, bad := range []string{"smtp://mail.operator.example?tls=off", "smtp://mail.operator.example?x=y&tls=off", "http://mail.operator.example"} {
+			_, err := with(overlay, "SMTP_URL="+bad)
+			require.ErrorContains(t, err, "SMTP_URL", bad)
+		}
+		for given, want := range map[string]string{
+			"smtp://u:p@mail.operator.example:587":              "smtp://u:p@mail.operator.example:587?tls=required",
+			"smtp://u:p@mail.operator.example:587?tls=required": "smtp://u:p@mail.operator.example:587?tls=required",
+			"smtps://u:p@mail.operator.example":                 "smtps://u:p@mail.operator.example",
+		} {
+			secrets, err := with(overlay, "SMTP_URL="+given)
+			require.NoError(t, err)
+			require.Equal(t, want, value(t, secrets, "notification", "SMTP_URL"))
+			for secret, key := range map[string]string{
+				"database-owner": "MIGRATE_DATABASE_URL", "task-api": "DATABASE_URL", "audit-log": "DATABASE_URL",
+				"recurring-task": "DATABASE_URL", "notification": "DATABASE_URL", "notification-scaler": "connection",
+			} {
+				require.True(t, strings.HasSuffix(value(t, secrets, secret, key), "?sslmode=verify-full"), secret)
+			}
+			require.Equal(t, "enable", value(t, secrets, "kafka", "tls"))
+		}
+		objects, err := Render(overlay)
+		require.NoError(t, err)
+		metadata := map[string]string{}
+		for _, m := range list(at(find(objects, "Component", "pubsub"), "spec", "metadata")) {
+			metadata[text(at(m, "name"))] = text(at(m, "value"))
+		}
+		require.Equal(t, "false", metadata["disableTls"], overlay)
+		require.NotEqual(t, "true", metadata["skipVerify"], overlay)
+	}
+	// A trial may do without, and has to say so.
+	secrets, err := with("production", "WITHOUT_TLS=allowed", "DATABASE=db.operator.example/taskwire?sslmode=disable", "SMTP_URL=smtp://mail.operator.example?tls=off")
+	require.NoError(t, err)
+	require.Contains(t, value(t, secrets, "task-api", "DATABASE_URL"), "?sslmode=disable")
+}
+
 // How to sign in at Kafka has one name for Dapr and one for KEDA.
 func TestHowToSignInAtKafka(t *testing.T) {
 	env, err := operator()

@@ -33,7 +33,7 @@ func TestTheSuiteWithEverythingOutside(t *testing.T) {
 	rolledOut(t, "outside")
 
 	env := []string{
-		"DATABASE=postgres.outside.svc.cluster.local:5432/taskwire", "SMTP_URL=smtp://mail.outside.svc.cluster.local:587?tls=off",
+		"WITHOUT_TLS=allowed", "DATABASE=postgres.outside.svc.cluster.local:5432/taskwire?sslmode=disable", "SMTP_URL=smtp://mail.outside.svc.cluster.local:587?tls=off",
 		"MAIL_FROM=reminders@example.org",
 		"KAFKA_BROKERS=" + kafkaHost + ":9092", "KAFKA_USERNAME=taskwire", "KAFKA_CA_FILE=" + file,
 	}

@@ -105,6 +105,18 @@ func New(rawURL, from string, timeout time.Duration) (*Sender, error) {
 	return s, nil
 }
 
+// FallsBack says whether mails are encrypted only where the server offers it:
+// whoever is in between can take the offer away. On the machine's own loopback
+// nobody is.
+func FallsBack(rawURL string) bool {
+	u, err := url.Parse(rawURL)
+	if err != nil || u.Scheme != "smtp" || u.Query().Get("tls") != "" {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
+}
+
 // Send hands one mail to the server and returns nil once the server has
 // accepted it. Its errors are *Error. When the connection is lost after the
 // mail was sent and before the answer came, the server may have it all the
