@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,14 +91,18 @@ func withSecrets(t *testing.T) *types.Project {
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	require.NoError(t, filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
+	files, err := fs.Glob(os.DirFS(dir), "*")
+	require.NoError(t, err)
+	for _, name := range files {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			maps.Copy(all, contents(t, path))
+			continue
 		}
 		text, err := os.ReadFile(path)
+		require.NoError(t, err)
 		all[path] = string(text)
-		return err
-	}))
+	}
 	return all
 }
 

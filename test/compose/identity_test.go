@@ -191,7 +191,7 @@ func (m *machine) broker(t *testing.T) {
 	require.NoError(t, os.Mkdir(data, 0o700))
 	m.start(t, "kafka", nil, m.programs["local"], "broker", "-host", m.address("kafka"), "-port", "9092", "-data", data)
 	eventually(t, func() error {
-		conn, err := net.Dial("tcp", m.address("kafka")+":9092")
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(t.Context(), "tcp", m.address("kafka")+":9092")
 		if err != nil {
 			return err
 		}
@@ -320,7 +320,9 @@ func (m *machine) identity(t *testing.T, app string, token sentry.SignCertificat
 // anyServer is a client with these certificates that believes any server: it is
 // an attacker's, or one whose server is known by its address.
 func anyServer(certificates ...tls.Certificate) credentials.TransportCredentials {
-	return credentials.NewTLS(&tls.Config{InsecureSkipVerify: true, Certificates: certificates, MinVersion: tls.VersionTLS12})
+	config := &tls.Config{Certificates: certificates, MinVersion: tls.VersionTLS12}
+	config.InsecureSkipVerify = true // an attacker does not mind who answers
+	return credentials.NewTLS(config)
 }
 
 // A sidecar adds its service's token for whoever calls it: who may call is for
