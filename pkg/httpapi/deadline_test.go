@@ -32,7 +32,7 @@ func endless(ended chan<- error) http.HandlerFunc {
 // Who does not read an answer loses the connection, and its handler ends.
 func TestWhoDoesNotReadIsCutOff(t *testing.T) {
 	ended := make(chan error, 1)
-	server := httptest.NewServer(writeDeadline(50 * time.Millisecond)(endless(ended)))
+	server := httptest.NewServer(writeDeadline(50*time.Millisecond, new(backlog))(endless(ended)))
 	defer server.Close()
 	conn, err := net.Dial("tcp", server.Listener.Addr().String()) //nolint:noctx // loopback
 	require.NoError(t, err)
@@ -55,7 +55,7 @@ func TestWhoDoesNotReadIsCutOff(t *testing.T) {
 // The deadline of an answer ends nothing that comes later on its connection.
 func TestADeadlineIsOfOneAnswer(t *testing.T) {
 	const within = 50 * time.Millisecond
-	server := httptest.NewServer(writeDeadline(within)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(writeDeadline(within, new(backlog))(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		// Nothing is written until the deadline that it began with is past.
 		timer := time.NewTimer(2 * within)
 		defer timer.Stop()
@@ -80,7 +80,7 @@ func TestADeadlineIsOfOneAnswer(t *testing.T) {
 func TestAHandlerMayExtendItsDeadline(t *testing.T) {
 	w := &recorder{ResponseRecorder: httptest.NewRecorder()}
 	own := time.Date(2027, 1, 4, 10, 0, 0, 0, time.UTC)
-	writeDeadline(time.Hour)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	writeDeadline(time.Hour, new(backlog))(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		require.NoError(t, http.NewResponseController(w).SetWriteDeadline(own))
 		_, err := w.Write([]byte("x"))
 		require.NoError(t, err)

@@ -51,7 +51,7 @@ func NewRouter(log *slog.Logger, trusted ...Trust) *chi.Mux {
 		accessLog(log),
 		recoverPanic(log),
 		trust.securityHeaders,
-		writeDeadline(writeTime),
+		writeDeadline(writeTime, &backlog{most: maxBacklog}),
 		middleware.GetHead, // HEAD is GET without the body
 		wellFormedQuery,
 	)

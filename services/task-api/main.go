@@ -108,13 +108,15 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		r.Use(frontdoor.SameOrigin, audit.Middleware(cfg.TrustedProxies))
 		api := httpapi.NewAPI(r, "taskwire", service.Version())
 		r.Group(func(r chi.Router) {
-			r.Use(strangers.InFlight)
+			r.Use(strangers.InFlight, strangers.Share(limit.StrangersTurns))
 			accounts.MountOpen(httpapi.Within(api, r))
 		})
 		r.Group(func(r chi.Router) {
 			r.Use(verifier.Middleware, callers.InFlight, callers.Writes)
 			// By whose connections a request is served, so many at once of a user.
-			share := func() chi.Middlewares { return chi.Chain(callers.Share(), users.AdmitOutside(failures)) }
+			share := func() chi.Middlewares {
+				return chi.Chain(callers.Share(limit.CallersTurns), users.AdmitOutside(failures))
+			}
 			door.Mount(r, share)
 			r.Group(func(r chi.Router) {
 				r.Use(share()...)

@@ -2,7 +2,6 @@ package limit
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -129,34 +128,51 @@ func (b *buckets) take(key string, now time.Time) time.Duration {
 const (
 	// poolShare is how many connections one user's requests hold at once.
 	poolShare = database.MaxConnections / 3
-	// shareWait is how long a request waits for the user's others.
+	// CallersTurns and StrangersTurns are how many requests of those who are signed
+	// in, and of those who are not, work at once. The rest of the connections is for
+	// the relay, the clock and the sidecar's requests.
+	CallersTurns   = database.MaxConnections / 2
+	StrangersTurns = database.MaxConnections / 3
+	// shareWait is how long a request waits for the user's others, and for
+	// everybody's.
 	shareWait = 5 * time.Second
 )
 
 // Share returns a middleware by which each client's requests use at most a third
 // of a pool of connections at once: of the own database's, or of a service's
-// behind the front door. Each call makes one for another pool.
-func (u *Requests) Share() func(http.Handler) http.Handler {
+// behind the front door. All clients' take so many turns, who has worked least of
+// late before the others. Each call makes one for another pool.
+func (u *Requests) Share(turns int) func(http.Handler) http.Handler {
 	places := NewShare(poolShare)
+	fair := NewFair(turns, time.Now)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			waiting, cancel := context.WithTimeout(r.Context(), shareWait)
-			done, err := places.Take(waiting, u.key(r))
-			cancel()
-			switch {
-			case r.Context().Err() != nil: // the client has gone
-				if err == nil {
-					done()
-				}
-				u.failures.Write(w, r, r.Context().Err())
+			defer cancel()
+			key := u.key(r)
+			leave, err := places.Take(waiting, key)
+			if err != nil {
+				u.refuse(w, r, httpapi.TooMany("your other requests take too long; wait for their answers", time.Second))
 				return
-			case errors.Is(err, context.DeadlineExceeded):
-				refusals.WithLabelValues(share).Inc()
-				u.failures.Write(w, r, httpapi.TooMany("your other requests take too long; wait for their answers", time.Second))
+			}
+			defer leave()
+			done, err := fair.Take(waiting, key)
+			if err != nil {
+				u.refuse(w, r, httpapi.Unavailable("there are too many requests at the moment; try again shortly"))
 				return
 			}
 			defer done()
-			next.ServeHTTP(w, r)
+			next.ServeHTTP(&answering{w, done}, r)
 		})
 	}
+}
+
+// refuse answers a request that has waited for too long, or whose client has gone.
+func (u *Requests) refuse(w http.ResponseWriter, r *http.Request, late error) {
+	if gone := r.Context().Err(); gone != nil {
+		u.failures.Write(w, r, gone)
+		return
+	}
+	refusals.WithLabelValues(share).Inc()
+	u.failures.Write(w, r, late)
 }

@@ -24,8 +24,12 @@ type sharing struct {
 // NewShare lets n requests of each key work at once.
 func NewShare(n int) *Share { return &Share{size: int64(n), keys: map[string]*sharing{}} }
 
-// Take waits for a place, and returns what gives it back.
+// Take waits for a place, and returns what gives it back. Those without a key
+// need none.
 func (s *Share) Take(ctx context.Context, key string) (done func(), err error) {
+	if key == "" {
+		return func() {}, nil
+	}
 	s.mu.Lock()
 	k := s.keys[key]
 	if k == nil {
