@@ -237,6 +237,11 @@ var openRoutes = []route{
 	{http.MethodPost, "/api/auth/register"},
 	{http.MethodPost, "/api/auth/login"},
 	{http.MethodPost, "/api/auth/logout"},
+	// The links of mails, whose token says what they may.
+	{http.MethodGet, "/api/notifications/unsubscribe"},
+	{http.MethodPost, "/api/notifications/unsubscribe"},
+	{http.MethodGet, "/api/notifications/resubscribe"},
+	{http.MethodPost, "/api/notifications/resubscribe"},
 }
 
 // The Ingress leads every path here. A new route that lets everybody in fails

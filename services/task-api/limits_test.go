@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -220,6 +223,41 @@ func TestOneUsersRequestsLeaveConnectionsToOthers(t *testing.T) {
 		require.Equal(t, 4, s.waiting(), "a third of the pool, and they still wait")
 	})
 	changing.Wait()
+}
+
+// The same for the pool of a service behind the front door. The sidecar is a
+// server here, whose audit-log is slow at some questions.
+func TestOneUsersRequestsLeaveAConsumersConnectionsToOthers(t *testing.T) {
+	var holding atomic.Int32
+	released := make(chan struct{})
+	release := sync.OnceFunc(func() { close(released) })
+	sidecar := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("dapr-app-id") == "audit-log" && r.URL.Query().Get("action") == "slow" {
+			holding.Add(1)
+			<-released
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{}`)
+	}))
+	defer sidecar.Close()
+	defer release()
+	s := start(t, "DAPR_HTTP_PORT="+sidecar.URL[strings.LastIndex(sidecar.URL, ":")+1:])
+	u, other := s.newUser(), s.newUser()
+	var slow sync.WaitGroup
+	for range 10 {
+		slow.Go(func() {
+			if a, err := u.send(t.Context(), http.MethodGet, "/api/audit?action=slow", nil); err != nil || a.status >= 500 {
+				t.Errorf("%v: %d %s", err, a.status, a.body)
+			}
+		})
+	}
+	eventually(t, "he has his share", func() bool { return holding.Load() == 4 })
+	require.Equal(t, http.StatusOK, other.do(http.MethodGet, "/api/audit", nil).status)
+	require.Equal(t, http.StatusOK, u.do(http.MethodGet, "/api/notifications", nil).status, "another service has a pool of its own")
+	require.Equal(t, http.StatusOK, u.do(http.MethodGet, "/api/tasks", nil).status, "and so has this one")
+	require.EqualValues(t, 4, holding.Load())
+	release()
+	slow.Wait()
 }
 
 // A failed sign-in is in the trail of the account's owner, and of nobody else.

@@ -22,18 +22,20 @@ import (
 const (
 	rate       = 50                     // requests per second
 	retryAfter = 500 * time.Millisecond // and then once more
+	users      = 8                      // who send them: of one, they would be more than LIMIT_WRITES
 )
 
 // load is what users do while the cluster is at work. It remembers what was
 // acknowledged, and what one retry did not cure.
 type load struct {
-	user *suite.Client
+	users []*suite.Client
 
 	mu        sync.Mutex
 	sent      int
 	retried   int
 	uncured   []string
 	versions  map[uuid.UUID]int64
+	owners    map[uuid.UUID]*suite.Client
 	reminders int
 	open      []uuid.UUID // recurring tasks that are not complete
 }
@@ -41,7 +43,10 @@ type load struct {
 // underLoad sends requests while during runs.
 func underLoad(t *testing.T, during func()) *load {
 	t.Helper()
-	l := &load{user: user(t), versions: map[uuid.UUID]int64{}}
+	l := &load{versions: map[uuid.UUID]int64{}, owners: map[uuid.UUID]*suite.Client{}}
+	for range users {
+		l.users = append(l.users, user(t))
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var running sync.WaitGroup
@@ -91,6 +96,7 @@ func (l *load) run(ctx context.Context) {
 // one is the nth request: of ten, seven create (one with a reminder that is
 // due, two that recur), two change and one completes.
 func (l *load) one(ctx context.Context, n int) {
+	u := l.users[n%users]
 	method, path := http.MethodPost, "/api/tasks"
 	body := map[string]any{"title": fmt.Sprint("load ", n)}
 	reminds, recurs := n%10 == 0, n%10 == 1 || n%10 == 5
@@ -102,19 +108,19 @@ func (l *load) one(ctx context.Context, n int) {
 	case n%10 == 2 || n%10 == 6:
 		l.mu.Lock()
 		for id := range l.versions {
-			method, path = http.MethodPatch, "/api/tasks/"+id.String()
+			method, path, u = http.MethodPatch, "/api/tasks/"+id.String(), l.owners[id]
 			break
 		}
 		l.mu.Unlock()
 	case n%10 == 9:
 		l.mu.Lock()
 		if len(l.open) > 0 {
-			method, path = http.MethodPatch, "/api/tasks/"+l.open[0].String()+"/complete"
+			method, path, u = http.MethodPatch, "/api/tasks/"+l.open[0].String()+"/complete", l.owners[l.open[0]]
 			l.open, body = l.open[1:], map[string]any{"is_complete": true}
 		}
 		l.mu.Unlock()
 	}
-	a, err := l.retry(ctx, method, path, body)
+	a, err := l.retry(ctx, u, method, path, body)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if bad := failure(a, err); bad != "" {
@@ -126,6 +132,7 @@ func (l *load) one(ctx context.Context, n int) {
 		l.uncured = append(l.uncured, err.Error())
 		return
 	}
+	l.owners[task.ID] = u
 	l.versions[task.ID] = max(l.versions[task.ID], task.Version)
 	if recurs {
 		l.open = append(l.open, task.ID)
@@ -136,7 +143,7 @@ func (l *load) one(ctx context.Context, n int) {
 }
 
 // retry sends a request, and once more when it failed; the key makes both one.
-func (l *load) retry(ctx context.Context, method, path string, body any) (suite.Answer, error) {
+func (l *load) retry(ctx context.Context, u *suite.Client, method, path string, body any) (suite.Answer, error) {
 	var header []string
 	if method == http.MethodPost {
 		header = []string{"Idempotency-Key", uuid.NewString()}
@@ -144,7 +151,7 @@ func (l *load) retry(ctx context.Context, method, path string, body any) (suite.
 	l.mu.Lock()
 	l.sent++
 	l.mu.Unlock()
-	a, err := l.user.Do(ctx, method, path, body, header...)
+	a, err := u.Do(ctx, method, path, body, header...)
 	if failure(a, err) == "" {
 		return a, nil
 	}
@@ -152,7 +159,7 @@ func (l *load) retry(ctx context.Context, method, path string, body any) (suite.
 	l.retried++
 	l.mu.Unlock()
 	time.Sleep(retryAfter) // what a client does
-	return l.user.Do(ctx, method, path, body, header...)
+	return u.Do(ctx, method, path, body, header...)
 }
 
 func failure(a suite.Answer, err error) string {

@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -103,7 +104,7 @@ func TestRetryAfterIsTrue(t *testing.T) {
 		for _, most := range []int{1, 2, 10} {
 			at := newClock(noon.Add(begin))
 			w := &Windows{DB: db, Now: at.now}
-			limit, key := Settings{SignIns: most}.ForAddress(), begin.String()+string(rune('a'+most))
+			limit, key := Settings{SignIns: most}.ForAddress(), fmt.Sprint(begin, most)
 			for range 12 {
 				wait, _ := count(t, w, limit, key)
 				if wait == 0 {
