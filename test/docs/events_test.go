@@ -40,6 +40,7 @@ func TestExamplesOfEventsAreTrue(t *testing.T) {
 	}
 	for _, kind := range []string{
 		event.TaskCreated, event.TaskUpdated, event.TaskCompleted, event.TaskDeleted, event.ReminderDue,
+		event.AuditPrefix + "user.sign_in_failed",
 		event.TopicTasks, event.TopicReminders, event.TopicAudit, event.Source,
 	} {
 		require.Contains(t, string(text), "`"+kind+"`")

@@ -32,6 +32,12 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 	u.complete(sub)
 	u.complete(full)
 	u.next(full)
+	eventually(t, func() error { // it is written beside the request
+		if query(t, "SELECT count(*) FROM task.events e JOIN task.users u ON e.key = u.id::text WHERE u.email = $1 AND type = 'audit.user.sign_in_failed'", u.Email) == 0 {
+			return errNotYet("the failed sign-in")
+		}
+		return nil
+	})
 	drained(t)
 
 	for topic, want := range map[string][]string{
