@@ -407,14 +407,11 @@ func TestAReminderOfThePastFiresAtOnce(t *testing.T) {
 	var fired []told
 	require.Eventually(t, func() bool {
 		err := s.db.NewRaw("SELECT position, topic, type, key, data FROM task.events WHERE topic = 'reminders' ORDER BY position").Scan(t.Context(), &fired)
-		return err == nil && len(fired) == 2
+		return err == nil && len(fired) > 0
 	}, patience, 10*time.Millisecond)
-	ids := map[uuid.UUID]bool{}
-	for _, e := range fired {
-		var data event.ReminderEvent
-		require.NoError(t, json.Unmarshal([]byte(e.Data), &data))
-		require.Equal(t, task.ID, data.TaskID)
-		ids[data.ReminderID] = true
-	}
-	require.Len(t, ids, 2)
+	require.Len(t, fired, 1)
+	var data event.ReminderEvent
+	require.NoError(t, json.Unmarshal([]byte(fired[0].Data), &data))
+	require.Equal(t, task.ID, data.TaskID)
+	require.Equal(t, "2020-01-01T10:00:00Z", data.RemindAt.UTC().Format(time.RFC3339), "of several the latest")
 }
