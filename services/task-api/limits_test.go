@@ -260,6 +260,34 @@ func TestOneUsersRequestsLeaveAConsumersConnectionsToOthers(t *testing.T) {
 	slow.Wait()
 }
 
+// With hundreds of strangers at the sign-in, the owner gets in on the device that
+// he has signed in on before, whether networks are counted or not.
+func TestAFloodOfSignInsLetsTheOwnersDeviceIn(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	device := u.login(u.email, password, "").cookies()[account.DeviceCookie].Value
+	ctx, stop := context.WithCancel(t.Context())
+	var flood sync.WaitGroup
+	var busy atomic.Int32
+	for i := range 200 {
+		flood.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				a, err := s.nobody().send(ctx, http.MethodPost, "/api/auth/login", object{"email": fmt.Sprint(i, "-", n, "@example.org"), "password": "wrong"})
+				if err == nil && a.status == http.StatusServiceUnavailable {
+					busy.Add(1)
+				}
+			}
+		})
+	}
+	eventually(t, "there are more than can wait", func() bool { return busy.Load() > 0 })
+	for range 5 {
+		a := u.login(u.email, password, device)
+		require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+	}
+	stop()
+	flood.Wait()
+}
+
 // A failed sign-in is in the trail of the account's owner, and of nobody else.
 func TestFailedSignInsAreAudited(t *testing.T) {
 	s := start(t)

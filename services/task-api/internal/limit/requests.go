@@ -128,11 +128,10 @@ func (b *buckets) take(key string, now time.Time) time.Duration {
 const (
 	// poolShare is how many connections one user's requests hold at once.
 	poolShare = database.MaxConnections / 3
-	// CallersTurns and StrangersTurns are how many requests of those who are signed
-	// in, and of those who are not, work at once. The rest of the connections is for
+	// CallersTurns is how many requests of those who are signed in work at once. The
+	// rest of the connections is for sign-ins (as many as there are turns at hashing),
 	// the relay, the clock and the sidecar's requests.
-	CallersTurns   = database.MaxConnections / 2
-	StrangersTurns = database.MaxConnections / 3
+	CallersTurns = database.MaxConnections / 2
 	// shareWait is how long a request waits for the user's others, and for
 	// everybody's.
 	shareWait = 5 * time.Second
