@@ -10,8 +10,10 @@ import (
 )
 
 // Fair lets a few requests work at once. When more come than can, the next is of
-// the client who has worked least of late: somebody who asks now and then is
-// served at once, however many others send all that they can.
+// the client who has asked least of late: somebody who asks now and then is
+// served at once, however many others always have a request in line. What counts
+// is for how long a client's requests were there, waiting or working: by the work
+// that is done for them, those who wait most would seem the most modest.
 type Fair struct {
 	now func() time.Time
 
@@ -24,16 +26,15 @@ type Fair struct {
 
 // turn is a request that works or waits to.
 type turn struct {
-	key   string
-	begun time.Time
+	of    *client
 	ready chan struct{} // closed when it is its turn
 }
 
-// client is how long a client's requests have worked, in seconds, of which half
-// is forgotten each halfLife.
+// client is what a client has asked for.
 type client struct {
-	worked float64
-	at     time.Time
+	requests int       // that are there
+	asked    float64   // request-seconds, of which half is forgotten each halfLife
+	at       time.Time // when that was so
 }
 
 const halfLife = 2 * time.Second
@@ -61,19 +62,22 @@ func (f *Fair) Take(ctx context.Context, key string) (done func(), err error) {
 func (f *Fair) enter(key string) *turn {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	t := &turn{key: key, ready: make(chan struct{})}
+	now := f.now()
+	f.sweep(now)
+	c := f.clients[key]
+	if c == nil {
+		c = &client{at: now}
+		f.clients[key] = c
+	}
+	c.count(now, 1)
+	t := &turn{of: c, ready: make(chan struct{})}
 	if f.free > 0 { // then nobody waits
 		f.free--
-		f.begin(t)
+		close(t.ready)
 	} else {
 		f.waiting = append(f.waiting, t)
 	}
 	return t
-}
-
-func (f *Fair) begin(t *turn) {
-	t.begun = f.now()
-	close(t.ready)
 }
 
 // leave takes a turn out of those that wait; false where it has begun.
@@ -85,6 +89,7 @@ func (f *Fair) leave(t *turn) bool {
 		return false
 	}
 	f.waiting = slices.Delete(f.waiting, at, at+1)
+	t.of.count(f.now(), -1)
 	return true
 }
 
@@ -92,39 +97,35 @@ func (f *Fair) end(t *turn) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.now()
-	f.sweep(now)
-	c := f.clients[t.key]
-	if c == nil {
-		c = &client{at: now}
-		f.clients[t.key] = c
-	}
-	c.worked, c.at = c.of(now)+now.Sub(t.begun).Seconds(), now
+	t.of.count(now, -1)
 	if len(f.waiting) == 0 {
 		f.free++
 		return
 	}
-	// The first of several that have worked as little.
+	// The first of several that have asked as little.
 	next, least := 0, math.Inf(1)
 	for i, w := range f.waiting {
-		if worked := f.clients[w.key].of(now); worked < least {
-			next, least = i, worked
+		if asked := w.of.until(now); asked < least {
+			next, least = i, asked
 		}
 	}
-	begins := f.waiting[next]
+	close(f.waiting[next].ready)
 	f.waiting = slices.Delete(f.waiting, next, next+1)
-	f.begin(begins)
 }
 
-// of is how long the client has worked, as it counts now. One that is not known
-// has not worked of late.
-func (c *client) of(now time.Time) float64 {
-	if c == nil {
-		return 0
-	}
-	return c.worked * math.Exp2(-now.Sub(c.at).Seconds()/halfLife.Seconds())
+// count notes that a request came or went.
+func (c *client) count(now time.Time, requests int) {
+	c.asked, c.at = c.until(now), now
+	c.requests += requests
 }
 
-// sweep forgets, now and then, who has not worked for so long that it counts for
+// until is what a client has asked for, as it counts now.
+func (c *client) until(now time.Time) float64 {
+	gone := now.Sub(c.at).Seconds()
+	return c.asked*math.Exp2(-gone/halfLife.Seconds()) + float64(c.requests)*gone
+}
+
+// sweep forgets, now and then, who has not asked for so long that it counts for
 // nothing.
 func (f *Fair) sweep(now time.Time) {
 	const interval = 30 * halfLife
@@ -133,7 +134,7 @@ func (f *Fair) sweep(now time.Time) {
 	}
 	f.swept = now
 	for key, c := range f.clients {
-		if now.Sub(c.at) > interval {
+		if c.requests == 0 && now.Sub(c.at) > interval {
 			delete(f.clients, key)
 		}
 	}

@@ -2,6 +2,7 @@ package limit
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -34,25 +35,34 @@ func take(t *testing.T, f *Fair, key string) (begun chan func()) {
 	return begun
 }
 
-func TestWhoHasWorkedLeastIsNext(t *testing.T) {
+// Many who always have a request in line keep nobody waiting who asks now and
+// then, though more is done for him than for each of them.
+func TestWhoAsksNowAndThenIsNext(t *testing.T) {
 	at := newClock(time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC))
 	f := NewFair(1, at.now)
-	// The greedy one has worked for a second, and has three requests in line
-	// before anybody else comes.
-	first := <-take(t, f, "greedy")
-	greedy := []chan func(){take(t, f, "greedy"), take(t, f, "greedy"), take(t, f, "greedy")}
-	modest := take(t, f, "modest")
-	at.pass(time.Second)
-	first()
-	done := <-modest
-	later := take(t, f, "modest")
-	at.pass(10 * time.Millisecond)
-	done()
-	done = <-later
-	done() // he has still worked less
-	for _, begun := range greedy {
+	working := <-take(t, f, "greedy 0")
+	var greedy []chan func()
+	for i := range 20 {
+		greedy = append(greedy, take(t, f, fmt.Sprint("greedy ", i)))
+	}
+	at.pass(100 * time.Millisecond)
+	for range 10 {
+		modest := take(t, f, "modest")
+		at.pass(10 * time.Millisecond)
+		working()
+		working = <-modest
+		at.pass(10 * time.Millisecond)
+		next := take(t, f, "modest, too")
+		working()
+		working = <-next
+		at.pass(80 * time.Millisecond)
+	}
+	working()
+	// Of those that ask alike the first is next.
+	for _, begun := range greedy[1:] {
 		(<-begun)()
 	}
+	(<-greedy[0])() // he had one more
 	require.Equal(t, 1, f.free)
 	require.Empty(t, f.waiting)
 }
@@ -72,7 +82,7 @@ func TestATurnIsNotLost(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestWhoWorkedLongAgoIsForgotten(t *testing.T) {
+func TestWhoAskedLongAgoIsForgotten(t *testing.T) {
 	at := newClock(time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC))
 	f := NewFair(1, at.now)
 	for _, key := range []string{"a", "b"} {

@@ -131,7 +131,7 @@ const (
 	// CallersTurns is how many requests of those who are signed in work at once. The
 	// rest of the connections is for sign-ins (as many as there are turns at hashing),
 	// the relay, the clock and the sidecar's requests.
-	CallersTurns = database.MaxConnections / 2
+	CallersTurns = 2 * poolShare
 	// shareWait is how long a request waits for the user's others, and for
 	// everybody's.
 	shareWait = 5 * time.Second
