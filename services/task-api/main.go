@@ -115,9 +115,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		r.Group(func(r chi.Router) {
 			r.Use(verifier.Middleware, callers.InFlight, callers.Writes)
 			// By whose connections a request is served, so many at once of a user.
-			share := func() chi.Middlewares {
-				return chi.Chain(callers.Share(limit.CallersTurns), users.AdmitOutside(failures))
-			}
+			share := func() chi.Middlewares { return chi.Chain(callers.Share(), users.AdmitOutside(failures)) }
 			door.Mount(r, share)
 			r.Group(func(r chi.Router) {
 				r.Use(share()...)

@@ -2,24 +2,27 @@ package limit
 
 import (
 	"context"
-	"math"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
 )
 
-// Fair lets a few requests work at once. When more come than can, the next is of
-// the client who has asked least of late: somebody who asks now and then is
-// served at once, however many others always have a request in line. What counts
-// is for how long a client's requests were there, waiting or working: by the work
-// that is done for them, those who wait most would seem the most modest.
+// Fair lets a few requests work at once. Further ones wait in two lines, which are
+// served in turn: that of clients who had paused before they asked, as people do,
+// and that of all others. So somebody who asks now and then is served at once,
+// however many send the next request as soon as the last is answered; and those
+// get half of the turns whatever happens.
+//
+// To share the turns out evenly would not do: sixty clients who always have a
+// request in line leave each so few that a person's are more.
 type Fair struct {
 	now func() time.Time
 
 	mu      sync.Mutex
 	free    int
-	waiting []*turn
+	lines   [2][]*turn // of those who had paused, and of the others
+	next    int        // the line whose turn it is
 	clients map[string]*client
 	swept   time.Time
 }
@@ -30,14 +33,21 @@ type turn struct {
 	ready chan struct{} // closed when it is its turn
 }
 
-// client is what a client has asked for.
+// client is one who has asked of late.
 type client struct {
 	requests int       // that are there
-	asked    float64   // request-seconds, of which half is forgotten each halfLife
-	at       time.Time // when that was so
+	left     time.Time // when the last one was answered
 }
 
-const halfLife = 2 * time.Second
+const (
+	// pause is how long a client has to wait after an answer to be one who pauses. A
+	// program that does not is back within a few milliseconds. One whose requests
+	// overlap may pause as well: nobody falls behind for good by one slow answer.
+	pause = 25 * time.Millisecond
+	// remembered is for how long clients are known. One who is not known, as each
+	// of many that have just registered, waits with those who do not pause.
+	remembered = 10 * time.Minute
+)
 
 // NewFair lets n requests work at once.
 func NewFair(n int, now func() time.Time) *Fair {
@@ -64,77 +74,67 @@ func (f *Fair) enter(key string) *turn {
 	defer f.mu.Unlock()
 	now := f.now()
 	f.sweep(now)
+	line := 1
 	c := f.clients[key]
 	if c == nil {
-		c = &client{at: now}
+		c = &client{}
 		f.clients[key] = c
+	} else if now.Sub(c.left) >= pause {
+		line = 0
 	}
-	c.count(now, 1)
+	c.requests++
 	t := &turn{of: c, ready: make(chan struct{})}
 	if f.free > 0 { // then nobody waits
 		f.free--
 		close(t.ready)
 	} else {
-		f.waiting = append(f.waiting, t)
+		f.lines[line] = append(f.lines[line], t)
 	}
 	return t
 }
 
-// leave takes a turn out of those that wait; false where it has begun.
+// leave takes a turn out of its line; false where it has begun.
 func (f *Fair) leave(t *turn) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	at := slices.Index(f.waiting, t)
-	if at < 0 {
-		return false
+	for i, line := range f.lines {
+		if at := slices.Index(line, t); at >= 0 {
+			f.lines[i] = slices.Delete(line, at, at+1)
+			f.gone(t)
+			return true
+		}
 	}
-	f.waiting = slices.Delete(f.waiting, at, at+1)
-	t.of.count(f.now(), -1)
-	return true
+	return false
 }
 
 func (f *Fair) end(t *turn) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := f.now()
-	t.of.count(now, -1)
-	if len(f.waiting) == 0 {
-		f.free++
-		return
-	}
-	// The first of several that have asked as little.
-	next, least := 0, math.Inf(1)
-	for i, w := range f.waiting {
-		if asked := w.of.until(now); asked < least {
-			next, least = i, asked
+	f.gone(t)
+	for _, i := range []int{f.next, 1 - f.next} {
+		if line := f.lines[i]; len(line) > 0 {
+			close(line[0].ready)
+			f.lines[i] = slices.Delete(line, 0, 1)
+			f.next = 1 - i
+			return
 		}
 	}
-	close(f.waiting[next].ready)
-	f.waiting = slices.Delete(f.waiting, next, next+1)
+	f.free++
 }
 
-// count notes that a request came or went.
-func (c *client) count(now time.Time, requests int) {
-	c.asked, c.at = c.until(now), now
-	c.requests += requests
+func (f *Fair) gone(t *turn) {
+	t.of.requests--
+	t.of.left = f.now()
 }
 
-// until is what a client has asked for, as it counts now.
-func (c *client) until(now time.Time) float64 {
-	gone := now.Sub(c.at).Seconds()
-	return c.asked*math.Exp2(-gone/halfLife.Seconds()) + float64(c.requests)*gone
-}
-
-// sweep forgets, now and then, who has not asked for so long that it counts for
-// nothing.
+// sweep forgets, now and then, who has not asked for long.
 func (f *Fair) sweep(now time.Time) {
-	const interval = 30 * halfLife
-	if now.Sub(f.swept) < interval {
+	if now.Sub(f.swept) < remembered {
 		return
 	}
 	f.swept = now
 	for key, c := range f.clients {
-		if c.requests == 0 && now.Sub(c.at) > interval {
+		if c.requests == 0 && now.Sub(c.left) > remembered {
 			delete(f.clients, key)
 		}
 	}

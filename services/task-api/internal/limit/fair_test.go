@@ -12,12 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// take has a turn of a client begin, or wait in line; begun tells when it has.
+// take has a request of a client wait in line; begun tells when its turn has come.
 func take(t *testing.T, f *Fair, key string) (begun chan func()) {
 	t.Helper()
-	f.mu.Lock()
-	busy, before := f.free == 0, len(f.waiting)
-	f.mu.Unlock()
+	inLine := func() int {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return len(f.lines[0]) + len(f.lines[1])
+	}
+	before := inLine()
 	begun = make(chan func(), 1)
 	go func() {
 		done, err := f.Take(t.Context(), key)
@@ -25,46 +28,67 @@ func take(t *testing.T, f *Fair, key string) (begun chan func()) {
 			begun <- done
 		}
 	}()
-	if busy {
-		require.Eventually(t, func() bool {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			return len(f.waiting) > before
-		}, time.Minute, time.Millisecond)
-	}
+	require.Eventually(t, func() bool { return inLine() > before }, time.Minute, time.Millisecond)
 	return begun
 }
 
-// Many who always have a request in line keep nobody waiting who asks now and
-// then, though more is done for him than for each of them.
-func TestWhoAsksNowAndThenIsNext(t *testing.T) {
+func now(t *testing.T, f *Fair, key string) (done func()) {
+	t.Helper()
+	done, err := f.Take(t.Context(), key)
+	require.NoError(t, err)
+	return done
+}
+
+// Many who always have a request in line hold up nobody who pauses, though he asks
+// for more than each of them gets; and he does not keep them out.
+func TestWhoPausesIsServedBeforeWhoDoesNot(t *testing.T) {
 	at := newClock(time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC))
 	f := NewFair(1, at.now)
-	working := <-take(t, f, "greedy 0")
-	var greedy []chan func()
+	now(t, f, "person")() // known from before
+	at.pass(time.Second)
+	working := now(t, f, "program 0")
+	var programs []chan func()
 	for i := range 20 {
-		greedy = append(greedy, take(t, f, fmt.Sprint("greedy ", i)))
+		programs = append(programs, take(t, f, fmt.Sprint("program ", i+1)))
 	}
-	at.pass(100 * time.Millisecond)
 	for range 10 {
-		modest := take(t, f, "modest")
+		person := take(t, f, "person")
+		at.pass(10 * time.Millisecond)
+		working() // it is the turn of whoever is next in his line
+		select {
+		case working = <-person:
+		case working = <-programs[0]:
+			programs = programs[1:]
+			at.pass(10 * time.Millisecond)
+			working()
+			working = <-person
+		}
 		at.pass(10 * time.Millisecond)
 		working()
-		working = <-modest
-		at.pass(10 * time.Millisecond)
-		next := take(t, f, "modest, too")
-		working()
-		working = <-next
-		at.pass(80 * time.Millisecond)
+		working = <-programs[0]
+		programs = programs[1:]
+		at.pass(pause)
 	}
 	working()
-	// Of those that ask alike the first is next.
-	for _, begun := range greedy[1:] {
+	for _, begun := range programs {
 		(<-begun)()
 	}
-	(<-greedy[0])() // he had one more
 	require.Equal(t, 1, f.free)
-	require.Empty(t, f.waiting)
+}
+
+func TestWhoDoesNotPauseOrIsNewWaitsWithTheOthers(t *testing.T) {
+	at := newClock(time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC))
+	f := NewFair(1, at.now)
+	now(t, f, "hasty")()
+	at.pass(pause - 1)
+	working := now(t, f, "slow")
+	take(t, f, "hasty")
+	take(t, f, "new")
+	require.Len(t, f.lines[1], 2)
+	at.pass(1)
+	take(t, f, "hasty")
+	require.Len(t, f.lines[0], 1, "he has paused by now")
+	working()
 }
 
 func TestATurnIsNotLost(t *testing.T) {
@@ -86,14 +110,10 @@ func TestWhoAskedLongAgoIsForgotten(t *testing.T) {
 	at := newClock(time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC))
 	f := NewFair(1, at.now)
 	for _, key := range []string{"a", "b"} {
-		done, err := f.Take(t.Context(), key)
-		require.NoError(t, err)
-		done()
+		now(t, f, key)()
 	}
 	at.pass(time.Hour)
-	done, err := f.Take(t.Context(), "c")
-	require.NoError(t, err)
-	done()
+	now(t, f, "c")()
 	require.Len(t, f.clients, 1)
 }
 

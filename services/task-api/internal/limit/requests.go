@@ -128,10 +128,12 @@ func (b *buckets) take(key string, now time.Time) time.Duration {
 const (
 	// poolShare is how many connections one user's requests hold at once.
 	poolShare = database.MaxConnections / 3
-	// CallersTurns is how many requests of those who are signed in work at once. The
-	// rest of the connections is for sign-ins (as many as there are turns at hashing),
-	// the relay, the clock and the sidecar's requests.
-	CallersTurns = 2 * poolShare
+	// readTurns and writeTurns are how many requests of those who are signed in work
+	// at once. Reads are bound by the cores, writes by the disk, whose waiting they
+	// share. Together they are the pool: who signs in, the relay, the clock and the
+	// sidecar's requests find a connection as one of these ends.
+	readTurns  = database.MaxConnections / 3
+	writeTurns = database.MaxConnections - readTurns
 	// shareWait is how long a request waits for the user's others, and for
 	// everybody's.
 	shareWait = 5 * time.Second
@@ -139,11 +141,11 @@ const (
 
 // Share returns a middleware by which each client's requests use at most a third
 // of a pool of connections at once: of the own database's, or of a service's
-// behind the front door. All clients' take so many turns, who has worked least of
-// late before the others. Each call makes one for another pool.
-func (u *Requests) Share(turns int) func(http.Handler) http.Handler {
+// behind the front door. All clients' take turns (Fair). Each call makes one for
+// another pool.
+func (u *Requests) Share() func(http.Handler) http.Handler {
 	places := NewShare(poolShare)
-	fair := NewFair(turns, time.Now)
+	reads, writes := NewFair(readTurns, time.Now), NewFair(writeTurns, time.Now)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			waiting, cancel := context.WithTimeout(r.Context(), shareWait)
@@ -155,7 +157,11 @@ func (u *Requests) Share(turns int) func(http.Handler) http.Handler {
 				return
 			}
 			defer leave()
-			done, err := fair.Take(waiting, key)
+			turns := writes
+			if slices.Contains(safe, r.Method) {
+				turns = reads
+			}
+			done, err := turns.Take(waiting, key)
 			if err != nil {
 				u.refuse(w, r, httpapi.Unavailable("there are too many requests at the moment; try again shortly"))
 				return
