@@ -208,7 +208,7 @@ func TestAMigrationLetsOthersGoOnWhileItWaits(t *testing.T) {
 	require.NoError(t, database.Migrate(t.Context(), m))
 	reading, err := db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
-	defer reading.Rollback()
+	defer func() { _ = reading.Rollback() }()
 	_, err = reading.ExecContext(t.Context(), "SELECT FROM shop.items")
 	require.NoError(t, err)
 	m.SQL = map[string]string{"0003_items": m.SQL["0003_items"], "0004_price": "ALTER TABLE shop.items ADD COLUMN price int"}

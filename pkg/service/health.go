@@ -21,12 +21,12 @@ type Check struct {
 	Run    func(ctx context.Context) error
 }
 
-// Off is the error of a check whose part is switched off. Unlike others, it is
-// told in the answer.
-type Off string
+// OffError is the error of a check whose part is switched off. Unlike others, it
+// is told in the answer.
+type OffError string
 
 // Error says what is off.
-func (o Off) Error() string { return string(o) }
+func (o OffError) Error() string { return string(o) }
 
 // DiskCheck fails while the database refuses to write since it has no room.
 // What is there can still be read.
@@ -64,7 +64,7 @@ func MountHealth(r chi.Router, checks ...Check) {
 				continue
 			}
 			results[c.Name] = "failing"
-			var off Off
+			var off OffError
 			if errors.As(errs[i], &off) {
 				results[c.Name] = off.Error()
 			}

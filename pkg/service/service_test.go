@@ -179,7 +179,7 @@ func TestReadinessNamesWhatIsOffAndAFullDisk(t *testing.T) {
 		r.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 		return rec.Code, rec.Body.String()
 	}
-	code, body := ready(Check{Name: "events", Run: func(context.Context) error { return Off("publishing is off") }})
+	code, body := ready(Check{Name: "events", Run: func(context.Context) error { return OffError("publishing is off") }})
 	require.Equal(t, http.StatusOK, code)
 	require.JSONEq(t, `{"status":"degraded","checks":{"database":"ok","disk":"ok","events":"publishing is off"}}`, body)
 

@@ -87,7 +87,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		workers = append(workers, service.Worker{Name: "relay", Run: relay.Run})
 		checks = append(checks, way.check, service.Check{Name: "events", Run: eventsCheck(db, relay)})
 	} else {
-		checks = append(checks, service.Check{Name: "events", Run: func(context.Context) error { return service.Off("publishing is off") }})
+		checks = append(checks, service.Check{Name: "events", Run: func(context.Context) error { return service.OffError("publishing is off") }})
 		workers = append(workers, service.Worker{Name: "disabled relay", Run: func(ctx context.Context) error {
 			return eventlog.Disabled(ctx, events, log)
 		}})

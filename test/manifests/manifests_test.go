@@ -186,7 +186,7 @@ func TestAProductionDoesNotFallBackToPlainText(t *testing.T) {
 			_, err := with(overlay, "SMTP_URL="+bad)
 			require.ErrorContains(t, err, "SMTP_URL", bad)
 		}
-		for given, want := range map[string]string{
+		for given, want := range map[string]string{ //nolint:gosec // nobody's password
 			"smtp://u:p@mail.operator.example:587":              "smtp://u:p@mail.operator.example:587?tls=required",
 			"smtp://u:p@mail.operator.example:587?tls=required": "smtp://u:p@mail.operator.example:587?tls=required",
 			"smtps://u:p@mail.operator.example":                 "smtps://u:p@mail.operator.example",

@@ -147,7 +147,7 @@ func killAt(t *testing.T, owner string, n int) *killer {
 
 func (k *killer) carry(client net.Conn, server string) {
 	defer client.Close()
-	upstream, err := net.Dial("tcp", server)
+	upstream, err := net.Dial("tcp", server) //nolint:noctx // it ends with the client
 	if err != nil {
 		return
 	}

@@ -340,8 +340,10 @@ func (s *Store) lockMove(ctx context.Context, tx bun.Tx, user, id uuid.UUID, edi
 		return err
 	}
 	had := t.ParentID
-	// What is wrong with the edit is said when the task is locked.
-	if edit(t) != nil || t.ParentID == nil || equal(t.ParentID, had) {
+	if err := edit(t); err != nil {
+		return nil //nolint:nilerr // it is said when the task is locked
+	}
+	if t.ParentID == nil || equal(t.ParentID, had) {
 		return nil
 	}
 	ids := []uuid.UUID{id, *t.ParentID}
