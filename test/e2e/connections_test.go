@@ -18,42 +18,50 @@ import (
 )
 
 // What docs/operations.md says, by which operators set max_connections, is what
-// a service has open when more requests wait for Postgres than its pool has
-// connections.
+// task-api has open when its users ask for more than they may, and no less than a
+// consumer can: of its pool one front door takes a third.
 func TestConnectionsToPostgresAreAsManyAsIsSaid(t *testing.T) {
 	leaveOut(t)
 	said := connectionsSaid(t)
-	u := newUser(t, "UTC")
+	u, writers := newUser(t, "UTC"), []*user{newUser(t, "UTC"), newUser(t, "UTC")}
 	task := u.create(object{"title": "asked for", "due_at": "2030-06-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
 	drained(t)
-	for service, read := range map[string]struct{ path, table string }{
-		"task-api":       {"/api/tasks", "task.tasks"},
-		"audit-log":      {"/api/tasks/" + task.ID.String() + "/history", "audit.entries"},
-		"recurring-task": {"/api/tasks/" + task.ID.String() + "/occurrences", "recurring.occurrences"},
-		"notification":   {"/api/notifications", "notification.notifications"},
+	for service, read := range map[string]struct {
+		path, table string
+		writers     []*user
+		working     int
+	}{
+		"task-api":       {"/api/tasks", "task.tasks", writers, database.MaxConnections},
+		"audit-log":      {"/api/tasks/" + task.ID.String() + "/history", "audit.entries", nil, database.MaxConnections / 3},
+		"recurring-task": {"/api/tasks/" + task.ID.String() + "/occurrences", "recurring.occurrences", nil, database.MaxConnections / 3},
+		"notification":   {"/api/notifications", "notification.notifications", nil, database.MaxConnections / 3},
 	} {
 		t.Run(service, func(t *testing.T) {
 			login, err := url.Parse(s.Database.URLs[service])
 			require.NoError(t, err)
-			ask := func() error {
-				a, err := u.Do(t.Context(), http.MethodGet, read.path, nil)
-				if err == nil && a.Status != http.StatusOK {
+			ask := func(u *user, method string, body any, status int) error {
+				a, err := u.Do(t.Context(), method, read.path, body)
+				if err == nil && a.Status != status {
 					err = fmt.Errorf("%d %s", a.Status, a.Body)
 				}
 				return err
 			}
-			eventually(t, ask) // it knows the keys of users' tokens, and who this one is
+			get := func() error { return ask(u, http.MethodGet, nil, http.StatusOK) }
+			eventually(t, get) // it knows the keys of users' tokens, and who this one is
 			release := hold(t, read.table, "ACCESS EXCLUSIVE")
 			var asking sync.WaitGroup
-			errs := make([]error, 2*database.MaxConnections)
-			for i := range errs {
-				asking.Go(func() { errs[i] = ask() })
+			errs := make([]error, 8*(1+len(read.writers)))
+			for i := range 8 {
+				asking.Go(func() { errs[i] = get() })
+				for j, w := range read.writers {
+					asking.Go(func() { errs[8*(j+1)+i] = ask(w, http.MethodPost, object{"title": "more"}, http.StatusCreated) })
+				}
 			}
 			eventually(t, func() error {
 				waiting := query(t, `SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 					WHERE NOT l.granted AND l.relation = $1::regclass AND a.usename = $2`, read.table, login.User.Username())
 				open := query(t, "SELECT count(*) FROM pg_stat_activity WHERE usename = $1", login.User.Username())
-				if waiting != database.MaxConnections || open != said[service] {
+				if waiting < read.working || open > said[service] || service == "task-api" && open != said[service] {
 					return fmt.Errorf("%d connections are open, %d said; %d of the pool are at work", open, said[service], waiting)
 				}
 				return nil

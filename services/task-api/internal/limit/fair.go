@@ -36,14 +36,15 @@ type turn struct {
 // client is one who has asked of late.
 type client struct {
 	requests int       // that are there
-	left     time.Time // when the last one was answered
+	last     time.Time // when a request of his last came or was answered
 }
 
 const (
-	// pause is how long a client has to wait after an answer to be one who pauses. A
-	// program that does not is back within a few milliseconds. One whose requests
-	// overlap may pause as well: nobody falls behind for good by one slow answer.
-	pause = 25 * time.Millisecond
+	// pause is how long a client has to wait after a request or an answer to be one
+	// who pauses. A program that does not is back within a few milliseconds, or tens
+	// where its machine is busy. One whose requests overlap may pause as well: nobody
+	// falls behind for good by one slow answer.
+	pause = 50 * time.Millisecond
 	// remembered is for how long clients are known. One who is not known, as each
 	// of many that have just registered, waits with those who do not pause.
 	remembered = 10 * time.Minute
@@ -79,10 +80,11 @@ func (f *Fair) enter(key string) *turn {
 	if c == nil {
 		c = &client{}
 		f.clients[key] = c
-	} else if now.Sub(c.left) >= pause {
+	} else if now.Sub(c.last) >= pause {
 		line = 0
 	}
 	c.requests++
+	c.last = now
 	t := &turn{of: c, ready: make(chan struct{})}
 	if f.free > 0 { // then nobody waits
 		f.free--
@@ -124,7 +126,7 @@ func (f *Fair) end(t *turn) {
 
 func (f *Fair) gone(t *turn) {
 	t.of.requests--
-	t.of.left = f.now()
+	t.of.last = f.now()
 }
 
 // sweep forgets, now and then, who has not asked for long.
@@ -134,7 +136,7 @@ func (f *Fair) sweep(now time.Time) {
 	}
 	f.swept = now
 	for key, c := range f.clients {
-		if c.requests == 0 && now.Sub(c.left) > remembered {
+		if c.requests == 0 && now.Sub(c.last) > remembered {
 			delete(f.clients, key)
 		}
 	}

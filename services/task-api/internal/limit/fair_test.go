@@ -85,9 +85,11 @@ func TestWhoDoesNotPauseOrIsNewWaitsWithTheOthers(t *testing.T) {
 	take(t, f, "hasty")
 	take(t, f, "new")
 	require.Len(t, f.lines[1], 2)
-	at.pass(1)
+	at.pass(pause)
 	take(t, f, "hasty")
 	require.Len(t, f.lines[0], 1, "he has paused by now")
+	take(t, f, "hasty")
+	require.Len(t, f.lines[1], 3, "of several at once one is served before")
 	working()
 }
 
