@@ -2,8 +2,7 @@
 // suite supports: `make test-brokers`. Its arguments choose among embedded
 // (the Kafka-protocol broker of the local runner), redis and kafka (a real
 // Apache Kafka); without any it takes all. With -short the tests leave out
-// what is the same on every broker, and wait less; the brokers are then tried
-// side by side, since such a run waits most of its time.
+// what is the same on every broker, and wait less.
 package main
 
 import (
@@ -16,11 +15,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/taskwire/taskwire/test/kafka"
 )
@@ -70,19 +66,12 @@ func (f failed) Error() string { return fmt.Sprintf("the tests failed on %v", []
 
 // run works in the module of the tests.
 func run(ctx context.Context, short bool, wanted []string) error {
-	atOnce := 1
-	if short {
-		atOnce = len(brokers)
-	}
 	for _, name := range wanted {
 		if !slices.ContainsFunc(brokers, func(b broker) bool { return b.name == name }) {
 			return fmt.Errorf("there is no broker %q: embedded, redis or kafka", name)
 		}
 	}
-	var mu sync.Mutex // guards wrong and what is printed
 	var wrong failed
-	var running errgroup.Group
-	running.SetLimit(atOnce)
 	for _, b := range brokers {
 		if len(wanted) > 0 && !slices.Contains(wanted, b.name) {
 			continue
@@ -92,35 +81,22 @@ func run(ctx context.Context, short bool, wanted []string) error {
 			fmt.Printf("test-brokers: %v: %s left out\n", err, b.title)
 			continue
 		}
-		running.Go(func() error {
-			fmt.Printf("test-brokers: the end-to-end tests on %s\n", b.title)
-			begun := time.Now()
-			output, err := b.test(ctx, short, env)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				wrong = append(wrong, b.title)
-			}
-			fmt.Printf("%stest-brokers: %s: %s\n", output, b.title, time.Since(begun).Round(time.Second))
-			return nil
-		})
+		fmt.Printf("test-brokers: the end-to-end tests on %s\n", b.title)
+		begun := time.Now()
+		cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-p=1", "-timeout=30m", fmt.Sprintf("-short=%t", short), "./e2e", "./kafka")
+		cmd.Env = append(os.Environ(), env...)
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+		cmd.WaitDelay = time.Minute
+		if err := cmd.Run(); err != nil {
+			wrong = append(wrong, b.title)
+		}
+		fmt.Printf("test-brokers: %s: %s\n", b.title, time.Since(begun).Round(time.Second))
 	}
-	// They return no error: what failed is in wrong.
-	_ = running.Wait()
 	if len(wrong) > 0 {
 		return wrong
 	}
 	return nil
-}
-
-// test runs the tests on the broker and returns what they printed: those of
-// several brokers must not be mixed up.
-func (b broker) test(ctx context.Context, short bool, env []string) (output []byte, err error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-p=1", "-timeout=30m", fmt.Sprintf("-short=%t", short), "./e2e", "./kafka")
-	cmd.Env = append(os.Environ(), env...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = time.Minute
-	return cmd.CombinedOutput()
 }
 
 func main() {
