@@ -130,10 +130,9 @@ const (
 	poolShare = database.MaxConnections / 3
 	// readTurns and writeTurns are how many requests of those who are signed in work
 	// at once. Reads are bound by the cores, writes by the disk, whose waiting they
-	// share. Together they are the pool: who signs in, the relay, the clock and the
-	// sidecar's requests find a connection as one of these ends.
-	readTurns  = database.MaxConnections / 3
-	writeTurns = database.MaxConnections - readTurns
+	// share. Both are more than one user's share, so that one alone holds up nobody.
+	readTurns  = database.MaxConnections / 2
+	writeTurns = 2 * poolShare
 	// shareWait is how long a request waits for the user's others, and for
 	// everybody's.
 	shareWait = 5 * time.Second
