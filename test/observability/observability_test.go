@@ -68,8 +68,9 @@ func metrics(t *testing.T) map[string]bool {
 		})
 		require.NoError(t, err)
 	}
-	for _, channel := range []string{"taskwire_events", "taskwire_reminders"} {
-		delete(found, channel) // what Postgres is told of by NOTIFY
+	// What Postgres is told of by NOTIFY, and a cookie.
+	for _, other := range []string{"taskwire_events", "taskwire_reminders", "taskwire_device"} {
+		delete(found, other)
 	}
 	require.NotEmpty(t, found)
 	return found

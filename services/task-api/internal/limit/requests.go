@@ -135,7 +135,7 @@ const (
 	writeTurns = 2 * poolShare
 	// shareWait is how long a request waits for the user's others, and for
 	// everybody's.
-	shareWait = 5 * time.Second
+	shareWait = 10 * time.Second
 )
 
 // Share returns a middleware by which each client's requests use at most a third
