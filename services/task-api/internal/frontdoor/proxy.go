@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 )
 
 // Routes says which service answers which addresses.
@@ -103,7 +104,7 @@ func (d *Door) Mount(r chi.Router, perService func() chi.Middlewares) {
 // of ours; with one it could do no more.
 func (d *Door) MountOpen(r chi.Router, proxies httpapi.Proxies) {
 	r = r.With(httprate.LimitBy(openRate, time.Minute,
-		func(r *http.Request) (string, error) { return httprate.CanonicalizeIP(proxies.ClientAddress(r)), nil },
+		func(r *http.Request) (string, error) { return limit.Network(proxies.ClientAddress(r)), nil },
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) {
 			httpapi.WriteProblem(w, r, http.StatusTooManyRequests, "too many requests from this address; try again in a minute")
 		})))
