@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Fair lets a few requests work at once. Further ones wait in two lines, which are
-// served in turn: that of clients who had paused before they asked, as people do,
-// and that of all others. So somebody who asks now and then is served at once,
-// however many send the next request as soon as the last is answered; and those
+// Fair lets a few requests work at once. Of those that wait, the turns go to one of
+// the client who most of all pauses before he asks, as people do, and to the one that
+// waits for the longest, alternately. So somebody who asks now and then is served at
+// once, however many send the next request as soon as the last is answered; and those
 // get half of the turns whatever happens.
 //
 // To share the turns out evenly would not do: sixty clients who always have a
@@ -21,32 +21,36 @@ type Fair struct {
 
 	mu      sync.Mutex
 	free    int
-	lines   [2][]*turn // of those who had paused, and of the others
-	next    int        // the line whose turn it is
+	waiting []*turn // in the order in which they came
+	longest bool    // whether the next turn goes to the first of them
 	clients map[string]*client
 	swept   time.Time
 }
 
 // turn is a request that works or waits to.
 type turn struct {
-	of    *client
-	ready chan struct{} // closed when it is its turn
+	of     *client
+	pauses float64       // the client's, when it came
+	ready  chan struct{} // closed when it is its turn
 }
 
 // client is one who has asked of late.
 type client struct {
-	requests int       // that are there
-	last     time.Time // when a request of his last came or was answered
+	last time.Time // when a request of his last came or was answered
+	// pauses is the part of his requests, from 0 to 1, before which he has paused:
+	// of the latest, mostly.
+	pauses float64
 }
 
 const (
-	// pause is how long a client has to wait after a request or an answer to be one
-	// who pauses. A program that does not is back within a few milliseconds, or tens
-	// where its machine is busy. One whose requests overlap may pause as well: nobody
-	// falls behind for good by one slow answer.
-	pause = 50 * time.Millisecond
-	// remembered is for how long clients are known. One who is not known, as each
-	// of many that have just registered, waits with those who do not pause.
+	// pause is how long a client waits after a request or an answer who pauses. A
+	// program that does not is back within a few milliseconds.
+	pause = 25 * time.Millisecond
+	// habit is how much one request counts for what a client does as a rule. It is no
+	// more than that: where answers are slow, a person's next request may come just
+	// after one, and each of many programs pauses before its first.
+	habit = 0.25
+	// remembered is for how long clients are known.
 	remembered = 10 * time.Minute
 )
 
@@ -75,58 +79,60 @@ func (f *Fair) enter(key string) *turn {
 	defer f.mu.Unlock()
 	now := f.now()
 	f.sweep(now)
-	line := 1
 	c := f.clients[key]
-	if c == nil {
-		c = &client{}
+	if c == nil { // he may be either
+		c = &client{pauses: 0.5}
 		f.clients[key] = c
-	} else if now.Sub(c.last) >= pause {
-		line = 0
+	} else {
+		paused := 0.0
+		if now.Sub(c.last) >= pause {
+			paused = 1
+		}
+		c.pauses += habit * (paused - c.pauses)
 	}
-	c.requests++
 	c.last = now
-	t := &turn{of: c, ready: make(chan struct{})}
+	t := &turn{of: c, pauses: c.pauses, ready: make(chan struct{})}
 	if f.free > 0 { // then nobody waits
 		f.free--
 		close(t.ready)
 	} else {
-		f.lines[line] = append(f.lines[line], t)
+		f.waiting = append(f.waiting, t)
 	}
 	return t
 }
 
-// leave takes a turn out of its line; false where it has begun.
+// leave takes a turn out of the line; false where it has begun.
 func (f *Fair) leave(t *turn) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i, line := range f.lines {
-		if at := slices.Index(line, t); at >= 0 {
-			f.lines[i] = slices.Delete(line, at, at+1)
-			f.gone(t)
-			return true
-		}
+	at := slices.Index(f.waiting, t)
+	if at < 0 {
+		return false
 	}
-	return false
+	f.waiting = slices.Delete(f.waiting, at, at+1)
+	t.of.last = f.now()
+	return true
 }
 
 func (f *Fair) end(t *turn) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.gone(t)
-	for _, i := range []int{f.next, 1 - f.next} {
-		if line := f.lines[i]; len(line) > 0 {
-			close(line[0].ready)
-			f.lines[i] = slices.Delete(line, 0, 1)
-			f.next = 1 - i
-			return
+	t.of.last = f.now()
+	if len(f.waiting) == 0 {
+		f.free++
+		return
+	}
+	next := 0
+	if !f.longest {
+		for i, t := range f.waiting {
+			if t.pauses > f.waiting[next].pauses {
+				next = i
+			}
 		}
 	}
-	f.free++
-}
-
-func (f *Fair) gone(t *turn) {
-	t.of.requests--
-	t.of.last = f.now()
+	f.longest = !f.longest
+	close(f.waiting[next].ready)
+	f.waiting = slices.Delete(f.waiting, next, next+1)
 }
 
 // sweep forgets, now and then, who has not asked for long.
@@ -136,7 +142,7 @@ func (f *Fair) sweep(now time.Time) {
 	}
 	f.swept = now
 	for key, c := range f.clients {
-		if c.requests == 0 && now.Sub(c.last) > remembered {
+		if now.Sub(c.last) > remembered { // no request is there for that long
 			delete(f.clients, key)
 		}
 	}
