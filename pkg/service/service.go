@@ -291,8 +291,10 @@ func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) 
 		}
 	}
 	// The router sets the deadlines for writing (httpapi.NewRouter).
+	unused := unusedConns{conns: map[net.Conn]struct{}{}}
 	server := &http.Server{
 		Handler:           handler,
+		ConnState:         unused.follow,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       60 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -341,6 +343,7 @@ func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) 
 	defer cancel()
 	draining, cancelDrain := context.WithTimeout(stopping, b.settings.ShutdownTimeout-b.settings.WorkersTime())
 	defer cancelDrain()
+	server.RegisterOnShutdown(unused.close)
 	if err := server.Shutdown(draining); err != nil {
 		failed = errors.Join(failed, fmt.Errorf("requests did not end in time and were cut off: %w", err), server.Close())
 	}
@@ -365,4 +368,37 @@ func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) 
 		b.Log.InfoContext(ctx, "stopped")
 	}
 	return failed
+}
+
+// unusedConns are the connections on which nothing has been asked yet. Shutdown
+// waits five seconds for each, as if it were a request in flight; and a client that
+// dials twice, and finds a free connection meanwhile, leaves one behind.
+type unusedConns struct {
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{}
+	closed bool
+}
+
+// follow is told of every connection's states, in order (http.Server.ConnState).
+func (u *unusedConns) follow(c net.Conn, state http.ConnState) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if state != http.StateNew {
+		delete(u.conns, c)
+		return
+	}
+	if u.closed { // accepted at the last moment
+		_ = c.Close() // there is nobody to tell
+		return
+	}
+	u.conns[c] = struct{}{}
+}
+
+func (u *unusedConns) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.closed = true
+	for c := range u.conns {
+		_ = c.Close() // there is nobody to tell
+	}
 }

@@ -108,6 +108,34 @@ func TestStoppingIsASequence(t *testing.T) {
 	require.Equal(t, []string{"request", "worker"}, order)
 }
 
+// Connections on which nothing was asked are no requests in flight. A stop waited
+// five seconds for each, and said that requests did not end in time.
+func TestAStopDoesNotWaitForUnusedConnections(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := l.Addr().String()
+	require.NoError(t, l.Close())
+	base := Base{
+		Log: slog.New(slog.DiscardHandler), name: "test",
+		settings: Settings{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, ShutdownTimeout: 2 * time.Second},
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- base.Run(ctx, http.NotFoundHandler()) }()
+	var conn net.Conn
+	require.Eventually(t, func() bool {
+		conn, err = net.Dial("tcp", address)
+		return err == nil
+	}, time.Minute, 10*time.Millisecond)
+	defer func() { _ = conn.Close() }()
+	// Whoever is answered has been accepted after it.
+	res, err := http.Get("http://" + address)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	stop()
+	require.NoError(t, <-ended)
+}
+
 func TestALogRecordNamesItsRequestAndItsTrace(t *testing.T) {
 	var written bytes.Buffer
 	log := Settings{LogFormat: "json"}.logger(&written, "test")
