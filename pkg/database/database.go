@@ -16,6 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
@@ -65,6 +66,11 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	// prepare it first would be a second round trip, for nothing.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.Tracer = telemetry.SQL()
+	// A statement whose client has gone is cancelled, and its connection kept. To
+	// close it is the default; each new one costs both sides more than the statement.
+	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelTime}
+	}
 	onError := config.OnPgError
 	config.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
 		if err.Code == diskFull {
@@ -77,6 +83,10 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	}
 	return config, nil
 }
+
+// cancelTime is how long the server may take to end a statement that is cancelled.
+// The connection is closed after it.
+const cancelTime = time.Second
 
 const (
 	// diskFull is the SQLSTATE of a write that Postgres has no room for.
