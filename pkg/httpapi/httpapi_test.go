@@ -17,6 +17,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/httpapi"
@@ -222,6 +223,7 @@ func TestAClientThatHasGoneIsNoFailure(t *testing.T) {
 		logged bool
 	}{
 		"its context ended":                     {gone, fmt.Errorf("insert: %w", context.Canceled), 499, false},
+		"its statement was cancelled":           {gone, fmt.Errorf("insert: %w", &pgconn.PgError{Code: "57014"}), 499, false},
 		"its transaction was rolled back":       {gone, fmt.Errorf("insert: %w", sql.ErrTxDone), 499, false},
 		"a transaction that ended before a use": {t.Context(), sql.ErrTxDone, http.StatusServiceUnavailable, true},
 		"something else went wrong meanwhile":   {gone, errors.New("disk full"), http.StatusInternalServerError, true},

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -111,8 +110,7 @@ func (f Failures) Of(ctx context.Context, err error) error {
 	if errors.As(err, &p) {
 		return p
 	}
-	// A transaction that ends with its context says so by ErrTxDone, sometimes.
-	if (errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrTxDone)) && ctx.Err() != nil {
+	if ctx.Err() != nil && database.IsCancelled(err) {
 		// The client has gone: nobody reads the answer, and nothing failed.
 		return NewProblem(statusGone, "the client closed the request")
 	}
