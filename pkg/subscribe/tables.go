@@ -2,7 +2,8 @@ package subscribe
 
 // Tables is the SQL that creates a consumer's inbox and dead letters in its
 // schema, for its migration; %[1]s is the schema. The service's role needs
-// SELECT, INSERT, UPDATE and DELETE on both.
+// SELECT, INSERT, UPDATE and DELETE on the inbox; on the dead letters SELECT, INSERT
+// and UPDATE of what Letters adds and of the reason: they stay as they came.
 const Tables = `
 CREATE TABLE %[1]s.inbox (
 	source     text NOT NULL,

@@ -46,7 +46,10 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		ledger.Mount(api, failures, occurrences)
 		preview.Mount(api, failures)
 	})
-	return base.Run(ctx, router, service.Worker{Name: "keeper of the inbox", Run: events.Keep})
+	return base.Run(ctx, router,
+		service.Worker{Name: "keeper of the inbox", Run: events.Keep},
+		service.Worker{Name: "keeper of the ledger", Run: func(ctx context.Context) error { return occurrences.Keep(ctx, base.Log, time.Now) }},
+	)
 }
 
 // subscriptions are the topics and what becomes of their events, whoever hands

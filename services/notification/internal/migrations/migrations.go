@@ -24,7 +24,10 @@ var Schema = database.Schema{
 		"0006_progress": fmt.Sprintf(subscribe.Progress, Name),
 	},
 	Grants: []string{
-		"SELECT, INSERT, UPDATE, DELETE ON notification.deliveries, notification.notifications, notification.recipients, notification.inbox, notification.dead_letters, notification.progress",
+		"SELECT, INSERT, UPDATE, DELETE ON notification.deliveries, notification.notifications, notification.recipients, notification.inbox",
+		"SELECT, INSERT, UPDATE ON notification.progress",
+		// A dead letter stays, with its record as it came: it is resolved.
+		"SELECT, INSERT, UPDATE (resolved_at, resolution, reason) ON notification.dead_letters",
 		// What operators did with dead letters stays on record.
 		"SELECT, INSERT ON notification.dead_letter_acts",
 	},

@@ -5,22 +5,20 @@ package retention
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/services/notification/internal/migrations"
 )
 
 const (
 	// interval is how often it is looked for what is old.
 	interval = 10 * time.Minute
-	// pruneRows is how many are deleted at once: nobody waits long for them.
-	pruneRows = 2000
-	// pause leaves the database to others between two batches.
-	pause = 20 * time.Millisecond
 	// replayMargin is how much longer than an event can be replayed its delivery
 	// is kept: for replays under way, and events that wait in the broker.
 	replayMargin = 48 * time.Hour
@@ -30,8 +28,7 @@ var pruned = promauto.NewCounterVec(prometheus.CounterOpts{
 	Name: "taskwire_notification_pruned_total", Help: "Rows that were deleted since they were kept for long enough, by table.",
 }, []string{"table"})
 
-// Keeper deletes what is old. Any number of replicas may run it: rows that one is
-// deleting are left to it by the others.
+// Keeper deletes what is old. Any number of replicas may run it.
 type Keeper struct {
 	DB *bun.DB
 	// Retention is how long things are kept. Deliveries are kept for as long as
@@ -65,46 +62,24 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 }
 
-// Prune deletes everything that is old, in batches, and says how many rows that
-// were. It goes on until nothing is left, so that it catches up with any number.
-func (k *Keeper) Prune(ctx context.Context) (int64, error) {
+// Prune deletes everything that is old, and says how many rows that were.
+func (k *Keeper) Prune(ctx context.Context) (total int64, err error) {
 	now := k.Now()
-	old := now.Add(-k.Retention)
-	var total int64
-	for _, table := range []struct {
-		name, key, condition, age string
-		before                    time.Time
-	}{
+	before := now.Add(-k.Retention)
+	for _, old := range []database.Old{
 		// What is pending has not been done yet, however old it is.
-		{"deliveries", "id", "state <> 'pending'", "created_at", now.Add(-max(k.Retention, k.EventRetention+replayMargin))},
-		{"notifications", "id", "true", "created_at", old},
+		{Table: "deliveries", Key: "id", Age: "created_at", Only: "state <> 'pending'", Before: now.Add(-max(k.Retention, k.EventRetention+replayMargin))},
+		{Table: "notifications", Key: "id", Age: "created_at", Before: before},
 		// Whoever wants no mails is remembered for good.
-		{"recipients", "address", "unsubscribed_at IS NULL", "hour_start", old},
+		{Table: "recipients", Key: "address", Age: "hour_start", Only: "unsubscribed_at IS NULL", Before: before},
 	} {
-		for {
-			res, err := k.DB.NewRaw(`
-				WITH old AS MATERIALIZED (
-					SELECT ?1 FROM notification.?0 WHERE ?2 AND ?3 < ?4 ORDER BY ?3 LIMIT ?5 FOR UPDATE SKIP LOCKED
-				)
-				DELETE FROM notification.?0 t USING old WHERE t.?1 = old.?1`,
-				bun.Ident(table.name), bun.Ident(table.key), bun.Safe(table.condition), bun.Ident(table.age), table.before, pruneRows).Exec(ctx)
-			if err != nil {
-				return total, fmt.Errorf("prune the %s: %w", table.name, err)
-			}
-			n, err := res.RowsAffected()
-			if err != nil {
-				return total, fmt.Errorf("count the pruned %s: %w", table.name, err)
-			}
-			total += n
-			pruned.WithLabelValues(table.name).Add(float64(n))
-			if n < pruneRows {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				return total, ctx.Err()
-			case <-time.After(pause):
-			}
+		name := old.Table
+		old.Table = migrations.Name + "." + name
+		n, err := database.Prune(ctx, k.DB, old)
+		total += n
+		pruned.WithLabelValues(name).Add(float64(n))
+		if err != nil {
+			return total, err
 		}
 	}
 	return total, nil

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/database"
 )
 
 // Windows counts attempts in a sliding window, in Postgres, for all replicas
@@ -159,29 +161,19 @@ func (l Limit) row(key string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-const (
-	pruneInterval = time.Minute
-	pruneBatch    = 10_000
-)
+// pruneInterval is how often what is out of sight is looked for.
+const pruneInterval = time.Minute
 
 // Prune deletes what is out of sight, now and then, until ctx ends.
 func (w *Windows) Prune(ctx context.Context, log *slog.Logger) error {
 	for {
-		again := pruneInterval
-		res, err := w.DB.NewRaw("DELETE FROM task.attempts WHERE key IN (SELECT key FROM task.attempts WHERE until < ? ORDER BY until LIMIT ? FOR UPDATE SKIP LOCKED)",
-			w.Now(), pruneBatch).Exec(ctx)
-		switch {
-		case err != nil && ctx.Err() == nil:
+		if _, err := database.Prune(ctx, w.DB, database.Old{Table: "task.attempts", Key: "key", Age: "until", Before: w.Now()}); err != nil && ctx.Err() == nil {
 			log.WarnContext(ctx, "old counts of attempts could not be deleted; trying again later", "error", err)
-		case err == nil:
-			if n, err := res.RowsAffected(); err == nil && n == pruneBatch {
-				again = 0
-			}
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(again):
+		case <-time.After(pruneInterval):
 		}
 	}
 }

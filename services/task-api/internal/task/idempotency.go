@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 )
@@ -79,12 +80,8 @@ func (k *idempotencyKey) answer(ctx context.Context, tx bun.Tx, user uuid.UUID, 
 	return nil
 }
 
-const (
-	// forgetEvery is how often old keys are looked for.
-	forgetEvery = 10 * time.Minute
-	// forgetRows is how many are deleted at once.
-	forgetRows = 5000
-)
+// forgetEvery is how often old keys are looked for.
+const forgetEvery = 10 * time.Minute
 
 // ForgetKeys deletes idempotency keys that are older than keyLife, now and
 // then, until ctx ends.
@@ -101,18 +98,9 @@ func (s *Store) ForgetKeys(ctx context.Context, log *slog.Logger) error {
 	}
 }
 
-// forgetKeys deletes all that are too old, batch by batch. Rows that another
-// replica is deleting are left to it.
 func (s *Store) forgetKeys(ctx context.Context) error {
-	before := s.now().Add(-keyLife)
-	for {
-		res, err := s.DB.NewRaw(`DELETE FROM task.idempotency_keys WHERE (user_id, key) IN
-			(SELECT user_id, key FROM task.idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ? FOR UPDATE SKIP LOCKED)`, before, forgetRows).Exec(ctx)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n < forgetRows {
-			return err
-		}
-	}
+	_, err := database.Prune(ctx, s.DB, database.Old{
+		Table: "task.idempotency_keys", Key: "user_id, key", Age: "created_at", Before: s.now().Add(-keyLife),
+	})
+	return err
 }
