@@ -34,6 +34,7 @@ var (
 	busy     = flag.Int("busy", 100_000, "how many tasks a user creates in a loop beside another's reminders")
 	own      = flag.Int("own", 100_000, "how many tasks the user of lists has")
 	others   = flag.Int("others", 1_000_000, "how many tasks others have meanwhile")
+	day      = flag.Int("day", 20_000_000, "how many events the day has that retention drops")
 	together = flag.Int("together", 10_000, "how many reminders are due in one second")
 )
 
@@ -42,7 +43,7 @@ var measurements = []struct {
 	name string
 	run  func(context.Context) error
 }{
-	{"api", api}, {"relay", relay}, {"lists", lists}, {"reminders", reminders}, {"outage", brokerOutage},
+	{"api", api}, {"relay", relay}, {"lists", lists}, {"retention", retention}, {"reminders", reminders}, {"outage", brokerOutage},
 }
 
 func main() {

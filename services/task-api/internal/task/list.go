@@ -368,41 +368,20 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 		}
 		return all, nil
 	}
-	steps := 20 * n
+	steps := 5 * n
 	if l.folded != "" {
-		steps = 2*n + 50 // each looks at a text
+		steps = n + 50 // each looks at a text
 	}
-	for range 2 {
-		many, err := l.moreThan(ctx, steps)
-		if err != nil {
-			return nil, err
-		}
-		if !many {
-			break
-		}
+	for many := !l.few; many; {
 		rows, err := l.walk(ctx, l.parts[0], n, steps)
 		if err != nil || len(rows) == n {
 			return rows, err
 		}
 		// One in 50: to walk on is as long as to sort what is found.
-		if len(rows)*50 < steps {
-			break
-		}
+		many = len(rows)*50 >= steps && steps < 100*n
 		steps = 100 * n
 	}
 	return l.gather(ctx, n)
-}
-
-// moreThan says whether it is worth to walk n steps: whether the list has more
-// tasks than that to choose from, and is not known to choose few.
-func (l *listing) moreThan(ctx context.Context, n int) (bool, error) {
-	if l.few {
-		return false, nil
-	}
-	var count int
-	// In the order of an index, so that Postgres takes that one.
-	err := l.store.DB.NewRaw("SELECT count(*) FROM (SELECT FROM task.tasks WHERE user_id = ? ORDER BY is_complete, created_at, id LIMIT ?) x", l.user, n+1).Scan(ctx, &count)
-	return count > n, err
 }
 
 // walk reads a part in the list's order until it has n tasks, or after a number
@@ -446,8 +425,14 @@ func (l *listing) gather(ctx context.Context, n int) ([]listed, error) {
 		b.any(l.ranges)
 		b.add(") AND (")
 		b.any(l.parts)
-		b.add(") AND ")
-		b.all(filters)
+		b.add(")")
+		for _, f := range filters {
+			b.add(" AND ("+f.sql+")", f.args...)
+		}
+	}
+	exact := l.filters // but for the text, which comes last
+	if l.folded != "" {
+		exact = exact[:len(exact)-1]
 	}
 	b.add("WITH ")
 	if len(l.keys) > 0 && !l.few {
@@ -462,7 +447,7 @@ func (l *listing) gather(ctx context.Context, n int) ([]listed, error) {
 		// OFFSET 0: Postgres takes 1 in 200 tasks for what has a key, and would
 		// rather read all than look up those.
 		b.add("), hits AS MATERIALIZED (SELECT t.* FROM found, LATERAL (SELECT " + columns + " FROM task.tasks t WHERE t.id = found.task_id AND ")
-		place(l.filters)
+		place(exact)
 		b.add(" OFFSET 0) t WHERE NOT (" + unindexed + ")")
 		b.add(" UNION ALL SELECT " + columns + " FROM task.tasks t WHERE " + unindexed + " AND ")
 		place(l.stale)
@@ -476,7 +461,7 @@ func (l *listing) gather(ctx context.Context, n int) ([]listed, error) {
 			either.add(" ELSE ")
 			either.all(l.filters)
 			either.add(" END")
-			filters = append(slices.Clone(l.filters[:len(l.filters)-1]), condition{either.String(), either.args})
+			filters = append(slices.Clone(exact), condition{either.String(), either.args})
 		}
 		place(filters)
 	}
