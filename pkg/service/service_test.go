@@ -124,7 +124,7 @@ func TestAStopDoesNotWaitForUnusedConnections(t *testing.T) {
 	go func() { ended <- base.Run(ctx, http.NotFoundHandler()) }()
 	var conn net.Conn
 	require.Eventually(t, func() bool {
-		conn, err = net.Dial("tcp", address)
+		conn, err = new(net.Dialer).DialContext(t.Context(), "tcp", address)
 		return err == nil
 	}, time.Minute, 10*time.Millisecond)
 	defer func() { _ = conn.Close() }()
