@@ -24,6 +24,6 @@ func TestACancelledStatementLeavesItsConnection(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := db.ExecContext(ctx, "SELECT pg_sleep(3600)")
-	require.True(t, database.IsCancelled(err), "%v", err)
+	require.True(t, database.IsTransient(err), "%v", err)
 	require.Equal(t, before, backend())
 }

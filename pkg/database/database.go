@@ -156,14 +156,6 @@ func IsTransient(err error) bool {
 	}
 }
 
-// IsCancelled says whether err may be that of a statement or a transaction whose
-// context has ended. Whoever knows the context sees whether it has: Postgres says the
-// same of a statement that took too long.
-func IsCancelled(err error) bool {
-	// A transaction that ends with its context says so by ErrTxDone, sometimes.
-	return errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrTxDone) || code(err) == "57014"
-}
-
 func code(err error) string {
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -224,6 +225,7 @@ func TestAClientThatHasGoneIsNoFailure(t *testing.T) {
 	}{
 		"its context ended":                     {gone, fmt.Errorf("insert: %w", context.Canceled), 499, false},
 		"its statement was cancelled":           {gone, fmt.Errorf("insert: %w", &pgconn.PgError{Code: "57014"}), 499, false},
+		"its connection was given up":           {gone, fmt.Errorf("insert: %w", driver.ErrBadConn), 499, false},
 		"its transaction was rolled back":       {gone, fmt.Errorf("insert: %w", sql.ErrTxDone), 499, false},
 		"a transaction that ended before a use": {t.Context(), sql.ErrTxDone, http.StatusServiceUnavailable, true},
 		"something else went wrong meanwhile":   {gone, errors.New("disk full"), http.StatusInternalServerError, true},

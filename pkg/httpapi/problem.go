@@ -110,7 +110,9 @@ func (f Failures) Of(ctx context.Context, err error) error {
 	if errors.As(err, &p) {
 		return p
 	}
-	if ctx.Err() != nil && database.IsCancelled(err) {
+	// Of a statement whose context has ended Postgres says that it was cancelled, and
+	// the pool, that the connection or the transaction is gone.
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || database.IsTransient(err)) {
 		// The client has gone: nobody reads the answer, and nothing failed.
 		return NewProblem(statusGone, "the client closed the request")
 	}
