@@ -112,7 +112,7 @@ func (f Failures) Of(ctx context.Context, err error) error {
 	}
 	// Of a statement whose context has ended Postgres says that it was cancelled, and
 	// the pool, that the connection or the transaction is gone.
-	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || database.IsTransient(err)) {
+	if errors.Is(ctx.Err(), context.Canceled) && (errors.Is(err, context.Canceled) || database.IsTransient(err)) {
 		// The client has gone: nobody reads the answer, and nothing failed.
 		return NewProblem(statusGone, "the client closed the request")
 	}
