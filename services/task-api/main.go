@@ -17,13 +17,14 @@ import (
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
-	"github.com/taskwire/taskwire/services/task-api/internal/audit"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/docs"
 	"github.com/taskwire/taskwire/services/task-api/internal/frontdoor"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
 	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
+	"github.com/taskwire/taskwire/services/task-api/internal/rest"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
 
@@ -46,9 +47,10 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	events := eventlog.NewSignal(cfg.DatabaseURL, "taskwire_events", log)
 	reminders := eventlog.NewSignal(cfg.DatabaseURL, "taskwire_reminders", log)
 	failures := httpapi.Failures{Log: log}
-	users := &account.Store{DB: db, Signal: events, Now: time.Now}
-	tasks := &task.Store{DB: db, Events: events, Clock: reminders, Now: time.Now}
-	clock := &reminder.Clock{DB: db, Events: events, Signal: reminders, Now: time.Now, Log: log}
+	changes := &change.Writer{DB: db, Events: events, Clock: reminders, Now: time.Now}
+	users := &account.Store{DB: db, Changes: changes}
+	tasks := &task.Store{DB: db, Changes: changes}
+	clock := &reminder.Clock{Changes: changes, Log: log}
 	keeper := &eventlog.Keeper{DB: db, Schema: migrations.Name, Retention: cfg.EventRetention, Log: log}
 	watch := &eventlog.Watch{DB: db, Schema: migrations.Name, Topics: event.Topics, Log: log}
 	attempts := &limit.Windows{DB: db, Now: time.Now}
@@ -105,7 +107,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	docs.Mount(router, frontdoor.Descriptions())
 	door.MountOpen(router, cfg.TrustedProxies)
 	router.Group(func(r chi.Router) {
-		r.Use(frontdoor.SameOrigin, audit.Middleware(cfg.TrustedProxies))
+		r.Use(frontdoor.SameOrigin, rest.Origin(cfg.TrustedProxies))
 		api := httpapi.NewAPI(r, "taskwire", service.Version())
 		r.Group(func(r chi.Router) {
 			// Turns at hashing bound what they take of the database, and know devices.
@@ -126,7 +128,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		})
 	})
 	router.Group(func(r chi.Router) {
-		r.Use(auth.SidecarOnly(cfg.AppAPIToken), audit.Middleware(cfg.TrustedProxies))
+		r.Use(auth.SidecarOnly(cfg.AppAPIToken), rest.Origin(cfg.TrustedProxies))
 		api := httpapi.NewInternalAPI(r)
 		(&task.API{Store: tasks, Failures: failures}).MountInternal(api)
 		(&reminder.API{DB: db, Failures: failures}).MountInternal(api)

@@ -8,7 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
-	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
 // Why a sign-in failed, in the metadata of its audit event.
@@ -42,7 +43,8 @@ type FailedSignIns struct {
 }
 
 type failedSignIn struct {
-	ctx    context.Context // the request's values: where it came from, and its trace
+	ctx    context.Context // the request's values: its id, for the log, and its trace
+	from   change.Origin
 	email  string
 	reason string
 }
@@ -60,10 +62,10 @@ func NewFailedSignIns(store *Store, log *slog.Logger) *FailedSignIns {
 }
 
 // Note takes note of a failed sign-in with an address.
-func (f *FailedSignIns) Note(ctx context.Context, email, reason string) {
+func (f *FailedSignIns) Note(ctx context.Context, from change.Origin, email, reason string) {
 	failedSignIns.WithLabelValues(reason).Inc()
 	select {
-	case f.queue <- failedSignIn{context.WithoutCancel(ctx), email, reason}:
+	case f.queue <- failedSignIn{context.WithoutCancel(ctx), from, email, reason}:
 	default:
 		failedUnwritten.Inc()
 	}
@@ -91,7 +93,7 @@ func (f *FailedSignIns) write(ctx context.Context, one failedSignIn) bool {
 	for {
 		within, cancel := context.WithCancel(one.ctx)
 		stop := context.AfterFunc(ctx, cancel)
-		err := f.store.tellFailed(within, one.email, one.reason)
+		err := f.store.recordFailed(within, one)
 		stop()
 		cancel()
 		if err == nil {
@@ -125,21 +127,17 @@ func (f *FailedSignIns) rest(first ...failedSignIn) {
 	}
 }
 
-// tellFailed records a failed sign-in in the audit trail of the account with an
+// recordFailed adds a failed sign-in to the audit trail of the account with an
 // address, if there is one.
-func (s *Store) tellFailed(ctx context.Context, email, reason string) error {
-	u, err := s.ByEmail(ctx, email)
+func (s *Store) recordFailed(ctx context.Context, one failedSignIn) error {
+	u, err := s.ByEmail(ctx, one.email)
 	if errors.Is(err, errNoUser) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	err = s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		return s.tell(ctx, tx, "user.sign_in_failed", u, nil, nil, map[string]any{"reason": reason})
+	return s.Changes.Do(ctx, u.actor(one.from), func(_ context.Context, tx *change.Tx) error {
+		return appendAudit(tx, "user.sign_in_failed", u, nil, nil, map[string]any{"reason": one.reason})
 	})
-	if err == nil {
-		s.Signal.Raise()
-	}
-	return err
 }

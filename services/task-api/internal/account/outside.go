@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/rest"
 )
 
 // AdmitOutside lets users of an outside issuer in as users of ours.
@@ -19,7 +20,7 @@ func (s *Store) AdmitOutside(failures httpapi.Failures) func(http.Handler) http.
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if caller := auth.CallerOf(r.Context()); caller.Outside {
-				if err := s.EnsureOutside(r.Context(), caller); err != nil {
+				if err := s.EnsureOutside(r.Context(), rest.Actor(r.Context()).Origin, caller); err != nil {
 					failures.Write(w, r, err)
 					return
 				}
@@ -64,21 +65,19 @@ func (o *outsideUsers) learn(id uuid.UUID, w word) {
 // EnsureOutside gives a user of an outside issuer a row of his own at his first
 // request, and the address that his newest token names. A token without an
 // address leaves him the one that he has.
-func (s *Store) EnsureOutside(ctx context.Context, caller auth.Caller) error {
+func (s *Store) EnsureOutside(ctx context.Context, from change.Origin, caller auth.Caller) error {
 	said := word{caller.Email, caller.IssuedAt}
 	if s.outside.knows(caller.UserID, said) {
 		return nil
 	}
-	now := s.Now().UTC().Truncate(time.Microsecond)
-	asOf := said.asOf
-	if asOf.IsZero() || asOf.After(now) {
-		asOf = now // it does not say when, or can not be true
-	}
-	changed := false
-	err := s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		changed = false
+	actor := change.Actor{UserID: caller.UserID, Email: said.email, Origin: from}
+	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+		asOf := said.asOf
+		if asOf.IsZero() || asOf.After(tx.Now) {
+			asOf = tx.Now // it does not say when, or can not be true
+		}
 		res, err := tx.NewRaw(`INSERT INTO task.users (id, email, email_as_of, timezone, created_at, updated_at) VALUES (?, ?, ?, 'UTC', ?, ?)
-			ON CONFLICT (id) DO NOTHING`, caller.UserID, said.email, asOf, now, now).Exec(ctx)
+			ON CONFLICT (id) DO NOTHING`, caller.UserID, said.email, asOf, tx.Now, tx.Now).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("insert the outside user: %w", err)
 		}
@@ -93,19 +92,15 @@ func (s *Store) EnsureOutside(ctx context.Context, caller auth.Caller) error {
 			return err
 		}
 		after := before[0]
-		after.Email, after.UpdatedAt = said.email, now
-		_, err = tx.NewRaw("UPDATE task.users SET email = ?, email_as_of = ?, updated_at = ? WHERE id = ?", after.Email, asOf, now, after.ID).Exec(ctx)
+		after.Email, after.UpdatedAt = said.email, tx.Now
+		_, err = tx.NewRaw("UPDATE task.users SET email = ?, email_as_of = ?, updated_at = ? WHERE id = ?", after.Email, asOf, tx.Now, after.ID).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("update the outside user's address: %w", err)
 		}
-		changed = true
-		return s.tell(ctx, tx, "user.updated", &after, &before[0], &after, nil)
+		return appendAudit(tx, "user.updated", &after, &before[0], &after, nil)
 	})
 	if err != nil {
 		return err
-	}
-	if changed {
-		s.Signal.Raise()
 	}
 	s.outside.learn(caller.UserID, said)
 	return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/recurrence"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
+	"github.com/taskwire/taskwire/services/task-api/internal/rest"
 )
 
 // API is the accounts over HTTP.
@@ -103,9 +104,8 @@ func (a *API) register(ctx context.Context, in *registerInput) (*signedIn, error
 	if err != nil {
 		return nil, err
 	}
-	now := a.Now().UTC().Truncate(time.Microsecond) // as Postgres keeps it
-	u := &User{ID: id, Email: in.Body.Email, Name: in.Body.Name, Timezone: zone, PasswordHash: &hash, CreatedAt: now, UpdatedAt: now}
-	switch err := a.Store.Create(ctx, u); {
+	u := &User{ID: id, Email: in.Body.Email, Name: in.Body.Name, Timezone: zone, PasswordHash: &hash}
+	switch err := a.Store.Create(ctx, from.origin, u); {
 	case errors.Is(err, errEmailTaken):
 		return nil, httpapi.NewProblem(http.StatusConflict, "there is an account with this email address; sign in instead",
 			httpapi.FieldError{Location: "body.email", Message: "is taken"})
@@ -148,7 +148,7 @@ func (a *API) logout(context.Context, *struct{}) (*struct {
 }
 
 func (a *API) me(ctx context.Context, _ *struct{}) (*profile, error) {
-	u, err := a.Store.ByID(ctx, auth.CallerOf(ctx).UserID)
+	u, err := a.Store.ByID(ctx, rest.Actor(ctx).UserID)
 	if errors.Is(err, errNoUser) {
 		return nil, httpapi.NotFound("user")
 	}
@@ -169,7 +169,7 @@ func (a *API) updateMe(ctx context.Context, in *struct {
 			return nil, err
 		}
 	}
-	u, err := a.Store.Update(ctx, auth.CallerOf(ctx).UserID, func(u *User) {
+	u, err := a.Store.Update(ctx, rest.Actor(ctx), func(u *User) {
 		if in.Body.Name != nil {
 			u.Name = *in.Body.Name
 		}

@@ -12,8 +12,9 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
-	"github.com/taskwire/taskwire/services/task-api/internal/audit"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
+	"github.com/taskwire/taskwire/services/task-api/internal/rest"
 )
 
 // DeviceCookie is the name of the cookie by which a browser is known as one that
@@ -22,13 +23,15 @@ const DeviceCookie = "taskwire_device"
 
 // stranger is who asks without being signed in.
 type stranger struct {
+	origin  change.Origin
 	network string
 	device  device
 	known   bool // there is a device, though perhaps one of another account
 }
 
 func (a *API) strangerOf(ctx context.Context, cookie string) stranger {
-	s := stranger{network: limit.Network(audit.ClientAddress(ctx))}
+	from := rest.Actor(ctx).Origin
+	s := stranger{origin: from, network: limit.Network(from.IP)}
 	s.device, s.known = a.Keys.Device(cookie)
 	return s
 }
@@ -89,7 +92,7 @@ func (a *API) login(ctx context.Context, in *loginInput) (*signedIn, error) {
 			return nil, err
 		}
 	}
-	if err := a.Store.TellSignedIn(ctx, u); err != nil {
+	if err := a.Store.RecordSignIn(ctx, from.origin, u); err != nil {
 		return nil, err
 	}
 	return a.signIn(u, from)
@@ -125,7 +128,7 @@ func (a *API) attempt(ctx context.Context, from stranger, in *loginInput, byNetw
 		}
 		if wait > 0 {
 			if first && c != byNetwork {
-				a.Failed.Note(ctx, in.Body.Email, reasonTooMany)
+				a.Failed.Note(ctx, from.origin, in.Body.Email, reasonTooMany)
 			}
 			return nil, nil, tooManySignIns(wait)
 		}
@@ -135,7 +138,7 @@ func (a *API) attempt(ctx context.Context, from stranger, in *loginInput, byNetw
 		return nil, nil, err
 	}
 	if u == nil || !right {
-		a.Failed.Note(ctx, in.Body.Email, reasonPassword)
+		a.Failed.Note(ctx, from.origin, in.Body.Email, reasonPassword)
 		return nil, nil, httpapi.NewProblem(http.StatusUnauthorized, "the email address or the password is wrong")
 	}
 	return u, counts, nil

@@ -15,8 +15,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
-	"github.com/taskwire/taskwire/services/task-api/internal/audit"
-	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
 // User is an account as its owner sees it.
@@ -34,9 +33,8 @@ type User struct {
 
 // Store keeps the users in Postgres.
 type Store struct {
-	DB     *bun.DB
-	Signal *eventlog.Signal
-	Now    func() time.Time
+	DB      *bun.DB
+	Changes *change.Writer
 
 	outside outsideUsers
 }
@@ -46,9 +44,10 @@ var (
 	errEmailTaken = errors.New("the email address is taken")
 )
 
-// Create adds a user and tells of it.
-func (s *Store) Create(ctx context.Context, u *User) error {
-	err := s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+// Create adds a user: from is where he registers from.
+func (s *Store) Create(ctx context.Context, from change.Origin, u *User) error {
+	return s.Changes.Do(ctx, u.actor(from), func(ctx context.Context, tx *change.Tx) error {
+		u.CreatedAt, u.UpdatedAt = tx.Now, tx.Now
 		// Not by way of an error: Postgres would write the address and the hash
 		// into its log.
 		res, err := tx.NewInsert().Model(u).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx)
@@ -58,12 +57,12 @@ func (s *Store) Create(ctx context.Context, u *User) error {
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(errEmailTaken, err)
 		}
-		return s.tell(ctx, tx, "user.registered", u, nil, u, nil)
+		return appendAudit(tx, "user.registered", u, nil, u, nil)
 	})
-	if err == nil {
-		s.Signal.Raise()
-	}
-	return err
+}
+
+func (u *User) actor(from change.Origin) change.Actor {
+	return change.Actor{UserID: u.ID, Email: u.Email, Origin: from}
 }
 
 // ByEmail finds a user who signs in here.
@@ -88,12 +87,13 @@ func (s *Store) one(ctx context.Context, where string, arg any) (*User, error) {
 	return u, nil
 }
 
-// Update changes a user under a lock by change, and tells of it; a change that
-// changes nothing is not told.
-func (s *Store) Update(ctx context.Context, id uuid.UUID, change func(*User)) (*User, error) {
-	u := new(User)
-	err := s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		err := tx.NewSelect().Model(u).Where("id = ?", id).For("UPDATE").Scan(ctx)
+// Update changes the actor under a lock by edit. An edit that changes nothing has no
+// event.
+func (s *Store) Update(ctx context.Context, actor change.Actor, edit func(*User)) (*User, error) {
+	var u *User
+	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+		u = new(User)
+		err := tx.NewSelect().Model(u).Where("id = ?", actor.UserID).For("UPDATE").Scan(ctx)
 		if errors.Is(err, sql.ErrNoRows) {
 			return errNoUser
 		}
@@ -101,58 +101,45 @@ func (s *Store) Update(ctx context.Context, id uuid.UUID, change func(*User)) (*
 			return fmt.Errorf("read the user: %w", err)
 		}
 		before := *u
-		change(u)
+		edit(u)
 		if *u == before {
 			return nil
 		}
-		u.UpdatedAt = s.Now().UTC().Truncate(time.Microsecond)
+		u.UpdatedAt = tx.Now
 		if _, err := tx.NewUpdate().Model(u).Column("name", "timezone", "updated_at").WherePK().Exec(ctx); err != nil {
 			return fmt.Errorf("update the user: %w", err)
 		}
-		return s.tell(ctx, tx, "user.updated", u, &before, u, nil)
+		return appendAudit(tx, "user.updated", u, &before, u, nil)
 	})
-	if err != nil {
-		return nil, err
-	}
-	s.Signal.Raise()
-	return u, nil
+	return u, err
 }
 
-// TellSignedIn records a sign-in in the audit trail.
-func (s *Store) TellSignedIn(ctx context.Context, u *User) error {
-	err := s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		return s.tell(ctx, tx, "user.signed_in", u, nil, nil, nil)
+// RecordSignIn adds a sign-in to the audit trail.
+func (s *Store) RecordSignIn(ctx context.Context, from change.Origin, u *User) error {
+	return s.Changes.Do(ctx, u.actor(from), func(_ context.Context, tx *change.Tx) error {
+		return appendAudit(tx, "user.signed_in", u, nil, nil, nil)
 	})
-	if err == nil {
-		s.Signal.Raise()
-	}
-	return err
 }
 
-func (s *Store) tell(ctx context.Context, tx bun.Tx, action string, actor, before, after *User, metadata map[string]any) error {
-	now := s.Now().UTC().Truncate(time.Microsecond)
+// appendAudit appends the audit event of what a user did with his account.
+func appendAudit(tx *change.Tx, action string, u, before, after *User, metadata map[string]any) error {
 	if metadata == nil {
 		metadata = map[string]any{}
 	}
-	data, err := userAudit(ctx, action, actor, before, after, metadata, now)
-	if err != nil {
+	e := event.AuditEvent{
+		Frame:  event.Frame{EventType: event.AuditPrefix + action, UserID: u.ID, Timestamp: tx.Now, Metadata: metadata},
+		Actor:  event.Actor{UserID: u.ID, Email: u.Email},
+		Action: action, Target: "user/" + u.ID.String(),
+	}
+	if err := tx.Actor.Fill(&e, optional(before), optional(after)); err != nil {
 		return err
 	}
-	return eventlog.Append(ctx, tx, migrations.Name, eventlog.Entry{
-		Topic: event.TopicAudit, Type: event.AuditPrefix + action, Key: actor.ID.String(), Time: now, Data: data,
-	})
-}
-
-func userAudit(ctx context.Context, action string, actor, before, after *User, metadata map[string]any, at time.Time) (json.RawMessage, error) {
-	e := event.AuditEvent{
-		Frame:  event.Frame{EventType: event.AuditPrefix + action, UserID: actor.ID, Timestamp: at, Metadata: metadata},
-		Actor:  event.Actor{UserID: actor.ID, Email: actor.Email},
-		Action: action, Target: "user/" + actor.ID.String(),
+	data, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("write an audit event: %w", err)
 	}
-	if err := audit.Fill(ctx, &e, optional(before), optional(after)); err != nil {
-		return nil, err
-	}
-	return json.Marshal(e)
+	tx.Append(eventlog.Entry{Topic: event.TopicAudit, Type: e.EventType, Key: u.ID.String(), Time: tx.Now, Data: data})
+	return nil
 }
 
 // optional keeps a nil *User from becoming a non-nil any.

@@ -13,11 +13,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
-	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
-	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
 const (
@@ -37,16 +36,13 @@ var lateness = promauto.NewHistogram(prometheus.HistogramOpts{
 // a sooner one is written; any number of replicas may run it, since each
 // reminder's row is locked by the one that fires it.
 type Clock struct {
-	DB     *bun.DB
-	Events *eventlog.Signal // raised when reminders have fired
-	Signal *eventlog.Signal // wakes the clock
-	Now    func() time.Time
-	Log    *slog.Logger
+	Changes *change.Writer // its Clock wakes this one
+	Log     *slog.Logger
 }
 
 // Run fires what is due until ctx ends. A database that is away is waited for.
 func (c *Clock) Run(ctx context.Context) error {
-	signal := c.Signal.Waiter()
+	signal := c.Changes.Clock.Waiter()
 	for {
 		sleep, err := c.tick(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -77,7 +73,7 @@ func (c *Clock) tick(ctx context.Context) (time.Duration, error) {
 		}
 	}
 	var next sql.NullTime
-	if err := c.DB.NewRaw("SELECT min(remind_at) FROM task.reminders WHERE armed").Scan(ctx, &next); err != nil {
+	if err := c.Changes.DB.NewRaw("SELECT min(remind_at) FROM task.reminders WHERE armed").Scan(ctx, &next); err != nil {
 		return 0, fmt.Errorf("look for the next reminder: %w", err)
 	}
 	if !next.Valid {
@@ -85,7 +81,7 @@ func (c *Clock) tick(ctx context.Context) (time.Duration, error) {
 	}
 	// At least a moment, so that a row which another replica is just firing is
 	// not asked for without a pause.
-	return min(max(next.Time.Sub(c.Now()), 5*time.Millisecond), lookAgain), nil
+	return min(max(next.Time.Sub(c.Changes.Now()), 5*time.Millisecond), lookAgain), nil
 }
 
 type due struct {
@@ -105,8 +101,7 @@ type due struct {
 // reminder is either still armed, or fired with its event in the log.
 func (c *Clock) Fire(ctx context.Context) (int, error) {
 	n := 0
-	err := c.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		now := c.Now().UTC().Truncate(time.Microsecond) // as Postgres keeps it
+	err := c.Changes.Do(ctx, change.Actor{}, func(ctx context.Context, tx *change.Tx) error {
 		var fired []due
 		// The task is read, not locked: a change of it that commits at the same
 		// time is found when the reminder is delivered (see Check).
@@ -120,23 +115,21 @@ func (c *Clock) Fire(ctx context.Context) (int, error) {
 			)
 			SELECT f.id, f.task_id, f.remind_at, f.trace_parent, t.updated_at, t.user_id, t.title, t.due_at, t.timezone, t.priority
 			FROM fired f JOIN task.tasks t ON t.id = f.task_id ORDER BY f.remind_at, f.id`,
-			now, fireBatch, now).Scan(ctx, &fired)
+			tx.Now, fireBatch, tx.Now).Scan(ctx, &fired)
 		if err != nil {
 			return fmt.Errorf("fire the due reminders: %w", err)
 		}
 		n = len(fired)
-		entries := make([]eventlog.Entry, len(fired))
-		for i, d := range fired {
-			if entries[i], err = d.entry(now); err != nil {
+		for _, d := range fired {
+			e, err := d.entry(tx.Now)
+			if err != nil {
 				return err
 			}
-			lateness.Observe(max(now.Sub(d.since()).Seconds(), 0))
+			tx.Append(e)
+			lateness.Observe(max(tx.Now.Sub(d.since()).Seconds(), 0))
 		}
-		return eventlog.Append(ctx, tx, migrations.Name, entries...)
+		return nil
 	})
-	if err == nil && n > 0 {
-		c.Events.Raise()
-	}
 	return n, err
 }
 

@@ -13,10 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
-	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
@@ -34,6 +34,7 @@ type rig struct {
 	db    *bun.DB
 	url   string
 	tasks *task.Store
+	actor change.Actor
 	ctx   context.Context
 	mu    sync.Mutex
 	now   time.Time
@@ -45,10 +46,10 @@ func newRig(t *testing.T) *rig {
 	db, err := database.Open(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	r := &rig{t: t, db: db, url: url, now: start, ctx: auth.WithCaller(t.Context(), auth.Caller{UserID: uuid.New(), Email: "ada@example.org"})}
-	r.tasks = &task.Store{
+	r := &rig{t: t, db: db, url: url, now: start, actor: change.Actor{UserID: uuid.New(), Email: "ada@example.org"}, ctx: t.Context()}
+	r.tasks = &task.Store{DB: db, Changes: &change.Writer{
 		DB: db, Events: eventlog.NewSignal(url, "e", quiet), Clock: eventlog.NewSignal(url, "r", quiet), Now: r.time,
-	}
+	}}
 	return r
 }
 
@@ -65,7 +66,7 @@ func (r *rig) set(t time.Time) {
 }
 
 func (r *rig) clock() *reminder.Clock {
-	return &reminder.Clock{DB: r.db, Events: r.tasks.Events, Signal: r.tasks.Clock, Now: r.time, Log: quiet}
+	return &reminder.Clock{Changes: r.tasks.Changes, Log: quiet}
 }
 
 // fire lets a clock fire all that is due and says how many that were.
@@ -83,7 +84,7 @@ func (r *rig) fire() int {
 
 func (r *rig) edit(id uuid.UUID, change func(*task.Task)) {
 	r.t.Helper()
-	_, err := r.tasks.Edit(r.ctx, id, "", func(t *task.Task, _ string, _ time.Time) error {
+	_, err := r.tasks.Edit(r.ctx, r.actor, id, "", func(t *task.Task, _ string, _ time.Time) error {
 		change(t)
 		return nil
 	})
@@ -110,7 +111,7 @@ func TestThreeReplicasFireEachReminderOnce(t *testing.T) {
 		for j := range each {
 			in.Reminders = append(in.Reminders, at(hours(1).Add(time.Duration(j)*time.Millisecond)))
 		}
-		_, err := r.tasks.Create(r.ctx, in, nil)
+		_, err := r.tasks.Create(r.ctx, r.actor, in, nil)
 		require.NoError(t, err)
 	}
 	require.Zero(t, r.fire(), "none is due")
@@ -168,20 +169,20 @@ func TestWhatFires(t *testing.T) {
 		{"one that is not due yet", task.Input{Reminders: []task.ReminderInput{at(hours(3))}}, nil, 0},
 		{"of a task that is created complete", task.Input{IsComplete: true, Reminders: []task.ReminderInput{at(hours(1))}}, nil, 0},
 		{"of a task that was completed", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
-			_, err := r.tasks.Complete(r.ctx, id, "", &yes)
+			_, err := r.tasks.Complete(r.ctx, r.actor, id, "", &yes)
 			require.NoError(r.t, err)
 		}, 0},
 		{"of a task that was completed and reopened in time", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
 			for _, done := range []*bool{&yes, &no} {
-				_, err := r.tasks.Complete(r.ctx, id, "", done)
+				_, err := r.tasks.Complete(r.ctx, r.actor, id, "", done)
 				require.NoError(r.t, err)
 			}
 		}, 1},
 		{"of a task that was reopened after its moment", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
-			_, err := r.tasks.Complete(r.ctx, id, "", &yes)
+			_, err := r.tasks.Complete(r.ctx, r.actor, id, "", &yes)
 			require.NoError(r.t, err)
 			r.set(hours(2))
-			_, err = r.tasks.Complete(r.ctx, id, "", &no)
+			_, err = r.tasks.Complete(r.ctx, r.actor, id, "", &no)
 			require.NoError(r.t, err)
 		}, 0},
 		{"of a task that was moved to later", task.Input{DueAt: ptr(hours(2)), Reminders: []task.ReminderInput{before("PT1H")}}, func(r *rig, id uuid.UUID) {
@@ -215,13 +216,13 @@ func TestWhatFires(t *testing.T) {
 			r.set(hours(3))
 		}, 1},
 		{"of a task that was deleted", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
-			require.NoError(r.t, r.tasks.Delete(r.ctx, id, ""))
+			require.NoError(r.t, r.tasks.Delete(r.ctx, r.actor, id, ""))
 		}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
 			c.in.Title, c.in.Timezone = c.name, "Europe/Berlin"
-			created, err := r.tasks.Create(r.ctx, c.in, nil)
+			created, err := r.tasks.Create(r.ctx, r.actor, c.in, nil)
 			require.NoError(t, err)
 			if c.change != nil {
 				c.change(r, created.ID)

@@ -1,7 +1,6 @@
 package task
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -9,17 +8,28 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
-	"github.com/taskwire/taskwire/services/task-api/internal/audit"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
-// entries are the events that tell of one change: for each kind one on
-// task-events and one on audit-logs. Before is nil for a creation. Each kind
-// has a version of its own, the last being after's, so that the versions of a
-// task rise with every event.
-func entries(ctx context.Context, kinds []string, before, after *Task, at time.Time) ([]eventlog.Entry, error) {
+// appendEvents appends the events of a change, which may have set a reminder.
+func appendEvents(tx *change.Tx, kinds []string, before, after *Task) error {
+	events, err := eventsOf(tx.Actor, kinds, before, after, tx.Now)
+	if err != nil {
+		return err
+	}
+	tx.Append(events...)
+	if slices.ContainsFunc(after.Reminders, func(r Reminder) bool { return r.Armed }) {
+		tx.ReminderSet()
+	}
+	return nil
+}
+
+// eventsOf are the events of one change: for each kind one on task-events and one on
+// audit-logs. Before is nil for a creation. Each kind has a version of its own, the
+// last being after's, so that the versions of a task rise with every event.
+func eventsOf(actor change.Actor, kinds []string, before, after *Task, at time.Time) ([]eventlog.Entry, error) {
 	out := make([]eventlog.Entry, 0, 2*len(kinds))
 	for i, kind := range kinds {
 		state := after.public()
@@ -33,8 +43,7 @@ func entries(ctx context.Context, kinds []string, before, after *Task, at time.T
 		}
 		out = append(out, eventlog.Entry{Topic: event.TopicTasks, Type: kind, Key: after.ID.String(), Time: at, Data: data})
 
-		data, err = auditData(ctx, frame, before, state)
-		if err != nil {
+		if data, err = auditData(actor, frame, before, state); err != nil {
 			return nil, err
 		}
 		out = append(out, eventlog.Entry{Topic: event.TopicAudit, Type: event.AuditPrefix + kind, Key: after.ID.String(), Time: at, Data: data})
@@ -49,14 +58,13 @@ type auditParts struct {
 	before, after *event.Task
 }
 
-func auditData(ctx context.Context, frame event.Frame, before *Task, state event.Task) (json.RawMessage, error) {
-	caller := auth.CallerOf(ctx)
+func auditData(actor change.Actor, frame event.Frame, before *Task, state event.Task) (json.RawMessage, error) {
 	parts := auditParts{event: event.AuditEvent{
-		Frame: frame, Actor: event.Actor{UserID: caller.UserID, Email: caller.Email},
+		Frame: frame, Actor: event.Actor{UserID: actor.UserID, Email: actor.Email},
 		Action: frame.EventType, Target: "task/" + frame.TaskID.String(),
 	}}
-	if caller.UserID == uuid.Nil {
-		// A consumer acts for the owner of the task.
+	if actor.UserID == uuid.Nil {
+		// A service acts for the owner of the task.
 		parts.event.Actor.UserID = frame.UserID
 	}
 	parts.event.EventType = event.AuditPrefix + frame.EventType
@@ -68,7 +76,7 @@ func auditData(ctx context.Context, frame event.Frame, before *Task, state event
 	if frame.EventType != event.TaskDeleted {
 		parts.after = &state
 	}
-	if err := audit.Fill(ctx, &parts.event, nilOr(parts.before), nilOr(parts.after)); err != nil {
+	if err := actor.Fill(&parts.event, nilOr(parts.before), nilOr(parts.after)); err != nil {
 		return nil, err
 	}
 	data, err := json.Marshal(parts.event)
@@ -89,7 +97,7 @@ func auditData(ctx context.Context, frame event.Frame, before *Task, state event
 		return long
 	}, func(p *auditParts) map[string]any { return p.event.Metadata }, func(p *auditParts) (any, error) {
 		// What changed is what changed before the states were shortened.
-		err := audit.Fill(ctx, &p.event, nilOr(p.before), nilOr(p.after))
+		err := actor.Fill(&p.event, nilOr(p.before), nilOr(p.after))
 		p.event.Changed = names
 		return p.event, err
 	})

@@ -9,12 +9,10 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/uptrace/bun"
-
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
 // keyLife is how long an Idempotency-Key is remembered.
@@ -41,9 +39,10 @@ func newIdempotencyKey(key string, body any) (*idempotencyKey, error) {
 }
 
 // claim takes the key, or answers what its first user was answered.
-func (k *idempotencyKey) claim(ctx context.Context, tx bun.Tx, user uuid.UUID, now time.Time) (*event.Task, error) {
+func (k *idempotencyKey) claim(ctx context.Context, tx *change.Tx) (*event.Task, error) {
+	user := tx.Actor.UserID
 	res, err := tx.NewRaw(`INSERT INTO task.idempotency_keys (user_id, key, request_hash, created_at) VALUES (?, ?, ?, ?)
-		ON CONFLICT (user_id, key) DO NOTHING`, user, k.key, k.hash, now).Exec(ctx)
+		ON CONFLICT (user_id, key) DO NOTHING`, user, k.key, k.hash, tx.Now).Exec(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("claim the idempotency key: %w", err)
 	}
@@ -69,12 +68,12 @@ func (k *idempotencyKey) claim(ctx context.Context, tx bun.Tx, user uuid.UUID, n
 	return first, nil
 }
 
-func (k *idempotencyKey) answer(ctx context.Context, tx bun.Tx, user uuid.UUID, t event.Task) error {
+func (k *idempotencyKey) answer(ctx context.Context, tx *change.Tx, t event.Task) error {
 	raw, err := json.Marshal(t)
 	if err != nil {
 		return fmt.Errorf("keep the answer: %w", err)
 	}
-	if _, err := tx.NewRaw("UPDATE task.idempotency_keys SET answer = ?::jsonb WHERE user_id = ? AND key = ?", string(raw), user, k.key).Exec(ctx); err != nil {
+	if _, err := tx.NewRaw("UPDATE task.idempotency_keys SET answer = ?::jsonb WHERE user_id = ? AND key = ?", string(raw), tx.Actor.UserID, k.key).Exec(ctx); err != nil {
 		return fmt.Errorf("keep the answer: %w", err)
 	}
 	return nil
@@ -100,7 +99,7 @@ func (s *Store) ForgetKeys(ctx context.Context, log *slog.Logger) error {
 
 func (s *Store) forgetKeys(ctx context.Context) error {
 	_, err := database.Prune(ctx, s.DB, database.Old{
-		Table: "task.idempotency_keys", Key: "user_id, key", Age: "created_at", Before: s.now().Add(-keyLife),
+		Table: "task.idempotency_keys", Key: "user_id, key", Age: "created_at", Before: s.Changes.Now().Add(-keyLife),
 	})
 	return err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 )
 
@@ -27,7 +28,7 @@ func TestAllOldIdempotencyKeysGo(t *testing.T) {
 	_, err = db.ExecContext(t.Context(), `INSERT INTO task.idempotency_keys (user_id, key, request_hash, created_at)
 		SELECT gen_random_uuid(), n::text, '', now() - CASE WHEN n = 1 THEN interval '1 minute' ELSE interval '100 days' END FROM generate_series(1, 12001) n`)
 	require.NoError(t, err)
-	require.NoError(t, (&Store{DB: db, Now: time.Now}).forgetKeys(t.Context()))
+	require.NoError(t, (&Store{DB: db, Changes: &change.Writer{Now: time.Now}}).forgetKeys(t.Context()))
 	n, err := db.NewSelect().Table("task.idempotency_keys").Count(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)

@@ -31,7 +31,7 @@ func (t *Task) indexed() bool {
 }
 
 // index writes what the tasks are found by.
-func index(ctx context.Context, tx bun.Tx, tasks ...*Task) error {
+func index(ctx context.Context, tx bun.IDB, tasks ...*Task) error {
 	rows := make([]searchRow, len(tasks))
 	for i, t := range tasks {
 		text := search.Text(t.Title, t.Description)
@@ -62,7 +62,7 @@ const (
 // all of them after an upgrade that brought the index, those of the old
 // replicas during a rollout.
 func (s *Store) KeepIndexed(ctx context.Context, log *slog.Logger) error {
-	total, start := 0, s.Now()
+	total, start := 0, s.Changes.Now()
 	for {
 		began := time.Now()
 		n, err := s.indexBatch(ctx)
@@ -73,11 +73,11 @@ func (s *Store) KeepIndexed(ctx context.Context, log *slog.Logger) error {
 		pause := time.Since(began)
 		if total += n; n < indexBatch {
 			if total > 0 {
-				log.InfoContext(ctx, "tasks indexed for search", "tasks", total, "took", s.Now().Sub(start))
+				log.InfoContext(ctx, "tasks indexed for search", "tasks", total, "took", s.Changes.Now().Sub(start))
 			}
 			total, pause = 0, indexInterval
 		} else if total == n {
-			start = s.Now()
+			start = s.Changes.Now()
 		}
 		select {
 		case <-ctx.Done():

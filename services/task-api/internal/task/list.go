@@ -10,9 +10,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun/dialect/pgdialect"
 
-	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
 
@@ -56,9 +56,9 @@ type listed struct {
 	TitleKey []byte `bun:"title_key"`
 }
 
-// List reads a page of the caller's tasks.
-func (s *Store) List(ctx context.Context, in ListQuery) (Page, error) {
-	l, err := s.listing(ctx, in)
+// List reads a page of the actor's tasks.
+func (s *Store) List(ctx context.Context, actor change.Actor, in ListQuery) (Page, error) {
+	l, err := s.listing(ctx, actor, in)
 	if err != nil {
 		return Page{}, err
 	}
@@ -71,7 +71,7 @@ func (s *Store) List(ctx context.Context, in ListQuery) (Page, error) {
 	for i := range rows {
 		found[i] = &rows[i].Task
 	}
-	if err := s.readReminders(ctx, s.DB, found, ""); err != nil {
+	if err := readReminders(ctx, s.DB, found, ""); err != nil {
 		return Page{}, err
 	}
 	page := Page{Items: make([]event.Task, len(found))}
@@ -125,8 +125,8 @@ type listing struct {
 	few bool
 }
 
-func (s *Store) listing(ctx context.Context, in ListQuery) (*listing, error) {
-	l := &listing{store: s, user: auth.CallerOf(ctx).UserID, sort: in.Sort}
+func (s *Store) listing(ctx context.Context, actor change.Actor, in ListQuery) (*listing, error) {
+	l := &listing{store: s, user: actor.UserID, sort: in.Sort}
 	l.column, l.descending = strings.CutPrefix(in.Sort, "-")
 	c, err := l.decode(in.Cursor)
 	if err != nil {

@@ -17,11 +17,11 @@ import (
 	"github.com/uptrace/bun"
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
@@ -30,8 +30,9 @@ import (
 type account struct {
 	t testing.TB
 	*Store
-	id  uuid.UUID
-	ctx context.Context
+	id    uuid.UUID
+	actor change.Actor
+	ctx   context.Context
 }
 
 func newStore(t testing.TB, url string) *Store {
@@ -41,17 +42,17 @@ func newStore(t testing.TB, url string) *Store {
 	db, err := database.Open(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return &Store{DB: db, Events: eventlog.NewSignal(url, "e", log), Clock: eventlog.NewSignal(url, "c", log), Now: time.Now}
+	return &Store{DB: db, Changes: &change.Writer{DB: db, Events: eventlog.NewSignal(url, "e", log), Clock: eventlog.NewSignal(url, "c", log), Now: time.Now}}
 }
 
 func newAccount(t testing.TB, s *Store) account {
 	id := uuid.New()
-	return account{t, s, id, auth.WithCaller(t.Context(), auth.Caller{UserID: id})}
+	return account{t, s, id, change.Actor{UserID: id}, t.Context()}
 }
 
 func (a account) create(in Input) uuid.UUID {
 	a.t.Helper()
-	created, err := a.Create(a.ctx, in, nil)
+	created, err := a.Create(a.ctx, a.actor, in, nil)
 	require.NoError(a.t, err)
 	return created.ID
 }
@@ -67,7 +68,7 @@ func (a account) titles(in ListQuery) []string {
 	}
 	out := []string{}
 	for {
-		page, err := a.List(a.ctx, in)
+		page, err := a.List(a.ctx, a.actor, in)
 		require.NoError(a.t, err)
 		for _, item := range page.Items {
 			out = append(out, item.Title)
@@ -134,7 +135,7 @@ func TestASearchFindsAcrossCaseAccentsAndForms(t *testing.T) {
 		}
 		// A change is found at once, and what it replaced is not.
 		id := a.create(Input{Title: "before", Tags: []string{"one"}})
-		_, err := a.Edit(a.ctx, id, "", func(t *Task, zone string, now time.Time) error {
+		_, err := a.Edit(a.ctx, a.actor, id, "", func(t *Task, zone string, now time.Time) error {
 			return Input{Title: "nachher", Tags: []string{"two"}}.apply(t, zone, now)
 		})
 		require.NoError(t, err)
@@ -142,7 +143,7 @@ func TestASearchFindsAcrossCaseAccentsAndForms(t *testing.T) {
 		require.Empty(t, a.titles(ListQuery{Q: "before"}))
 		require.Empty(t, a.titles(ListQuery{Tag: []string{"one"}}))
 		require.Equal(t, []string{"nachher"}, a.titles(ListQuery{Tag: []string{"two"}}))
-		require.NoError(t, a.Delete(a.ctx, id, ""))
+		require.NoError(t, a.Delete(a.ctx, a.actor, id, ""))
 		n, err := s.DB.NewSelect().Table("task.search").Where("task_id = ?", id).Count(a.ctx)
 		require.NoError(t, err)
 		require.Zero(t, n, "a deleted task's text is gone")
@@ -184,7 +185,7 @@ func TestTasksOfAnOlderVersionAreListedWhole(t *testing.T) {
 	}
 	check()
 	// A walk that began in the old order ends in it.
-	first, err := a.List(a.ctx, ListQuery{Sort: "-title", Limit: 1})
+	first, err := a.List(a.ctx, a.actor, ListQuery{Sort: "-title", Limit: 1})
 	require.NoError(t, err)
 	n, err := s.indexBatch(t.Context())
 	require.NoError(t, err)
@@ -195,7 +196,7 @@ func TestTasksOfAnOlderVersionAreListedWhole(t *testing.T) {
 	check()
 	require.Equal(t, []string{"indexed", "by an older version"}, a.titles(ListQuery{Sort: "-title", Limit: 1, Cursor: *first.NextCursor}))
 	// One that began in the new order does, too, when an older version is at work meanwhile.
-	first, err = a.List(a.ctx, ListQuery{Sort: "title", Limit: 1})
+	first, err = a.List(a.ctx, a.actor, ListQuery{Sort: "title", Limit: 1})
 	require.NoError(t, err)
 	a.asOlderVersion("title = ?", "not there")
 	_, err = s.DB.NewRaw("UPDATE task.tasks SET version = version + 1 WHERE title = 'indexed'").Exec(a.ctx)
@@ -243,7 +244,7 @@ func TestAPageIsBoundedInBytes(t *testing.T) {
 			}
 			for _, in := range []ListQuery{{}, {Priority: []string{"low"}}, {Q: "t"}} {
 				in.Limit, in.Sort = 200, "created_at"
-				page, err := a.List(a.ctx, in)
+				page, err := a.List(a.ctx, a.actor, in)
 				require.NoError(t, err)
 				raw, err := json.Marshal(page)
 				require.NoError(t, err)
@@ -349,7 +350,7 @@ func TestEachListReadsAnIndexInItsOrder(t *testing.T) {
 			in.Sort, in.Limit, in.Cursor = sort, limit, ""
 			for page := range 2 {
 				hook.statements = nil
-				got, err := a.List(a.ctx, in)
+				got, err := a.List(a.ctx, a.actor, in)
 				require.NoError(t, err)
 				var rows float64
 				for _, statement := range hook.statements {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/rest"
 )
 
 // API is the tasks over HTTP.
@@ -75,7 +76,7 @@ func (a *API) create(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.Store.Create(ctx, in.Body, key)
+	t, err := a.Store.Create(ctx, rest.Actor(ctx), in.Body, key)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func (a *API) create(ctx context.Context, in *struct {
 }
 
 func (a *API) list(ctx context.Context, in *ListQuery) (*struct{ Body Page }, error) {
-	page, err := a.Store.List(ctx, *in)
+	page, err := a.Store.List(ctx, rest.Actor(ctx), *in)
 	return &struct{ Body Page }{page}, err
 }
 
@@ -94,7 +95,7 @@ func (a *API) get(ctx context.Context, in *struct {
 	IfNoneMatch string `header:"If-None-Match" maxLength:"1000" doc:"ETag of what you have; 304 when it is still that"`
 },
 ) (*taskOutput, error) {
-	t, err := a.Store.Get(ctx, in.ID)
+	t, err := a.Store.Get(ctx, rest.Actor(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +140,7 @@ func (a *API) complete(ctx context.Context, in *struct {
 	if in.Body != nil {
 		wanted = in.Body.IsComplete
 	}
-	t, err := a.Store.Complete(ctx, in.ID, precondition(in.IfMatch), wanted)
+	t, err := a.Store.Complete(ctx, rest.Actor(ctx), in.ID, precondition(in.IfMatch), wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -151,11 +152,11 @@ func (a *API) remove(ctx context.Context, in *struct {
 	MatchInput
 },
 ) (*struct{}, error) {
-	return nil, a.Store.Delete(ctx, in.ID, precondition(in.IfMatch))
+	return nil, a.Store.Delete(ctx, rest.Actor(ctx), in.ID, precondition(in.IfMatch))
 }
 
 func (a *API) edit(ctx context.Context, id uuid.UUID, ifMatch string, change func(*Task, string, time.Time) error) (*taskOutput, error) {
-	t, err := a.Store.Edit(ctx, id, precondition(ifMatch), change)
+	t, err := a.Store.Edit(ctx, rest.Actor(ctx), id, precondition(ifMatch), change)
 	if err != nil {
 		return nil, err
 	}

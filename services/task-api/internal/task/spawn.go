@@ -11,11 +11,12 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
-	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/recurrence"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/rest"
 )
 
 // spawned is the answer to a request for the next occurrence.
@@ -51,7 +52,7 @@ func (a *API) spawn(ctx context.Context, in *struct {
 	if p.moment("body.due_at", &in.Body.DueAt); len(p) > 0 {
 		return nil, p.err()
 	}
-	t, created, err := a.Store.Spawn(ctx, in.Body.AfterTaskID, in.Body.Occurrence, in.Body.DueAt)
+	t, created, err := a.Store.Spawn(ctx, rest.Actor(ctx), in.Body.AfterTaskID, in.Body.Occurrence, in.Body.DueAt)
 	if err != nil {
 		return nil, err
 	}
@@ -66,10 +67,10 @@ func (a *API) spawn(ctx context.Context, in *struct {
 // Spawn creates the task that follows a completed one in its series: clean,
 // with its subtasks open and its reminders set against the new due time. A
 // task is followed once: later calls answer the one that exists.
-func (s *Store) Spawn(ctx context.Context, after uuid.UUID, occurrence string, due time.Time) (*Task, bool, error) {
+func (s *Store) Spawn(ctx context.Context, actor change.Actor, after uuid.UUID, occurrence string, due time.Time) (*Task, bool, error) {
 	var next *Task
 	created := false
-	err := s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		created = false
 		// From above: the next occurrence is under the same parent, whose row its
 		// foreign key locks.
@@ -100,11 +101,10 @@ func (s *Store) Spawn(ctx context.Context, after uuid.UUID, occurrence string, d
 		if last.Recurrence == nil || last.SeriesID == nil || last.Occurrence == nil {
 			return httpapi.NewProblem(http.StatusConflict, "the task does not recur any more")
 		}
-		if err := s.readReminders(ctx, tx, []*Task{last}, ""); err != nil {
+		if err := readReminders(ctx, tx, []*Task{last}, ""); err != nil {
 			return err
 		}
-		now := s.now()
-		if next, err = last.following(occurrence, due.UTC().Truncate(time.Microsecond), now); err != nil {
+		if next, err = last.following(occurrence, due.UTC().Truncate(time.Microsecond), tx.Now); err != nil {
 			return err
 		}
 		var exists bool
@@ -118,19 +118,19 @@ func (s *Store) Spawn(ctx context.Context, after uuid.UUID, occurrence string, d
 		if _, err := tx.NewUpdate().Model((*Task)(nil)).Set("followed = true").Where("id = ?", last.ID).Exec(ctx); err != nil {
 			return fmt.Errorf("mark the task as followed: %w", err)
 		}
-		if err := s.insert(ctx, tx, next, now); err != nil {
+		if err := insert(ctx, tx, next); err != nil {
 			return err
 		}
-		subtasks, err := s.subtasks(ctx, tx, last.ID, "SHARE")
+		subtasks, err := subtasksOf(ctx, tx, last.ID, "SHARE")
 		if err != nil {
 			return err
 		}
 		for _, sub := range oneOfEachSeries(subtasks) {
-			copied, err := sub.copyUnder(last, next, now)
+			copied, err := sub.copyUnder(last, next, tx.Now)
 			if err != nil {
 				return err
 			}
-			if err := s.insert(ctx, tx, copied, now); err != nil {
+			if err := insert(ctx, tx, copied); err != nil {
 				return err
 			}
 		}

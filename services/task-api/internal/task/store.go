@@ -14,72 +14,32 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
-	"github.com/taskwire/taskwire/pkg/auth"
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
-	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/telemetry"
-	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
 
-// Store keeps the tasks in Postgres. Each exported method is one transaction,
-// in which a change and the events that tell of it stand or fall together.
+// Store keeps the tasks in Postgres. Each of its changes is one transaction.
 //
 // Locks are taken from above: a parent, then its task, then the subtasks of that
 // by id, and reminders last. A task that moves under another parent is locked
 // with that one in the order of their ids.
 type Store struct {
-	DB     *bun.DB
-	Events *eventlog.Signal // raised after each commit that appended events
-	Clock  *eventlog.Signal // raised when a reminder may be due sooner
-	Now    func() time.Time
+	DB      *bun.DB
+	Changes *change.Writer
 }
 
 var errNotFound = httpapi.NotFound("task")
 
-// now is the time to the microsecond, as Postgres keeps it.
-func (s *Store) now() time.Time { return s.Now().UTC().Truncate(time.Microsecond) }
-
-// change runs f in a transaction, again when Postgres asks for it (a deadlock,
-// a failed serialization), and wakes relay and clock after the commit.
-func (s *Store) change(ctx context.Context, f func(ctx context.Context, tx bun.Tx) error) error {
-	const tries = 3
-	for try := 1; ; try++ {
-		var did effects
-		err := s.DB.RunInTx(context.WithValue(ctx, effectsKey{}, &did), nil, f)
-		if err == nil {
-			if did.told {
-				s.Events.Raise()
-			}
-			if did.armed {
-				s.Clock.Raise()
-			}
-			return nil
-		}
-		if try == tries || !database.IsConflict(err) {
-			return err
-		}
-	}
-}
-
-// effects are what a transaction did that others wait for.
-type effects struct {
-	told  bool // appended events
-	armed bool // wrote a task with an armed reminder
-}
-
-type effectsKey struct{}
-
 // Create adds a task of the caller. With a key it does so once: a repetition
 // answers what the first answered.
-func (s *Store) Create(ctx context.Context, in Input, key *idempotencyKey) (event.Task, error) {
+func (s *Store) Create(ctx context.Context, actor change.Actor, in Input, key *idempotencyKey) (event.Task, error) {
 	var out event.Task
-	err := s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
-		caller := auth.CallerOf(ctx)
+	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		if key != nil {
-			first, err := key.claim(ctx, tx, caller.UserID, s.now())
+			first, err := key.claim(ctx, tx)
 			if err != nil || first != nil {
 				if first != nil {
 					out = *first
@@ -87,33 +47,32 @@ func (s *Store) Create(ctx context.Context, in Input, key *idempotencyKey) (even
 				return err
 			}
 		}
-		now := s.now()
 		id, err := uuid.NewV7()
 		if err != nil {
 			return fmt.Errorf("make a task id: %w", err)
 		}
-		t := &Task{ID: id, UserID: caller.UserID, Version: 1, CreatedAt: now, UpdatedAt: now}
-		zone, err := s.zone(ctx, tx, caller.UserID, in.Timezone)
+		t := &Task{ID: id, UserID: actor.UserID, Version: 1, CreatedAt: tx.Now, UpdatedAt: tx.Now}
+		zone, err := zoneOf(ctx, tx, in.Timezone)
 		if err != nil {
 			return err
 		}
-		if err := in.apply(t, zone, now); err != nil {
+		if err := in.apply(t, zone, tx.Now); err != nil {
 			return err
 		}
 		if err := t.joinSeries(nil); err != nil {
 			return err
 		}
 		if t.ParentID != nil {
-			if err := s.checkParent(ctx, tx, t); err != nil {
+			if err := checkParent(ctx, tx, t); err != nil {
 				return err
 			}
 		}
-		if err := s.insert(ctx, tx, t, now); err != nil {
+		if err := insert(ctx, tx, t); err != nil {
 			return err
 		}
 		out = t.public()
 		if key != nil {
-			return key.answer(ctx, tx, caller.UserID, out)
+			return key.answer(ctx, tx, out)
 		}
 		return nil
 	})
@@ -121,8 +80,8 @@ func (s *Store) Create(ctx context.Context, in Input, key *idempotencyKey) (even
 }
 
 // insert writes a new task with its reminders and events.
-func (s *Store) insert(ctx context.Context, tx bun.Tx, t *Task, now time.Time) error {
-	if err := t.arm(nil, now); err != nil {
+func insert(ctx context.Context, tx *change.Tx, t *Task) error {
+	if err := t.arm(nil, tx.Now); err != nil {
 		return err
 	}
 	kinds := []string{event.TaskCreated}
@@ -145,28 +104,16 @@ func (s *Store) insert(ctx context.Context, tx bun.Tx, t *Task, now time.Time) e
 			return fmt.Errorf("insert the reminders: %w", err)
 		}
 	}
-	return s.tell(ctx, tx, kinds, nil, t, now)
+	return appendEvents(tx, kinds, nil, t)
 }
 
-func (s *Store) tell(ctx context.Context, tx bun.Tx, kinds []string, before, after *Task, now time.Time) error {
-	told, err := entries(ctx, kinds, before, after, now)
-	if err != nil {
-		return err
-	}
-	if did, ok := ctx.Value(effectsKey{}).(*effects); ok {
-		did.told = true
-		did.armed = did.armed || slices.ContainsFunc(after.Reminders, func(r Reminder) bool { return r.Armed })
-	}
-	return eventlog.Append(ctx, tx, migrations.Name, told...)
-}
-
-// zone is the time zone that a task of the user gets when it names none.
-func (s *Store) zone(ctx context.Context, tx bun.Tx, user uuid.UUID, named string) (string, error) {
+// zoneOf is the time zone that a task of the actor gets when it names none.
+func zoneOf(ctx context.Context, tx *change.Tx, named string) (string, error) {
 	if named != "" {
 		return named, nil
 	}
 	zone := "UTC"
-	err := tx.NewSelect().Table("task.users").Column("timezone").Where("id = ?", user).Scan(ctx, &zone)
+	err := tx.NewSelect().Table("task.users").Column("timezone").Where("id = ?", tx.Actor.UserID).Scan(ctx, &zone)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("read the user's zone: %w", err)
 	}
@@ -176,7 +123,7 @@ func (s *Store) zone(ctx context.Context, tx bun.Tx, user uuid.UUID, named strin
 // checkParent refuses a parent that is not there, is the caller's not, is a
 // subtask itself, or is full. The parent stays locked, so that two requests
 // can not fill or nest it at once.
-func (s *Store) checkParent(ctx context.Context, tx bun.Tx, t *Task) error {
+func checkParent(ctx context.Context, tx *change.Tx, t *Task) error {
 	var parent Task
 	err := tx.NewSelect().Model(&parent).Column("id", "parent_id").
 		Where("id = ?", *t.ParentID).Where("user_id = ?", t.UserID).For("NO KEY UPDATE").Scan(ctx)
@@ -204,9 +151,9 @@ func (s *Store) checkParent(ctx context.Context, tx bun.Tx, t *Task) error {
 	return nil
 }
 
-// Get reads a task of the caller.
-func (s *Store) Get(ctx context.Context, id uuid.UUID) (event.Task, error) {
-	t, err := s.read(ctx, s.DB, auth.CallerOf(ctx).UserID, id, "")
+// Get reads a task of the actor.
+func (s *Store) Get(ctx context.Context, actor change.Actor, id uuid.UUID) (event.Task, error) {
+	t, err := read(ctx, s.DB, actor.UserID, id, "")
 	if err != nil {
 		return event.Task{}, err
 	}
@@ -214,7 +161,7 @@ func (s *Store) Get(ctx context.Context, id uuid.UUID) (event.Task, error) {
 }
 
 // read finds a task of a user, locked when lock says how.
-func (s *Store) read(ctx context.Context, db bun.IDB, user, id uuid.UUID, lock string) (*Task, error) {
+func read(ctx context.Context, db bun.IDB, user, id uuid.UUID, lock string) (*Task, error) {
 	t := new(Task)
 	q := db.NewSelect().Model(t).Where("id = ?", id).Where("user_id = ?", user)
 	if lock != "" {
@@ -225,10 +172,10 @@ func (s *Store) read(ctx context.Context, db bun.IDB, user, id uuid.UUID, lock s
 	} else if err != nil {
 		return nil, fmt.Errorf("read the task: %w", err)
 	}
-	return t, s.readReminders(ctx, db, []*Task{t}, lock)
+	return t, readReminders(ctx, db, []*Task{t}, lock)
 }
 
-func (s *Store) readReminders(ctx context.Context, db bun.IDB, tasks []*Task, lock string) error {
+func readReminders(ctx context.Context, db bun.IDB, tasks []*Task, lock string) error {
 	if len(tasks) == 0 {
 		return nil
 	}
@@ -251,11 +198,11 @@ func (s *Store) readReminders(ctx context.Context, db bun.IDB, tasks []*Task, lo
 	return nil
 }
 
-// Edit changes a task of the caller by edit, which gets the zone that a task
-// without one is in. It is told of as an update, and as a completion too when
-// the task became complete.
-func (s *Store) Edit(ctx context.Context, id uuid.UUID, match precondition, edit func(t *Task, zone string, now time.Time) error) (event.Task, error) {
-	return s.edit(ctx, id, match, edit, func(before, after *Task) []string {
+// Edit changes a task of the actor by edit, which gets the zone that a task without
+// one is in. Its event is an update; where the task became complete, a completion
+// follows.
+func (s *Store) Edit(ctx context.Context, actor change.Actor, id uuid.UUID, match precondition, edit func(t *Task, zone string, now time.Time) error) (event.Task, error) {
+	return s.edit(ctx, actor, id, match, edit, func(before, after *Task) []string {
 		if !before.IsComplete && after.IsComplete {
 			return []string{event.TaskUpdated, event.TaskCompleted}
 		}
@@ -263,13 +210,12 @@ func (s *Store) Edit(ctx context.Context, id uuid.UUID, match precondition, edit
 	})
 }
 
-// Complete completes a task of the caller or reopens it, as wanted says; nil
-// turns round what it is.
-func (s *Store) Complete(ctx context.Context, id uuid.UUID, match precondition, wanted *bool) (event.Task, error) {
-	return s.edit(ctx, id, match, func(t *Task, _ string, now time.Time) error {
+// Complete sets whether a task of the actor is complete; nil toggles it.
+func (s *Store) Complete(ctx context.Context, actor change.Actor, id uuid.UUID, match precondition, complete *bool) (event.Task, error) {
+	return s.edit(ctx, actor, id, match, func(t *Task, _ string, now time.Time) error {
 		done := !t.IsComplete
-		if wanted != nil {
-			done = *wanted
+		if complete != nil {
+			done = *complete
 		}
 		t.complete(done, now)
 		return nil
@@ -281,20 +227,18 @@ func (s *Store) Complete(ctx context.Context, id uuid.UUID, match precondition, 
 	})
 }
 
-// edit runs one change; kindsOf says which events tell of it.
-func (s *Store) edit(ctx context.Context, id uuid.UUID, match precondition, edit func(t *Task, zone string, now time.Time) error, kindsOf func(before, after *Task) []string) (event.Task, error) {
+// edit makes one change; kindsOf says which events it has.
+func (s *Store) edit(ctx context.Context, actor change.Actor, id uuid.UUID, match precondition, edit func(t *Task, zone string, now time.Time) error, kindsOf func(before, after *Task) []string) (event.Task, error) {
 	var out event.Task
-	err := s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
-		caller := auth.CallerOf(ctx)
-		now := s.now()
-		zone, err := s.zone(ctx, tx, caller.UserID, "")
+	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+		zone, err := zoneOf(ctx, tx, "")
 		if err != nil {
 			return err
 		}
-		if err := s.lockMove(ctx, tx, caller.UserID, id, func(t *Task) error { return edit(t, zone, now) }); err != nil {
+		if err := lockMove(ctx, tx, id, func(t *Task) error { return edit(t, zone, tx.Now) }); err != nil {
 			return err
 		}
-		t, err := s.read(ctx, tx, caller.UserID, id, "UPDATE")
+		t, err := read(ctx, tx, actor.UserID, id, "UPDATE")
 		if err != nil {
 			return err
 		}
@@ -302,18 +246,18 @@ func (s *Store) edit(ctx context.Context, id uuid.UUID, match precondition, edit
 			return errStale
 		}
 		before := t.clone()
-		if err := edit(t, zone, now); err != nil {
+		if err := edit(t, zone, tx.Now); err != nil {
 			return err
 		}
 		if err := t.joinSeries(before); err != nil {
 			return err
 		}
 		if t.ParentID != nil && !equal(t.ParentID, before.ParentID) {
-			if err := s.checkParent(ctx, tx, t); err != nil {
+			if err := checkParent(ctx, tx, t); err != nil {
 				return err
 			}
 		}
-		if err := t.arm(before, now); err != nil {
+		if err := t.arm(before, tx.Now); err != nil {
 			return err
 		}
 		if reflect.DeepEqual(before.public(), t.public()) {
@@ -322,20 +266,20 @@ func (s *Store) edit(ctx context.Context, id uuid.UUID, match precondition, edit
 		}
 		kinds := kindsOf(before, t)
 		t.Version += int64(len(kinds))
-		t.UpdatedAt = now
-		if err := s.update(ctx, tx, before, t); err != nil {
+		t.UpdatedAt = tx.Now
+		if err := update(ctx, tx, before, t); err != nil {
 			return err
 		}
 		out = t.public()
-		return s.tell(ctx, tx, kinds, before, t, now)
+		return appendEvents(tx, kinds, before, t)
 	})
 	return out, err
 }
 
 // lockMove locks a task and the parent that an edit moves it under. Where the
 // edit moves nothing, or fails, it locks nothing.
-func (s *Store) lockMove(ctx context.Context, tx bun.Tx, user, id uuid.UUID, edit func(*Task) error) error {
-	t, err := s.read(ctx, tx, user, id, "")
+func lockMove(ctx context.Context, tx *change.Tx, id uuid.UUID, edit func(*Task) error) error {
+	t, err := read(ctx, tx, tx.Actor.UserID, id, "")
 	if err != nil {
 		return err
 	}
@@ -349,14 +293,14 @@ func (s *Store) lockMove(ctx context.Context, tx bun.Tx, user, id uuid.UUID, edi
 	ids := []uuid.UUID{id, *t.ParentID}
 	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 	for _, one := range ids {
-		if _, err := tx.NewRaw("SELECT FROM task.tasks WHERE id = ? AND user_id = ? FOR UPDATE", one, user).Exec(ctx); err != nil {
+		if _, err := tx.NewRaw("SELECT FROM task.tasks WHERE id = ? AND user_id = ? FOR UPDATE", one, tx.Actor.UserID).Exec(ctx); err != nil {
 			return fmt.Errorf("lock the task and its new parent: %w", err)
 		}
 	}
 	return nil
 }
 
-func (s *Store) update(ctx context.Context, tx bun.Tx, before, t *Task) error {
+func update(ctx context.Context, tx *change.Tx, before, t *Task) error {
 	q := tx.NewUpdate().Model(t).ExcludeColumn("id", "user_id", "created_at", "follows_id", "followed").WherePK()
 	indexed := before.indexed()
 	if t.SearchVersion = t.searchVersion(); !indexed || t.Title != before.Title {
@@ -399,26 +343,24 @@ func (s *Store) update(ctx context.Context, tx bun.Tx, before, t *Task) error {
 	return nil
 }
 
-// Delete removes a task of the caller and its subtasks, and tells of each.
-func (s *Store) Delete(ctx context.Context, id uuid.UUID, match precondition) error {
-	return s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
-		user := auth.CallerOf(ctx).UserID
-		t, err := s.read(ctx, tx, user, id, "UPDATE")
+// Delete removes a task of the actor and its subtasks, with an event for each.
+func (s *Store) Delete(ctx context.Context, actor change.Actor, id uuid.UUID, match precondition) error {
+	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+		t, err := read(ctx, tx, actor.UserID, id, "UPDATE")
 		if err != nil {
 			return err
 		}
 		if !match.allows(t.Version) {
 			return errStale
 		}
-		subtasks, err := s.subtasks(ctx, tx, t.ID, "UPDATE")
+		subtasks, err := subtasksOf(ctx, tx, t.ID, "UPDATE")
 		if err != nil {
 			return err
 		}
-		now := s.now()
 		for _, gone := range append(subtasks, t) {
 			before := gone.clone()
 			gone.Version++
-			if err := s.tell(ctx, tx, []string{event.TaskDeleted}, before, gone, now); err != nil {
+			if err := appendEvents(tx, []string{event.TaskDeleted}, before, gone); err != nil {
 				return err
 			}
 			if _, err := tx.NewDelete().Model(gone).WherePK().Exec(ctx); err != nil {
@@ -429,12 +371,12 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID, match precondition) er
 	})
 }
 
-func (s *Store) subtasks(ctx context.Context, tx bun.Tx, parent uuid.UUID, lock string) ([]*Task, error) {
+func subtasksOf(ctx context.Context, tx *change.Tx, parent uuid.UUID, lock string) ([]*Task, error) {
 	var found []*Task
 	if err := tx.NewSelect().Model(&found).Where("parent_id = ?", parent).OrderExpr("id").Limit(maxSubtasks).For(lock).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("read the subtasks: %w", err)
 	}
-	return found, s.readReminders(ctx, tx, found, lock)
+	return found, readReminders(ctx, tx, found, lock)
 }
 
 // precondition is an If-Match header (RFC 9110, section 13.1.1); empty allows all.

@@ -9,8 +9,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
 func TestPreconditions(t *testing.T) {
@@ -75,8 +75,7 @@ func TestAnEventNeverOutgrowsItsLimit(t *testing.T) {
 			before := &Task{ID: uuid.New(), UserID: uuid.New(), Title: strings.Repeat("💥", maxTitle), Description: text, Timezone: "UTC", Version: 1}
 			after := before.clone()
 			after.Title, after.Version = "y", 2
-			ctx := auth.WithCaller(t.Context(), auth.Caller{UserID: before.UserID, Email: "ada@example.org"})
-			told, err := entries(ctx, []string{event.TaskUpdated}, before, after, time.Now())
+			told, err := eventsOf(change.Actor{UserID: before.UserID, Email: "ada@example.org"}, []string{event.TaskUpdated}, before, after, time.Now())
 			require.NoError(t, err)
 			require.Len(t, told, 2)
 			for _, e := range told {

@@ -1,0 +1,91 @@
+// Package change is the one way in which task-api changes anything: a transaction in
+// which a change and the events of it are written together or not at all.
+package change
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+)
+
+// Actor is who asks for a change, and from where.
+type Actor struct {
+	UserID uuid.UUID // uuid.Nil: a service, for the owner of what it changes
+	Email  string
+	Origin
+}
+
+// Origin is where a request comes from, for the audit trail.
+type Origin struct {
+	IP        string
+	UserAgent string
+	RequestID string
+}
+
+// Writer makes changes.
+type Writer struct {
+	DB     *bun.DB
+	Events *eventlog.Signal // raised after each commit with events
+	Clock  *eventlog.Signal // raised after each commit after which a reminder may be due sooner
+	Now    func() time.Time
+}
+
+// Tx is a change under way.
+type Tx struct {
+	bun.Tx
+
+	Actor Actor
+	Now   time.Time // the moment of the change, to the microsecond, as Postgres keeps it
+
+	events   []eventlog.Entry
+	reminder bool
+}
+
+// tries is how often a change is tried that Postgres refuses for a deadlock or a
+// failed serialization.
+const tries = 3
+
+// Do runs f in a transaction. With the commit what f has appended is in the event
+// log, and whoever waits for that is woken. f runs again when Postgres asks for it,
+// so it sets whatever it leaves behind anew. Its error is returned as it is.
+func (w *Writer) Do(ctx context.Context, actor Actor, f func(ctx context.Context, tx *Tx) error) error {
+	for try := 1; ; try++ {
+		tx := &Tx{Actor: actor, Now: w.Now().UTC().Truncate(time.Microsecond)}
+		err := w.DB.RunInTx(ctx, nil, func(ctx context.Context, inner bun.Tx) error {
+			tx.Tx = inner
+			if err := f(ctx, tx); err != nil {
+				return err
+			}
+			return eventlog.Append(ctx, inner, migrations.Name, tx.events...)
+		})
+		if err == nil {
+			tx.wake(w)
+			return nil
+		}
+		if try == tries || !database.IsConflict(err) {
+			return err
+		}
+	}
+}
+
+// Append adds events, which are written when all else is.
+func (tx *Tx) Append(events ...eventlog.Entry) { tx.events = slices.Concat(tx.events, events) }
+
+// ReminderSet says that a reminder may be due sooner than any before.
+func (tx *Tx) ReminderSet() { tx.reminder = true }
+
+func (tx *Tx) wake(w *Writer) {
+	if len(tx.events) > 0 {
+		w.Events.Raise()
+	}
+	if tx.reminder {
+		w.Clock.Raise()
+	}
+}
