@@ -157,7 +157,7 @@ func serveBroker(ctx context.Context, args []string) error {
 	if ip := net.ParseIP(*host); ip != nil && ip.IsLoopback() { // another address of loopback is another broker's
 		own = net.JoinHostPort(*host, strconv.Itoa(*port))
 	}
-	err = newGhosts(cluster).run(ctx, own, client...)
+	err = newStaleMembers(cluster).run(ctx, own, client...)
 	cluster.Close()
 	return err
 }

@@ -38,17 +38,17 @@ type Publisher interface {
 }
 
 const (
-	placeRows   = 1000             // events given their place at once
-	windowRows  = 3000             // events read at once, per topic
-	windowBytes = 4 << 20          // and their size, as near as their number can keep it
-	firstWindow = 256              // events read before their size is known
-	batchRows   = 250              // events per call of the publisher
-	batchBytes  = 1 << 20          // bytes per call; daprd refuses a call above 4 MiB
-	lanes       = 3                // calls under way at once, per topic
-	lookAgain   = time.Second      // how often the log is read without a signal
-	publishTime = 15 * time.Second // limit of one call of the publisher
-	minBackoff  = 100 * time.Millisecond
-	maxBackoff  = 3 * time.Second
+	placeRows    = 1000             // events given their place at once
+	windowRows   = 3000             // events read at once, per topic
+	windowBytes  = 4 << 20          // and their size, as near as their number can keep it
+	firstWindow  = 256              // events read before their size is known
+	batchRows    = 250              // events per call of the publisher
+	batchBytes   = 1 << 20          // bytes per call; daprd refuses a call above 4 MiB
+	lanes        = 3                // calls under way at once, per topic
+	pollInterval = time.Second      // how often the log is read without a signal
+	publishTime  = 15 * time.Second // limit of one call of the publisher
+	minBackoff   = 100 * time.Millisecond
+	maxBackoff   = 3 * time.Second
 )
 
 var (
@@ -81,16 +81,16 @@ func (r *Relay) Failing() bool { return r.failing.Load() > 0 }
 func (r *Relay) Run(ctx context.Context) error {
 	signal := r.Signal.Waiter()
 	for _, topic := range r.Topics {
-		// A counter that is there from the start: its first step is seen as one.
+		// Start at 0, so that increase() sees the first failure.
 		published.WithLabelValues(topic)
 		publishFailures.WithLabelValues(topic)
 	}
 	return own(ctx, r.URL, r.Schema, r.Log, func(ctx context.Context, epoch int64) error {
 		defer r.failing.Store(0)
 		group, ctx := errgroup.WithContext(ctx)
-		placed := make([]*news, len(r.Topics))
+		placed := make([]*placedRange, len(r.Topics))
 		for i, topic := range r.Topics {
-			placed[i] = &news{wake: make(chan struct{}, 1)}
+			placed[i] = &placedRange{wake: make(chan struct{}, 1)}
 			group.Go(func() error { return r.relayTopic(ctx, epoch, topic, placed[i]) })
 		}
 		group.Go(func() error { return r.sequence(ctx, epoch, signal, placed) })
@@ -101,11 +101,11 @@ func (r *Relay) Run(ctx context.Context) error {
 // relayTopic publishes what is placed of one topic. Topics do not wait for
 // each other: a backlog of one delays no event of another.
 //
-//	read ── windows ──▶ spread ── by key ──▶ lanes ── publish
-//	                       └───── in flight ──▶ mark: moves the cursor, window by window
+//	read ── windows ──▶ dispatch ── by key ──▶ lanes ── publish
+//	                       └───── in flight ──▶ advanceCursor, window by window
 //
 // Every channel is short, so that a slow broker stops the reading.
-func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, placed *news) error {
+func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, placed *placedRange) error {
 	var cursor int64
 	err := r.DB.NewRaw(`
 		INSERT INTO ?0.event_cursors (topic) VALUES (?1)
@@ -117,32 +117,32 @@ func (r *Relay) relayTopic(ctx context.Context, epoch int64, topic string, place
 	group, ctx := errgroup.WithContext(ctx)
 	windows := make(chan []row)
 	group.Go(func() error { return r.read(ctx, topic, cursor, placed, windows) })
-	shares := make([]chan share, lanes)
-	for i := range shares {
-		shares[i] = make(chan share, 1)
-		group.Go(func() error { return r.publishShares(ctx, topic, shares[i]) })
+	toLane := make([]chan laneRows, lanes)
+	for i := range toLane {
+		toLane[i] = make(chan laneRows, 1)
+		group.Go(func() error { return r.publishLane(ctx, topic, toLane[i]) })
 	}
-	flying := make(chan *flight, 1)
-	group.Go(func() error { return spread(ctx, windows, shares, flying) })
-	group.Go(func() error { return r.mark(ctx, epoch, topic, flying) })
+	inFlight := make(chan *windowInFlight, 1)
+	group.Go(func() error { return dispatch(ctx, windows, toLane, inFlight) })
+	group.Go(func() error { return r.advanceCursor(ctx, epoch, topic, inFlight) })
 	return group.Wait()
 }
 
-// flight is a window on its way to the broker.
-type flight struct {
-	last   int64         // its last seq
-	shares atomic.Int32  // that are not published yet
-	landed chan struct{} // closed by the lane that publishes the last of them
+// windowInFlight is a window on its way to the broker.
+type windowInFlight struct {
+	last      int64         // its last seq
+	lanesLeft atomic.Int32  // that have not published their rows yet
+	published chan struct{} // closed by the last lane that publishes
 }
 
-// share is what of a window goes by one lane.
-type share struct {
+// laneRows are the rows of a window that go by one lane.
+type laneRows struct {
 	rows []row
-	of   *flight
+	of   *windowInFlight
 }
 
-// spread hands each window's rows to the lanes of their keys.
-func spread(ctx context.Context, windows <-chan []row, shares []chan share, flying chan<- *flight) error {
+// dispatch sends each window's rows to the lanes of their keys.
+func dispatch(ctx context.Context, windows <-chan []row, toLane []chan laneRows, inFlight chan<- *windowInFlight) error {
 	for {
 		var window []row
 		select {
@@ -150,19 +150,19 @@ func spread(ctx context.Context, windows <-chan []row, shares []chan share, flyi
 			return ctx.Err()
 		case window = <-windows:
 		}
-		f := &flight{last: window[len(window)-1].Seq, landed: make(chan struct{})}
-		f.shares.Store(lanes)
+		f := &windowInFlight{last: window[len(window)-1].Seq, published: make(chan struct{})}
+		f.lanesLeft.Store(lanes)
 		for i, rows := range byLane(window) {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
-			case shares[i] <- share{rows, f}:
+			case toLane[i] <- laneRows{rows, f}:
 			}
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case flying <- f:
+		case inFlight <- f:
 		}
 	}
 }
@@ -180,36 +180,36 @@ func byLane(window []row) [lanes][]row {
 	return sorted
 }
 
-// publishShares is a lane: it publishes one share after another.
-func (r *Relay) publishShares(ctx context.Context, topic string, shares <-chan share) error {
+// publishLane publishes what comes to a lane, one after the other.
+func (r *Relay) publishLane(ctx context.Context, topic string, incoming <-chan laneRows) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case s := <-shares:
-			if err := r.publishRows(ctx, topic, s.rows); err != nil {
+		case next := <-incoming:
+			if err := r.publishRows(ctx, topic, next.rows); err != nil {
 				return err
 			}
-			if s.of.shares.Add(-1) == 0 {
-				close(s.of.landed)
+			if next.of.lanesLeft.Add(-1) == 0 {
+				close(next.of.published)
 			}
 		}
 	}
 }
 
-// mark moves the cursor behind each window that is published whole.
-func (r *Relay) mark(ctx context.Context, epoch int64, topic string, flying <-chan *flight) error {
+// advanceCursor moves the cursor behind each window that is published whole.
+func (r *Relay) advanceCursor(ctx context.Context, epoch int64, topic string, inFlight <-chan *windowInFlight) error {
 	for {
-		var f *flight
+		var f *windowInFlight
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case f = <-flying:
+		case f = <-inFlight:
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-f.landed:
+		case <-f.published:
 		}
 		if err := r.move(ctx, epoch, topic, f.last); err != nil {
 			return err
@@ -217,8 +217,8 @@ func (r *Relay) mark(ctx context.Context, epoch int64, topic string, flying <-ch
 	}
 }
 
-// read hands the rows of a topic behind cursor to windows, in their order.
-func (r *Relay) read(ctx context.Context, topic string, cursor int64, placed *news, windows chan<- []row) error {
+// read sends the rows of a topic behind cursor to windows, in their order.
+func (r *Relay) read(ctx context.Context, topic string, cursor int64, placed *placedRange, windows chan<- []row) error {
 	// No row behind the cursor and up to upTo was recorded before since. The
 	// first look is at all that there is, of all ages.
 	var since time.Time
@@ -235,8 +235,8 @@ func (r *Relay) read(ctx context.Context, topic string, cursor int64, placed *ne
 				return ctx.Err()
 			case <-placed.wake:
 			}
-			if told, last, fresh := placed.take(); fresh {
-				since, upTo = told, last
+			if from, last, changed := placed.take(); changed {
+				since, upTo = from, last
 			}
 			continue
 		}
@@ -249,8 +249,8 @@ func (r *Relay) read(ctx context.Context, topic string, cursor int64, placed *ne
 		case windows <- window:
 		}
 		if whole {
-			if told, last, fresh := placed.take(); fresh {
-				since, upTo = told, last
+			if from, last, changed := placed.take(); changed {
+				since, upTo = from, last
 			}
 		}
 	}

@@ -11,57 +11,56 @@ import (
 )
 
 const (
-	// young is how far back a look for rows without a place goes. It spares
+	// recentWindow is how far back a look for rows without a place goes. It spares
 	// Postgres the partitions of all the days before, whose number would else
 	// be the price of every look.
-	young = 24 * time.Hour
-	// allAges is how often all partitions are looked through: a row may be older
-	// than young when its transaction took as long, or when nobody owned the log.
-	allAges = time.Minute
+	recentWindow = 24 * time.Hour
+	// fullScanInterval is how often all partitions are looked through: a row may be older
+	// than recentWindow when its transaction took as long, or when nobody owned the log.
+	fullScanInterval = time.Minute
 )
 
 // errFenced ends an ownership that a newer one has overtaken.
 var errFenced = errors.New("another process owns the event log now")
 
-// news tells a topic's relay how far the log is placed, and since when the
-// rows that were placed last were recorded. The relay reads no row beyond upTo:
-// of those the times are not known yet, and a later row must not be read
-// before one with an earlier time.
-type news struct {
-	mu    sync.Mutex
-	fresh bool
-	since time.Time
-	upTo  int64
-	wake  chan struct{}
+// placedRange is how far the log is placed, and since when the rows that were placed
+// last were recorded. Never read past upTo: the recorded_at of later rows is unknown.
+type placedRange struct {
+	mu      sync.Mutex
+	changed bool // since the last take
+	since   time.Time
+	upTo    int64
+	wake    chan struct{}
 }
 
-func (n *news) tell(since time.Time, upTo int64) {
-	n.mu.Lock()
-	if !n.fresh || since.Before(n.since) {
-		n.since = since
+// extend adds rows up to upTo that were recorded since a time.
+func (p *placedRange) extend(since time.Time, upTo int64) {
+	p.mu.Lock()
+	if !p.changed || since.Before(p.since) {
+		p.since = since
 	}
-	n.fresh, n.upTo = true, upTo
-	n.mu.Unlock()
+	p.changed, p.upTo = true, upTo
+	p.mu.Unlock()
 	select {
-	case n.wake <- struct{}{}:
+	case p.wake <- struct{}{}:
 	default:
 	}
 }
 
-// take returns what was told since the last take, if anything was.
-func (n *news) take() (since time.Time, upTo int64, fresh bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	fresh, n.fresh = n.fresh, false
-	return n.since, n.upTo, fresh
+// take returns the range, and whether it was extended since the last take.
+func (p *placedRange) take() (since time.Time, upTo int64, changed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	changed, p.changed = p.changed, false
+	return p.since, p.upTo, changed
 }
 
 // sequence numbers what has become visible and wakes the topics' relays.
-func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{}, placed []*news) error {
+func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{}, placed []*placedRange) error {
 	var since time.Time // zero: rows of any age
 	var looked time.Time
 	for {
-		if time.Since(looked) > allAges {
+		if time.Since(looked) > fullScanInterval {
 			since = time.Time{}
 		}
 		p, err := r.place(ctx, epoch, since)
@@ -69,21 +68,21 @@ func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{
 			return err
 		}
 		if p.Count > 0 {
-			for _, n := range placed {
-				n.tell(p.Since, p.UpTo)
+			for _, topic := range placed {
+				topic.extend(p.Since, p.UpTo)
 			}
 			if p.Count == placeRows {
 				continue
 			}
 		}
 		if since.IsZero() {
-			since, looked = p.Now.Add(-young), time.Now()
+			since, looked = p.Now.Add(-recentWindow), time.Now()
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-signal:
-		case <-time.After(lookAgain):
+		case <-time.After(pollInterval):
 		}
 	}
 }

@@ -136,7 +136,7 @@ func accessLog(log *slog.Logger) func(http.Handler) http.Handler {
 				default:
 					rec.code = http.StatusBadGateway
 				}
-				tell(log, r, rec.status(), time.Since(start))
+				logRequest(log, r, rec.status(), time.Since(start))
 			}()
 			next.ServeHTTP(rec, r)
 			whole = true
@@ -144,8 +144,8 @@ func accessLog(log *slog.Logger) func(http.Handler) http.Handler {
 	}
 }
 
-// tell counts a request, and logs it.
-func tell(log *slog.Logger, r *http.Request, status int, took time.Duration) {
+// logRequest counts a request, and logs it.
+func logRequest(log *slog.Logger, r *http.Request, status int, took time.Duration) {
 	// The pattern, never the path: a path may hold what a user typed.
 	route := "unmatched"
 	if c := chi.RouteContext(r.Context()); c != nil && c.RoutePattern() != "" {

@@ -113,7 +113,7 @@ func (s Settings) common() Settings { return s }
 func load[S Configured]() (S, error) {
 	settings, err := env.ParseAs[S]()
 	if err != nil {
-		return settings, fmt.Errorf("settings: %w", named(err, reflect.TypeFor[S]()))
+		return settings, fmt.Errorf("settings: %w", withVariableNames(err, reflect.TypeFor[S]()))
 	}
 	if err := settings.Validate(); err != nil {
 		return settings, fmt.Errorf("settings: %w", err)
@@ -121,8 +121,8 @@ func load[S Configured]() (S, error) {
 	return settings, nil
 }
 
-// named says which variable could not be parsed; env names the struct's field.
-func named(err error, settings reflect.Type) error {
+// withVariableNames says which variable could not be parsed; env names the struct's field.
+func withVariableNames(err error, settings reflect.Type) error {
 	var all env.AggregateError
 	if !errors.As(err, &all) {
 		return err

@@ -44,7 +44,7 @@ func (h InTx) together(ctx context.Context, s *Subscriber, batch []delivery) (er
 	var fresh []bool
 	err = s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		var err error
-		if fresh, err = s.mark(ctx, tx, batch); err != nil {
+		if fresh, err = s.recordHandled(ctx, tx, batch); err != nil {
 			return err
 		}
 		var events []Event
@@ -98,7 +98,7 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 		// What was done is told even when nobody waits for the answer any more.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTime)
 		defer cancel()
-		if _, err := s.mark(ctx, s.DB, done); err != nil {
+		if _, err := s.recordHandled(ctx, s.DB, done); err != nil {
 			return err
 		}
 		for _, d := range done {
@@ -181,7 +181,7 @@ func (s *Subscriber) verdict(ctx context.Context, d delivery, err error) error {
 		return err
 	}
 	if isPoison(err) || database.IsUnstorable(err) {
-		return s.bury(ctx, d, err)
+		return s.deadLetter(ctx, d, err)
 	}
 	s.Log.WarnContext(ctx, "an event could not be handled; it will be delivered again",
 		"topic", d.Topic, "event_id", d.ID(), "type", d.Type(), "error", err)

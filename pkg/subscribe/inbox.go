@@ -25,10 +25,10 @@ type inboxRow struct {
 	HandledAt time.Time `bun:"handled_at"`
 }
 
-// mark writes the inbox rows of a batch and says which of its events had none;
+// recordHandled writes the inbox rows of a batch and says which of its events had none;
 // of an event that is in it twice, the first. A replica that marks the same
 // event at the same time waits here for this transaction to end.
-func (s *Subscriber) mark(ctx context.Context, db bun.IDB, batch []delivery) ([]bool, error) {
+func (s *Subscriber) recordHandled(ctx context.Context, db bun.IDB, batch []delivery) ([]bool, error) {
 	now := s.Now()
 	rows := make([]inboxRow, 0, len(batch))
 	first := make(map[identity]int, len(batch))

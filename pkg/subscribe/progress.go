@@ -28,8 +28,8 @@ type progress struct {
 // time would hide for ever that nothing comes any more, and is not counted.
 const clockSkew = time.Minute
 
-// reach takes note of an event that happened at at, and says how far that is.
-func (p *progress) reach(topic string, at, now time.Time) time.Time {
+// advance moves a topic to an event that happened at a time, and returns how far it is.
+func (p *progress) advance(topic string, at, now time.Time) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if at.After(p.upTo[topic]) && !at.After(now.Add(clockSkew)) {
@@ -44,7 +44,7 @@ func (p *progress) reach(topic string, at, now time.Time) time.Time {
 func (s *Subscriber) keepProgress(ctx context.Context) error {
 	for topic := range s.topics {
 		now := s.Now()
-		own := bun.NullTime{Time: s.progress.reach(topic, time.Time{}, now)}
+		own := bun.NullTime{Time: s.progress.advance(topic, time.Time{}, now)}
 		var upTo time.Time
 		err := s.DB.NewRaw(`
 			INSERT INTO ?0.progress AS p (topic, up_to) VALUES (?1, coalesce(?2::timestamptz, ?3::timestamptz))
@@ -53,7 +53,7 @@ func (s *Subscriber) keepProgress(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("keep how far %s is handled: %w", topic, err)
 		}
-		s.progress.reach(topic, upTo, now)
+		s.progress.advance(topic, upTo, now)
 	}
 	return nil
 }

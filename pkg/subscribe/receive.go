@@ -83,7 +83,7 @@ func countFromZero(topic string) {
 func (s *Subscriber) count(d delivery, outcome string) {
 	consumed.WithLabelValues(d.Topic, d.label(), outcome).Inc()
 	if outcome != outcomeRetry && d.Source() == event.Source {
-		s.progress.reach(d.Topic, d.Time(), s.Now())
+		s.progress.advance(d.Topic, d.Time(), s.Now())
 	}
 }
 

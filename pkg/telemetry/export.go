@@ -17,19 +17,19 @@ var ofRequests = []attribute.Key{
 	semconv.HTTPRequestMethodKey, semconv.HTTPRouteKey, semconv.HTTPResponseStatusCodeKey, semconv.ErrorTypeKey,
 }
 
-// discreet exports spans without what they know of who asked.
-type discreet struct{ trace.SpanExporter }
+// redactingExporter exports spans without what they know of who asked.
+type redactingExporter struct{ trace.SpanExporter }
 
 // ExportSpans implements trace.SpanExporter.
-func (d discreet) ExportSpans(ctx context.Context, spans []trace.ReadOnlySpan) error {
-	told := make([]trace.ReadOnlySpan, len(spans))
+func (d redactingExporter) ExportSpans(ctx context.Context, spans []trace.ReadOnlySpan) error {
+	redacted := make([]trace.ReadOnlySpan, len(spans))
 	for i, span := range spans {
-		told[i] = span
+		redacted[i] = span
 		if span.SpanKind() == oteltrace.SpanKindServer {
-			told[i] = request{span}
+			redacted[i] = request{span}
 		}
 	}
-	return d.SpanExporter.ExportSpans(ctx, told)
+	return d.SpanExporter.ExportSpans(ctx, redacted)
 }
 
 // request is the span of one.

@@ -33,7 +33,7 @@ func Start(ctx context.Context, service, version string) (flush func(context.Con
 		if err != nil {
 			return nil, fmt.Errorf("set up the trace exporter: %w", err)
 		}
-		options = append(options, trace.WithBatcher(discreet{exporter}))
+		options = append(options, trace.WithBatcher(redactingExporter{exporter}))
 	}
 	// A collector that is away is no reason to stop, and the operator is to know.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.WarnContext(ctx, "traces are lost", "error", err) }))

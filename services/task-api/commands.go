@@ -173,7 +173,7 @@ func reconciled(ctx context.Context, cfg settings, base service.Base, args []str
 	look := func() error {
 		began := time.Now()
 		r := &reconcile.Reconciler{DB: owner, Since: *since, Now: time.Now, Progress: progress.On(os.Stderr)}
-		results, err := r.Settle(ctx, *wait, lookAgain)
+		results, err := r.Settle(ctx, *wait, pollInterval)
 		if err != nil {
 			return err
 		}
@@ -206,8 +206,8 @@ func reconciled(ctx context.Context, cfg settings, base service.Base, args []str
 	}
 }
 
-// lookAgain is how long a reconcile waits before it looks again for what is missing.
-const lookAgain = time.Minute
+// pollInterval is how long a reconcile waits before it looks again for what is missing.
+const pollInterval = time.Minute
 
 // loginFrom reads the URL of a login. On a command line others could see it.
 func loginFrom(r io.Reader) (string, error) {

@@ -8,8 +8,8 @@ import (
 	"github.com/taskwire/taskwire/pkg/service"
 )
 
-// wayOut is how events get to the broker, and what readiness asks of it.
-type wayOut struct {
+// eventPublisher is how events get to the broker, and what readiness asks of it.
+type eventPublisher struct {
 	eventlog.Publisher
 	io.Closer
 	check service.Check
@@ -17,17 +17,17 @@ type wayOut struct {
 
 // transport is the way that EVENT_TRANSPORT names. There is no falling back to
 // the other one: each needs rights of its own at the broker.
-func transport(cfg settings) (wayOut, error) {
+func transport(cfg settings) (eventPublisher, error) {
 	if cfg.Transport == transportKafka {
 		brokers, err := publish.NewKafka(cfg.Kafka, "task-api", cfg.PubsubName)
 		if err != nil {
-			return wayOut{}, err
+			return eventPublisher{}, err
 		}
-		return wayOut{brokers, brokers, service.Check{Name: "broker", Run: brokers.Ping}}, nil
+		return eventPublisher{brokers, brokers, service.Check{Name: "broker", Run: brokers.Ping}}, nil
 	}
 	sidecar, err := publish.NewDapr(cfg.SidecarGRPC(), cfg.DaprAPIToken, cfg.PubsubName)
 	if err != nil {
-		return wayOut{}, err
+		return eventPublisher{}, err
 	}
-	return wayOut{sidecar, sidecar, service.Check{Name: "sidecar", Run: sidecarCheck(cfg.SidecarURL())}}, nil
+	return eventPublisher{sidecar, sidecar, service.Check{Name: "sidecar", Run: sidecarCheck(cfg.SidecarURL())}}, nil
 }

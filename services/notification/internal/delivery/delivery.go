@@ -40,7 +40,7 @@ type Deliverer struct {
 func NewDeliverer(o Options) *Deliverer {
 	countFromZero()
 	inApp := newWorker(InApp, taskapi.MaxCheck, o.DB, o)
-	inApp.hand = inApp.show
+	inApp.dispatch = inApp.show
 
 	// A few mails ahead for each connection: none idles while the next batch is
 	// claimed and checked, and none waits so long that its check grows old.
@@ -49,7 +49,7 @@ func NewDeliverer(o Options) *Deliverer {
 		sender: o.Mail, sendTime: o.MailTimeout, retryFor: o.RetryFor,
 		budget: o.Budget, public: o.PublicURL, jobs: make(chan mailJob),
 	}
-	email.worker.hand = email.hand
+	email.dispatch = email.enqueue
 	return &Deliverer{email: email, inApp: inApp, conns: o.Connections, grace: stopGrace(o.ShutdownTimeout)}
 }
 

@@ -4,7 +4,7 @@
 // the event as handled. From there workers take over, any number of them on
 // any number of replicas:
 //
-//	pending ──claim──▶ check with task-api ──▶ hand over ──▶ sent
+//	pending ──claim──▶ check with task-api ──▶ deliver ──▶ sent
 //	   ▲                    │                     │
 //	   │                    └─▶ cancelled         ├─▶ failed (refused for good, or given up)
 //	   └──────────── try again later ◀────────────┘

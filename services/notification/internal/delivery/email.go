@@ -41,8 +41,8 @@ type emailer struct {
 	jobs     chan mailJob
 }
 
-// hand passes the rows to the senders, and waits only while all are busy.
-func (m *emailer) hand(ctx, work context.Context, rows []Row, standing []taskapi.Standing) error {
+// enqueue passes the rows to the senders, and waits only while all are busy.
+func (m *emailer) enqueue(ctx, work context.Context, rows []Row, standing []taskapi.Standing) error {
 	for i := range rows {
 		select {
 		case m.jobs <- mailJob{rows[i], standing[i].User}:

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// lookAgain is how long a worker sleeps at most: another replica may have
+	// pollInterval is how long a worker sleeps at most: another replica may have
 	// died right after it stored a reminder, and nobody else was woken for it.
-	lookAgain = 5 * time.Second
+	pollInterval = 5 * time.Second
 	// checkBackoff is the longest pause while task-api cannot be asked. It is
 	// short, because a reminder shall arrive within seconds of the recovery.
 	checkBackoff = 5 * time.Second
@@ -47,9 +47,9 @@ type worker struct {
 	log     *slog.Logger
 	woken   chan struct{}
 
-	// hand takes over claimed rows that stand, and what it has not begun when
+	// dispatch takes over claimed rows that stand, and what it has not begun when
 	// ctx ends it returns to the table. work is the context for what is begun.
-	hand func(ctx, work context.Context, rows []Row, standing []taskapi.Standing) error
+	dispatch func(ctx, work context.Context, rows []Row, standing []taskapi.Standing) error
 
 	failures int // checks that failed in a row
 }
@@ -75,7 +75,7 @@ func (w *worker) run(ctx, work context.Context) {
 		pause, err := w.round(ctx, work)
 		if err != nil && ctx.Err() == nil {
 			broken++
-			pause = backoff(broken, 200*time.Millisecond, lookAgain)
+			pause = backoff(broken, 200*time.Millisecond, pollInterval)
 			w.log.WarnContext(ctx, "cannot deliver now; trying again", "error", err, "in", pause)
 		} else {
 			broken = 0
@@ -140,7 +140,7 @@ func (w *worker) round(ctx, work context.Context) (time.Duration, error) {
 	if len(stand) == 0 {
 		return 0, nil
 	}
-	return 0, w.hand(ctx, work, stand, standing)
+	return 0, w.dispatch(ctx, work, stand, standing)
 }
 
 func (w *worker) untilNext(ctx context.Context) (time.Duration, error) {
@@ -149,10 +149,10 @@ func (w *worker) untilNext(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	if next.IsZero() {
-		return lookAgain, nil
+		return pollInterval, nil
 	}
 	// What is due but locked is another worker's for a moment: not a reason to spin.
-	return min(max(next.Sub(w.clock()), 20*time.Millisecond), lookAgain), nil
+	return min(max(next.Sub(w.clock()), 20*time.Millisecond), pollInterval), nil
 }
 
 // outcome counts and logs what became of a delivery, without what it says or

@@ -49,7 +49,7 @@ func texts(ids []uuid.UUID) []string {
 // arrived checks that a consumer has each published event of a topic: that find
 // finds it, or that it is a dead letter.
 func (c *comparison) arrived(ctx context.Context, s subscription, result *Result, find func(context.Context, []uuid.UUID) ([]string, error)) error {
-	var batch []told
+	var batch []loggedEvent
 	compare := func() error {
 		if len(batch) == 0 {
 			return nil
@@ -66,20 +66,20 @@ func (c *comparison) arrived(ctx context.Context, s subscription, result *Result
 		for _, id := range found {
 			has[id] = true
 		}
-		var lost []told
+		var lost []loggedEvent
 		for _, e := range batch {
 			if !has[e.ID.String()] {
 				lost = append(lost, e)
 			}
 		}
 		batch = batch[:0]
-		return c.account(ctx, s, lost, result, func(e told) {
+		return c.account(ctx, s, lost, result, func(e loggedEvent) {
 			result.missing("event %s (%s of %s, %s)", e.ID, e.Type, e.Key, e.OccurredAt.UTC().Format(time.RFC3339))
 			result.Events = append(result.Events, Event{e.ID, e.Seq})
 		})
 	}
 	var failed error
-	scan, n, err := c.begin(ctx, s.topic, nothing, func(e told) {
+	scan, n, err := c.begin(ctx, s.topic, nothing, func(e loggedEvent) {
 		result.Looked++
 		if !e.Published {
 			result.InFlight++
@@ -105,7 +105,7 @@ func (c *comparison) arrived(ctx context.Context, s subscription, result *Result
 
 // account says of events without effect whether they are in flight, dead
 // letters, discarded or missing.
-func (c *comparison) account(ctx context.Context, s subscription, lost []told, result *Result, missing func(told)) error {
+func (c *comparison) account(ctx context.Context, s subscription, lost []loggedEvent, result *Result, missing func(loggedEvent)) error {
 	if len(lost) == 0 {
 		return nil
 	}
@@ -148,7 +148,7 @@ func (c *comparison) entriesTold(ctx context.Context, result *Result) error {
 	type row struct {
 		ID     uuid.UUID `bun:"id"`
 		Action string    `bun:"action"`
-		Told   bool      `bun:"told"`
+		Told   bool      `bun:"loggedEvent"`
 	}
 	counts, err := query[int64](ctx, c.Reconciler, "SELECT count(*) FROM audit.entries WHERE occurred_at >= ?", c.horizon.Add(grace))
 	if err != nil {
@@ -160,7 +160,7 @@ func (c *comparison) entriesTold(ctx context.Context, result *Result) error {
 	for {
 		rows, err := query[row](ctx, c.Reconciler, `SELECT a.id, a.action, EXISTS (
 				SELECT FROM task.events e WHERE e.topic = ?0 AND e.id = a.id
-				AND e.seq = CASE WHEN a.sequence ~ '^[0-9]{1,18}$|^0[0-9]{18}$' THEN a.sequence::bigint END) AS told
+				AND e.seq = CASE WHEN a.sequence ~ '^[0-9]{1,18}$|^0[0-9]{18}$' THEN a.sequence::bigint END) AS loggedEvent
 			FROM audit.entries a WHERE a.id > ?1 AND a.occurred_at >= ?2 ORDER BY a.id LIMIT ?3`,
 			event.TopicAudit, after, c.horizon.Add(grace), batchRows)
 		if err != nil {

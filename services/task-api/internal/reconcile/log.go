@@ -13,8 +13,8 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/progress"
 )
 
-// told is an event of the log, with what of its data the checks look at.
-type told struct {
+// loggedEvent is an event of the log, with what of its data the checks look at.
+type loggedEvent struct {
 	Seq        int64     `bun:"seq"` // 0: it has no place yet
 	Position   int64     `bun:"position"`
 	ID         uuid.UUID `bun:"id"`
@@ -40,12 +40,12 @@ const (
 
 // scan reads the events of a topic that happened since the horizon, in the
 // order of the log, and those behind them that have no place yet. It can be
-// gone on with, for what was told meanwhile.
+// continued, for what was written meanwhile.
 type scan struct {
 	*comparison
 	topic   string
 	columns string
-	each    func(told)
+	each    func(loggedEvent)
 
 	after    int64              // the last seq that was read
 	position int64              // of the last event that was read
@@ -53,7 +53,7 @@ type scan struct {
 }
 
 // begin finds where a scan begins, and how long it is.
-func (c *comparison) begin(ctx context.Context, topic, columns string, each func(told)) (*scan, int64, error) {
+func (c *comparison) begin(ctx context.Context, topic, columns string, each func(loggedEvent)) (*scan, int64, error) {
 	type extent struct {
 		First int64 `bun:"first"`
 		Count int64 `bun:"count"`
@@ -111,7 +111,7 @@ func (s *scan) read(ctx context.Context, bar *progress.Bar) error {
 
 // batch reads and tells the next events, and says how many they were.
 func (s *scan) batch(ctx context.Context, tx bun.Tx, bar *progress.Bar, which string, from int64) (int, error) {
-	var rows []told
+	var rows []loggedEvent
 	err := tx.NewRaw(`SELECT coalesce(e.seq, 0) AS seq, e.position, e.id, e.type, e.key, e.occurred_at,
 		coalesce(e.seq <= (SELECT published_seq FROM task.event_cursors c WHERE c.topic = e.topic), false) AS published, `+s.columns+`
 		FROM task.events e WHERE e.topic = ? AND `+which+" LIMIT ?", s.topic, from, batchRows).Scan(ctx, &rows)
@@ -121,14 +121,14 @@ func (s *scan) batch(ctx context.Context, tx bun.Tx, bar *progress.Bar, which st
 	for _, e := range rows {
 		s.after = max(s.after, e.Seq)
 		s.position = e.Position
-		s.tell(e)
+		s.add(e)
 	}
 	bar.Add(len(rows))
 	return len(rows), nil
 }
 
-// tell hands an event on, once.
-func (s *scan) tell(e told) {
+// add passes an event on, once.
+func (s *scan) add(e loggedEvent) {
 	if s.unplaced[e.ID] {
 		return
 	}

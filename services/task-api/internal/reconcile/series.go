@@ -15,7 +15,7 @@ import (
 // followed checks that each completion of a task that recurs was followed by
 // the next occurrence, where the series has one.
 func (c *comparison) followed(ctx context.Context, result *Result) error {
-	var batch []told
+	var batch []loggedEvent
 	var failed error
 	compare := func() {
 		if failed == nil {
@@ -23,7 +23,7 @@ func (c *comparison) followed(ctx context.Context, result *Result) error {
 		}
 		batch = nil
 	}
-	s, n, err := c.begin(ctx, event.TopicTasks, completions, func(e told) {
+	s, n, err := c.begin(ctx, event.TopicTasks, completions, func(e loggedEvent) {
 		if e.Data == "" {
 			return
 		}
@@ -47,10 +47,10 @@ func (c *comparison) followed(ctx context.Context, result *Result) error {
 	return failed
 }
 
-// successors looks for what follows the tasks whose completions are told.
-func (c *comparison) successors(ctx context.Context, completed []told, result *Result) error {
+// successors looks for what follows the tasks whose completions are logged.
+func (c *comparison) successors(ctx context.Context, completed []loggedEvent, result *Result) error {
 	tasks := map[uuid.UUID]event.Task{}
-	events := map[uuid.UUID]told{}
+	events := map[uuid.UUID]loggedEvent{}
 	var ids []uuid.UUID
 	for _, e := range completed {
 		var data event.TaskEvent
@@ -73,7 +73,7 @@ func (c *comparison) successors(ctx context.Context, completed []told, result *R
 	if err != nil {
 		return fmt.Errorf("look for what follows: %w", err)
 	}
-	var lost []told
+	var lost []loggedEvent
 	for _, id := range open {
 		due, err := c.due(ctx, tasks[id])
 		if err != nil {
@@ -83,7 +83,7 @@ func (c *comparison) successors(ctx context.Context, completed []told, result *R
 			lost = append(lost, events[id])
 		}
 	}
-	return c.account(ctx, subscription{"recurring", event.TopicTasks}, lost, result, func(e told) {
+	return c.account(ctx, subscription{"recurring", event.TopicTasks}, lost, result, func(e loggedEvent) {
 		result.missing("task %s was completed and is not followed (event %s)", e.Key, e.ID)
 	})
 }

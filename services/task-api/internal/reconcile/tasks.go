@@ -26,9 +26,9 @@ type history struct {
 	gone    bool
 	tasks   run
 	audit   run
-	// told is the last version that task-events told of when audit-logs was
-	// about to be read: the other topic must tell of it too.
-	told int64
+	// expected is the last version on task-events when audit-logs was about to be
+	// read: it must be there, too.
+	expected int64
 }
 
 // row is a task as it is.
@@ -40,11 +40,11 @@ type row struct {
 
 // tasks checks that each version of each task has one event on task-events and
 // one on audit-logs, up to the version that the task has, and that a task which
-// is gone was told to be.
+// is gone has a deletion.
 func (c *comparison) tasks(ctx context.Context, result *Result) error {
 	known := map[uuid.UUID]*history{}
-	// The tasks first: whatever they are by now was told in the transaction that
-	// made them so.
+	// The tasks first: the events of whatever they are by now were written in the
+	// same transaction.
 	var after uuid.UUID
 	for {
 		rows, err := query[row](ctx, c.Reconciler, "SELECT id, version, created_at FROM task.tasks WHERE id > ? AND updated_at >= ? ORDER BY id LIMIT ?",
@@ -60,8 +60,8 @@ func (c *comparison) tasks(ctx context.Context, result *Result) error {
 			break
 		}
 	}
-	follow := func(topic string, of func(*history) *run) func(told) {
-		return func(e told) {
+	follow := func(topic string, of func(*history) *run) func(loggedEvent) {
+		return func(e loggedEvent) {
 			id, err := uuid.Parse(e.Key)
 			if err != nil || topic == event.TopicAudit && !strings.HasPrefix(e.Type, event.AuditPrefix+"task.") {
 				return // an account's
@@ -71,7 +71,7 @@ func (c *comparison) tasks(ctx context.Context, result *Result) error {
 				h = &history{}
 				known[id] = h
 			}
-			of(h).tell(e, topic, result)
+			of(h).add(e, topic, result)
 		}
 	}
 	tasks, n, err := c.begin(ctx, event.TopicTasks, taskVersion, follow(event.TopicTasks, func(h *history) *run { return &h.tasks }))
@@ -92,14 +92,14 @@ func (c *comparison) tasks(ctx context.Context, result *Result) error {
 	if err := c.unseen(ctx, known); err != nil {
 		return err
 	}
-	// Once more, for what was told meanwhile. A change tells both topics at
+	// Once more, for what was written meanwhile. A change is on both topics at
 	// once; they are read one after the other, so each is only asked for what
-	// the other one had told before.
+	// the other one had before.
 	if err := tasks.read(ctx, bar); err != nil {
 		return err
 	}
 	for _, h := range known {
-		h.told = h.tasks.last
+		h.expected = h.tasks.last
 	}
 	if err := audit.read(ctx, bar); err != nil {
 		return err
@@ -109,14 +109,14 @@ func (c *comparison) tasks(ctx context.Context, result *Result) error {
 	}
 	for id, h := range known {
 		result.Looked++
-		c.judge(id, h, event.TopicTasks, h.tasks, h.audit, h.audit.last, result)
-		c.judge(id, h, event.TopicAudit, h.audit, h.tasks, h.told, result)
+		c.compareVersions(id, h, event.TopicTasks, h.tasks, h.audit, h.audit.last, result)
+		c.compareVersions(id, h, event.TopicAudit, h.audit, h.tasks, h.expected, result)
 	}
 	return nil
 }
 
-// tell takes an event into a run. Within a topic the versions of a task rise.
-func (r *run) tell(e told, topic string, result *Result) {
+// add takes an event into a run. Within a topic the versions of a task rise.
+func (r *run) add(e loggedEvent, topic string, result *Result) {
 	kind := strings.TrimPrefix(e.Type, event.AuditPrefix)
 	if r.deleted && kind == event.TaskCreated {
 		*r = run{} // the same occurrence of a series, made again
@@ -164,10 +164,10 @@ func (c *comparison) unseen(ctx context.Context, known map[uuid.UUID]*history) e
 	return look()
 }
 
-// judge compares what a topic tells of a task with what the task is, and with
-// what the other topic tells of it, up to the version told.
-func (c *comparison) judge(id uuid.UUID, h *history, topic string, run, other run, told int64, result *Result) {
-	last := max(h.version, told)
+// compareVersions compares the versions of a task on a topic with what the task is,
+// and with those on the other topic, up to the one expected.
+func (c *comparison) compareVersions(id uuid.UUID, h *history, topic string, run, other run, expected int64, result *Result) {
+	last := max(h.version, expected)
 	if last == 0 {
 		return // it began while the log was read
 	}
@@ -235,7 +235,7 @@ func (c *comparison) reminders(ctx context.Context, result *Result) error {
 		}
 	}
 	result.Looked = int64(len(fired))
-	s, n, err := c.begin(ctx, event.TopicReminders, whichReminder, func(e told) {
+	s, n, err := c.begin(ctx, event.TopicReminders, whichReminder, func(e loggedEvent) {
 		delete(fired, firing{e.ReminderID, e.RemindAt.UnixMicro()})
 	})
 	if err != nil {

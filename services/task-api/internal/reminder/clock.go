@@ -22,9 +22,9 @@ import (
 const (
 	// fireBatch is how many reminders one transaction turns into events.
 	fireBatch = 500
-	// lookAgain bounds the sleep, so that a wrong clock or a lost signal is
+	// pollInterval bounds the sleep, so that a wrong clock or a lost signal is
 	// made good.
-	lookAgain = 30 * time.Second
+	pollInterval = 30 * time.Second
 )
 
 var lateness = promauto.NewHistogram(prometheus.HistogramOpts{
@@ -77,11 +77,11 @@ func (c *Clock) tick(ctx context.Context) (time.Duration, error) {
 		return 0, fmt.Errorf("look for the next reminder: %w", err)
 	}
 	if !next.Valid {
-		return lookAgain, nil
+		return pollInterval, nil
 	}
 	// At least a moment, so that a row which another replica is just firing is
 	// not asked for without a pause.
-	return min(max(next.Time.Sub(c.Changes.Now()), 5*time.Millisecond), lookAgain), nil
+	return min(max(next.Time.Sub(c.Changes.Now()), 5*time.Millisecond), pollInterval), nil
 }
 
 type due struct {

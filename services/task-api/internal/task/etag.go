@@ -16,7 +16,7 @@ func (p precondition) allows(version int64) bool {
 
 // fresh says whether an If-None-Match names this version (RFC 9110, section
 // 13.1.2): what the client has is what it would get.
-func fresh(header string, version int64) bool {
+func notModified(header string, version int64) bool {
 	return header != "" && matches(strings.ReplaceAll(header, "W/", ""), etag(version))
 }
 

@@ -100,7 +100,7 @@ func (a *API) get(ctx context.Context, in *struct {
 		return nil, err
 	}
 	out := answer(t)
-	if fresh(in.IfNoneMatch, t.Version) {
+	if notModified(in.IfNoneMatch, t.Version) {
 		out.Status, out.Body = http.StatusNotModified, nil
 	}
 	return out, nil

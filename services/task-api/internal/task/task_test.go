@@ -23,7 +23,7 @@ func TestPreconditions(t *testing.T) {
 	for header, is := range map[string]bool{
 		"": false, "*": true, `"3"`: true, `W/"3"`: true, `"1", W/"3"`: true, `"2"`: false,
 	} {
-		require.Equal(t, is, fresh(header, 3), "If-None-Match: %s", header)
+		require.Equal(t, is, notModified(header, 3), "If-None-Match: %s", header)
 	}
 }
 
@@ -75,16 +75,16 @@ func TestAnEventNeverOutgrowsItsLimit(t *testing.T) {
 			before := &Task{ID: uuid.New(), UserID: uuid.New(), Title: strings.Repeat("💥", maxTitle), Description: text, Timezone: "UTC", Version: 1}
 			after := before.clone()
 			after.Title, after.Version = "y", 2
-			told, err := eventsOf(change.Actor{UserID: before.UserID, Email: "ada@example.org"}, []string{event.TaskUpdated}, before, after, time.Now())
+			events, err := eventsOf(change.Actor{UserID: before.UserID, Email: "ada@example.org"}, []string{event.TaskUpdated}, before, after, time.Now())
 			require.NoError(t, err)
-			require.Len(t, told, 2)
-			for _, e := range told {
+			require.Len(t, events, 2)
+			for _, e := range events {
 				raw, err := event.Encode(event.Header{ID: uuid.New(), Topic: e.Topic, Type: e.Type, Subject: e.Key, Time: e.Time, PartitionKey: e.Key, Sequence: 1, TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}, e.Data)
 				require.NoError(t, err)
 				require.Less(t, len(raw), event.MaxSize)
 			}
 			var audit event.AuditEvent
-			require.NoError(t, json.Unmarshal(told[1].Data, &audit))
+			require.NoError(t, json.Unmarshal(events[1].Data, &audit))
 			require.Equal(t, []string{"title"}, audit.Changed, "shortening is no change")
 		})
 	}

@@ -27,8 +27,8 @@ type deadLetter struct {
 	ReceivedAt time.Time       `bun:"received_at"`
 }
 
-// bury stores a poison event. Only when it is stored may it be acknowledged.
-func (s *Subscriber) bury(ctx context.Context, d delivery, reason error) error {
+// deadLetter stores a poison event. Only when it is stored may it be acknowledged.
+func (s *Subscriber) deadLetter(ctx context.Context, d delivery, reason error) error {
 	place := d.metadata["__topic"] + "\x00" + d.metadata["__partition"] + "\x00" + d.metadata["__offset"] + "\x00"
 	sum := sha256.Sum256(append([]byte(d.Topic+"\x00"+place), d.raw...))
 	id, source, kind := nameOf(d)

@@ -37,7 +37,7 @@ func TestAMemberThatDiedWhileItJoinedHoldsNoPartition(t *testing.T) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	running.Go(func() { _ = newGhosts(cluster).run(ctx, address) }) // ends with its context
+	running.Go(func() { _ = newStaleMembers(cluster).run(ctx, address) }) // ends with its context
 
 	member := func(client *kgo.Client) string {
 		answer, err := joining("").RequestWith(t.Context(), client)

@@ -16,18 +16,18 @@ import (
 )
 
 const (
-	// ghostAfter is how long a member of a group may be silent. Clients send a
+	// staleAfter is how long a member of a group may be silent. Clients send a
 	// heartbeat every two or three seconds.
-	ghostAfter = 8 * time.Second
-	ghostCheck = time.Second
+	staleAfter         = 8 * time.Second
+	staleCheckInterval = time.Second
 )
 
-// ghosts puts dead members out of consumer groups. kfake starts a member's
+// staleMembers puts dead members out of consumer groups. kfake starts a member's
 // session when it answers its JoinGroup; of a client that died while it waited
 // for that answer (a sidecar that was killed twice within its session) the
 // session never starts and never ends, and its share of the partitions is read
 // by nobody. A real Kafka has no such members.
-type ghosts struct {
+type staleMembers struct {
 	mu    sync.Mutex
 	heard map[member]word
 }
@@ -41,9 +41,9 @@ type word struct {
 	synced bool // it asked for its share, and waits for the leader
 }
 
-// newGhosts listens to what the members of groups say to cluster.
-func newGhosts(cluster *kfake.Cluster) *ghosts {
-	g := &ghosts{heard: map[member]word{}}
+// newStaleMembers listens to what the members of groups say to cluster.
+func newStaleMembers(cluster *kfake.Cluster) *staleMembers {
+	g := &staleMembers{heard: map[member]word{}}
 	for _, key := range []kmsg.Key{kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat} {
 		cluster.ControlKey(key.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
 			switch r := req.(type) {
@@ -61,7 +61,7 @@ func newGhosts(cluster *kfake.Cluster) *ghosts {
 	return g
 }
 
-func (g *ghosts) hear(id member, said word) {
+func (g *staleMembers) hear(id member, said word) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	said.at = time.Now()
@@ -69,9 +69,9 @@ func (g *ghosts) hear(id member, said word) {
 }
 
 // allJoined notes that of those in a group that had asked to join by then, nobody
-// waits any more. A ghost that was not told so does not join the next time, and
+// waits any more. A stale member that was not told so does not join the next time, and
 // must not be taken for one that waits.
-func (g *ghosts) allJoined(group string, then time.Time) {
+func (g *staleMembers) allJoined(group string, then time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for id, last := range g.heard {
@@ -82,8 +82,8 @@ func (g *ghosts) allJoined(group string, then time.Time) {
 	}
 }
 
-// run looks for ghosts until ctx ends.
-func (g *ghosts) run(ctx context.Context, address string, options ...kgo.Opt) error {
+// run looks for stale members until ctx ends.
+func (g *staleMembers) run(ctx context.Context, address string, options ...kgo.Opt) error {
 	// The address that clients are sent to may lead through a proxy, or not be
 	// reached from here at all.
 	here := func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -103,7 +103,7 @@ func (g *ghosts) run(ctx context.Context, address string, options ...kgo.Opt) er
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(ghostCheck):
+		case <-time.After(staleCheckInterval):
 		}
 		if err := g.expel(ctx, client); err != nil && ctx.Err() == nil {
 			fmt.Fprintf(os.Stderr, "look for dead members of consumer groups: %v\n", err)
@@ -112,7 +112,7 @@ func (g *ghosts) run(ctx context.Context, address string, options ...kgo.Opt) er
 }
 
 // expel lets the members leave that have been silent for too long.
-func (g *ghosts) expel(ctx context.Context, client *kgo.Client) error {
+func (g *staleMembers) expel(ctx context.Context, client *kgo.Client) error {
 	asked := time.Now()
 	groups, err := kadm.NewClient(client).DescribeGroups(ctx)
 	if err != nil {
@@ -148,7 +148,7 @@ func (g *ghosts) expel(ctx context.Context, client *kgo.Client) error {
 // silent says whether a member has been silent for too long. One that is seen
 // for the first time has just been heard, and so has one that waits: for the
 // others to join, or for the leader to share out the partitions.
-func (g *ghosts) silent(id member, now time.Time, state string) bool {
+func (g *staleMembers) silent(id member, now time.Time, state string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	last, known := g.heard[id]
@@ -157,11 +157,11 @@ func (g *ghosts) silent(id member, now time.Time, state string) bool {
 		last.at = now
 		g.heard[id] = last
 	}
-	return now.Sub(last.at) > ghostAfter
+	return now.Sub(last.at) > staleAfter
 }
 
 // forget drops what was heard of members that are gone.
-func (g *ghosts) forget(there map[member]bool) {
+func (g *staleMembers) forget(there map[member]bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for id := range g.heard {

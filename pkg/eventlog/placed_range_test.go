@@ -30,7 +30,7 @@ func TestTheRelayGoesNoFurtherThanItHasBeenTold(t *testing.T) {
 		require.NoError(t, err)
 	}
 	r := &Relay{DB: db, Schema: "log"}
-	placed := &news{wake: make(chan struct{}, 1)}
+	placed := &placedRange{wake: make(chan struct{}, 1)}
 	windows := make(chan []row)
 	ctx, cancel := context.WithCancel(t.Context())
 	var reading sync.WaitGroup
@@ -45,7 +45,7 @@ func TestTheRelayGoesNoFurtherThanItHasBeenTold(t *testing.T) {
 	}
 
 	place(1, now)
-	placed.tell(now, 1)
+	placed.extend(now, 1)
 	require.Equal(t, []int64{1}, next())
 	// It has the place and the time of the first row; these two are in one
 	// transaction, as the sequencer places them.
@@ -58,12 +58,12 @@ func TestTheRelayGoesNoFurtherThanItHasBeenTold(t *testing.T) {
 		}
 		return nil
 	}))
-	placed.tell(now, 1) // nothing new: it looks all the same
+	placed.extend(now, 1) // nothing new: it looks all the same
 	select {
 	case window := <-windows:
 		require.Equal(t, int64(2), window[0].Seq, "it has gone past a row")
 	case <-time.After(200 * time.Millisecond):
 	}
-	placed.tell(now.Add(-time.Second), 3)
+	placed.extend(now.Add(-time.Second), 3)
 	require.Equal(t, []int64{2, 3}, next())
 }
