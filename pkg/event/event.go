@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/taskwire/taskwire/pkg/recurrence"
 )
 
 // The topics, as the brokers know them.
@@ -89,6 +91,14 @@ type Recurrence struct {
 	DSTGap   string `json:"dst_gap"`
 	Missed   string `json:"missed"`
 	Anchor   string `json:"anchor"`
+}
+
+// Rule is the recurrence of a task in a zone as pkg/recurrence computes with it.
+func (r Recurrence) Rule(timezone string, allDay bool) recurrence.Rule {
+	return recurrence.Rule{
+		RRule: r.RRule, Anchor: r.Anchor, Timezone: timezone, AllDay: allDay,
+		Basis: r.Basis, MonthEnd: r.MonthEnd, DSTGap: r.DSTGap, Missed: r.Missed,
+	}
 }
 
 // TaskEvent is the data of an event on TopicTasks. TaskData is the task after

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 )
@@ -9,8 +10,26 @@ import (
 // be larger ends early, and its next_cursor goes on from there.
 const PageBytes = 2 << 20
 
-// FitPage says how many of items, from the first, a page has room for: at least one.
-func FitPage[T any](items []T) (int, error) {
+// CutPage makes a page of a list that was read with one item more than its limit,
+// so that it is known whether there is another page. Where there is, next is the
+// cursor of the last item's place, which cursorOf gives; else nil.
+func CutPage[T any](items []T, limit int, cursorOf func(last int) any) (page []T, next *string, err error) {
+	fits, err := fitPage(items)
+	if err != nil {
+		return nil, nil, err
+	}
+	if fits = min(fits, limit); fits == len(items) {
+		return items, nil, nil
+	}
+	cursor, err := EncodeCursor(cursorOf(fits - 1))
+	if err != nil {
+		return nil, nil, err
+	}
+	return items[:fits], &cursor, nil
+}
+
+// fitPage says how many of items, from the first, a page has room for: at least one.
+func fitPage[T any](items []T) (int, error) {
 	total := 0
 	for i := range items {
 		raw, err := json.Marshal(items[i])
@@ -22,4 +41,28 @@ func FitPage[T any](items []T) (int, error) {
 		}
 	}
 	return len(items), nil
+}
+
+// ErrCursor refuses a cursor that is of another list, or was made up.
+var ErrCursor = Invalid("query.cursor", "not a cursor of this list; leave it out to start from the beginning")
+
+// EncodeCursor makes an opaque page cursor of v.
+func EncodeCursor(v any) (string, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("make a cursor: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(raw), nil
+}
+
+// DecodeCursor reads into v what EncodeCursor made of it. Its error is ErrCursor.
+func DecodeCursor(cursor string, v any) error {
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err == nil {
+		err = json.Unmarshal(raw, v)
+	}
+	if err != nil {
+		return ErrCursor
+	}
+	return nil
 }

@@ -136,7 +136,7 @@ func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*l
 			return nil, err
 		}
 		if !httpapi.StorableTime(c.At) || !httpapi.Storable(c.Sequence) {
-			return nil, httpapi.Invalid("query.cursor", "not a cursor of this list; leave it out to start from the beginning")
+			return nil, httpapi.ErrCursor
 		}
 		q = q.Where(behind, c.At.UTC(), c.Sequence, c.ID)
 	}
@@ -149,22 +149,11 @@ func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*l
 	for i, r := range rows {
 		items[i] = r.public()
 	}
-	fits, err := httpapi.FitPage(items)
-	if err != nil {
-		return nil, err
-	}
 	out := &listOutput{}
-	if fits = min(fits, f.Limit); fits < len(rows) {
-		items = items[:fits]
-		last := rows[fits-1]
-		next, err := httpapi.EncodeCursor(cursor{last.OccurredAt.UTC(), last.Sequence, last.ID})
-		if err != nil {
-			return nil, fmt.Errorf("make a cursor: %w", err)
-		}
-		out.Body.NextCursor = &next
-	}
-	out.Body.Items = items
-	return out, nil
+	out.Body.Items, out.Body.NextCursor, err = httpapi.CutPage(items, f.Limit, func(last int) any {
+		return cursor{rows[last].OccurredAt.UTC(), rows[last].Sequence, rows[last].ID}
+	})
+	return out, err
 }
 
 // chunk is how many entries are read at once. Each may have what was before and

@@ -83,7 +83,7 @@ func (s *Store) page(ctx context.Context, in *listInput) (*listOutput, error) {
 			return nil, err
 		}
 		if after.ID == uuid.Nil || !httpapi.StorableTime(after.At) {
-			return nil, httpapi.Invalid("query.cursor", "not a cursor of this list; leave it out to start from the beginning")
+			return nil, httpapi.ErrCursor
 		}
 		after.At = after.At.UTC()
 	}
@@ -94,16 +94,12 @@ func (s *Store) page(ctx context.Context, in *listInput) (*listOutput, error) {
 		return nil, err
 	}
 	out := &listOutput{}
-	if len(items) > in.Limit {
-		items = items[:in.Limit]
-		last := items[in.Limit-1]
-		cursor, err := httpapi.EncodeCursor(position{At: last.CreatedAt, ID: last.ID})
-		if err != nil {
-			return nil, err
-		}
-		out.Body.NextCursor = &cursor
+	out.Body.Items, out.Body.NextCursor, err = httpapi.CutPage(items, in.Limit, func(last int) any {
+		return position{At: items[last].CreatedAt, ID: items[last].ID}
+	})
+	if err != nil {
+		return nil, err
 	}
-	out.Body.Items = items
 	out.Body.Unread, err = s.countUnread(ctx, user)
 	return out, err
 }

@@ -42,7 +42,7 @@ func Mount(api huma.API, failures httpapi.Failures, store *Store) {
 				return nil, err
 			}
 			if !httpapi.Storable(from.Occurrence) {
-				return nil, httpapi.Invalid("query.cursor", "not a cursor of this list; leave it out to start from the beginning")
+				return nil, httpapi.ErrCursor
 			}
 		}
 		entries, err := store.page(ctx, auth.CallerOf(ctx).UserID, in.ID, from.Occurrence, in.Limit+1)
@@ -53,15 +53,7 @@ func Mount(api huma.API, failures httpapi.Failures, store *Store) {
 			return nil, err
 		}
 		out := &listOutput{}
-		if len(entries) > in.Limit {
-			entries = entries[:in.Limit]
-			next, err := httpapi.EncodeCursor(cursor{entries[in.Limit-1].Occurrence})
-			if err != nil {
-				return nil, err
-			}
-			out.Body.NextCursor = &next
-		}
-		out.Body.Items = entries
-		return out, nil
+		out.Body.Items, out.Body.NextCursor, err = httpapi.CutPage(entries, in.Limit, func(last int) any { return cursor{entries[last].Occurrence} })
+		return out, err
 	})
 }

@@ -59,11 +59,7 @@ func (s *Spawner) follow(ctx context.Context, t event.Task, at time.Time) error 
 	if err != nil {
 		return err
 	}
-	r := t.Recurrence
-	rule := recurrence.Rule{
-		RRule: r.RRule, Anchor: r.Anchor, Timezone: t.Timezone, AllDay: t.AllDay,
-		Basis: r.Basis, MonthEnd: r.MonthEnd, DSTGap: r.DSTGap, Missed: r.Missed,
-	}
+	rule := t.Recurrence.Rule(t.Timezone, t.AllDay)
 	after := *t.CompletedAt
 	if rule.Basis == recurrence.BasisDue && rule.Missed == recurrence.MissedCollapse && t.DueAt != nil && t.DueAt.After(after) {
 		// Moved ahead, past dates of its schedule: what follows comes after it.

@@ -96,11 +96,7 @@ func (c *comparison) due(ctx context.Context, t event.Task) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("count the occurrences of series %s: %w", *t.SeriesID, err)
 	}
-	r := t.Recurrence
-	rule := recurrence.Rule{
-		RRule: r.RRule, Anchor: r.Anchor, Timezone: t.Timezone, AllDay: t.AllDay,
-		Basis: r.Basis, MonthEnd: r.MonthEnd, DSTGap: r.DSTGap, Missed: r.Missed,
-	}
+	rule := t.Recurrence.Rule(t.Timezone, t.AllDay)
 	after := *t.CompletedAt
 	if rule.Basis == recurrence.BasisDue && rule.Missed == recurrence.MissedCollapse && t.DueAt != nil && t.DueAt.After(after) {
 		after = *t.DueAt

@@ -74,23 +74,13 @@ func (s *Store) List(ctx context.Context, actor change.Actor, in ListQuery) (Pag
 	if err := readReminders(ctx, s.DB, found, ""); err != nil {
 		return Page{}, err
 	}
-	page := Page{Items: make([]event.Task, len(found))}
+	items := make([]event.Task, len(found))
 	for i, t := range found {
-		page.Items[i] = t.public()
+		items[i] = t.public()
 	}
-	fits, err := httpapi.FitPage(page.Items)
-	if err != nil {
-		return Page{}, err
-	}
-	if fits = min(fits, in.Limit); fits < len(rows) {
-		page.Items = page.Items[:fits]
-		next, err := httpapi.EncodeCursor(l.cursorOf(&rows[fits-1]))
-		if err != nil {
-			return Page{}, fmt.Errorf("make a cursor: %w", err)
-		}
-		page.NextCursor = &next
-	}
-	return page, nil
+	var page Page
+	page.Items, page.NextCursor, err = httpapi.CutPage(items, in.Limit, func(last int) any { return l.cursorOf(&rows[last]) })
+	return page, err
 }
 
 // condition is a part of a WHERE clause.
@@ -257,8 +247,6 @@ func (l *listing) within(sql string, values []int) {
 	l.ranges = split
 }
 
-var errCursor = httpapi.Invalid("query.cursor", "not a cursor of this list; leave it out to start from the beginning")
-
 // decode reads a cursor; nil when there is none.
 func (l *listing) decode(text string) (*cursor, error) {
 	if text == "" {
@@ -269,22 +257,22 @@ func (l *listing) decode(text string) (*cursor, error) {
 		return nil, err
 	}
 	if c.Sort != l.sort || c.Key != nil && l.column != "title" {
-		return nil, errCursor
+		return nil, httpapi.ErrCursor
 	}
 	switch {
 	case c.Key != nil:
 	case c.Value == nil:
 		if l.column != "due_at" {
-			return nil, errCursor
+			return nil, httpapi.ErrCursor
 		}
 	case l.column == "title":
 		if !httpapi.Storable(*c.Value) {
-			return nil, errCursor
+			return nil, httpapi.ErrCursor
 		}
 	case l.column != "priority":
 		at, err := time.Parse(time.RFC3339Nano, *c.Value)
 		if err != nil || !httpapi.StorableTime(at) {
-			return nil, errCursor
+			return nil, httpapi.ErrCursor
 		}
 	}
 	return c, nil

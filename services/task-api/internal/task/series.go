@@ -9,16 +9,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/recurrence"
 )
 
-// rule is the recurrence of t as pkg/recurrence computes with it.
-func (t *Task) rule() recurrence.Rule {
-	r := t.Recurrence
-	return recurrence.Rule{
-		RRule: r.RRule, Anchor: r.Anchor, Timezone: t.Timezone, AllDay: t.AllDay,
-		Basis: r.Basis, MonthEnd: r.MonthEnd, DSTGap: r.DSTGap, Missed: r.Missed,
-	}
-}
-
-// join gives a task with a new or changed rule a series of its own, which
+// joinSeries gives a task with a new or changed rule a series of its own, which
 // counts from the task's due time. Moving the due time of one occurrence
 // leaves the series alone: the rule goes on from where it was anchored.
 func (t *Task) joinSeries(before *Task) error {
@@ -34,7 +25,7 @@ func (t *Task) joinSeries(before *Task) error {
 		return ruleProblem(err)
 	}
 	t.Recurrence.Anchor = wall
-	if err := t.rule().Validate(); err != nil {
+	if err := t.Recurrence.Rule(t.Timezone, t.AllDay).Validate(); err != nil {
 		return ruleProblem(err)
 	}
 	series, err := uuid.NewV7()
