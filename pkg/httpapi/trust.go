@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/google/uuid"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
@@ -70,4 +71,40 @@ func (t Trust) outsideTrace(next http.Handler) http.Handler {
 func sampleAnother(ctx context.Context) bool {
 	_, span := otel.Tracer("github.com/taskwire/taskwire/pkg/httpapi").Start(ctx, "sampled", trace.WithNewRoot())
 	return span.SpanContext().IsSampled()
+}
+
+type requestIDKey struct{}
+
+// RequestID is the id of the request that ctx belongs to, or "".
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// identify gives the request its id: the X-Request-Id of an insider when it is
+// harmless in a log and a header, else a new one. It is in the audit trail, so
+// others do not choose it.
+func (t Trust) identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get("X-Request-Id")
+		if !t.insider(r) || !harmless(id) {
+			id = uuid.Must(uuid.NewV7()).String()
+		}
+		r.Header.Set("X-Request-Id", id) // the front door passes it on
+		w.Header().Set("X-Request-Id", id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+	})
+}
+
+func harmless(id string) bool {
+	if len(id) == 0 || len(id) > 64 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return true
 }

@@ -3,21 +3,14 @@ package subscribe
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/go-chi/chi/v5"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
@@ -34,17 +27,6 @@ const maxBody = 160 << 20
 // that is slower than its topic does not grow.
 const maxInHand = 32 << 20
 
-var consumed = promauto.NewCounterVec(prometheus.CounterOpts{
-	Name: "taskwire_events_consumed_total",
-	Help: "Events by what became of them: handled, duplicate, dead_letter or retry.",
-}, []string{"topic", "type", "outcome"})
-
-var lag = promauto.NewHistogramVec(prometheus.HistogramOpts{
-	Name:    "taskwire_consumer_lag_seconds",
-	Help:    "Time from when an event happened to when its effect was there.",
-	Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 86400},
-}, []string{"topic"})
-
 // What became of a delivery, in the metric.
 const (
 	outcomeHandled    = "handled"
@@ -52,79 +34,6 @@ const (
 	outcomeDeadLetter = "dead_letter"
 	outcomeRetry      = "retry"
 )
-
-// other is the label of a type that is not the suite's.
-const other = "other"
-
-// typesOf are the labels of the types that the suite publishes on a topic.
-func typesOf(topic string) []string {
-	switch topic {
-	case event.TopicTasks:
-		return []string{event.TaskCreated, event.TaskUpdated, event.TaskCompleted, event.TaskDeleted}
-	case event.TopicReminders:
-		return []string{event.ReminderDue}
-	case event.TopicAudit:
-		return []string{"audit"}
-	default:
-		return nil
-	}
-}
-
-// countFromZero makes the counters of a topic: an increase is seen from a value
-// that was there before it, and the first step would be missed.
-func countFromZero(topic string) {
-	for _, kind := range append(typesOf(topic), other) {
-		for _, outcome := range []string{outcomeHandled, outcomeDuplicate, outcomeDeadLetter, outcomeRetry} {
-			consumed.WithLabelValues(topic, kind, outcome)
-		}
-	}
-}
-
-func (s *Subscriber) count(d delivery, outcome string) {
-	consumed.WithLabelValues(d.Topic, d.label(), outcome).Inc()
-	if outcome != outcomeRetry && d.Source() == event.Source {
-		s.progress.advance(d.Topic, d.Time(), s.Now())
-	}
-}
-
-// handled counts an event that has had its effect for the first time.
-func (s *Subscriber) handled(d delivery) {
-	s.count(d, outcomeHandled)
-	if at := d.Time(); !at.IsZero() {
-		lag.WithLabelValues(d.Topic).Observe(max(s.Now().Sub(at).Seconds(), 0))
-	}
-}
-
-// delivery is one record of a broker on its way through this package.
-type delivery struct {
-	Event
-	entryID  string
-	raw      []byte
-	metadata map[string]string
-}
-
-// label is the type of an event for a metric. Anyone who may publish chooses
-// types; only the suite's own of the topic become labels.
-func (d delivery) label() string {
-	kind := d.Type()
-	if strings.HasPrefix(kind, event.AuditPrefix) {
-		kind = "audit"
-	}
-	if !slices.Contains(typesOf(d.Topic), kind) {
-		return other
-	}
-	return kind
-}
-
-// newDelivery takes a record in. Kafka's key comes as __key; Redis has none,
-// and keeps what it was published with.
-func newDelivery(topic, entryID string, raw []byte, metadata map[string]string) delivery {
-	key := metadata["__key"]
-	if key == "" {
-		key = metadata["partitionKey"]
-	}
-	return delivery{entryID: entryID, raw: raw, metadata: metadata, Event: Event{Topic: topic, Key: key}}
-}
 
 // entry is a record in a bulk delivery.
 type entry struct {
@@ -205,80 +114,6 @@ func statusOf(err error) string {
 		return "RETRY"
 	}
 	return "SUCCESS"
-}
-
-// sidecarsType is the type of an event that the sidecar has made around a record.
-const sidecarsType = "com.dapr.event.sent"
-
-// unwrap returns the bytes of a record. A raw record comes as base64 text (in
-// a bulk), or as data_base64 of an event that the sidecar made around it; one
-// that was published without an envelope as data of such an event; and an
-// event that the sidecar has parsed comes as it is.
-func unwrap(raw json.RawMessage) []byte {
-	var text string
-	if bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte{'"'}) && json.Unmarshal(raw, &text) == nil {
-		if data, err := base64.StdEncoding.DecodeString(text); err == nil {
-			return data
-		}
-		return []byte(text)
-	}
-	var wrapper struct {
-		Type   string          `json:"type"`
-		Base64 *string         `json:"data_base64"`
-		Data   json.RawMessage `json:"data"`
-	}
-	if !bytes.Contains(raw, []byte(sidecarsType)) || json.Unmarshal(raw, &wrapper) != nil || wrapper.Type != sidecarsType {
-		return raw
-	}
-	if wrapper.Base64 != nil {
-		if data, err := base64.StdEncoding.DecodeString(*wrapper.Base64); err == nil {
-			return data
-		}
-		return raw
-	}
-	if json.Unmarshal(wrapper.Data, &text) == nil && text != "" {
-		return []byte(text)
-	}
-	if len(wrapper.Data) > 0 {
-		return wrapper.Data
-	}
-	return raw
-}
-
-// maxIdentity is how long source and id may be together, in bytes: Postgres
-// indexes no more than 2704, and the inbox indexes both.
-const maxIdentity = 1024
-
-// decode parses a record as an event of topic that Postgres can remember.
-func decode(topic string, raw []byte) (cloudevents.Event, error) {
-	e, err := event.Decode(raw)
-	switch {
-	case err != nil:
-		return e, err
-	case e.DataSchema() != event.SchemaURI(topic):
-		return e, fmt.Errorf("dataschema %q does not belong on topic %s", e.DataSchema(), topic)
-	case len(e.Source())+len(e.ID()) > maxIdentity:
-		return e, fmt.Errorf("source and id are longer than %d bytes", maxIdentity)
-	case !utf8.Valid(raw) || !utf8.Valid(e.Data()):
-		return e, errors.New("not valid UTF-8")
-	case holdsNUL(raw) || holdsNUL(e.Data()):
-		return e, errors.New("a text holds a NUL character")
-	}
-	return e, nil
-}
-
-// holdsNUL says whether a JSON document has the escape of a NUL in it, the one
-// character that JSON can carry and Postgres can not.
-func holdsNUL(document []byte) bool {
-	for i := 0; i < len(document); i++ {
-		if document[i] == '\\' {
-			if bytes.HasPrefix(document[i+1:], []byte("u0000")) {
-				return true
-			}
-			i++ // the escaped character, which may be a backslash
-		}
-	}
-	return false
 }
 
 // handle sees each delivery to its end; nil stands for an acknowledgement.
