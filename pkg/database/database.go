@@ -66,10 +66,11 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	// prepare it first would be a second round trip, for nothing.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.Tracer = telemetry.SQL()
-	// A statement whose client has gone is cancelled, and its connection kept. To
-	// close it is the default; each new one costs both sides more than the statement.
+	// A statement whose client has gone is cancelled, unless it ends by itself soon, and
+	// its connection kept. To close it is the default; each new one costs both sides more
+	// than the statement.
 	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelTime}
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, CancelRequestDelay: cancelAfter, DeadlineDelay: cancelTime}
 	}
 	onError := config.OnPgError
 	config.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
@@ -84,9 +85,13 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// cancelTime is how long the server may take to end a statement that is cancelled.
-// The connection is closed after it.
-const cancelTime = time.Second
+const (
+	// cancelAfter is how long a statement may go on whose context has ended. Most are
+	// over by then, and to cancel one takes 100 ms of its connection and another one.
+	cancelAfter = 100 * time.Millisecond
+	// cancelTime is when the connection is closed of one that has not ended.
+	cancelTime = time.Second
+)
 
 const (
 	// diskFull is the SQLSTATE of a write that Postgres has no room for.

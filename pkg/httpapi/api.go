@@ -63,6 +63,9 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 			op.Errors = append(op.Errors, status)
 		}
 	}
+	// Bodies has read the body. A deadline for it would stay on the connection, and end
+	// the request when it passes.
+	op.BodyReadTimeout = -1
 	longest := operationTime
 	if op.Method == http.MethodGet {
 		longest = readTime

@@ -27,8 +27,8 @@ func (p *Proxies) UnmarshalText(text []byte) error {
 		switch {
 		case err != nil:
 			return fmt.Errorf("networks such as 10.244.0.0/16, with commas between them: %w", err)
-		case network.Bits() == 0:
-			return errors.New("a network of all addresses would let each client choose its own")
+		case network.Bits() < 4:
+			return errors.New("a network of that many addresses would let each client choose its own")
 		case network.Addr().Is4In6():
 			return fmt.Errorf("%s must be written as IPv4", network)
 		}

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -45,6 +47,10 @@ func (b Base) logRoutes(ctx context.Context, handler http.Handler) {
 	})
 }
 
+// memoryLimit is from when on the garbage collector works harder to give memory back,
+// unless GOMEMLIMIT says otherwise: what an attack took would stay for minutes.
+const memoryLimit = 200 << 20
+
 // drainShare is how much of the time for stopping the requests in flight have,
 // in eighths. The rest is the workers', whatever a request does: what they have
 // just done for good, such as a mail that was sent, they have to write down.
@@ -54,6 +60,9 @@ const drainShare = 3
 // connections, requests in flight end or are cut off, workers end, traces are flushed. It
 // returns an error when something failed or the time for stopping ran out.
 func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) error {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 	flush, err := telemetry.Start(ctx, b.name, Version())
 	if err != nil {
 		return err

@@ -77,6 +77,9 @@ func (s Settings) Validate() error {
 	if s.LogFormat != "text" && s.LogFormat != "json" {
 		return fmt.Errorf("LOG_FORMAT must be text or json, not %q", s.LogFormat)
 	}
+	if s.ShutdownTimeout < time.Second {
+		return fmt.Errorf("SHUTDOWN_TIMEOUT must be at least 1s, not %s", s.ShutdownTimeout)
+	}
 	if s.EventRetention < 24*time.Hour {
 		return fmt.Errorf("EVENT_RETENTION must be at least 24h, not %s", s.EventRetention)
 	}

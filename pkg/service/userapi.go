@@ -13,7 +13,7 @@ import (
 // token is verified here again. The description is open to every sidecar's app.
 func (b Base) MountUserAPI(r chi.Router, verifier *auth.Verifier, mount func(huma.API)) {
 	r.Group(func(r chi.Router) {
-		r.Use(auth.SidecarOnly(b.settings.AppAPIToken))
+		r.Use(auth.SidecarOnly(b.settings.AppAPIToken), httpapi.Bodies(httpapi.MaxBody))
 		api := httpapi.NewAPI(r, "taskwire "+b.name, Version())
 		r.Group(func(r chi.Router) {
 			r.Use(verifier.Middleware)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -258,6 +259,37 @@ func TestOneUsersRequestsLeaveAConsumersConnectionsToOthers(t *testing.T) {
 	require.EqualValues(t, 4, holding.Load())
 	release()
 	slow.Wait()
+}
+
+// Who sends headers and no body holds nothing that others wait for. Two accounts with
+// four silent connections each kept all others from writing.
+func TestSilentBodiesKeepNobodyWaiting(t *testing.T) {
+	s := start(t)
+	other := s.newUser()
+	answered := make(chan struct{}, 16)
+	var silent []net.Conn
+	for range 2 {
+		u := s.newUser()
+		for range 8 {
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.base, "http://"))
+			require.NoError(t, err)
+			silent = append(silent, conn)
+			_, err = fmt.Fprintf(conn, "POST /api/tasks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{", u.token)
+			require.NoError(t, err)
+			go func() {
+				_, _ = conn.Read(make([]byte, 1)) // the answer, or the end
+				answered <- struct{}{}
+			}()
+		}
+	}
+	for range 5 {
+		other.create(object{"title": "t"})
+		require.Equal(t, http.StatusOK, other.do(http.MethodGet, "/api/tasks", nil).status)
+	}
+	require.Empty(t, answered, "none of them had to end before")
+	for _, conn := range silent {
+		require.NoError(t, conn.Close())
+	}
 }
 
 // With hundreds of strangers at the sign-in, the owner gets in on the device that

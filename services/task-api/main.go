@@ -103,7 +103,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	if err != nil {
 		return err
 	}
-	door.MountDescriptions(router)
+	bodies := httpapi.Bodies(httpapi.MaxBody)
+	door.MountDescriptions(router.With(bodies))
 	docs.Mount(router, frontdoor.Descriptions())
 	door.MountOpen(router, cfg.TrustedProxies)
 	router.Group(func(r chi.Router) {
@@ -111,11 +112,11 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		api := httpapi.NewAPI(r, "taskwire", service.Version())
 		r.Group(func(r chi.Router) {
 			// Turns at hashing bound what they take of the database, and know devices.
-			r.Use(strangers.InFlight)
+			r.Use(strangers.InFlight, bodies)
 			accounts.MountOpen(httpapi.Within(api, r))
 		})
 		r.Group(func(r chi.Router) {
-			r.Use(verifier.Middleware, callers.InFlight, callers.Writes)
+			r.Use(verifier.Middleware, callers.InFlight, callers.Writes, bodies)
 			// By whose connections a request is served, so many at once of a user.
 			share := func() chi.Middlewares { return chi.Chain(callers.Share(), users.AdmitOutside(failures)) }
 			door.Mount(r, share)
@@ -128,7 +129,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		})
 	})
 	router.Group(func(r chi.Router) {
-		r.Use(auth.SidecarOnly(cfg.AppAPIToken), rest.Origin(cfg.TrustedProxies))
+		r.Use(auth.SidecarOnly(cfg.AppAPIToken), rest.Origin(cfg.TrustedProxies), bodies)
 		api := httpapi.NewInternalAPI(r)
 		(&task.API{Store: tasks, Failures: failures}).MountInternal(api)
 		(&reminder.API{DB: db, Failures: failures}).MountInternal(api)

@@ -3,10 +3,9 @@
 package frontdoor
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
+
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
@@ -52,6 +51,9 @@ var OpenRoutes = []struct {
 // openRate is how often a client may follow such links in a minute. Nobody
 // guesses a token; this bounds the work. It is counted in each replica.
 const openRate = 60
+
+// openBody is how large the body of such a request may be: a form of two words.
+const openBody = 4 << 10
 
 // openPolicy is the Content-Security-Policy of their page: one form, to itself.
 const openPolicy = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -107,7 +109,7 @@ func (d *Door) MountOpen(r chi.Router, proxies httpapi.Proxies) {
 		func(r *http.Request) (string, error) { return limit.Network(proxies.ClientAddress(r)), nil },
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) {
 			httpapi.WriteProblem(w, r, http.StatusTooManyRequests, "too many requests from this address; try again in a minute")
-		})))
+		})), httpapi.Bodies(openBody))
 	for _, route := range OpenRoutes {
 		through := d.proxy(route.AppID, "")
 		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -140,7 +142,9 @@ const nothingHere = "there is nothing at this address; /openapi.json lists what 
 
 var errNoRoute = errors.New("the sidecar let nothing through to the service")
 
-// proxy passes requests on to an app, to the same path or to the one given.
+// proxy passes requests on to an app, to the same path or to the one given. Their
+// bodies have been read (httpapi.Bodies): what is wrong with one is the client's doing,
+// and must not look like a service that is away.
 func (d *Door) proxy(appID, path string) http.Handler {
 	unavailable.WithLabelValues(appID) // from zero: the first step is seen as one
 	p := &httputil.ReverseProxy{
@@ -197,19 +201,6 @@ func (d *Door) proxy(appID, path string) http.Handler {
 			httpapi.WriteProblem(w, r, http.StatusNotFound, nothingHere)
 			return
 		}
-		// Read before it is passed on: what is wrong with a body is the
-		// client's doing, and must not look like a service that is away.
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, httpapi.MaxBody))
-		var tooLarge *http.MaxBytesError
-		switch {
-		case errors.As(err, &tooLarge):
-			httpapi.WriteProblem(w, r, http.StatusRequestEntityTooLarge, "the request body is larger than 1 MiB")
-			return
-		case err != nil:
-			httpapi.WriteProblem(w, r, http.StatusBadRequest, "the request body could not be read")
-			return
-		}
-		r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
 		p.ServeHTTP(w, r)
 	})
 }

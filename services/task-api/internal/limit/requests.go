@@ -133,6 +133,9 @@ const (
 	// share. Both are more than one user's share, so that one alone holds up nobody.
 	readTurns  = database.MaxConnections / 2
 	writeTurns = 2 * poolShare
+	// searchTurns are those of searches: each may look through many long texts, which
+	// costs Postgres what a hundred lists do.
+	searchTurns = 2
 	// shareWait is how long a request waits for the user's others, and for
 	// everybody's.
 	shareWait = 10 * time.Second
@@ -144,7 +147,7 @@ const (
 // another pool.
 func (u *Requests) Share() func(http.Handler) http.Handler {
 	places := NewShare(poolShare)
-	reads, writes := NewFair(readTurns, time.Now), NewFair(writeTurns, time.Now)
+	reads, writes, searches := NewFair(readTurns, time.Now), NewFair(writeTurns, time.Now), NewFair(searchTurns, time.Now)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			waiting, cancel := context.WithTimeout(r.Context(), shareWait)
@@ -159,6 +162,9 @@ func (u *Requests) Share() func(http.Handler) http.Handler {
 			turns := writes
 			if slices.Contains(safe, r.Method) {
 				turns = reads
+				if r.URL.Query().Has("q") {
+					turns = searches
+				}
 			}
 			done, err := turns.Take(waiting, key)
 			if err != nil {

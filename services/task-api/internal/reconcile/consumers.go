@@ -148,7 +148,7 @@ func (c *comparison) entriesTold(ctx context.Context, result *Result) error {
 	type row struct {
 		ID     uuid.UUID `bun:"id"`
 		Action string    `bun:"action"`
-		Told   bool      `bun:"loggedEvent"`
+		Logged bool      `bun:"logged"`
 	}
 	counts, err := query[int64](ctx, c.Reconciler, "SELECT count(*) FROM audit.entries WHERE occurred_at >= ?", c.horizon.Add(grace))
 	if err != nil {
@@ -160,7 +160,7 @@ func (c *comparison) entriesTold(ctx context.Context, result *Result) error {
 	for {
 		rows, err := query[row](ctx, c.Reconciler, `SELECT a.id, a.action, EXISTS (
 				SELECT FROM task.events e WHERE e.topic = ?0 AND e.id = a.id
-				AND e.seq = CASE WHEN a.sequence ~ '^[0-9]{1,18}$|^0[0-9]{18}$' THEN a.sequence::bigint END) AS loggedEvent
+				AND e.seq = CASE WHEN a.sequence ~ '^[0-9]{1,18}$|^0[0-9]{18}$' THEN a.sequence::bigint END) AS logged
 			FROM audit.entries a WHERE a.id > ?1 AND a.occurred_at >= ?2 ORDER BY a.id LIMIT ?3`,
 			event.TopicAudit, after, c.horizon.Add(grace), batchRows)
 		if err != nil {
@@ -168,7 +168,7 @@ func (c *comparison) entriesTold(ctx context.Context, result *Result) error {
 		}
 		for _, e := range rows {
 			after = e.ID
-			if !e.Told {
+			if !e.Logged {
 				result.missing("audit entry %s (%s) is of no event in the log", e.ID, e.Action)
 			}
 		}

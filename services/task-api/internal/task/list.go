@@ -56,14 +56,26 @@ type listed struct {
 	TitleKey []byte `bun:"title_key"`
 }
 
+// searchTime is how long a search may take. It looks through texts, and there are
+// texts and words that no index and no method of looking is quick with.
+const searchTime = 2 * time.Second
+
 // List reads a page of the actor's tasks.
 func (s *Store) List(ctx context.Context, actor change.Actor, in ListQuery) (Page, error) {
 	l, err := s.listing(ctx, actor, in)
 	if err != nil {
 		return Page{}, err
 	}
+	reading, cancel := ctx, context.CancelFunc(func() {})
+	if l.folded != "" {
+		reading, cancel = context.WithTimeout(ctx, searchTime)
+	}
+	defer cancel()
 	// One more than asked for, to know whether there is a next page.
-	rows, err := l.read(ctx, in.Limit+1)
+	rows, err := l.read(reading, in.Limit+1)
+	if err != nil && ctx.Err() == nil && reading.Err() != nil {
+		return Page{}, httpapi.Unavailable("the search took too long; search for a longer or a rarer text")
+	}
 	if err != nil {
 		return Page{}, fmt.Errorf("list the tasks: %w", err)
 	}
