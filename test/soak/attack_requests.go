@@ -133,12 +133,17 @@ func slowly(st *stage) effort {
 	return st.effort(effort{200, time.Second}, effort{10, time.Second})
 }
 
-// slowBodies announce a body, and send a byte of it now and then.
-func slowBodies(_ context.Context, st *stage) (assault, error) {
-	clients := st.strangers()
+// slowBodies announce a body, and send a byte of it now and then: to sign in, to
+// create a task, and to ask a service behind the front door.
+func slowBodies(ctx context.Context, st *stage) (assault, error) {
+	clients, err := st.attackers(ctx)
+	if err != nil {
+		return assault{}, err
+	}
+	paths := []string{"/api/auth/login", "/api/tasks", "/api/recurrence/preview"}
 	return assault{run: func(ctx context.Context) {
-		keep(ctx, clients, slowly(st), func(ctx context.Context, c *suite.Client, _ int) int {
-			return st.trickle(ctx, raw(c, http.MethodPost, "/api/auth/login", 100_000), " ")
+		keep(ctx, clients, slowly(st), func(ctx context.Context, c *suite.Client, i int) int {
+			return st.trickle(ctx, raw(c, http.MethodPost, paths[i%len(paths)], 100_000), " ")
 		})
 	}}, nil
 }
