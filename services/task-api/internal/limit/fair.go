@@ -36,15 +36,16 @@ type turn struct {
 
 // client is one who has asked of late.
 type client struct {
-	last time.Time // when a request of his last came or was answered
+	asked, answered time.Time // when a request of his last came, and was answered
 	// pauses is the part of his requests, from 0 to 1, before which he has paused:
 	// of the latest, mostly.
 	pauses float64
 }
 
 const (
-	// pause is how long a client waits after a request or an answer who pauses. A
-	// program that does not is back within a few milliseconds.
+	// pause is how long a client waits after an answer, or a request, who pauses. A
+	// program that does not is back within a few milliseconds of an answer. What is sent
+	// together, as by a page that asks for six things, counts as its first.
 	pause = 25 * time.Millisecond
 	// habit is how much one request counts for what a client does as a rule. It is no
 	// more than that: where answers are slow, a person's next request may come just
@@ -84,13 +85,14 @@ func (f *Fair) enter(key string) *turn {
 		c = &client{pauses: 0.5}
 		f.clients[key] = c
 	} else {
-		paused := 0.0
-		if now.Sub(c.last) >= pause {
-			paused = 1
+		switch {
+		case now.Sub(c.answered) < pause:
+			c.pauses -= habit * c.pauses
+		case now.Sub(c.asked) >= pause:
+			c.pauses += habit * (1 - c.pauses)
 		}
-		c.pauses += habit * (paused - c.pauses)
 	}
-	c.last = now
+	c.asked = now
 	t := &turn{of: c, pauses: c.pauses, ready: make(chan struct{})}
 	if f.free > 0 { // then nobody waits
 		f.free--
@@ -110,14 +112,14 @@ func (f *Fair) leave(t *turn) bool {
 		return false
 	}
 	f.waiting = slices.Delete(f.waiting, at, at+1)
-	t.of.last = f.now()
+	t.of.answered = f.now()
 	return true
 }
 
 func (f *Fair) end(t *turn) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	t.of.last = f.now()
+	t.of.answered = f.now()
 	if len(f.waiting) == 0 {
 		f.free++
 		return
@@ -142,7 +144,7 @@ func (f *Fair) sweep(now time.Time) {
 	}
 	f.swept = now
 	for key, c := range f.clients {
-		if now.Sub(c.last) > remembered { // no request is there for that long
+		if now.Sub(c.asked) > remembered { // no request is there for that long
 			delete(f.clients, key)
 		}
 	}

@@ -120,6 +120,26 @@ func TestOneRequestMakesNobodyHastyOrPatient(t *testing.T) {
 	working()
 }
 
+// A page that asks for six things at once is a person's.
+func TestWhatIsSentTogetherCountsOnce(t *testing.T) {
+	at := newClock(time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC))
+	f := NewFair(6, at.now)
+	for range 8 {
+		at.pass(pause)
+		var done []func()
+		for range 6 {
+			done = append(done, now(t, f, "page"))
+		}
+		at.pass(time.Millisecond)
+		for _, answered := range done {
+			answered()
+		}
+	}
+	require.Greater(t, f.clients["page"].pauses, 0.9)
+	now(t, f, "page")
+	require.Less(t, f.clients["page"].pauses, 0.8, "and what comes upon an answer does not")
+}
+
 func TestATurnIsNotLost(t *testing.T) {
 	f := NewFair(1, time.Now)
 	done, err := f.Take(t.Context(), "a")
