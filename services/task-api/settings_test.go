@@ -12,7 +12,7 @@ import (
 
 func TestATransportIsChosenByNameAlone(t *testing.T) {
 	good := settings{
-		Settings: service.Settings{LogFormat: "text", EventRetention: 720 * time.Hour}, TokenLife: time.Hour,
+		Settings: service.Settings{LogFormat: "text", EventRetention: 720 * time.Hour, ShutdownTimeout: 8 * time.Second}, TokenLife: time.Hour,
 	}
 	broker := publish.KafkaSettings{Brokers: []string{"kafka:9092"}}
 	for name, c := range map[string]struct {

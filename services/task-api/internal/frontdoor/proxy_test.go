@@ -12,6 +12,8 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taskwire/taskwire/pkg/httpapi"
+
 	"github.com/taskwire/taskwire/pkg/telemetry/metrictest"
 )
 
@@ -131,7 +133,7 @@ func TestWhatIsWrongWithABodyIsTheClientsDoing(t *testing.T) {
 	sidecar := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer sidecar.Close()
 	router := chi.NewRouter()
-	doorTo(t, sidecar.URL, "").Mount(router, noMiddleware)
+	doorTo(t, sidecar.URL, "").Mount(router.With(httpapi.Bodies(httpapi.MaxBody)), noMiddleware)
 	for name, c := range map[string]struct {
 		method string
 		body   io.Reader
