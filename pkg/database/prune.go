@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -56,6 +57,26 @@ func Prune(ctx context.Context, db bun.IDB, o Old) (total int64, err error) {
 		case <-ctx.Done():
 			return total, ctx.Err()
 		case <-time.After(prunePause):
+		}
+	}
+}
+
+// KeepPruned prunes what old says, at once and again and again until ctx ends. A
+// database that is away is waited for.
+func KeepPruned(ctx context.Context, db bun.IDB, log *slog.Logger, every time.Duration, old func() Old) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		o := old()
+		if n, err := Prune(ctx, db, o); err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "what is old could not be deleted; it will be tried again", "error", err)
+		} else if n > 0 {
+			log.DebugContext(ctx, "what was old is deleted", "table", o.Table, "rows", n)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
 		}
 	}
 }

@@ -15,6 +15,14 @@ var consumed = promauto.NewCounterVec(prometheus.CounterOpts{
 	Help: "Events by what became of them: handled, duplicate, dead_letter or retry.",
 }, []string{"topic", "type", "outcome"})
 
+// What became of a delivery, in the metric.
+const (
+	outcomeHandled    = "handled"
+	outcomeDuplicate  = "duplicate"
+	outcomeDeadLetter = "dead_letter"
+	outcomeRetry      = "retry"
+)
+
 var lag = promauto.NewHistogramVec(prometheus.HistogramOpts{
 	Name:    "taskwire_consumer_lag_seconds",
 	Help:    "Time from when an event happened to when its effect was there.",

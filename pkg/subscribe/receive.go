@@ -27,14 +27,6 @@ const maxBody = 160 << 20
 // that is slower than its topic does not grow.
 const maxInHand = 32 << 20
 
-// What became of a delivery, in the metric.
-const (
-	outcomeHandled    = "handled"
-	outcomeDuplicate  = "duplicate"
-	outcomeDeadLetter = "dead_letter"
-	outcomeRetry      = "retry"
-)
-
 // entry is a record in a bulk delivery.
 type entry struct {
 	EntryID  string            `json:"entryId"`

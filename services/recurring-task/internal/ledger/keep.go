@@ -18,27 +18,13 @@ const (
 	keepInterval = time.Hour
 )
 
-// Keep deletes missed occurrences that are old, at once and again and again until
-// ctx ends. A database that is away is waited for. Any number of replicas may do it.
+// Keep deletes missed occurrences that are old, until ctx ends. Any number of replicas
+// may do it.
 func (s *Store) Keep(ctx context.Context, log *slog.Logger, now func() time.Time) error {
-	tick := time.NewTicker(keepInterval)
-	defer tick.Stop()
-	for {
-		if n, err := s.pruneMissed(ctx, now()); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "old missed occurrences could not be deleted; it will be tried again", "error", err)
-		} else if n > 0 {
-			log.InfoContext(ctx, "old missed occurrences deleted", "rows", n)
+	return database.KeepPruned(ctx, s.DB, log, keepInterval, func() database.Old {
+		return database.Old{
+			Table: migrations.Name + ".occurrences", Key: "series_id, occurrence", Age: "updated_at",
+			Only: "status = '" + Missed + "'", Before: now().Add(-missedLife),
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
-}
-
-func (s *Store) pruneMissed(ctx context.Context, now time.Time) (int64, error) {
-	return database.Prune(ctx, s.DB, database.Old{
-		Table: migrations.Name + ".occurrences", Key: "series_id, occurrence", Age: "updated_at", Only: "status = '" + Missed + "'", Before: now.Add(-missedLife),
 	})
 }

@@ -166,14 +166,7 @@ const pruneInterval = time.Minute
 
 // Prune deletes what is out of sight, now and then, until ctx ends.
 func (w *Windows) Prune(ctx context.Context, log *slog.Logger) error {
-	for {
-		if _, err := database.Prune(ctx, w.DB, database.Old{Table: "task.attempts", Key: "key", Age: "until", Before: w.Now()}); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "old counts of attempts could not be deleted; trying again later", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pruneInterval):
-		}
-	}
+	return database.KeepPruned(ctx, w.DB, log, pruneInterval, func() database.Old {
+		return database.Old{Table: "task.attempts", Key: "key", Age: "until", Before: w.Now()}
+	})
 }

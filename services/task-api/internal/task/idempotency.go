@@ -85,21 +85,9 @@ const forgetEvery = 10 * time.Minute
 // ForgetKeys deletes idempotency keys that are older than keyLife, now and
 // then, until ctx ends.
 func (s *Store) ForgetKeys(ctx context.Context, log *slog.Logger) error {
-	for {
-		if err := s.forgetKeys(ctx); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "old idempotency keys could not be deleted; trying again later", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(forgetEvery):
-		}
-	}
+	return database.KeepPruned(ctx, s.DB, log, forgetEvery, s.oldKeys)
 }
 
-func (s *Store) forgetKeys(ctx context.Context) error {
-	_, err := database.Prune(ctx, s.DB, database.Old{
-		Table: "task.idempotency_keys", Key: "user_id, key", Age: "created_at", Before: s.Changes.Now().Add(-keyLife),
-	})
-	return err
+func (s *Store) oldKeys() database.Old {
+	return database.Old{Table: "task.idempotency_keys", Key: "user_id, key", Age: "created_at", Before: s.Changes.Now().Add(-keyLife)}
 }
