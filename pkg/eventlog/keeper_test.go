@@ -228,6 +228,19 @@ func TestTheNextDayIsMadeWhateverOldDaysDo(t *testing.T) {
 	require.Equal(t, 9, l.number("SELECT count(*) FROM pg_inherits WHERE inhparent = 'log.events'::regclass"))
 }
 
+// More rows than one step takes wait to be published in front of those that are.
+func TestUnpublishedRowsDoNotKeepOthersInTheRest(t *testing.T) {
+	l := newLog(t)
+	_, err := l.db.ExecContext(t.Context(), `
+		INSERT INTO log.event_cursors (topic, published_seq) VALUES ('a', 10000), ('held', 0);
+		INSERT INTO log.events (recorded_at, id, topic, type, key, trace_parent, occurred_at, data, seq)
+		SELECT now() - interval '50 days' + n * interval '1 second', gen_random_uuid(), CASE WHEN n <= 6000 THEN 'held' ELSE 'a' END, 't', 'k', '', now(), '{}', n
+		FROM generate_series(1, 6010) n`)
+	require.NoError(t, err)
+	require.Equal(t, 10, l.step().Cleared)
+	require.Equal(t, 6000, l.number("SELECT count(*) FROM log.events_rest"))
+}
+
 // A version before this one calls a function of another name, once in an hour.
 func TestTheVersionBeforeKeepsPartitionsToo(t *testing.T) {
 	l := newLog(t)

@@ -123,7 +123,8 @@ SELECT %[1]s.keep_event_partitions('100 years');
 
 // Retention is the SQL of how partitions are made and dropped, without a scan
 // and without keeping others waiting; %[1]s is the schema. It follows
-// Partitions, and takes the place of its function.
+// Partitions, and takes the place of its function. It is run again by each
+// migration that changes it.
 //
 // step_event_partitions does one thing for each call, so for each transaction,
 // and says what: it makes the partitions that are missing; or it drops one that
@@ -137,7 +138,7 @@ SELECT %[1]s.keep_event_partitions('100 years');
 //
 // keep_event_partitions is what the version before calls, once in an hour.
 const Retention = `
-CREATE FUNCTION %[1]s.event_partition_pending(partition regclass) RETURNS boolean
+CREATE OR REPLACE FUNCTION %[1]s.event_partition_pending(partition regclass) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
 	unplaced boolean;
@@ -160,7 +161,7 @@ BEGIN
 END $$;
 REVOKE EXECUTE ON FUNCTION %[1]s.event_partition_pending(regclass) FROM PUBLIC;
 
-CREATE FUNCTION %[1]s.step_event_partitions(retention interval, OUT made int, OUT detached int, OUT dropped int, OUT cleared int, OUT held int)
+CREATE OR REPLACE FUNCTION %[1]s.step_event_partitions(retention interval, OUT made int, OUT detached int, OUT dropped int, OUT cleared int, OUT held int)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 -- Whoever writes events waits behind this function's locks: it gives up soon, and is called again.
 SET lock_timeout = '50ms' SET timezone = 'UTC' SET enable_seqscan = off AS $$
@@ -224,10 +225,11 @@ BEGIN
 	END LOOP;
 
 	WITH oldest AS (
-		SELECT recorded_at, position, topic, seq FROM %[1]s.events_rest
+		-- Published rows are counted, not all: the others may be many, and come first.
+		SELECT recorded_at, position FROM %[1]s.events_rest r JOIN %[1]s.event_cursors c ON c.topic = r.topic AND c.published_seq >= r.seq
 		WHERE recorded_at < now() - retention ORDER BY recorded_at, position LIMIT 5000
 	)
-	DELETE FROM %[1]s.events_rest r USING oldest o JOIN %[1]s.event_cursors c ON c.topic = o.topic AND c.published_seq >= o.seq
+	DELETE FROM %[1]s.events_rest r USING oldest o
 	WHERE r.recorded_at = o.recorded_at AND r.position = o.position;
 	GET DIAGNOSTICS cleared = ROW_COUNT;
 END $$;

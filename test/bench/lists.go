@@ -23,6 +23,16 @@ var listed = []string{
 	"updated_after=2026-02-24T03:00:00Z", "parent_id=none", "parent_id=%s", "series_id=%s", "is_complete=false&priority=urgent&tag=rare&sort=-due_at",
 }
 
+// correlated are lists of tasks that are due a week after they were made, were
+// changed an hour after it, and of which the newest third is urgent and has the
+// tag new: where the order is one of these and the filter another, half of the
+// tasks or more lie before the first that meets it. The middle is at %s.
+var correlated = []string{
+	"due_after=%s&sort=created_at", "due_before=%s&sort=-created_at", "due_after=%s&sort=updated_at", "due_after=%s&sort=title",
+	"updated_after=%s&sort=created_at", "updated_after=%s&sort=due_at", "updated_after=%s&sort=priority",
+	"priority=urgent&sort=created_at", "priority=urgent&is_complete=true&sort=due_at", "parent_id=none&sort=created_at", "tag=new&sort=created_at", "q=soon&sort=created_at",
+}
+
 // searched are the searches.
 var searched = []string{
 	"q=task", "q=TÁSK", "q=often", "q=often+1f", "q=zzzz", "q=e", "q=z", "q=abcd", "q=abcd&sort=title", "q=abcdef&is_complete=false&sort=due_at",
@@ -42,19 +52,8 @@ func lists(ctx context.Context) error {
 			return err
 		}
 		progress("waiting until the user's tasks are indexed for search")
-		start := time.Now()
-		for left := 1; left > 0; {
-			if err := conn.QueryRow(ctx, "SELECT $1 - count(*) FROM task.search s JOIN task.tasks t ON t.id = s.task_id WHERE t.user_id = (SELECT id FROM task.users LIMIT 1)", *own).Scan(&left); err != nil {
-				return err
-			}
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(2 * time.Second):
-			}
-		}
-		indexed := time.Since(start)
-		if _, err := conn.Exec(ctx, "VACUUM ANALYZE task.tasks, task.search"); err != nil {
+		indexed, err := waitIndexed(ctx, conn)
+		if err != nil {
 			return err
 		}
 		var parent, series uuid.UUID
@@ -66,11 +65,9 @@ func lists(ctx context.Context) error {
 			if strings.Contains(query, "%s") {
 				query = fmt.Sprintf(query, map[bool]uuid.UUID{true: parent, false: series}[strings.HasPrefix(query, "parent")])
 			}
-			times, err := ask(ctx, u, query)
-			if err != nil {
+			if err := row(ctx, u, query, query); err != nil {
 				return err
 			}
-			fmt.Printf("| %s | %s | %s |\n", query, quantile(times, .5), quantile(times, .99))
 		}
 		for _, sort := range []string{"-created_at", "due_at", "-priority", "title"} {
 			cursor := ""
@@ -84,15 +81,75 @@ func lists(ctx context.Context) error {
 				}
 				cursor = "&cursor=" + *p
 			}
-			times, err := ask(ctx, u, "sort="+sort+cursor)
-			if err != nil {
+			if err := row(ctx, u, "sort="+sort+", behind three quarters of the tasks", "sort="+sort+cursor); err != nil {
 				return err
 			}
-			fmt.Printf("| sort=%s, behind three quarters of the tasks | %s | %s |\n", sort, quantile(times, .5), quantile(times, .99))
+		}
+		progress("making the user's dates follow one another")
+		middle, err := correlate(ctx, conn)
+		if err != nil {
+			return err
+		}
+		if _, err := waitIndexed(ctx, conn); err != nil {
+			return err
+		}
+		for _, query := range correlated {
+			query = strings.Replace(query, "%s", middle.UTC().Format(time.RFC3339), 1)
+			if err := row(ctx, u, query+", dates that follow one another", query); err != nil {
+				return err
+			}
 		}
 		fmt.Printf("\nThe user's tasks, written past the API, were indexed in %.0f s.\n", indexed.Seconds())
 		return nil
 	})
+}
+
+// waitIndexed waits until the service has indexed all tasks of the user, and tidies the
+// tables up as Postgres would in time. It says how long the service took.
+func waitIndexed(ctx context.Context, conn *pgx.Conn) (time.Duration, error) {
+	start := time.Now()
+	for waiting := true; waiting; {
+		err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM task.tasks WHERE user_id = (SELECT id FROM task.users LIMIT 1)
+			AND CASE search_version WHEN version * 16 + 1 THEN 0 ELSE 1 END = 1)`).Scan(&waiting)
+		if err != nil {
+			return 0, err
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(2 * time.Second):
+		}
+	}
+	took := time.Since(start)
+	_, err := conn.Exec(ctx, "VACUUM ANALYZE task.tasks, task.search")
+	return took, err
+}
+
+// correlate makes the user's tasks what correlated says, and answers when the one
+// in the middle is due.
+func correlate(ctx context.Context, conn *pgx.Conn) (time.Time, error) {
+	var middle time.Time
+	err := conn.QueryRow(ctx, `WITH mine AS (
+			SELECT id, row_number() OVER (ORDER BY created_at) > $1 * 2 / 3 AS newest FROM task.tasks WHERE user_id = (SELECT id FROM task.users LIMIT 1)
+		), changed AS (
+			UPDATE task.tasks t SET due_at = created_at + interval '7 days', updated_at = created_at + interval '1 hour',
+				version = CASE WHEN newest THEN 2 ELSE 1 END, priority = CASE WHEN newest THEN 4 ELSE 1 END,
+				tags = CASE WHEN newest THEN '{new}' ELSE tags END, description = CASE WHEN newest THEN 'soon' ELSE description END
+			FROM mine WHERE mine.id = t.id
+			RETURNING due_at
+		)
+		SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY due_at) FROM changed`, *own).Scan(&middle)
+	return middle, err
+}
+
+// row measures a list and prints its line of the table.
+func row(ctx context.Context, u *suite.Client, name, query string) error {
+	times, err := ask(ctx, u, query)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("| %s | %s | %s |\n", name, quantile(times, .5), quantile(times, .99))
+	return nil
 }
 
 // ask sends a query 200 times, one after the other.

@@ -23,5 +23,6 @@ var Schema = database.Schema{
 		"0002_event_log":            fmt.Sprintf(eventlog.Tables, Name),
 		"0004_event_log_partitions": fmt.Sprintf(eventlog.Partitions, Name),
 		"0008_event_retention":      fmt.Sprintf(eventlog.Retention, Name),
+		"0015_event_retention":      fmt.Sprintf(eventlog.Retention, Name),
 	},
 }

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -54,6 +55,8 @@ type listed struct {
 	Task
 
 	TitleKey []byte `bun:"title_key"`
+	// Found is how many tasks the list has, where gatherFew counted them.
+	Found int `bun:"found"`
 }
 
 // searchTime is how long a search may take. It looks through texts, and there are
@@ -120,6 +123,11 @@ type listing struct {
 	filters []condition
 	// The same for a task that is unindexed.
 	stale []condition
+	// The columns that filters look at, and whether each index of an order has them.
+	reads   []string
+	covered bool
+	// The priorities that are filtered by, unless they are ranges of the index.
+	priorities []int
 	// What the search index is asked for, if anything; long texts have the other keys.
 	keys, long []int64
 	folded     string
@@ -158,6 +166,10 @@ func (s *Store) listing(ctx context.Context, actor change.Actor, in ListQuery) (
 
 var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
+// covering are the columns that each index of an order includes (migration 0014):
+// lists that are filtered by nothing else are found without reading the tasks.
+var covering = []string{"due_at", "parent_id", "priority", "updated_at"}
+
 // filter takes over what the list is narrowed by: to ranges of the index where
 // that is possible, else as filters.
 func (l *listing) filter(in ListQuery) error {
@@ -168,7 +180,10 @@ func (l *listing) filter(in ListQuery) error {
 	case "false":
 		l.ranges = l.ranges[:1]
 	}
-	also := func(sql string, args ...any) {
+	l.covered = true
+	also := func(column, sql string, args ...any) {
+		l.reads = append(l.reads, column)
+		l.covered = l.covered && slices.Contains(covering, column)
 		l.filters = append(l.filters, condition{sql, args})
 		l.stale = append(l.stale, condition{sql, args})
 	}
@@ -180,9 +195,10 @@ func (l *listing) filter(in ListQuery) error {
 		slices.Sort(wanted)
 		wanted = slices.Compact(wanted)
 		if l.column == "priority" {
-			l.within("priority = ?", wanted)
+			l.ranges = within(l.ranges, "priority = ?", wanted)
 		} else {
-			also("priority = ANY (?)", pgdialect.Array(wanted))
+			l.priorities = wanted
+			also("priority", "priority = ANY (?)", pgdialect.Array(wanted))
 		}
 	}
 	for _, bound := range []struct {
@@ -206,18 +222,18 @@ func (l *listing) filter(in ListQuery) error {
 				l.ranges[i].and(bound.column+" "+bound.than+" ?", at.UTC())
 			}
 		} else {
-			also(bound.column+" "+bound.than+" ?", at.UTC())
+			also(bound.column, bound.column+" "+bound.than+" ?", at.UTC())
 		}
 	}
 	switch {
 	case in.ParentID == "none":
-		also("parent_id IS NULL")
+		also("parent_id", "parent_id IS NULL")
 	case in.ParentID != "":
 		id, err := uuid.Parse(in.ParentID)
 		if err != nil {
 			return httpapi.Invalid("query.parent_id", "must be a task's id, or none")
 		}
-		also("parent_id = ?", id)
+		also("parent_id", "parent_id = ?", id)
 		l.few = true
 	}
 	if in.SeriesID != "" {
@@ -225,19 +241,24 @@ func (l *listing) filter(in ListQuery) error {
 		if err != nil {
 			return httpapi.Invalid("query.series_id", "must be a series' id")
 		}
-		also("series_id = ?", id)
+		also("series_id", "series_id = ?", id)
 		l.few = true
 	}
 	for _, tag := range in.Tag {
-		also("? = ANY (tags)", tag)
+		also("tags", "? = ANY (tags)", tag)
 	}
 	// Of nothing but accents nothing is left: every text has that.
 	if l.folded = search.Fold(in.Q); l.folded != "" {
+		l.covered = false
+		l.reads = append(l.reads, "title", "description", "search_version", "version")
 		text := "%" + likeEscape.Replace(in.Q) + "%"
 		l.stale = append(l.stale, condition{"(title ILIKE ? OR description ILIKE ?)", []any{text, text}})
 		l.filters = append(l.filters, condition{"(SELECT strpos(s.text, ?) > 0 FROM task.search s WHERE s.task_id = t.id)", []any{l.folded}})
 	}
 	l.keys, l.long = search.Wanted(l.user, l.folded, in.Tag)
+	// Due dates have two bounds, tags many.
+	slices.Sort(l.reads)
+	l.reads = slices.DeleteFunc(slices.Compact(l.reads), func(column string) bool { return column == l.column })
 	return nil
 }
 
@@ -247,16 +268,16 @@ func (c *condition) and(sql string, args ...any) {
 }
 
 // within splits each range into one for each value.
-func (l *listing) within(sql string, values []int) {
+func within(ranges []condition, sql string, values []int) []condition {
 	var split []condition
-	for _, r := range l.ranges {
+	for _, r := range ranges {
 		for _, v := range values {
 			one := r
 			one.and(sql, v)
 			split = append(split, one)
 		}
 	}
-	l.ranges = split
+	return split
 }
 
 // decode reads a cursor; nil when there is none.
@@ -353,87 +374,155 @@ func (l *listing) order(whole bool) string {
 // filters there are two ways: to walk along that index until n are found, which
 // is quick where many tasks meet them, and to find all that do through another
 // index and sort those, which is quick where few do. Which of the two it is, the
-// first steps of the walk tell.
+// first steps of the walk tell, and then how many are found.
 func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
-	if len(l.filters) == 0 {
-		var all []listed
-		for _, part := range l.parts {
-			rows, err := l.walk(ctx, part, n-len(all), 0)
-			if err != nil {
-				return nil, err
-			}
-			if all = append(all, rows...); len(all) == n {
-				break
-			}
-		}
-		return all, nil
+	switch {
+	case len(l.filters) == 0:
+		return l.walkAll(ctx, n)
+	case l.few:
+		return l.gather(ctx, n)
 	}
 	steps := 5 * n
 	if l.folded != "" {
 		steps = n + 50 // each looks at a text
 	}
-	for many := !l.few; many; {
-		rows, err := l.walk(ctx, l.parts[0], n, steps)
+	rows, err := l.walk(ctx, l.parts[0], n, steps)
+	if err != nil || len(rows) == n {
+		return rows, err
+	}
+	if l.covered {
+		if slices.Equal(l.reads, []string{"parent_id"}) {
+			return l.walkAll(ctx, n) // no index is in its order
+		}
+		rows, few, err := l.gatherFew(ctx, n, 20*n)
+		if err != nil || few {
+			return rows, err
+		}
+		return l.walkAll(ctx, n)
+	}
+	// One in 50: to walk on is as long as to sort what is found.
+	if len(rows)*50 >= steps {
+		rows, err := l.walk(ctx, l.parts[0], n, 100*n)
 		if err != nil || len(rows) == n {
 			return rows, err
 		}
-		// One in 50: to walk on is as long as to sort what is found.
-		many = len(rows)*50 >= steps && steps < 100*n
-		steps = 100 * n
 	}
 	return l.gather(ctx, n)
 }
 
-// walk reads a part in the list's order until it has n tasks, or after a number
-// of steps where the list has filters.
-func (l *listing) walk(ctx context.Context, part condition, n, steps int) ([]listed, error) {
-	if len(l.filters) == 0 {
-		steps = n
+// walkAll walks through the parts of the list until it has n tasks.
+func (l *listing) walkAll(ctx context.Context, n int) ([]listed, error) {
+	var all []listed
+	for _, part := range l.parts {
+		rows, err := l.walk(ctx, part, n-len(all), 0)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, rows...); len(all) == n {
+			break
+		}
 	}
+	return all, nil
+}
+
+// walk reads a part in the list's order until it has n tasks, or after a number
+// of steps unless that is 0.
+func (l *listing) walk(ctx context.Context, part condition, n, steps int) ([]listed, error) {
+	// Of nothing but these the index knows the answer, without the tasks.
+	names := strings.Join(append([]string{"id", l.column}, l.reads...), ", ")
 	var b builder
-	b.add("SELECT * FROM (")
 	for i, r := range l.ranges {
 		if i > 0 {
 			b.add(" UNION ALL ")
 		}
 		// With a limit each is planned by itself: only so does Postgres see that
 		// the index has the order.
-		b.add("(SELECT "+columns+" FROM task.tasks WHERE user_id = ? AND ", l.user)
+		b.add("(SELECT "+names+" FROM task.tasks t WHERE user_id = ? AND ", l.user)
 		b.all([]condition{r, part})
-		b.add(l.order(false)+" LIMIT ?)", steps)
+		if steps == 0 {
+			for _, f := range l.filters {
+				b.add(" AND ("+f.sql+")", f.args...)
+			}
+		}
+		b.add(l.order(false)+" LIMIT ?)", cmp.Or(steps, n))
 	}
-	b.add(") t"+l.order(false)+" LIMIT ?", steps)
-	if len(l.filters) == 0 {
-		return l.scan(ctx, &b)
+	if steps > 0 {
+		b.wrap("SELECT * FROM (", ") t")
+		b.add(l.order(false)+" LIMIT ?", steps)
 	}
-	var outer builder
-	outer.add("SELECT t.* FROM (")
-	outer.add(b.String(), b.args...)
-	outer.add(") t WHERE CASE WHEN " + unindexed + " THEN ")
-	outer.all(l.stale)
-	outer.add(" ELSE ")
-	outer.all(l.filters)
-	outer.add(" END"+l.order(false)+" LIMIT ?", n)
-	return l.scan(ctx, &outer)
+	b.wrap("SELECT id FROM (", ") t")
+	if steps > 0 {
+		b.add(" WHERE ")
+		l.met(&b)
+	}
+	b.add(l.order(false)+" LIMIT ?", n)
+	return l.scan(ctx, &b)
+}
+
+// met adds the condition of the tasks that meet the filters, indexed or not.
+func (l *listing) met(b *builder) {
+	if l.folded == "" {
+		b.all(l.filters)
+		return
+	}
+	b.add("CASE WHEN " + unindexed + " THEN ")
+	b.all(l.stale)
+	b.add(" ELSE ")
+	b.all(l.filters)
+	b.add(" END")
+}
+
+// gatherFew finds the tasks that meet the filters in an index, and sorts those,
+// unless there are more than most.
+func (l *listing) gatherFew(ctx context.Context, n, most int) (rows []listed, few bool, err error) {
+	ranges, order := l.ranges, ""
+	if len(l.reads) == 1 {
+		// In the order of what it is filtered by, Postgres takes the index that
+		// begins with that, however many of all users' tasks meet the filter.
+		order = " ORDER BY " + l.reads[0] + ", id"
+	}
+	if len(l.priorities) > 0 {
+		ranges = within(ranges, "priority = ?", l.priorities)
+	}
+	var b builder
+	for i, r := range ranges {
+		if i > 0 {
+			b.add(" UNION ALL ")
+		}
+		b.add("(SELECT id, "+l.column+" FROM task.tasks WHERE user_id = ? AND ", l.user)
+		b.all([]condition{r})
+		b.add(" AND (")
+		b.any(l.parts)
+		b.add(") AND ")
+		b.all(l.filters)
+		b.add(order+" LIMIT ?)", most+1)
+	}
+	b.wrap("WITH found AS MATERIALIZED (SELECT * FROM (", ") t")
+	b.add(" LIMIT ?) SELECT id, (SELECT count(*) FROM found) AS found FROM found"+l.order(true)+" LIMIT ?", most+1, n)
+	rows, err = l.scan(ctx, &b, "found")
+	return rows, len(rows) == 0 || rows[0].Found <= most, err
+}
+
+// place adds the condition of the user's tasks that lie in the list and meet the filters.
+func (l *listing) place(b *builder, filters []condition) {
+	b.add("t.user_id = ? AND (", l.user)
+	b.any(l.ranges)
+	b.add(") AND (")
+	b.any(l.parts)
+	b.add(")")
+	for _, f := range filters {
+		b.add(" AND ("+f.sql+")", f.args...)
+	}
 }
 
 // gather finds all tasks of the list by what they are filtered by, and sorts them.
 func (l *listing) gather(ctx context.Context, n int) ([]listed, error) {
 	var b builder
-	place := func(filters []condition) {
-		b.add("t.user_id = ? AND (", l.user)
-		b.any(l.ranges)
-		b.add(") AND (")
-		b.any(l.parts)
-		b.add(")")
-		for _, f := range filters {
-			b.add(" AND ("+f.sql+")", f.args...)
-		}
-	}
 	exact := l.filters // but for the text, which comes last
 	if l.folded != "" {
 		exact = exact[:len(exact)-1]
 	}
+	names := "t.id, t." + l.column
 	b.add("WITH ")
 	if len(l.keys) > 0 && !l.few {
 		b.add("found AS MATERIALIZED (SELECT s.task_id FROM task.search s WHERE (s.keys @> ?", pgdialect.Array(l.keys))
@@ -446,36 +535,33 @@ func (l *listing) gather(ctx context.Context, n int) ([]listed, error) {
 		}
 		// OFFSET 0: Postgres takes 1 in 200 tasks for what has a key, and would
 		// rather read all than look up those.
-		b.add("), hits AS MATERIALIZED (SELECT t.* FROM found, LATERAL (SELECT " + columns + " FROM task.tasks t WHERE t.id = found.task_id AND ")
-		place(exact)
-		b.add(" OFFSET 0) t WHERE NOT (" + unindexed + ")")
-		b.add(" UNION ALL SELECT " + columns + " FROM task.tasks t WHERE " + unindexed + " AND ")
-		place(l.stale)
+		b.add("), hits AS MATERIALIZED (SELECT t.* FROM found, LATERAL (SELECT " + names + " FROM task.tasks t WHERE t.id = found.task_id AND NOT (" + unindexed + ") AND ")
+		l.place(&b, exact)
+		b.add(" OFFSET 0) t UNION ALL SELECT " + names + " FROM task.tasks t WHERE " + unindexed + " AND ")
+		l.place(&b, l.stale)
 	} else {
-		b.add("hits AS MATERIALIZED (SELECT " + columns + " FROM task.tasks t WHERE ")
-		filters := l.filters
+		b.add("hits AS MATERIALIZED (SELECT " + names + " FROM task.tasks t WHERE ")
+		l.place(&b, exact)
 		if l.folded != "" {
-			var either builder
-			either.add("CASE WHEN " + unindexed + " THEN ")
-			either.all(l.stale)
-			either.add(" ELSE ")
-			either.all(l.filters)
-			either.add(" END")
-			filters = append(slices.Clone(exact), condition{either.String(), either.args})
+			b.add(" AND ")
+			l.met(&b)
 		}
-		place(filters)
 	}
-	b.add(") SELECT * FROM hits"+l.order(true)+" LIMIT ?", n)
+	b.add(") SELECT id FROM hits"+l.order(true)+" LIMIT ?", n)
 	return l.scan(ctx, &b)
 }
 
-// scan reads rows until they have the bytes of a page. More would not fit it:
-// JSON is never shorter than its texts.
-func (l *listing) scan(ctx context.Context, b *builder) ([]listed, error) {
+// scan reads the tasks that b is the ids of until they have the bytes of a page,
+// and what else b answers of each. More would not fit the page: JSON is never
+// shorter than its texts.
+func (l *listing) scan(ctx context.Context, b *builder, also ...string) ([]listed, error) {
+	names := strings.Join(append([]string{columns}, also...), ", ")
+	b.wrap("SELECT "+names+", sum(octet_length(title) + octet_length(description)) OVER ("+l.order(true)[1:]+
+		" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before FROM (", ") page JOIN task.tasks USING (id)")
+	b.wrap("SELECT "+names+" FROM (", ") page WHERE bytes_before IS NULL OR bytes_before <= ?")
+	b.add(l.order(true), httpapi.PageBytes)
 	var rows []listed
-	err := l.store.DB.NewRaw("SELECT "+columns+" FROM (SELECT *, sum(octet_length(title) + octet_length(description)) OVER ("+l.order(true)[1:]+
-		" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before FROM ("+b.String()+") page) page WHERE bytes_before IS NULL OR bytes_before <= ?"+l.order(true),
-		append(b.args, httpapi.PageBytes)...).Scan(ctx, &rows)
+	err := l.store.DB.NewRaw(b.String(), b.args...).Scan(ctx, &rows)
 	return rows, err
 }
 
@@ -516,6 +602,13 @@ type builder struct {
 func (b *builder) add(sql string, args ...any) {
 	b.WriteString(sql)
 	b.args = append(b.args, args...)
+}
+
+// wrap puts the statement as it is into the middle of another.
+func (b *builder) wrap(before, behind string) {
+	inner := b.String()
+	b.Reset()
+	b.WriteString(before + inner + behind)
 }
 
 func (b *builder) all(of []condition) { b.join(of, " AND ") }
