@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/time/rate"
 
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 )
 
@@ -199,7 +200,7 @@ func (v *Verifier) Verify(token string) (Caller, error) {
 			errs = append(errs, err)
 			continue
 		}
-		if claims.Subject == "" || len(claims.Subject) > 200 || !httpapi.Storable(claims.Subject) || len(claims.Email) > 254 || !httpapi.Storable(claims.Email) {
+		if claims.Subject == "" || len(claims.Subject) > 200 || !database.Storable(claims.Subject) || len(claims.Email) > 254 || !database.Storable(claims.Email) {
 			errs = append(errs, errors.New("the token's sub or email is missing or unusable"))
 			continue
 		}

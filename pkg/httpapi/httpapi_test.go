@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/page"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -143,25 +144,12 @@ func TestWhatTheRouterAnswers(t *testing.T) {
 	}
 }
 
-func TestCursors(t *testing.T) {
-	type place struct{ A, B string }
-	want := place{"ü\x00", `"`}
-	text, err := httpapi.EncodeCursor(want)
-	require.NoError(t, err)
-	var got place
-	require.NoError(t, httpapi.DecodeCursor(text, &got))
-	require.Equal(t, want, got)
-	for _, bad := range []string{"", "x", "%", "W10", "bnVsb", strings.Repeat("A", 4000), text + "A"} {
-		var p *httpapi.Problem
-		require.ErrorAs(t, httpapi.DecodeCursor(bad, &got), &p, "%q", bad)
-		require.Equal(t, "query.cursor", p.Errors[0].Location)
-	}
-}
-
-func TestStorable(t *testing.T) {
-	for text, can := range map[string]bool{"": true, "ü💥\u202e": true, "\ufffd": true, "a\x00": false, "\xff": false, "\xe6\x97": false, "\xed\xa0\x80": false} {
-		require.Equal(t, can, httpapi.Storable(text), "%q", text)
-	}
+// A cursor is refused as what it is to the client.
+func TestABadCursorIsNamed(t *testing.T) {
+	var p *httpapi.Problem
+	require.ErrorAs(t, httpapi.Failures{}.Of(t.Context(), fmt.Errorf("list: %w", page.ErrCursor)), &p)
+	require.Equal(t, 422, p.Status)
+	require.Equal(t, "query.cursor", p.Errors[0].Location)
 }
 
 func TestAProblemNamesFiftyFields(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/page"
 )
 
 // statusGone is what nginx calls a request whose client did not wait; nobody is
@@ -109,6 +110,9 @@ func (f Failures) Of(ctx context.Context, err error) error {
 	var p *Problem
 	if errors.As(err, &p) {
 		return p
+	}
+	if errors.Is(err, page.ErrCursor) {
+		return Invalid("query.cursor", page.ErrCursor.Error())
 	}
 	// Of a statement whose context has ended Postgres says that it was cancelled, and
 	// the pool, that the connection or the transaction is gone.

@@ -4,8 +4,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-	"time"
-	"unicode/utf8"
+
+	"github.com/taskwire/taskwire/pkg/database"
 )
 
 // unstorable names every text of an operation's input that Postgres cannot
@@ -13,7 +13,7 @@ import (
 func unstorable(v reflect.Value, path string) []FieldError {
 	switch v.Kind() {
 	case reflect.String:
-		if !Storable(v.String()) {
+		if !database.Storable(v.String()) {
 			return []FieldError{{path, "must be valid UTF-8 without NUL characters"}}
 		}
 	case reflect.Pointer, reflect.Interface:
@@ -64,20 +64,4 @@ func join(path, name string) string {
 		return path + name
 	}
 	return path + "." + name
-}
-
-// TimeRange is what is said of a time that StorableTime refuses.
-const TimeRange = "must lie in the years 1900 to 9000"
-
-// StorableTime says whether a time that a client sends is taken: far enough
-// for people, and every computation with it stays within what Postgres keeps
-// and RFC 3339 can write.
-func StorableTime(t time.Time) bool {
-	year := t.UTC().Year()
-	return year >= 1900 && year <= 9000
-}
-
-// Storable says whether Postgres can keep s as text: valid UTF-8 without NUL.
-func Storable(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 }

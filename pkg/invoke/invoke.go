@@ -37,7 +37,7 @@ func At(sidecar, token string) *Client {
 	}
 }
 
-// Post sends body as JSON to a path of an app and reads a 2xx answer into
+// Post sends body as JSON to a path of an app, such as /internal/occurrences, and reads a 2xx answer into
 // answer. Any other status is answered as it is, for the caller to judge. An
 // error means that nobody knows whether the app has acted: the call is to be
 // made again.
@@ -46,7 +46,7 @@ func (c *Client) Post(ctx context.Context, app, path string, body, answer any) (
 	if err != nil {
 		return 0, fmt.Errorf("encode a call of %s: %w", app, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+app+"/method/"+path, bytes.NewReader(raw))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+app+"/method"+path, bytes.NewReader(raw))
 	if err != nil {
 		return 0, fmt.Errorf("call %s: %w", app, err)
 	}

@@ -21,13 +21,13 @@ import (
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/pkg/subscribe/deadletter"
+	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/notification/internal/delivery"
 	"github.com/taskwire/taskwire/services/notification/internal/inapp"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
 	"github.com/taskwire/taskwire/services/notification/internal/migrations"
 	"github.com/taskwire/taskwire/services/notification/internal/recipient"
 	"github.com/taskwire/taskwire/services/notification/internal/retention"
-	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
 )
 
 func main() {

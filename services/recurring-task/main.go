@@ -15,6 +15,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/pkg/subscribe/deadletter"
+	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/ledger"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/migrations"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/preview"
@@ -55,7 +56,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 // subscriptions are the topics and what becomes of their events, whoever hands
 // them over: the sidecar or an operator.
 func subscriptions(cfg settings, base service.Base) *subscribe.Subscriber {
-	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: base.DB}, TaskAPI: invoke.At(cfg.SidecarURL(), cfg.DaprAPIToken), Log: base.Log}
+	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: base.DB}, TaskAPI: &taskapi.Client{Sidecar: invoke.At(cfg.SidecarURL(), cfg.DaprAPIToken)}, Log: base.Log}
 	events := subscribe.New(subscribe.Options{
 		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Log: base.Log, Now: time.Now,
 	})

@@ -21,7 +21,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
-	"github.com/taskwire/taskwire/services/task-api/internal/account"
+	"github.com/taskwire/taskwire/services/task-api/internal/rest"
 )
 
 const password = "correct horse battery" // newUser's
@@ -31,7 +31,7 @@ func (c client) login(email, password, device string) answer {
 	c.t.Helper()
 	var header []string
 	if device != "" {
-		header = []string{"Cookie", account.DeviceCookie + "=" + device}
+		header = []string{"Cookie", rest.DeviceCookie + "=" + device}
 	}
 	return c.nobody().do(http.MethodPost, "/api/auth/login", object{"email": email, "password": password}, header...)
 }
@@ -69,14 +69,14 @@ func TestGuessesDoNotLockTheOwnerOut(t *testing.T) {
 	u := s.newUser()
 	first := u.login(u.email, password, "")
 	require.Equal(t, http.StatusOK, first.status)
-	cookie := first.cookies()[account.DeviceCookie]
+	cookie := first.cookies()[rest.DeviceCookie]
 	require.NotNil(t, cookie)
 	require.Equal(t, []any{"/api/auth", true, http.SameSiteLaxMode}, []any{cookie.Path, cookie.HttpOnly, cookie.SameSite})
 	require.Greater(t, time.Until(cookie.Expires), 170*24*time.Hour)
-	require.NotContains(t, u.nobody().do(http.MethodPost, "/api/auth/logout", nil).cookies(), account.DeviceCookie, "it outlives a logout")
+	require.NotContains(t, u.nobody().do(http.MethodPost, "/api/auth/logout", nil).cookies(), rest.DeviceCookie, "it outlives a logout")
 
 	stranger := s.newUser()
-	others := stranger.login(stranger.email, password, "").cookies()[account.DeviceCookie].Value
+	others := stranger.login(stranger.email, password, "").cookies()[rest.DeviceCookie].Value
 	for _, email := range []string{u.email, "nobody@example.org"} {
 		guesses := 0
 		for u.login(email, "wrong", "").status == http.StatusUnauthorized {
@@ -93,7 +93,7 @@ func TestGuessesDoNotLockTheOwnerOut(t *testing.T) {
 
 	in := u.login(u.email, password, cookie.Value)
 	require.Equal(t, http.StatusOK, in.status, "%s", in.body)
-	renewed := in.cookies()[account.DeviceCookie].Value
+	renewed := in.cookies()[rest.DeviceCookie].Value
 	require.Equal(t, http.StatusOK, u.login(u.email, password, renewed).status)
 	// Who has taken the device guesses no faster than anybody else.
 	guesses := 0
@@ -107,8 +107,8 @@ func TestGuessesDoNotLockTheOwnerOut(t *testing.T) {
 func TestADeviceIsNotSignedIn(t *testing.T) {
 	s := start(t)
 	u := s.newUser()
-	device := u.login(u.email, password, "").cookies()[account.DeviceCookie].Value
-	for _, header := range [][]string{{"Authorization", "Bearer " + device}, {"Cookie", "auth_token=" + device}, {"Cookie", account.DeviceCookie + "=" + device}} {
+	device := u.login(u.email, password, "").cookies()[rest.DeviceCookie].Value
+	for _, header := range [][]string{{"Authorization", "Bearer " + device}, {"Cookie", "auth_token=" + device}, {"Cookie", rest.DeviceCookie + "=" + device}} {
 		require.Equal(t, http.StatusUnauthorized, s.nobody().do(http.MethodGet, "/api/auth/me", nil, header...).status, "%v", header[0])
 	}
 }
@@ -116,7 +116,7 @@ func TestADeviceIsNotSignedIn(t *testing.T) {
 func TestSignInsAndAccountsOfANetworkAreLimited(t *testing.T) {
 	s := start(t, "LIMIT_SIGN_INS_NETWORK=3", "LIMIT_REGISTRATIONS=2", "TRUSTED_PROXIES=127.0.0.0/8")
 	u := s.newUser() // from 127.0.0.1
-	device := u.login(u.email, password, "").cookies()[account.DeviceCookie].Value
+	device := u.login(u.email, password, "").cookies()[rest.DeviceCookie].Value
 	from := func(address, path string, body object, header ...string) answer {
 		return s.nobody().do(http.MethodPost, path, body, append(header, "X-Forwarded-For", address)...)
 	}
@@ -126,7 +126,7 @@ func TestSignInsAndAccountsOfANetworkAreLimited(t *testing.T) {
 	}
 	login := object{"email": u.email, "password": password}
 	requireTooMany(t, from("2001:db8::ffff", "/api/auth/login", login))
-	require.Equal(t, http.StatusOK, from("2001:db8::ffff", "/api/auth/login", login, "Cookie", account.DeviceCookie+"="+device).status, "a device that is known")
+	require.Equal(t, http.StatusOK, from("2001:db8::ffff", "/api/auth/login", login, "Cookie", rest.DeviceCookie+"="+device).status, "a device that is known")
 	require.Equal(t, http.StatusOK, from("2001:db8:0:1::1", "/api/auth/login", login).status, "another network")
 
 	register := func(address string) answer {
@@ -297,7 +297,7 @@ func TestSilentBodiesKeepNobodyWaiting(t *testing.T) {
 func TestAFloodOfSignInsLetsTheOwnersDeviceIn(t *testing.T) {
 	s := start(t)
 	u := s.newUser()
-	device := u.login(u.email, password, "").cookies()[account.DeviceCookie].Value
+	device := u.login(u.email, password, "").cookies()[rest.DeviceCookie].Value
 	ctx, stop := context.WithCancel(t.Context())
 	var flood sync.WaitGroup
 	var busy atomic.Int32

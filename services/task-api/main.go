@@ -55,10 +55,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	watch := &eventlog.Watch{DB: db, Schema: migrations.Name, Topics: event.Topics, Log: log}
 	attempts := &limit.Windows{DB: db, Now: time.Now}
 	failed := account.NewFailedSignIns(users, log)
-	accounts := &account.API{
-		Store: users, Keys: keys, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now,
-		Limits: cfg.Limits, Attempts: attempts, Hashing: limit.NewTurns(runtime.NumCPU()), Failed: failed,
-	}
+	doorkeeper := &account.Doorkeeper{Store: users, Limits: cfg.Limits, Attempts: attempts, Hashing: limit.NewTurns(runtime.NumCPU()), Failed: failed}
+	accounts := &rest.Accounts{Doorkeeper: doorkeeper, Keys: keys, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now}
 	strangers := limit.NewRequests(cfg.Limits, accounts.ClientKey, failures)
 	callers := limit.NewRequests(cfg.Limits, func(r *http.Request) string { return auth.CallerOf(r.Context()).UserID.String() }, failures)
 
@@ -98,8 +96,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	// The doors.
 	router := httpapi.NewRouter(log, httpapi.Trust{Proxies: cfg.TrustedProxies, SidecarToken: cfg.AppAPIToken, TLS: cfg.CookieSecure})
 	service.MountHealth(router, checks...)
-	router.Method(http.MethodGet, "/.well-known/jwks.json", keys)
-	door, err := frontdoor.New(cfg.SidecarURL(), cfg.DaprAPIToken, log)
+	router.Get("/.well-known/jwks.json", accounts.PublicKeys)
+	door, err := frontdoor.New(cfg.SidecarURL(), cfg.DaprAPIToken, db, log)
 	if err != nil {
 		return err
 	}
@@ -118,21 +116,20 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		r.Group(func(r chi.Router) {
 			r.Use(verifier.Middleware, callers.InFlight, callers.Writes, bodies)
 			// By whose connections a request is served, so many at once of a user.
-			share := func() chi.Middlewares { return chi.Chain(callers.Share(), users.AdmitOutside(failures)) }
+			share := func() chi.Middlewares { return chi.Chain(callers.Share(), accounts.AdmitOutside) }
 			door.Mount(r, share)
 			r.Group(func(r chi.Router) {
 				r.Use(share()...)
 				mine := httpapi.Within(api, r)
 				accounts.Mount(mine)
-				(&task.API{Store: tasks, Failures: failures}).Mount(mine)
+				(&rest.Tasks{Store: tasks, Failures: failures}).Mount(mine)
 			})
 		})
 	})
 	router.Group(func(r chi.Router) {
 		r.Use(auth.SidecarOnly(cfg.AppAPIToken), rest.Origin(cfg.TrustedProxies), bodies)
-		api := httpapi.NewInternalAPI(r)
-		(&task.API{Store: tasks, Failures: failures}).MountInternal(api)
-		(&reminder.API{DB: db, Failures: failures}).MountInternal(api)
+		services := &rest.Services{Tasks: tasks, Reminders: &reminder.Store{DB: db}, Failures: failures}
+		services.Mount(httpapi.NewInternalAPI(r))
 	})
 	return base.Run(ctx, router, workers...)
 }

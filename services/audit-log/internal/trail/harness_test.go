@@ -190,12 +190,12 @@ func (s *service) get(user uuid.UUID, path string, status int, into any) {
 	require.NoError(s.t, json.Unmarshal(rec.Body.Bytes(), into), "%s", rec.Body)
 }
 
-type page struct {
+type answered struct {
 	Items      []map[string]any `json:"items"`
 	NextCursor *string          `json:"next_cursor"`
 }
 
-func (p page) ids() []string {
+func (p answered) ids() []string {
 	ids := []string{}
 	for _, item := range p.Items {
 		ids = append(ids, item["id"].(string))
@@ -213,7 +213,7 @@ func (s *service) all(user uuid.UUID, path string, between func()) []string {
 	var ids []string
 	next := path
 	for {
-		var p page
+		var p answered
 		s.get(user, next, http.StatusOK, &p)
 		ids = append(ids, p.ids()...)
 		if p.NextCursor == nil {

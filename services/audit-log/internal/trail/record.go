@@ -14,7 +14,6 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
-	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/pkg/telemetry"
 )
@@ -94,7 +93,7 @@ func entryOf(e subscribe.Event, now time.Time) (entry, error) {
 	if at.IsZero() {
 		at = data.Timestamp // CloudEvents leaves time optional
 	}
-	if !httpapi.StorableTime(at) {
+	if !database.StorableTime(at) {
 		return entry{}, fmt.Errorf("the event's time %s is none that it can have happened at", at)
 	}
 	out := entry{

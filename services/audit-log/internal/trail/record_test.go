@@ -21,7 +21,7 @@ func TestAnEntryHoldsTheContract(t *testing.T) {
 	ada, task := uuid.New(), uuid.New()
 	c := newChange(ada, task, "task.updated", time.Minute)
 	s.keep(c)
-	var p page
+	var p answered
 	s.get(ada, "/api/audit", http.StatusOK, &p)
 	require.Equal(t, []map[string]any{{
 		"id": c.id.String(), "action": "task.updated", "task_id": task.String(),
@@ -46,7 +46,7 @@ func TestWhatDoesNotExistIsNull(t *testing.T) {
 	c := newChange(ada, uuid.Nil, "user.registered", 0)
 	c.data.Before, c.data.After, c.data.Changed = json.RawMessage("null"), nil, nil
 	s.keep(c)
-	var p page
+	var p answered
 	s.get(ada, "/api/audit", http.StatusOK, &p)
 	item := p.Items[0]
 	for _, name := range []string{"task_id", "before", "after"} {
@@ -65,7 +65,7 @@ func TestTextIsKeptAsItWasWritten(t *testing.T) {
 	c := newChange(ada, uuid.New(), "task.created", 0)
 	c.data.Before, c.data.After, c.data.UserAgent, c.data.Changed = nil, state, title, []string{title, `a,b{}"`}
 	s.keep(c)
-	var p page
+	var p answered
 	s.get(ada, "/api/audit", http.StatusOK, &p)
 	require.Equal(t, map[string]any{"title": title}, p.Items[0]["after"])
 	require.Equal(t, title, p.Items[0]["user_agent"])
@@ -158,7 +158,7 @@ func TestAnEventWithoutItsOptionalTimeHappenedWhenItsDataSays(t *testing.T) {
 	bare := strings.Replace(raw, `"time":"2027-01-04T09:00:00Z",`, "", 1)
 	require.NotEqual(t, raw, bare)
 	require.Equal(t, []string{"SUCCESS"}, s.deliver(s.router, []byte(bare)))
-	var p page
+	var p answered
 	s.get(ada, "/api/audit", http.StatusOK, &p)
 	require.Equal(t, "2027-01-04T09:00:00Z", p.Items[0]["at"])
 }

@@ -12,8 +12,10 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/page"
 )
 
 // API shows the trail to those it tells of.
@@ -125,18 +127,18 @@ func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*l
 			continue
 		}
 		at, err := time.Parse(time.RFC3339, bound.at)
-		if err != nil || !httpapi.StorableTime(at) {
+		if err != nil || !database.StorableTime(at) {
 			return nil, httpapi.Invalid("query."+bound.name, "must be a time such as 2027-03-28T09:00:00Z, in the years 1900 to 9000")
 		}
 		q = q.Where(bound.where, at.UTC())
 	}
 	if f.Cursor != "" {
 		var c cursor
-		if err := httpapi.DecodeCursor(f.Cursor, &c); err != nil {
+		if err := page.DecodeCursor(f.Cursor, &c); err != nil {
 			return nil, err
 		}
-		if !httpapi.StorableTime(c.At) || !httpapi.Storable(c.Sequence) {
-			return nil, httpapi.ErrCursor
+		if !database.StorableTime(c.At) || !database.Storable(c.Sequence) {
+			return nil, page.ErrCursor
 		}
 		q = q.Where(behind, c.At.UTC(), c.Sequence, c.ID)
 	}
@@ -150,7 +152,7 @@ func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*l
 		items[i] = r.public()
 	}
 	out := &listOutput{}
-	out.Body.Items, out.Body.NextCursor, err = httpapi.CutPage(items, f.Limit, func(last int) any {
+	out.Body.Items, out.Body.NextCursor, err = page.Cut(items, f.Limit, func(last int) any {
 		return cursor{rows[last].OccurredAt.UTC(), rows[last].Sequence, rows[last].ID}
 	})
 	return out, err
@@ -164,7 +166,7 @@ const chunk = 51
 // page's bytes are reached.
 func read(ctx context.Context, q *bun.SelectQuery, behind string, n int) ([]entry, error) {
 	var all []entry
-	for bytes := 0; len(all) < n && bytes <= httpapi.PageBytes; {
+	for bytes := 0; len(all) < n && bytes <= page.Bytes; {
 		if len(all) > 0 {
 			last := all[len(all)-1]
 			q = q.Where(behind, last.OccurredAt.UTC(), last.Sequence, last.ID)

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/page"
 )
 
 func none() {}
@@ -44,7 +45,7 @@ func TestTheListIsTheCallersOwnAndLatestFirst(t *testing.T) {
 		require.Equal(t, want, got, "by pages of %s, while entries come in", limit)
 	}
 	require.Len(t, s.all(bob, "/api/audit", none), 1)
-	var p page
+	var p answered
 	s.get(uuid.New(), "/api/audit", http.StatusOK, &p)
 	require.NotNil(t, p.Items)
 	require.Empty(t, p.Items)
@@ -159,7 +160,7 @@ func TestABadParameterIsNamed(t *testing.T) {
 }
 
 func cursor(t *testing.T, v any) string {
-	c, err := httpapi.EncodeCursor(v)
+	c, err := page.EncodeCursor(v)
 	require.NoError(t, err)
 	return c
 }
@@ -179,11 +180,11 @@ func TestAPageIsBoundedInBytes(t *testing.T) {
 	s.keep(changes...)
 	want := idsOf(changes...)
 	require.Equal(t, want, s.all(ada, "/api/tasks/"+task.String()+"/history?limit=200", none))
-	var p page
+	var p answered
 	s.get(ada, "/api/tasks/"+task.String()+"/history?limit=200", http.StatusOK, &p)
 	raw, err := json.Marshal(p)
 	require.NoError(t, err)
-	require.Less(t, len(raw), httpapi.PageBytes+10_000)
+	require.Less(t, len(raw), page.Bytes+10_000)
 	require.NotNil(t, p.NextCursor)
 	slices.Reverse(want)
 	require.Equal(t, want, s.all(ada, "/api/audit?limit=200", none))

@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
-	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 )
 
@@ -114,9 +114,9 @@ func reminderOf(e subscribe.Event) (event.ReminderEvent, error) {
 		return data, errors.New("user_id is missing")
 	case data.RemindAt.IsZero():
 		return data, errors.New("remind_at is missing")
-	case !httpapi.Storable(data.Title):
+	case !database.Storable(data.Title):
 		return data, errors.New("title cannot be stored")
-	case !httpapi.Storable(data.Timezone):
+	case !database.Storable(data.Timezone):
 		return data, errors.New("timezone cannot be stored")
 	case !storable(data.RemindAt), !storable(data.Timestamp), data.DueAt != nil && !storable(*data.DueAt):
 		return data, errors.New("a time is outside the years 1 to 9999")

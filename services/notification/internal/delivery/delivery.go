@@ -9,8 +9,8 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
-	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
 )
 
 // Options is what the workers need.

@@ -7,10 +7,10 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/pkg/telemetry"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
 	"github.com/taskwire/taskwire/services/notification/internal/recipient"
-	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
 )
 
 const (
@@ -45,7 +45,7 @@ type emailer struct {
 func (m *emailer) enqueue(ctx, work context.Context, rows []Row, standing []taskapi.Standing) error {
 	for i := range rows {
 		select {
-		case m.jobs <- mailJob{rows[i], standing[i].User}:
+		case m.jobs <- mailJob{rows[i], *standing[i].User}:
 		case <-ctx.Done():
 			now := m.clock()
 			return m.store.release(work, rows[i:], now, now, "")

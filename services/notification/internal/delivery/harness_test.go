@@ -22,11 +22,11 @@ import (
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/invoke"
 	"github.com/taskwire/taskwire/pkg/subscribe"
+	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/notification/internal/delivery"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
 	"github.com/taskwire/taskwire/services/notification/internal/mail/mailtest"
 	"github.com/taskwire/taskwire/services/notification/internal/migrations"
-	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
 )
 
 func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
@@ -302,7 +302,7 @@ func (a *taskAPI) set(r reminder, reason string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.standings[r.id] = taskapi.Standing{Reminder: taskapi.Reminder{ID: r.id, At: r.at}, Stands: reason == "", Reason: reason,
-		User: taskapi.User{ID: r.user, Email: r.to, Timezone: "America/New_York"}}
+		User: &taskapi.User{ID: r.user, Email: r.to, Timezone: "America/New_York"}}
 }
 
 func (a *taskAPI) setDown(down bool) {

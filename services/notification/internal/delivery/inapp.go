@@ -4,8 +4,8 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/pkg/telemetry"
-	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
 )
 
 // show delivers a batch in the application: one statement, nothing to wait for.

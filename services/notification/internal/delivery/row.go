@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/taskapi"
 )
 
 // The channels of a reminder.
@@ -27,9 +29,9 @@ const (
 // Why a delivery was cancelled, as task-api says it too. One that is not made
 // though its reminder stands has a recipient.Verdict as its reason.
 const (
-	Completed = "completed"
-	Deleted   = "deleted"
-	Moved     = "moved"
+	Completed = taskapi.Completed
+	Deleted   = taskapi.Deleted
+	Moved     = taskapi.Moved
 )
 
 // Row is a delivery as it is stored; the columns are explained in the migration.

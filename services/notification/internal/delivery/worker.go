@@ -7,7 +7,7 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/taskwire/taskwire/services/notification/internal/taskapi"
+	"github.com/taskwire/taskwire/pkg/taskapi"
 )
 
 const (

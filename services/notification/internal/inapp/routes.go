@@ -8,7 +8,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/page"
 )
 
 type listInput struct {
@@ -79,11 +81,11 @@ func (s *Store) page(ctx context.Context, in *listInput) (*listOutput, error) {
 	var after *position
 	if in.Cursor != "" {
 		after = &position{}
-		if err := httpapi.DecodeCursor(in.Cursor, after); err != nil {
+		if err := page.DecodeCursor(in.Cursor, after); err != nil {
 			return nil, err
 		}
-		if after.ID == uuid.Nil || !httpapi.StorableTime(after.At) {
-			return nil, httpapi.ErrCursor
+		if after.ID == uuid.Nil || !database.StorableTime(after.At) {
+			return nil, page.ErrCursor
 		}
 		after.At = after.At.UTC()
 	}
@@ -94,7 +96,7 @@ func (s *Store) page(ctx context.Context, in *listInput) (*listOutput, error) {
 		return nil, err
 	}
 	out := &listOutput{}
-	out.Body.Items, out.Body.NextCursor, err = httpapi.CutPage(items, in.Limit, func(last int) any {
+	out.Body.Items, out.Body.NextCursor, err = page.Cut(items, in.Limit, func(last int) any {
 		return position{At: items[last].CreatedAt, ID: items[last].ID}
 	})
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/notification/internal/inapp"
 	"github.com/taskwire/taskwire/services/notification/internal/migrations"
 )
@@ -96,7 +97,7 @@ func (c *client) do(user uuid.UUID, method, path, body string, status int, into 
 	}
 }
 
-type page struct {
+type answered struct {
 	Items      []map[string]any `json:"items"`
 	NextCursor *string          `json:"next_cursor"`
 	Unread     int              `json:"unread"`
@@ -117,7 +118,7 @@ func TestListPagesNewestFirstAndOnlyTheCallersOwn(t *testing.T) {
 	var got []string
 	path := "/api/notifications?limit=10"
 	for {
-		var p page
+		var p answered
 		c.do(ada, "GET", path, "", 200, &p)
 		require.Equal(t, 25, p.Unread)
 		for _, item := range p.Items {
@@ -133,7 +134,7 @@ func TestListPagesNewestFirstAndOnlyTheCallersOwn(t *testing.T) {
 	}
 	require.Equal(t, want, got)
 
-	var empty page
+	var empty answered
 	c.do(uuid.New(), "GET", "/api/notifications", "", 200, &empty)
 	require.NotNil(t, empty.Items)
 	require.Empty(t, empty.Items)
@@ -143,7 +144,7 @@ func TestItemHoldsTheContract(t *testing.T) {
 	c := newClient(t)
 	ada := uuid.New()
 	n := c.add(ada, time.Minute)
-	var p page
+	var p answered
 	c.do(ada, "GET", "/api/notifications", "", 200, &p)
 	require.Equal(t, map[string]any{
 		"id": n.ID.String(), "task_id": n.TaskID.String(), "reminder_id": n.ReminderID.String(), "title": "tea",
@@ -163,7 +164,7 @@ func TestMarkAsReadAndBack(t *testing.T) {
 	}
 	require.Equal(t, "2027-01-04T10:00:00Z", patch(`{"read":true}`)["read_at"])
 	require.Equal(t, "2027-01-04T10:00:00Z", patch(`{"read":true}`)["read_at"])
-	var p page
+	var p answered
 	c.do(ada, "GET", "/api/notifications?unread=true", "", 200, &p)
 	require.Len(t, p.Items, 1)
 	require.Equal(t, second.ID.String(), p.Items[0]["id"])
@@ -189,13 +190,13 @@ func TestACursorOfAnyTimeIsAnswered(t *testing.T) {
 		"0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1899-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "9001-01-01T00:00:00Z",
 	} {
 		t.Run(at, func(t *testing.T) {
-			cursor, err := httpapi.EncodeCursor(map[string]string{"at": at, "id": uuid.NewString()})
+			cursor, err := page.EncodeCursor(map[string]string{"at": at, "id": uuid.NewString()})
 			require.NoError(t, err)
 			c := &client{t: t, url: c.url, db: c.db}
 			c.do(uuid.New(), "GET", "/api/notifications?cursor="+cursor, "", 422, nil)
 		})
 	}
-	cursor, err := httpapi.EncodeCursor(map[string]string{"at": "2027-01-04T12:00:00+14:00", "id": uuid.NewString()})
+	cursor, err := page.EncodeCursor(map[string]string{"at": "2027-01-04T12:00:00+14:00", "id": uuid.NewString()})
 	require.NoError(t, err)
 	c.do(uuid.New(), "GET", "/api/notifications?cursor="+cursor, "", 200, nil)
 }
@@ -249,7 +250,7 @@ func TestBadRequestsAreAnsweredAndChangeNothing(t *testing.T) {
 			}
 		})
 	}
-	var p page
+	var p answered
 	c.do(ada, "GET", "/api/notifications", "", 200, &p)
 	require.Nil(t, p.Items[0]["read_at"])
 }

@@ -9,7 +9,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/page"
 )
 
 type listInput struct {
@@ -38,11 +40,11 @@ func Mount(api huma.API, failures httpapi.Failures, store *Store) {
 	}, func(ctx context.Context, in *listInput) (*listOutput, error) {
 		var from cursor
 		if in.Cursor != "" {
-			if err := httpapi.DecodeCursor(in.Cursor, &from); err != nil {
+			if err := page.DecodeCursor(in.Cursor, &from); err != nil {
 				return nil, err
 			}
-			if !httpapi.Storable(from.Occurrence) {
-				return nil, httpapi.ErrCursor
+			if !database.Storable(from.Occurrence) {
+				return nil, page.ErrCursor
 			}
 		}
 		entries, err := store.page(ctx, auth.CallerOf(ctx).UserID, in.ID, from.Occurrence, in.Limit+1)
@@ -53,7 +55,7 @@ func Mount(api huma.API, failures httpapi.Failures, store *Store) {
 			return nil, err
 		}
 		out := &listOutput{}
-		out.Body.Items, out.Body.NextCursor, err = httpapi.CutPage(entries, in.Limit, func(last int) any { return cursor{entries[last].Occurrence} })
+		out.Body.Items, out.Body.NextCursor, err = page.Cut(entries, in.Limit, func(last int) any { return cursor{entries[last].Occurrence} })
 		return out, err
 	})
 }

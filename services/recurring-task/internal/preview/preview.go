@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/recurrence"
 )
@@ -49,8 +50,8 @@ func Mount(api huma.API, failures httpapi.Failures) {
 
 func preview(_ context.Context, in *input) (*output, error) {
 	b := in.Body
-	if !httpapi.StorableTime(b.DueAt) {
-		return nil, httpapi.Invalid("body.due_at", httpapi.TimeRange)
+	if !database.StorableTime(b.DueAt) {
+		return nil, httpapi.Invalid("body.due_at", database.TimeRange)
 	}
 	wall, err := recurrence.WallOf(b.DueAt, b.Timezone, b.AllDay)
 	if err != nil {

@@ -11,16 +11,16 @@ import (
 	"time"
 
 	"github.com/taskwire/taskwire/pkg/event"
-	"github.com/taskwire/taskwire/pkg/invoke"
 	"github.com/taskwire/taskwire/pkg/recurrence"
 	"github.com/taskwire/taskwire/pkg/subscribe"
+	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/ledger"
 )
 
 // Spawner turns completions into next occurrences.
 type Spawner struct {
 	Ledger  *ledger.Store
-	TaskAPI *invoke.Client
+	TaskAPI *taskapi.Client
 	Log     *slog.Logger
 }
 
@@ -100,19 +100,14 @@ var errOver = errors.New("the series has ended")
 // one does: a task is followed once, so it may be another than asked for. Any
 // error but errOver and poison may pass.
 func (s *Spawner) create(ctx context.Context, t event.Task, next recurrence.Occurrence) (string, error) {
-	var answer struct {
-		Occurrence string `json:"occurrence"`
-	}
-	status, err := s.TaskAPI.Post(ctx, "task-api", "internal/occurrences", map[string]any{
-		"after_task_id": t.ID, "occurrence": next.Wall, "due_at": next.At,
-	}, &answer)
+	following, status, err := s.TaskAPI.Follow(ctx, taskapi.Next{AfterTaskID: t.ID, Occurrence: next.Wall, DueAt: next.At})
 	if err != nil {
 		return "", err
 	}
 	err = fmt.Errorf("create occurrence %s after task %s: task-api answered %d", next.Wall, t.ID, status)
 	switch status {
 	case http.StatusOK, http.StatusCreated:
-		return answer.Occurrence, nil
+		return following.Occurrence, nil
 	case http.StatusNotFound, http.StatusConflict:
 		return "", fmt.Errorf("%w: %w", errOver, err)
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:

@@ -23,6 +23,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/invoke"
 	"github.com/taskwire/taskwire/pkg/subscribe"
+	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/ledger"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/migrations"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/spawn"
@@ -76,7 +77,7 @@ func newSuite(t *testing.T) *suite {
 	s := &suite{t: t, db: db, followed: map[uuid.UUID]successor{}, series: uuid.New()}
 	sidecar := httptest.NewServer(http.HandlerFunc(s.taskAPI))
 	t.Cleanup(sidecar.Close)
-	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: db}, TaskAPI: invoke.At(sidecar.URL, daprToken), Log: log}
+	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: db}, TaskAPI: &taskapi.Client{Sidecar: invoke.At(sidecar.URL, daprToken)}, Log: log}
 	events := subscribe.New(subscribe.Options{DB: db, Schema: migrations.Name, AppAPIToken: appToken, Log: log, Now: time.Now})
 	events.Idempotent(event.TopicTasks, spawner.Handle)
 	s.router = chi.NewRouter()

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
@@ -44,7 +45,7 @@ type FailedSignIns struct {
 
 type failedSignIn struct {
 	ctx    context.Context // the request's values: its id, for the log, and its trace
-	from   change.Origin
+	from   access.Origin
 	email  string
 	reason string
 }
@@ -62,7 +63,7 @@ func NewFailedSignIns(store *Store, log *slog.Logger) *FailedSignIns {
 }
 
 // Note takes note of a failed sign-in with an address.
-func (f *FailedSignIns) Note(ctx context.Context, from change.Origin, email, reason string) {
+func (f *FailedSignIns) Note(ctx context.Context, from access.Origin, email, reason string) {
 	failedSignIns.WithLabelValues(reason).Inc()
 	select {
 	case f.queue <- failedSignIn{context.WithoutCancel(ctx), from, email, reason}:

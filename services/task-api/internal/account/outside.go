@@ -3,32 +3,15 @@ package account
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/auth"
-	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
-	"github.com/taskwire/taskwire/services/task-api/internal/rest"
 )
-
-// AdmitOutside lets users of an outside issuer in as users of ours.
-func (s *Store) AdmitOutside(failures httpapi.Failures) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if caller := auth.CallerOf(r.Context()); caller.Outside {
-				if err := s.EnsureOutside(r.Context(), rest.Actor(r.Context()).Origin, caller); err != nil {
-					failures.Write(w, r, err)
-					return
-				}
-			}
-			next.ServeHTTP(w, r)
-		})
-	}
-}
 
 // word is what a token says of its user's address, and when it was issued.
 type word struct {
@@ -65,12 +48,12 @@ func (o *outsideUsers) learn(id uuid.UUID, w word) {
 // EnsureOutside gives a user of an outside issuer a row of his own at his first
 // request, and the address that his newest token names. A token without an
 // address leaves him the one that he has.
-func (s *Store) EnsureOutside(ctx context.Context, from change.Origin, caller auth.Caller) error {
+func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller auth.Caller) error {
 	said := word{caller.Email, caller.IssuedAt}
 	if s.outside.knows(caller.UserID, said) {
 		return nil
 	}
-	actor := change.Actor{UserID: caller.UserID, Email: said.email, Origin: from}
+	actor := access.Actor{UserID: caller.UserID, Email: said.email, Origin: from}
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		asOf := said.asOf
 		if asOf.IsZero() || asOf.After(tx.Now) {

@@ -6,11 +6,9 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"slices"
 	"time"
@@ -137,58 +135,11 @@ func (k *Keys) Sign(u *User, now time.Time) (token string, expires time.Time, er
 	return token, expires, nil
 }
 
-// deviceLife is how long a browser is known as a device that has signed in.
-const deviceLife = 180 * 24 * time.Hour
-
-// device is a browser that has signed in to an account before.
-type device struct {
-	user uuid.UUID
-	id   string
-}
-
-// SignDevice makes the value of a device's cookie. It opens nothing: with its
-// own audience it is no token of the user's.
-func (k *Keys) SignDevice(d device, now time.Time) (value string, expires time.Time, err error) {
-	expires = now.Add(deviceLife)
-	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.RegisteredClaims{
-		Issuer: k.issuer, Audience: jwt.ClaimStrings{k.deviceAudience()}, Subject: d.user.String(), ID: d.id, ExpiresAt: jwt.NewNumericDate(expires),
-	})
-	t.Header["kid"] = k.accepted[0].id
-	if value, err = t.SignedString(k.private); err != nil {
-		return "", expires, fmt.Errorf("sign a device's cookie: %w", err)
-	}
-	return value, expires, nil
-}
-
-// longestDevice is more than SignDevice makes, in bytes.
-const longestDevice = 1 << 10
-
-// Device is the device whose cookie has a value; false where it is not ours or
-// no longer valid.
-func (k *Keys) Device(value string) (device, bool) {
-	if value == "" || len(value) > longestDevice {
-		return device{}, false
-	}
-	var claims jwt.RegisteredClaims
-	_, err := jwt.ParseWithClaims(value, &claims, k.Keyfunc, jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
-		jwt.WithIssuer(k.issuer), jwt.WithAudience(k.deviceAudience()), jwt.WithExpirationRequired())
-	if err != nil {
-		return device{}, false
-	}
-	user, err := uuid.Parse(claims.Subject)
-	return device{user, claims.ID}, err == nil && claims.ID != ""
-}
-
-func (k *Keys) deviceAudience() string { return k.aud + "/device" }
-
-// ServeHTTP answers the public keys as a JSON Web Key Set (RFC 7517, RFC 8037).
-func (k *Keys) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+// Public are the public keys as a JSON Web Key Set (RFC 7517, RFC 8037).
+func (k *Keys) Public() map[string]any {
 	set := make([]map[string]string, len(k.accepted))
 	for i, accepted := range k.accepted {
 		set[i] = map[string]string{"kty": "OKP", "crv": "Ed25519", "x": accepted.text(), "kid": accepted.id, "use": "sig", "alg": "EdDSA"}
 	}
-	w.Header().Set("Content-Type", "application/jwk-set+json")
-	w.Header().Set("Cache-Control", "public, max-age=300")
-	// The client may have gone; there is nobody left to tell.
-	_ = json.NewEncoder(w).Encode(map[string]any{"keys": set})
+	return map[string]any{"keys": set}
 }

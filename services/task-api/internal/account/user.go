@@ -15,7 +15,9 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
 
 // User is an account as its owner sees it.
@@ -45,7 +47,7 @@ var (
 )
 
 // Create adds a user: from is where he registers from.
-func (s *Store) Create(ctx context.Context, from change.Origin, u *User) error {
+func (s *Store) Create(ctx context.Context, from access.Origin, u *User) error {
 	return s.Changes.Do(ctx, u.actor(from), func(ctx context.Context, tx *change.Tx) error {
 		u.CreatedAt, u.UpdatedAt = tx.Now, tx.Now
 		// Not by way of an error: Postgres would write the address and the hash
@@ -61,23 +63,27 @@ func (s *Store) Create(ctx context.Context, from change.Origin, u *User) error {
 	})
 }
 
-func (u *User) actor(from change.Origin) change.Actor {
-	return change.Actor{UserID: u.ID, Email: u.Email, Origin: from}
+func (u *User) actor(from access.Origin) access.Actor {
+	return access.Actor{UserID: u.ID, Email: u.Email, Origin: from}
 }
 
 // ByEmail finds a user who signs in here.
 func (s *Store) ByEmail(ctx context.Context, email string) (*User, error) {
-	return s.one(ctx, "lower(email) = lower(?) AND password_hash IS NOT NULL", email)
+	return s.one(ctx, access.Condition{SQL: "lower(email) = lower(?) AND password_hash IS NOT NULL", Args: []any{email}})
 }
 
-// ByID finds a user.
-func (s *Store) ByID(ctx context.Context, id uuid.UUID) (*User, error) {
-	return s.one(ctx, "id = ?", id)
+// Get reads the actor's account.
+func (s *Store) Get(ctx context.Context, actor access.Actor) (*User, error) {
+	u, err := s.one(ctx, actor.Account())
+	if errors.Is(err, errNoUser) {
+		return nil, refuse.Missing("user")
+	}
+	return u, err
 }
 
-func (s *Store) one(ctx context.Context, where string, arg any) (*User, error) {
+func (s *Store) one(ctx context.Context, where access.Condition) (*User, error) {
 	u := new(User)
-	err := s.DB.NewSelect().Model(u).Where(where, arg).Scan(ctx)
+	err := s.DB.NewSelect().Model(u).Where(where.SQL, where.Args...).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, errNoUser
 	}
@@ -87,21 +93,37 @@ func (s *Store) one(ctx context.Context, where string, arg any) (*User, error) {
 	return u, nil
 }
 
-// Update changes the actor under a lock by edit. An edit that changes nothing has no
-// event.
-func (s *Store) Update(ctx context.Context, actor change.Actor, edit func(*User)) (*User, error) {
+// Profile is what a user changes of his account; nil leaves it.
+type Profile struct {
+	Name     *string
+	Timezone *string
+}
+
+// Update changes the actor's account under a lock. What changes nothing has no event.
+func (s *Store) Update(ctx context.Context, actor access.Actor, to Profile) (*User, error) {
+	if to.Timezone != nil {
+		if err := checkTimezone(*to.Timezone); err != nil {
+			return nil, err
+		}
+	}
 	var u *User
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		u = new(User)
-		err := tx.NewSelect().Model(u).Where("id = ?", actor.UserID).For("UPDATE").Scan(ctx)
+		his := actor.Account()
+		err := tx.NewSelect().Model(u).Where(his.SQL, his.Args...).For("UPDATE").Scan(ctx)
 		if errors.Is(err, sql.ErrNoRows) {
-			return errNoUser
+			return refuse.Missing("user")
 		}
 		if err != nil {
 			return fmt.Errorf("read the user: %w", err)
 		}
 		before := *u
-		edit(u)
+		if to.Name != nil {
+			u.Name = *to.Name
+		}
+		if to.Timezone != nil {
+			u.Timezone = *to.Timezone
+		}
 		if *u == before {
 			return nil
 		}
@@ -115,7 +137,7 @@ func (s *Store) Update(ctx context.Context, actor change.Actor, edit func(*User)
 }
 
 // RecordSignIn adds a sign-in to the audit trail.
-func (s *Store) RecordSignIn(ctx context.Context, from change.Origin, u *User) error {
+func (s *Store) RecordSignIn(ctx context.Context, from access.Origin, u *User) error {
 	return s.Changes.Do(ctx, u.actor(from), func(_ context.Context, tx *change.Tx) error {
 		return appendAudit(tx, "user.signed_in", u, nil, nil, nil)
 	})
@@ -131,7 +153,7 @@ func appendAudit(tx *change.Tx, action string, u, before, after *User, metadata 
 		Actor:  event.Actor{UserID: u.ID, Email: u.Email},
 		Action: action, Target: "user/" + u.ID.String(),
 	}
-	if err := tx.Actor.Fill(&e, optional(before), optional(after)); err != nil {
+	if err := change.Fill(&e, tx.Actor.Origin, optional(before), optional(after)); err != nil {
 		return err
 	}
 	data, err := json.Marshal(e)

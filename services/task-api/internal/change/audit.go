@@ -7,57 +7,37 @@ import (
 	"slices"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 )
 
 // Fill sets in an audit event what every change has: the states before and after,
 // either of which may be nil, the names of the fields that differ, and the origin.
-func (o Origin) Fill(e *event.AuditEvent, before, after any) error {
-	was, err := fields(before)
-	if err != nil {
-		return err
+func Fill(e *event.AuditEvent, from access.Origin, before, after any) (err error) {
+	if e.Before, err = json.Marshal(before); err != nil {
+		return fmt.Errorf("write an audit state: %w", err)
 	}
-	is, err := fields(after)
-	if err != nil {
-		return err
+	if e.After, err = json.Marshal(after); err != nil {
+		return fmt.Errorf("write an audit state: %w", err)
 	}
-	e.Changed = changed(was, is)
-	if e.Before, err = object(was); err != nil {
-		return err
+	if e.Changed, err = changed(e.Before, e.After); err != nil {
+		return fmt.Errorf("compare the audit states: %w", err)
 	}
-	if e.After, err = object(is); err != nil {
-		return err
-	}
-	e.IP, e.UserAgent, e.RequestID = o.IP, o.UserAgent, o.RequestID
+	e.IP, e.UserAgent, e.RequestID = from.IP, from.UserAgent, from.RequestID
 	return nil
 }
 
-func fields(v any) (map[string]json.RawMessage, error) {
-	if v == nil {
-		return nil, nil
-	}
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("write an audit state: %w", err)
-	}
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil, fmt.Errorf("write an audit state: %w", err)
-	}
-	return m, nil
-}
-
-func object(m map[string]json.RawMessage) (json.RawMessage, error) {
-	if m == nil {
-		return json.RawMessage("null"), nil
-	}
-	return json.Marshal(m)
-}
-
 // changed names what differs, without what changes every time.
-func changed(was, is map[string]json.RawMessage) []string {
+func changed(before, after json.RawMessage) ([]string, error) {
+	var was, is map[string]json.RawMessage
+	if err := json.Unmarshal(before, &was); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(after, &is); err != nil {
+		return nil, err
+	}
 	names := []string{}
 	if was == nil || is == nil {
-		return names
+		return names, nil
 	}
 	for name := range is {
 		if name != "version" && name != "updated_at" && !bytes.Equal(was[name], is[name]) {
@@ -65,5 +45,5 @@ func changed(was, is map[string]json.RawMessage) []string {
 		}
 	}
 	slices.Sort(names)
-	return names
+	return names, nil
 }

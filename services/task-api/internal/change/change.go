@@ -7,27 +7,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 )
-
-// Actor is who asks for a change, and from where.
-type Actor struct {
-	UserID uuid.UUID // uuid.Nil: a service, for the owner of what it changes
-	Email  string
-	Origin
-}
-
-// Origin is where a request comes from, for the audit trail.
-type Origin struct {
-	IP        string
-	UserAgent string
-	RequestID string
-}
 
 // Writer makes changes.
 type Writer struct {
@@ -41,7 +27,7 @@ type Writer struct {
 type Tx struct {
 	bun.Tx
 
-	Actor Actor
+	Actor access.Actor
 	Now   time.Time // the moment of the change, to the microsecond, as Postgres keeps it
 
 	events   []eventlog.Entry
@@ -55,7 +41,7 @@ const tries = 3
 // Do runs f in a transaction. With the commit what f has appended is in the event
 // log, and whoever waits for that is woken. f runs again when Postgres asks for it,
 // so it sets whatever it leaves behind anew. Its error is returned as it is.
-func (w *Writer) Do(ctx context.Context, actor Actor, f func(ctx context.Context, tx *Tx) error) error {
+func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.Context, tx *Tx) error) error {
 	for try := 1; ; try++ {
 		tx := &Tx{Actor: actor, Now: w.Now().UTC().Truncate(time.Microsecond)}
 		err := w.DB.RunInTx(ctx, nil, func(ctx context.Context, inner bun.Tx) error {

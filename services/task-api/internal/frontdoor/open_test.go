@@ -24,13 +24,13 @@ func TestTheLinksOfMailsNeedNoSignIn(t *testing.T) {
 	}))
 	defer sidecar.Close()
 	router := chi.NewRouter()
-	door := doorTo(t, sidecar.URL, "")
+	door := doorTo(t, sidecar.URL, "", newDB(t))
 	door.MountOpen(router, nil)
 	router.Group(func(r chi.Router) {
 		r.Use(func(http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
 		})
-		door.Mount(r, noMiddleware)
+		door.Mount(r, somebody)
 	})
 	do := func(method, target, from string, header ...string) *httptest.ResponseRecorder {
 		req := httptest.NewRequest(method, target, strings.NewReader("List-Unsubscribe=One-Click"))

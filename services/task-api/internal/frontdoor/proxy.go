@@ -17,25 +17,28 @@ import (
 	"github.com/go-chi/httprate"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 )
 
-// Routes says which service answers which addresses.
+// Routes says which service answers which addresses, and what the caller must be
+// allowed before a request is passed on.
 var Routes = []struct {
 	Pattern string
 	AppID   string
+	ask     ask
 }{
-	{"/api/audit", "audit-log"},
-	{"/api/audit/*", "audit-log"},
-	{"/api/tasks/{id}/history", "audit-log"},
-	{"/api/notifications", "notification"},
-	{"/api/notifications/*", "notification"},
-	{"/api/channels", "notification"},
-	{"/api/channels/*", "notification"},
-	{"/api/recurrence/*", "recurring-task"},
-	{"/api/tasks/{id}/occurrences", "recurring-task"},
+	{"/api/audit", "audit-log", own},
+	{"/api/audit/*", "audit-log", own},
+	{"/api/tasks/{id}/history", "audit-log", taskNamed("task")},
+	{"/api/notifications", "notification", own},
+	{"/api/notifications/*", "notification", own},
+	{"/api/channels", "notification", own},
+	{"/api/channels/*", "notification", own},
+	{"/api/recurrence/*", "recurring-task", own},
+	{"/api/tasks/{id}/occurrences", "recurring-task", taskNamed("recurring task")},
 }
 
 // OpenRoutes are those for whoever has a link out of a mail: he is not signed in,
@@ -69,11 +72,14 @@ type Door struct {
 	sidecar   *url.URL
 	token     string
 	transport http.RoundTripper
+	db        *bun.DB
+	failures  httpapi.Failures
 	log       *slog.Logger
 }
 
-// New returns a Door to the sidecar at a URL, which asks for daprToken.
-func New(sidecar, daprToken string, log *slog.Logger) (*Door, error) {
+// New returns a Door to the sidecar at a URL, which asks for daprToken. In db it
+// looks up whose a task is.
+func New(sidecar, daprToken string, db *bun.DB, log *slog.Logger) (*Door, error) {
 	u, err := url.Parse(sidecar)
 	if err != nil {
 		return nil, fmt.Errorf("the address of the sidecar: %w", err)
@@ -81,20 +87,21 @@ func New(sidecar, daprToken string, log *slog.Logger) (*Door, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
 	transport.ResponseHeaderTimeout = 5 * time.Second
-	return &Door{sidecar: u, token: daprToken, transport: transport, log: log}, nil
+	return &Door{sidecar: u, token: daprToken, transport: transport, db: db, failures: httpapi.Failures{Log: log}, log: log}, nil
 }
 
 // Mount adds the routes, which the services guard themselves: each verifies
 // the caller's token again. For each service, perService makes the middleware
 // of its routes.
 func (d *Door) Mount(r chi.Router, perService func() chi.Middlewares) {
-	doors := map[string]http.Handler{}
+	services := map[string]func(http.Handler) http.Handler{}
 	for _, route := range Routes {
-		handler := doors[route.AppID]
-		if handler == nil {
-			handler = perService().Handler(d.proxy(route.AppID, ""))
-			doors[route.AppID] = handler
+		within := services[route.AppID]
+		if within == nil {
+			within = perService().Handler
+			services[route.AppID] = within
 		}
+		handler := within(d.asks(route.ask, d.proxy(route.AppID, "")))
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 			r.Method(method, route.Pattern, handler)
 		}

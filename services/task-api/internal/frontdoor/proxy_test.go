@@ -5,29 +5,103 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 
 	"github.com/taskwire/taskwire/pkg/telemetry/metrictest"
 )
 
-func doorTo(t *testing.T, sidecar, token string) *Door {
+func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
+
+func newDB(t *testing.T) *bun.DB {
 	t.Helper()
-	door, err := New(sidecar, token, slog.New(slog.DiscardHandler))
+	url := databasetest.New(t)
+	require.NoError(t, database.Migrate(t.Context(), database.Migration{
+		Schema: migrations.Schema, OwnerURL: url, RuntimeURL: url, Log: slog.New(slog.DiscardHandler),
+	}))
+	db, err := database.Open(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+func doorTo(t *testing.T, sidecar, token string, db *bun.DB) *Door {
+	t.Helper()
+	door, err := New(sidecar, token, db, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	return door
 }
 
-func noMiddleware() chi.Middlewares { return nil }
+// somebody signs every request in.
+func somebody() chi.Middlewares {
+	return chi.Chain(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(auth.WithCaller(r.Context(), auth.Caller{UserID: caller})))
+		})
+	})
+}
+
+func nobody() chi.Middlewares { return nil }
+
+var caller = uuid.New()
+
+// Each route asks whether the caller may, and lets nobody else through.
+func TestEachRouteAsks(t *testing.T) {
+	passed := 0
+	sidecar := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		passed++
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer sidecar.Close()
+	db := newDB(t)
+	mine, theirs, gone := uuid.New(), uuid.New(), uuid.New()
+	for id, user := range map[uuid.UUID]uuid.UUID{mine: caller, theirs: uuid.New()} {
+		_, err := db.NewRaw(`INSERT INTO task.tasks (id, user_id, title, description, is_complete, priority, tags, all_day, timezone, version, created_at, updated_at)
+			VALUES (?, ?, 'x', '', false, 0, '{}', false, 'UTC', 1, now(), now())`, id, user).Exec(t.Context())
+		require.NoError(t, err)
+	}
+	router := chi.NewRouter()
+	doorTo(t, sidecar.URL, "", db).Mount(router, nobody)
+	ask := func(method, path string, by auth.Caller) int {
+		rec := httptest.NewRecorder()
+		router.ServeHTTP(rec, httptest.NewRequestWithContext(auth.WithCaller(t.Context(), by), method, path, nil))
+		return rec.Code
+	}
+	routes := 0
+	err := chi.Walk(router, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		routes++
+		path := strings.Replace(route, "*", "x", 1)
+		require.Equal(t, http.StatusNotFound, ask(method, strings.Replace(path, "{id}", theirs.String(), 1), auth.Caller{}), "%s %s by nobody", method, route)
+		if strings.Contains(route, "{id}") {
+			require.Equal(t, http.StatusNotFound, ask(method, strings.Replace(path, "{id}", theirs.String(), 1), auth.Caller{UserID: caller}), "%s %s of another's", method, route)
+		}
+		require.Zero(t, passed, "%s %s", method, route)
+		for _, id := range []uuid.UUID{mine, gone} {
+			require.Equal(t, http.StatusNoContent, ask(method, strings.Replace(path, "{id}", id.String(), 1), auth.Caller{UserID: caller}), "%s %s", method, route)
+		}
+		passed = 0
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, 5*len(Routes), routes)
+}
 
 // The sidecar stands in here as a server that tells what it was asked.
 func TestWhatTheSidecarIsAsked(t *testing.T) {
+	db := newDB(t)
 	const own = "the sidecar's token"
 	for name, c := range map[string]struct {
 		target string
@@ -52,9 +126,9 @@ func TestWhatTheSidecarIsAsked(t *testing.T) {
 			var asked *http.Request
 			sidecar := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked = r }))
 			defer sidecar.Close()
-			door := doorTo(t, sidecar.URL, own)
+			door := doorTo(t, sidecar.URL, own, db)
 			router := chi.NewRouter()
-			door.Mount(router, noMiddleware)
+			door.Mount(router, somebody)
 			door.MountDescriptions(router)
 
 			req := httptest.NewRequest(http.MethodGet, c.target, nil)
@@ -88,9 +162,10 @@ func counted(t *testing.T) map[string]float64 {
 }
 
 func TestWithoutASidecarTheDoorSaysTryAgain(t *testing.T) {
+	db := newDB(t)
 	unavailable.Reset()
 	router := chi.NewRouter()
-	doorTo(t, "http://127.0.0.1:1", "").Mount(router, noMiddleware)
+	doorTo(t, "http://127.0.0.1:1", "", db).Mount(router, somebody)
 	rec := httptest.NewRecorder()
 	router.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/api/audit", nil))
 	require.Equal(t, http.StatusServiceUnavailable, rec.Code)
@@ -101,6 +176,7 @@ func TestWithoutASidecarTheDoorSaysTryAgain(t *testing.T) {
 
 // What a sidecar says itself names the parts of the suite, and is nothing to users.
 func TestTheSidecarsOwnWordsAreNotPassedOn(t *testing.T) {
+	db := newDB(t)
 	for name, c := range map[string]struct {
 		status int
 		kind   string
@@ -119,7 +195,7 @@ func TestTheSidecarsOwnWordsAreNotPassedOn(t *testing.T) {
 			}))
 			defer sidecar.Close()
 			router := chi.NewRouter()
-			doorTo(t, sidecar.URL, "").Mount(router, noMiddleware)
+			doorTo(t, sidecar.URL, "", db).Mount(router, somebody)
 			rec := httptest.NewRecorder()
 			router.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/api/notifications/x", nil))
 			require.Equal(t, c.want, rec.Code)
@@ -130,10 +206,11 @@ func TestTheSidecarsOwnWordsAreNotPassedOn(t *testing.T) {
 }
 
 func TestWhatIsWrongWithABodyIsTheClientsDoing(t *testing.T) {
+	db := newDB(t)
 	sidecar := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer sidecar.Close()
 	router := chi.NewRouter()
-	doorTo(t, sidecar.URL, "").Mount(router.With(httpapi.Bodies(httpapi.MaxBody)), noMiddleware)
+	doorTo(t, sidecar.URL, "", db).Mount(router.With(httpapi.Bodies(httpapi.MaxBody)), somebody)
 	for name, c := range map[string]struct {
 		method string
 		body   io.Reader

@@ -3,72 +3,30 @@ package reminder
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
-	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/taskapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 )
 
-// API tells the notification service what it must know just before it delivers.
-type API struct {
-	DB       *bun.DB
-	Failures httpapi.Failures
+// Store reads the reminders.
+type Store struct {
+	DB *bun.DB
 }
 
-// Asked names a reminder that is about to be delivered.
-type Asked struct {
-	ReminderID uuid.UUID `json:"reminder_id" format:"uuid"`
-	RemindAt   time.Time `json:"remind_at"`
-}
-
-// Standing says whether a reminder is still meant, and for whom.
-type Standing struct {
-	ReminderID uuid.UUID  `json:"reminder_id"`
-	RemindAt   time.Time  `json:"remind_at"`
-	Stands     bool       `json:"stands"`
-	Reason     string     `json:"reason" enum:",completed,deleted,moved"`
-	User       *Recipient `json:"user"`
-}
-
-// Recipient is whom to remind.
-type Recipient struct {
-	ID       uuid.UUID `json:"id" bun:"id"`
-	Email    string    `json:"email" bun:"email"`
-	Timezone string    `json:"timezone" bun:"timezone"`
-}
-
-// MountInternal adds the check, for the sidecar alone.
-func (a *API) MountInternal(api huma.API) {
-	httpapi.Register(api, a.Failures, huma.Operation{
-		OperationID: "check-reminders", Method: http.MethodPost, Path: "/internal/reminders/check", Hidden: true,
-		Summary: "Whether reminders still stand",
-	}, a.check)
-}
-
-type checkOutput struct {
-	Body struct {
-		Reminders []Standing `json:"reminders"`
-	}
-}
-
-func (a *API) check(ctx context.Context, in *struct {
-	Body struct {
-		Reminders []Asked `json:"reminders" maxItems:"200" nullable:"false"`
-	}
-},
-) (*checkOutput, error) {
-	out := &checkOutput{}
-	out.Body.Reminders = make([]Standing, 0, len(in.Body.Reminders))
-	if len(in.Body.Reminders) == 0 {
+// Check says, just before they are delivered, which of the reminders are still
+// meant, and for whom.
+func (s *Store) Check(ctx context.Context, actor access.Actor, asked []taskapi.Reminder) ([]taskapi.Standing, error) {
+	out := make([]taskapi.Standing, 0, len(asked))
+	if len(asked) == 0 {
 		return out, nil
 	}
-	ids := make([]uuid.UUID, len(in.Body.Reminders))
-	for i, r := range in.Body.Reminders {
-		ids[i] = r.ReminderID
+	ids := make([]uuid.UUID, len(asked))
+	for i, r := range asked {
+		ids[i] = r.ID
 	}
 	var rows []struct {
 		ReminderID uuid.UUID  `bun:"reminder_id"`
@@ -78,10 +36,11 @@ func (a *API) check(ctx context.Context, in *struct {
 		Email      string     `bun:"email"`
 		Timezone   string     `bun:"timezone"`
 	}
-	err := a.DB.NewRaw(`
+	may := actor.Tasks()
+	err := s.DB.NewRaw(`
 		SELECT r.id AS reminder_id, r.remind_at, t.is_complete, t.user_id, coalesce(u.email, '') AS email, coalesce(u.timezone, t.timezone) AS timezone
 		FROM task.reminders r JOIN task.tasks t ON t.id = r.task_id LEFT JOIN task.users u ON u.id = t.user_id
-		WHERE r.id IN (?)`, bun.List(ids)).Scan(ctx, &rows)
+		WHERE r.id IN (?) AND `+may.SQL, append([]any{bun.List(ids)}, may.Args...)...).Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("check %d reminders: %w", len(ids), err)
 	}
@@ -89,21 +48,21 @@ func (a *API) check(ctx context.Context, in *struct {
 	for i, r := range rows {
 		found[r.ReminderID] = i
 	}
-	for _, asked := range in.Body.Reminders {
-		s := Standing{ReminderID: asked.ReminderID, RemindAt: asked.RemindAt, Reason: "deleted"}
-		if i, ok := found[asked.ReminderID]; ok {
-			r := rows[i]
-			s.User = &Recipient{ID: r.UserID, Email: r.Email, Timezone: r.Timezone}
+	for _, r := range asked {
+		s := taskapi.Standing{Reminder: r, Reason: taskapi.Deleted}
+		if i, ok := found[r.ID]; ok {
+			row := rows[i]
+			s.User = &taskapi.User{ID: row.UserID, Email: row.Email, Timezone: row.Timezone}
 			switch {
-			case r.IsComplete:
-				s.Reason = "completed"
-			case r.RemindAt == nil || !r.RemindAt.Equal(asked.RemindAt):
-				s.Reason = "moved"
+			case row.IsComplete:
+				s.Reason = taskapi.Completed
+			case row.RemindAt == nil || !row.RemindAt.Equal(r.At):
+				s.Reason = taskapi.Moved
 			default:
 				s.Stands, s.Reason = true, ""
 			}
 		}
-		out.Body.Reminders = append(out.Body.Reminders, s)
+		out = append(out, s)
 	}
 	return out, nil
 }

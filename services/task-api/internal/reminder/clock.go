@@ -16,6 +16,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
@@ -101,7 +102,7 @@ type due struct {
 // reminder is either still armed, or fired with its event in the log.
 func (c *Clock) Fire(ctx context.Context) (int, error) {
 	n := 0
-	err := c.Changes.Do(ctx, change.Actor{}, func(ctx context.Context, tx *change.Tx) error {
+	err := c.Changes.Do(ctx, access.Actor{Service: "reminder clock"}, func(ctx context.Context, tx *change.Tx) error {
 		var fired []due
 		// The task is read, not locked: a change of it that commits at the same
 		// time is found when the reminder is delivered (see Check).

@@ -16,6 +16,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
@@ -34,7 +35,7 @@ type rig struct {
 	db    *bun.DB
 	url   string
 	tasks *task.Store
-	actor change.Actor
+	actor access.Actor
 	ctx   context.Context
 	mu    sync.Mutex
 	now   time.Time
@@ -46,7 +47,7 @@ func newRig(t *testing.T) *rig {
 	db, err := database.Open(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	r := &rig{t: t, db: db, url: url, now: start, actor: change.Actor{UserID: uuid.New(), Email: "ada@example.org"}, ctx: t.Context()}
+	r := &rig{t: t, db: db, url: url, now: start, actor: access.Actor{UserID: uuid.New(), Email: "ada@example.org"}, ctx: t.Context()}
 	r.tasks = &task.Store{DB: db, Changes: &change.Writer{
 		DB: db, Events: eventlog.NewSignal(url, "e", quiet), Clock: eventlog.NewSignal(url, "r", quiet), Now: r.time,
 	}}
@@ -84,10 +85,28 @@ func (r *rig) fire() int {
 
 func (r *rig) edit(id uuid.UUID, change func(*task.Task)) {
 	r.t.Helper()
-	_, err := r.tasks.Edit(r.ctx, r.actor, id, "", func(t *task.Task, _ string, _ time.Time) error {
-		change(t)
-		return nil
-	})
+	t, err := r.tasks.Get(r.ctx, r.actor, id)
+	require.NoError(r.t, err)
+	had := len(t.Reminders)
+	change(t)
+	patch := task.Patch{
+		Title: task.Optional[string]{Present: true, Value: t.Title}, IsComplete: task.Optional[bool]{Present: true, Value: t.IsComplete},
+		DueAt: task.Optional[time.Time]{Present: true, Null: t.DueAt == nil},
+	}
+	if t.DueAt != nil {
+		patch.DueAt.Value = *t.DueAt
+	}
+	if len(t.Reminders) != had {
+		patch.Reminders.Present = true
+		for _, one := range t.Reminders {
+			kept := task.ReminderDraft{ID: &one.ID, At: one.At}
+			if one.BeforeDue != nil {
+				kept.BeforeDue = *one.BeforeDue
+			}
+			patch.Reminders.Value = append(patch.Reminders.Value, kept)
+		}
+	}
+	_, err = r.tasks.Patch(r.ctx, r.actor, id, nil, patch)
 	require.NoError(r.t, err)
 }
 
@@ -98,8 +117,8 @@ func (r *rig) count(sql string) int {
 	return n
 }
 
-func at(t time.Time) task.ReminderInput     { return task.ReminderInput{At: &t} }
-func before(span string) task.ReminderInput { return task.ReminderInput{BeforeDue: span} }
+func at(t time.Time) task.ReminderDraft     { return task.ReminderDraft{At: &t} }
+func before(span string) task.ReminderDraft { return task.ReminderDraft{BeforeDue: span} }
 func ptr[T any](v T) *T                     { return &v }
 func hours(n int) time.Time                 { return start.Add(time.Duration(n) * time.Hour) }
 
@@ -107,7 +126,7 @@ func TestThreeReplicasFireEachReminderOnce(t *testing.T) {
 	r := newRig(t)
 	const tasks, each = 50, 20
 	for i := range tasks {
-		in := task.Input{Title: fmt.Sprint(i)}
+		in := task.Draft{Title: fmt.Sprint(i)}
 		for j := range each {
 			in.Reminders = append(in.Reminders, at(hours(1).Add(time.Duration(j)*time.Millisecond)))
 		}
@@ -134,89 +153,89 @@ func TestWhatFires(t *testing.T) {
 	yes, no := true, false
 	for _, c := range []struct {
 		name   string
-		in     task.Input
+		in     task.Draft
 		change func(*rig, uuid.UUID)
 		fires  int
 	}{
-		{"one at its time", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, nil, 1},
-		{"two of one day", task.Input{Reminders: []task.ReminderInput{at(hours(1)), at(hours(1).Add(time.Minute))}}, nil, 2},
-		{"one before it is due", task.Input{DueAt: ptr(hours(2)), Reminders: []task.ReminderInput{before("PT1H")}}, nil, 1},
-		{"one that is already past", task.Input{Reminders: []task.ReminderInput{at(hours(-48))}}, nil, 1},
-		{"of many that are past, the latest", task.Input{Reminders: []task.ReminderInput{at(hours(-48)), at(hours(-1)), at(hours(-2)), at(hours(-3))}}, func(r *rig, _ uuid.UUID) {
+		{"one at its time", task.Draft{Reminders: []task.ReminderDraft{at(hours(1))}}, nil, 1},
+		{"two of one day", task.Draft{Reminders: []task.ReminderDraft{at(hours(1)), at(hours(1).Add(time.Minute))}}, nil, 2},
+		{"one before it is due", task.Draft{DueAt: ptr(hours(2)), Reminders: []task.ReminderDraft{before("PT1H")}}, nil, 1},
+		{"one that is already past", task.Draft{Reminders: []task.ReminderDraft{at(hours(-48))}}, nil, 1},
+		{"of many that are past, the latest", task.Draft{Reminders: []task.ReminderDraft{at(hours(-48)), at(hours(-1)), at(hours(-2)), at(hours(-3))}}, func(r *rig, _ uuid.UUID) {
 			require.Equal(r.t, 1, r.count("SELECT count(*) FROM task.reminders WHERE armed AND remind_at = '"+hours(-1).Format(time.RFC3339)+"'"))
 		}, 1},
-		{"of two that are past at the same moment, one", task.Input{Reminders: []task.ReminderInput{at(hours(-1)), at(hours(-1))}}, nil, 1},
-		{"of those past the latest, and each that lies ahead", task.Input{DueAt: ptr(hours(1)), Reminders: []task.ReminderInput{at(hours(-2)), before("PT2H"), at(hours(1)), before("PT15M")}}, nil, 3},
-		{"the latest of those past of a task that is moved", task.Input{DueAt: ptr(hours(9)), Reminders: []task.ReminderInput{before("PT1H"), before("PT2H"), before("PT3H")}}, func(r *rig, id uuid.UUID) {
+		{"of two that are past at the same moment, one", task.Draft{Reminders: []task.ReminderDraft{at(hours(-1)), at(hours(-1))}}, nil, 1},
+		{"of those past the latest, and each that lies ahead", task.Draft{DueAt: ptr(hours(1)), Reminders: []task.ReminderDraft{at(hours(-2)), before("PT2H"), at(hours(1)), before("PT15M")}}, nil, 3},
+		{"the latest of those past of a task that is moved", task.Draft{DueAt: ptr(hours(9)), Reminders: []task.ReminderDraft{before("PT1H"), before("PT2H"), before("PT3H")}}, func(r *rig, id uuid.UUID) {
 			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(-1)) })
 		}, 1},
-		{"those that a clock was away for, all", task.Input{Reminders: []task.ReminderInput{at(hours(1)), at(hours(2)), at(hours(3))}}, func(r *rig, id uuid.UUID) {
+		{"those that a clock was away for, all", task.Draft{Reminders: []task.ReminderDraft{at(hours(1)), at(hours(2)), at(hours(3))}}, func(r *rig, id uuid.UUID) {
 			r.set(hours(5))
 			r.edit(id, func(t *task.Task) { t.Title = "another" })
 		}, 3},
-		{"of those past none that was passed over, when its task is changed in another way", task.Input{Reminders: []task.ReminderInput{at(hours(-2)), at(hours(-1))}}, func(r *rig, id uuid.UUID) {
+		{"of those past none that was passed over, when its task is changed in another way", task.Draft{Reminders: []task.ReminderDraft{at(hours(-2)), at(hours(-1))}}, func(r *rig, id uuid.UUID) {
 			require.Equal(r.t, 1, r.fire())
 			r.edit(id, func(t *task.Task) { t.Title = "another" })
 			r.edit(id, func(t *task.Task) { t.IsComplete = true })
 			r.edit(id, func(t *task.Task) { t.IsComplete = false })
 		}, 0},
-		{"one that was passed over, when it is moved ahead", task.Input{DueAt: ptr(hours(-3)), Reminders: []task.ReminderInput{before("PT1H"), before("PT2H")}}, func(r *rig, id uuid.UUID) {
+		{"one that was passed over, when it is moved ahead", task.Draft{DueAt: ptr(hours(-3)), Reminders: []task.ReminderDraft{before("PT1H"), before("PT2H")}}, func(r *rig, id uuid.UUID) {
 			require.Equal(r.t, 1, r.fire())
 			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(4)) })
 			require.Zero(r.t, r.fire())
 			r.set(hours(3))
 		}, 2},
-		{"one that is not due yet", task.Input{Reminders: []task.ReminderInput{at(hours(3))}}, nil, 0},
-		{"of a task that is created complete", task.Input{IsComplete: true, Reminders: []task.ReminderInput{at(hours(1))}}, nil, 0},
-		{"of a task that was completed", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
-			_, err := r.tasks.Complete(r.ctx, r.actor, id, "", &yes)
+		{"one that is not due yet", task.Draft{Reminders: []task.ReminderDraft{at(hours(3))}}, nil, 0},
+		{"of a task that is created complete", task.Draft{IsComplete: true, Reminders: []task.ReminderDraft{at(hours(1))}}, nil, 0},
+		{"of a task that was completed", task.Draft{Reminders: []task.ReminderDraft{at(hours(1))}}, func(r *rig, id uuid.UUID) {
+			_, err := r.tasks.Complete(r.ctx, r.actor, id, nil, &yes)
 			require.NoError(r.t, err)
 		}, 0},
-		{"of a task that was completed and reopened in time", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
+		{"of a task that was completed and reopened in time", task.Draft{Reminders: []task.ReminderDraft{at(hours(1))}}, func(r *rig, id uuid.UUID) {
 			for _, done := range []*bool{&yes, &no} {
-				_, err := r.tasks.Complete(r.ctx, r.actor, id, "", done)
+				_, err := r.tasks.Complete(r.ctx, r.actor, id, nil, done)
 				require.NoError(r.t, err)
 			}
 		}, 1},
-		{"of a task that was reopened after its moment", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
-			_, err := r.tasks.Complete(r.ctx, r.actor, id, "", &yes)
+		{"of a task that was reopened after its moment", task.Draft{Reminders: []task.ReminderDraft{at(hours(1))}}, func(r *rig, id uuid.UUID) {
+			_, err := r.tasks.Complete(r.ctx, r.actor, id, nil, &yes)
 			require.NoError(r.t, err)
 			r.set(hours(2))
-			_, err = r.tasks.Complete(r.ctx, r.actor, id, "", &no)
+			_, err = r.tasks.Complete(r.ctx, r.actor, id, nil, &no)
 			require.NoError(r.t, err)
 		}, 0},
-		{"of a task that was moved to later", task.Input{DueAt: ptr(hours(2)), Reminders: []task.ReminderInput{before("PT1H")}}, func(r *rig, id uuid.UUID) {
+		{"of a task that was moved to later", task.Draft{DueAt: ptr(hours(2)), Reminders: []task.ReminderDraft{before("PT1H")}}, func(r *rig, id uuid.UUID) {
 			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(9)) })
 		}, 0},
-		{"of a task that was moved to sooner", task.Input{DueAt: ptr(hours(9)), Reminders: []task.ReminderInput{before("PT1H")}}, func(r *rig, id uuid.UUID) {
+		{"of a task that was moved to sooner", task.Draft{DueAt: ptr(hours(9)), Reminders: []task.ReminderDraft{before("PT1H")}}, func(r *rig, id uuid.UUID) {
 			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(2)) })
 		}, 1},
-		{"of a task that was moved and moved back", task.Input{DueAt: ptr(hours(2)), Reminders: []task.ReminderInput{before("PT1H")}}, func(r *rig, id uuid.UUID) {
+		{"of a task that was moved and moved back", task.Draft{DueAt: ptr(hours(2)), Reminders: []task.ReminderDraft{before("PT1H")}}, func(r *rig, id uuid.UUID) {
 			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(9)) })
 			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(2)) })
 		}, 1},
-		{"of a task that is due no more", task.Input{DueAt: ptr(hours(2)), Reminders: []task.ReminderInput{before("PT1H")}}, func(r *rig, id uuid.UUID) {
+		{"of a task that is due no more", task.Draft{DueAt: ptr(hours(2)), Reminders: []task.ReminderDraft{before("PT1H")}}, func(r *rig, id uuid.UUID) {
 			r.edit(id, func(t *task.Task) { t.DueAt = nil })
 		}, 0},
-		{"that was removed, of two", task.Input{Reminders: []task.ReminderInput{at(hours(1)), at(hours(1).Add(time.Second))}}, func(r *rig, id uuid.UUID) {
+		{"that was removed, of two", task.Draft{Reminders: []task.ReminderDraft{at(hours(1)), at(hours(1).Add(time.Second))}}, func(r *rig, id uuid.UUID) {
 			r.edit(id, func(t *task.Task) { t.Reminders = t.Reminders[1:] })
 		}, 1},
-		{"that has fired, when its task is changed in another way", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
+		{"that has fired, when its task is changed in another way", task.Draft{Reminders: []task.ReminderDraft{at(hours(1))}}, func(r *rig, id uuid.UUID) {
 			r.set(hours(2))
 			require.Equal(r.t, 1, r.fire())
 			r.edit(id, func(t *task.Task) { t.Title = "another" })
 			r.edit(id, func(t *task.Task) { t.IsComplete = true })
 			r.edit(id, func(t *task.Task) { t.IsComplete = false })
 		}, 0},
-		{"that has fired, when its task is moved to later", task.Input{DueAt: ptr(hours(2)), Reminders: []task.ReminderInput{before("PT1H")}}, func(r *rig, id uuid.UUID) {
+		{"that has fired, when its task is moved to later", task.Draft{DueAt: ptr(hours(2)), Reminders: []task.ReminderDraft{before("PT1H")}}, func(r *rig, id uuid.UUID) {
 			r.set(hours(1))
 			require.Equal(r.t, 1, r.fire())
 			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(4)) })
 			require.Zero(r.t, r.fire())
 			r.set(hours(3))
 		}, 1},
-		{"of a task that was deleted", task.Input{Reminders: []task.ReminderInput{at(hours(1))}}, func(r *rig, id uuid.UUID) {
-			require.NoError(r.t, r.tasks.Delete(r.ctx, r.actor, id, ""))
+		{"of a task that was deleted", task.Draft{Reminders: []task.ReminderDraft{at(hours(1))}}, func(r *rig, id uuid.UUID) {
+			require.NoError(r.t, r.tasks.Delete(r.ctx, r.actor, id, nil))
 		}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -23,7 +23,7 @@ func overdue(t *testing.T) float64 {
 
 func TestRemindersThatNobodyFiresAreSeen(t *testing.T) {
 	r := newRig(t)
-	_, err := r.tasks.Create(r.ctx, r.actor, task.Input{Title: "t", Reminders: []task.ReminderInput{at(hours(1)), at(hours(2)), at(hours(9))}}, nil)
+	_, err := r.tasks.Create(r.ctx, r.actor, task.Draft{Title: "t", Reminders: []task.ReminderDraft{at(hours(1)), at(hours(2)), at(hours(9))}}, nil)
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -58,7 +58,7 @@ func late(t *testing.T) (sum float64, n uint64) {
 
 func TestAReminderForThePastIsNotLate(t *testing.T) {
 	r := newRig(t)
-	_, err := r.tasks.Create(r.ctx, r.actor, task.Input{Title: "t", Reminders: []task.ReminderInput{at(hours(-5000)), at(hours(1))}}, nil)
+	_, err := r.tasks.Create(r.ctx, r.actor, task.Draft{Title: "t", Reminders: []task.ReminderDraft{at(hours(-5000)), at(hours(1))}}, nil)
 	require.NoError(t, err)
 	for _, c := range []struct {
 		now  time.Time

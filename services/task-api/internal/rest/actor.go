@@ -1,4 +1,3 @@
-// Package rest is the HTTP door of task-api.
 package rest
 
 import (
@@ -6,9 +5,11 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
-	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 )
 
 type originKey struct{}
@@ -21,16 +22,52 @@ func Origin(trusted httpapi.Proxies) func(http.Handler) http.Handler {
 			if runes := []rune(agent); len(runes) > 300 {
 				agent = string(runes[:300])
 			}
-			from := change.Origin{IP: trusted.ClientAddress(r), UserAgent: agent, RequestID: httpapi.RequestID(r.Context())}
+			from := access.Origin{IP: trusted.ClientAddress(r), UserAgent: agent, RequestID: httpapi.RequestID(r.Context())}
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), originKey{}, from)))
 		})
 	}
 }
 
-// Actor is who makes the request that ctx belongs to: its user, or nobody in
-// particular on a route that admits strangers or the other services.
-func Actor(ctx context.Context) change.Actor {
-	from, _ := ctx.Value(originKey{}).(change.Origin)
+func originOf(ctx context.Context) access.Origin {
+	from, _ := ctx.Value(originKey{}).(access.Origin)
+	return from
+}
+
+// ActorOf is the user whose request ctx belongs to; nobody where none is signed in.
+func ActorOf(ctx context.Context) access.Actor {
 	caller := auth.CallerOf(ctx)
-	return change.Actor{UserID: caller.UserID, Email: caller.Email, Origin: from}
+	return access.Actor{UserID: caller.UserID, Email: caller.Email, Origin: originOf(ctx)}
+}
+
+// handler does an operation for an actor.
+type handler[I, O any] func(ctx context.Context, actor access.Actor, in *I) (*O, error)
+
+// forUser adds an operation of a signed-in user.
+func forUser[I, O any](api huma.API, failures httpapi.Failures, op huma.Operation, f handler[I, O]) {
+	op.Security = httpapi.Authenticated
+	op.Errors = append(op.Errors, http.StatusUnauthorized)
+	register(api, failures, op, ActorOf, f)
+}
+
+// forStranger adds an operation for who is not signed in: the actor has no more
+// than an origin.
+func forStranger[I, O any](api huma.API, failures httpapi.Failures, op huma.Operation, f handler[I, O]) {
+	register(api, failures, op, func(ctx context.Context) access.Actor { return access.Actor{Origin: originOf(ctx)} }, f)
+}
+
+// forService adds an operation that another service asks for through the sidecar.
+func forService[I, O any](api huma.API, failures httpapi.Failures, name string, op huma.Operation, f handler[I, O]) {
+	op.Hidden = true
+	register(api, failures, op, func(ctx context.Context) access.Actor { return access.Actor{Service: name, Origin: originOf(ctx)} }, f)
+}
+
+func register[I, O any](api huma.API, failures httpapi.Failures, op huma.Operation, actor func(context.Context) access.Actor, f handler[I, O]) {
+	place := "body."
+	if op.Method == http.MethodGet {
+		place = "query."
+	}
+	httpapi.Register(api, failures, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := f(ctx, actor(ctx), in)
+		return out, problem(err, place)
+	})
 }

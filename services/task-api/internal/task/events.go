@@ -6,10 +6,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
@@ -29,116 +28,107 @@ func appendEvents(tx *change.Tx, kinds []string, before, after *Task) error {
 // eventsOf are the events of one change: for each kind one on task-events and one on
 // audit-logs. Before is nil for a creation. Each kind has a version of its own, the
 // last being after's, so that the versions of a task rise with every event.
-func eventsOf(actor change.Actor, kinds []string, before, after *Task, at time.Time) ([]eventlog.Entry, error) {
+func eventsOf(actor access.Actor, kinds []string, before, after *Task, at time.Time) ([]eventlog.Entry, error) {
 	out := make([]eventlog.Entry, 0, 2*len(kinds))
 	for i, kind := range kinds {
-		state := after.public()
+		state := after.onTheWire()
 		state.Version -= int64(len(kinds) - 1 - i)
-		frame := event.Frame{EventType: kind, TaskID: after.ID, UserID: after.UserID, Timestamp: at.UTC(), Metadata: map[string]any{}}
-		data, err := fit(event.TaskEvent{Frame: frame, TaskData: state}, func(e *event.TaskEvent) []*string {
-			return []*string{&e.TaskData.Description}
-		}, func(e *event.TaskEvent) map[string]any { return e.Metadata })
+		frame := event.Frame{EventType: kind, TaskID: after.ID, UserID: after.UserID, Timestamp: at.UTC()}
+		data, err := taskData(frame, state)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, eventlog.Entry{Topic: event.TopicTasks, Type: kind, Key: after.ID.String(), Time: at, Data: data})
-
-		if data, err = auditData(actor, frame, before, state); err != nil {
+		audit, err := auditData(actor, frame, before, state)
+		if err != nil {
 			return nil, err
 		}
-		out = append(out, eventlog.Entry{Topic: event.TopicAudit, Type: event.AuditPrefix + kind, Key: after.ID.String(), Time: at, Data: data})
+		out = append(out,
+			eventlog.Entry{Topic: event.TopicTasks, Type: kind, Key: after.ID.String(), Time: at, Data: data},
+			eventlog.Entry{Topic: event.TopicAudit, Type: event.AuditPrefix + kind, Key: after.ID.String(), Time: at, Data: audit})
 	}
 	return out, nil
 }
 
-// auditParts are an audit event with its states still as tasks, so that they
-// can be shortened.
-type auditParts struct {
-	event         event.AuditEvent
-	before, after *event.Task
+// maxData leaves 2 KiB of an event's size to its envelope, and a little to what
+// says that a text was shortened.
+const maxData = event.MaxSize - 2<<10 - 64
+
+// truncated is the metadata of an event whose descriptions were shortened. The task
+// is whole in the database: an event tells of it.
+func truncated() map[string]any { return map[string]any{"truncated": []string{"description"}} }
+
+func taskData(frame event.Frame, state event.Task) (json.RawMessage, error) {
+	e := event.TaskEvent{Frame: frame, TaskData: state}
+	e.Metadata = map[string]any{}
+	data, err := encode(e)
+	if err != nil || len(data) <= maxData {
+		return data, err
+	}
+	e.TaskData.Description = cut(state.Description, maxData-(len(data)-sizeOf(state.Description)))
+	e.Metadata = truncated()
+	return encode(e)
 }
 
-func auditData(actor change.Actor, frame event.Frame, before *Task, state event.Task) (json.RawMessage, error) {
-	parts := auditParts{event: event.AuditEvent{
+func auditData(actor access.Actor, frame event.Frame, before *Task, state event.Task) (json.RawMessage, error) {
+	e := event.AuditEvent{
 		Frame: frame, Actor: event.Actor{UserID: actor.UserID, Email: actor.Email},
 		Action: frame.EventType, Target: "task/" + frame.TaskID.String(),
-	}}
-	if actor.UserID == uuid.Nil {
-		// A service acts for the owner of the task.
-		parts.event.Actor.UserID = frame.UserID
 	}
-	parts.event.EventType = event.AuditPrefix + frame.EventType
-	parts.event.Metadata = map[string]any{}
+	if actor.Service != "" {
+		e.Actor.UserID = frame.UserID // it acts for the owner of the task
+	}
+	e.EventType, e.Metadata = event.AuditPrefix+frame.EventType, map[string]any{}
+	var was, is event.Task
+	var states [2]any
 	if before != nil {
-		was := before.public()
-		parts.before = &was
+		was = before.onTheWire()
+		states[0] = &was
 	}
 	if frame.EventType != event.TaskDeleted {
-		parts.after = &state
+		is = state
+		states[1] = &is
 	}
-	if err := actor.Fill(&parts.event, nilOr(parts.before), nilOr(parts.after)); err != nil {
+	if err := change.Fill(&e, actor.Origin, states[0], states[1]); err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(parts.event)
+	data, err := encode(e)
+	if err != nil || len(data) <= maxData {
+		return data, err
+	}
+	// Each description has half of the room, or what the other leaves.
+	sizes := [2]int{sizeOf(was.Description), sizeOf(is.Description)}
+	room := maxData - (len(data) - sizes[0] - sizes[1])
+	most := max(room/2, room-min(sizes[0], sizes[1]))
+	was.Description, is.Description = cut(was.Description, most), cut(is.Description, most)
+	// What changed is what changed before the states were shortened.
+	changed := e.Changed
+	if err := change.Fill(&e, actor.Origin, states[0], states[1]); err != nil {
+		return nil, err
+	}
+	e.Changed, e.Metadata = changed, truncated()
+	return encode(e)
+}
+
+func encode(e any) (json.RawMessage, error) {
+	data, err := json.Marshal(e)
 	if err != nil {
-		return nil, fmt.Errorf("write an audit event: %w", err)
+		return nil, fmt.Errorf("write an event: %w", err)
 	}
-	if len(data) <= maxData {
-		return data, nil
-	}
-	names := parts.event.Changed
-	return fit(parts, func(p *auditParts) []*string {
-		var long []*string
-		for _, t := range []*event.Task{p.before, p.after} {
-			if t != nil {
-				long = append(long, &t.Description)
-			}
-		}
-		return long
-	}, func(p *auditParts) map[string]any { return p.event.Metadata }, func(p *auditParts) (any, error) {
-		// What changed is what changed before the states were shortened.
-		err := actor.Fill(&p.event, nilOr(p.before), nilOr(p.after))
-		p.event.Changed = names
-		return p.event, err
-	})
+	return data, nil
 }
 
-func nilOr(t *event.Task) any {
-	if t == nil {
-		return nil
-	}
-	return t
+// sizeOf is how many bytes a text has as JSON, between its quotes.
+func sizeOf(text string) int {
+	raw, _ := json.Marshal(text) // of a string, it can not fail
+	return len(raw) - len(`""`)
 }
 
-// maxData leaves 2 KiB of an event's size to its envelope.
-const maxData = event.MaxSize - 2<<10
-
-// fit writes v as JSON and, where it is too large for an event, shortens its
-// long texts until it fits, and says so in its metadata. The task itself is
-// whole in the database: an event tells of it.
-func fit[T any](v T, long func(*T) []*string, metadata func(*T) map[string]any, finish ...func(*T) (any, error)) (json.RawMessage, error) {
-	for {
-		var whole any = v
-		for _, f := range finish {
-			var err error
-			if whole, err = f(&v); err != nil {
-				return nil, err
-			}
+// cut is the beginning of a text that has at most so many bytes as JSON.
+func cut(text string, bytes int) string {
+	for i, r := range text {
+		if bytes -= sizeOf(string(r)); bytes < 0 {
+			return text[:i]
 		}
-		data, err := json.Marshal(whole)
-		if err != nil {
-			return nil, fmt.Errorf("write an event: %w", err)
-		}
-		if len(data) <= maxData {
-			return data, nil
-		}
-		texts := long(&v)
-		longest := slices.MaxFunc(texts, func(a, b *string) int { return len(*a) - len(*b) })
-		if *longest == "" {
-			return nil, fmt.Errorf("an event of %d bytes is too large", len(data))
-		}
-		runes := []rune(*longest)
-		*longest = string(runes[:len(runes)*3/4])
-		metadata(&v)["truncated"] = []string{"description"}
 	}
+	return text
 }

@@ -3,7 +3,6 @@ package task
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -11,38 +10,26 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
-	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
 
 // keyLife is how long an Idempotency-Key is remembered.
 const keyLife = 24 * time.Hour
 
-// idempotencyKey makes repetitions of one request one request. The key's row
-// is written in the transaction that does the work: a repetition that comes
-// while the first is still at it waits for its commit and answers the same.
-type idempotencyKey struct {
-	key  string
-	hash []byte
-}
-
-func newIdempotencyKey(key string, body any) (*idempotencyKey, error) {
-	if key == "" {
-		return nil, nil
-	}
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return nil, fmt.Errorf("hash the request: %w", err)
-	}
-	sum := sha256.Sum256(raw)
-	return &idempotencyKey{key, sum[:]}, nil
+// Key makes repetitions of one request one request. The key's row is written in
+// the transaction that does the work: a repetition that comes while the first is
+// still at it waits for its commit and answers the same.
+type Key struct {
+	Key  string
+	Hash []byte // of what is asked for: the key of one request is not for another
 }
 
 // claim takes the key, or answers what its first user was answered.
-func (k *idempotencyKey) claim(ctx context.Context, tx *change.Tx) (*event.Task, error) {
+func (k *Key) claim(ctx context.Context, tx *change.Tx) (*Task, error) {
 	user := tx.Actor.UserID
 	res, err := tx.NewRaw(`INSERT INTO task.idempotency_keys (user_id, key, request_hash, created_at) VALUES (?, ?, ?, ?)
-		ON CONFLICT (user_id, key) DO NOTHING`, user, k.key, k.hash, tx.Now).Exec(ctx)
+		ON CONFLICT (user_id, key) DO NOTHING`, user, k.Key, k.Hash, tx.Now).Exec(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("claim the idempotency key: %w", err)
 	}
@@ -54,26 +41,27 @@ func (k *idempotencyKey) claim(ctx context.Context, tx *change.Tx) (*event.Task,
 		Hash   []byte `bun:"request_hash"`
 		Answer string `bun:"answer"`
 	}
-	err = tx.NewRaw("SELECT request_hash, answer FROM task.idempotency_keys WHERE user_id = ? AND key = ?", user, k.key).Scan(ctx, &row)
+	err = tx.NewRaw("SELECT request_hash, answer FROM task.idempotency_keys WHERE user_id = ? AND key = ?", user, k.Key).Scan(ctx, &row)
 	if err != nil {
 		return nil, fmt.Errorf("read the idempotency key: %w", err)
 	}
-	if !bytes.Equal(row.Hash, k.hash) {
-		return nil, httpapi.Invalid("header.Idempotency-Key", "was used for another request; choose a new one")
+	if !bytes.Equal(row.Hash, k.Hash) {
+		return nil, refuse.Because(refuse.KeyUsed, "was used for another request; choose a new one")
 	}
-	first := new(event.Task)
-	if err := json.Unmarshal([]byte(row.Answer), first); err != nil {
+	var first event.Task
+	if err := json.Unmarshal([]byte(row.Answer), &first); err != nil {
 		return nil, fmt.Errorf("read the first answer: %w", err)
 	}
-	return first, nil
+	return answered(first), nil
 }
 
-func (k *idempotencyKey) answer(ctx context.Context, tx *change.Tx, t event.Task) error {
-	raw, err := json.Marshal(t)
+// answer keeps the task as it is answered now.
+func (k *Key) answer(ctx context.Context, tx *change.Tx, t *Task) error {
+	raw, err := json.Marshal(t.onTheWire())
 	if err != nil {
 		return fmt.Errorf("keep the answer: %w", err)
 	}
-	if _, err := tx.NewRaw("UPDATE task.idempotency_keys SET answer = ?::jsonb WHERE user_id = ? AND key = ?", string(raw), tx.Actor.UserID, k.key).Exec(ctx); err != nil {
+	if _, err := tx.NewRaw("UPDATE task.idempotency_keys SET answer = ?::jsonb WHERE user_id = ? AND key = ?", string(raw), tx.Actor.UserID, k.Key).Exec(ctx); err != nil {
 		return fmt.Errorf("keep the answer: %w", err)
 	}
 	return nil

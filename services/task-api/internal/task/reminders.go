@@ -10,14 +10,14 @@ import (
 	"github.com/taskwire/taskwire/pkg/recurrence"
 )
 
-// reminders sets t's reminders to what a request says. One that is named by
+// reminders sets t's reminders to what its user wants. One that is named by
 // its id, or says the same as one the task has, stays that reminder: it keeps
 // its id, and does not fire again for a time it has fired for.
-func (p *problems) reminders(t *Task, in []ReminderInput) {
+func (p *problems) reminders(t *Task, in []ReminderDraft) {
 	had := slices.Clone(t.Reminders)
 	t.Reminders = make([]Reminder, 0, len(in))
 	for i, wanted := range in {
-		where := fmt.Sprintf("body.reminders[%d]", i)
+		where := fmt.Sprintf("reminders[%d]", i)
 		if (wanted.At == nil) == (wanted.BeforeDue == "") {
 			p.add(where, "needs either at or before_due")
 			continue

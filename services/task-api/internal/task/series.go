@@ -5,8 +5,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/recurrence"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
 
 // joinSeries gives a task with a new or changed rule a series of its own, which
@@ -18,15 +18,15 @@ func (t *Task) joinSeries(before *Task) error {
 		return nil
 	}
 	if t.DueAt == nil {
-		return httpapi.Invalid("body.recurrence", "needs a due_at to count from")
+		return refuse.Part("recurrence", "needs a due_at to count from")
 	}
 	wall, err := recurrence.WallOf(*t.DueAt, t.Timezone, t.AllDay)
 	if err != nil {
-		return ruleProblem(err)
+		return ruleError(err)
 	}
 	t.Recurrence.Anchor = wall
 	if err := t.Recurrence.Rule(t.Timezone, t.AllDay).Validate(); err != nil {
-		return ruleProblem(err)
+		return ruleError(err)
 	}
 	series, err := uuid.NewV7()
 	if err != nil {
@@ -36,17 +36,17 @@ func (t *Task) joinSeries(before *Task) error {
 	return nil
 }
 
-func ruleProblem(err error) error {
+func ruleError(err error) error {
 	var field *recurrence.FieldError
 	if !errors.As(err, &field) {
 		return err
 	}
 	switch field.Field {
 	case "timezone":
-		return httpapi.Invalid("body.timezone", field.Message)
+		return refuse.Part("timezone", field.Message)
 	case "anchor":
-		return httpapi.Invalid("body.due_at", field.Message)
+		return refuse.Part("due_at", field.Message)
 	default:
-		return httpapi.Invalid("body.recurrence."+field.Field, field.Message)
+		return refuse.Part("recurrence."+field.Field, field.Message)
 	}
 }

@@ -5,22 +5,32 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/event"
-	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/recurrence"
+	"github.com/taskwire/taskwire/pkg/taskapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
 
 // Spawn creates the task that follows a completed one in its series: clean,
 // with its subtasks open and its reminders set against the new due time. A
 // task is followed once: later calls answer the one that exists.
-func (s *Store) Spawn(ctx context.Context, actor change.Actor, after uuid.UUID, occurrence string, due time.Time) (*Task, bool, error) {
+func (s *Store) Spawn(ctx context.Context, actor access.Actor, ask taskapi.Next) (*Task, bool, error) {
+	if _, err := time.Parse(event.WallLayout, ask.Occurrence); err != nil {
+		return nil, false, refuse.Part("occurrence", "must be a wall time such as 2027-03-28T09:00:00")
+	}
+	var p problems
+	due := p.moment("due_at", &ask.DueAt)
+	if len(p) > 0 {
+		return nil, false, p.err()
+	}
+	after := ask.AfterTaskID
 	var next *Task
 	created := false
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
@@ -33,7 +43,8 @@ func (s *Store) Spawn(ctx context.Context, actor change.Actor, after uuid.UUID, 
 		}
 		last := new(Task)
 		// The lock makes a second call wait for the first.
-		err = tx.NewSelect().Model(last).Where("id = ?", after).For("UPDATE").Scan(ctx)
+		may := actor.Tasks()
+		err = tx.NewSelect().Model(last).Where("id = ?", after).Where(may.SQL, may.Args...).For("UPDATE").Scan(ctx)
 		if errors.Is(err, sql.ErrNoRows) {
 			return errNotFound
 		}
@@ -49,15 +60,15 @@ func (s *Store) Spawn(ctx context.Context, actor change.Actor, after uuid.UUID, 
 			return fmt.Errorf("look for the next occurrence: %w", err)
 		}
 		if last.Followed {
-			return httpapi.NewProblem(http.StatusConflict, "the task that followed was deleted")
+			return refuse.Because(refuse.AlreadyFollowed, "the task that followed was deleted")
 		}
 		if last.Recurrence == nil || last.SeriesID == nil || last.Occurrence == nil {
-			return httpapi.NewProblem(http.StatusConflict, "the task does not recur any more")
+			return refuse.Because(refuse.NotRecurring, "the task does not recur any more")
 		}
 		if err := readReminders(ctx, tx, []*Task{last}, ""); err != nil {
 			return err
 		}
-		if next, err = last.following(occurrence, due.UTC().Truncate(time.Microsecond), tx.Now); err != nil {
+		if next, err = last.following(ask.Occurrence, *due, tx.Now); err != nil {
 			return err
 		}
 		var exists bool
@@ -65,7 +76,7 @@ func (s *Store) Spawn(ctx context.Context, actor change.Actor, after uuid.UUID, 
 			return fmt.Errorf("look for the occurrence: %w", err)
 		}
 		if exists {
-			return httpapi.NewProblem(http.StatusConflict, "the series has this occurrence already")
+			return refuse.Because(refuse.OccurrenceExists, "the series has this occurrence already")
 		}
 		created = true
 		if _, err := tx.NewUpdate().Model((*Task)(nil)).Set("followed = true").Where("id = ?", last.ID).Exec(ctx); err != nil {

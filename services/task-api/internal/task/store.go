@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/http"
 	"reflect"
 	"slices"
 	"time"
@@ -15,9 +14,10 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
-	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/telemetry"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
 
@@ -31,19 +31,16 @@ type Store struct {
 	Changes *change.Writer
 }
 
-var errNotFound = httpapi.NotFound("task")
+var errNotFound = refuse.Missing("task")
 
-// Create adds a task of the caller. With a key it does so once: a repetition
+// Create adds a task of the actor. With a key it does so once: a repetition
 // answers what the first answered.
-func (s *Store) Create(ctx context.Context, actor change.Actor, in Input, key *idempotencyKey) (event.Task, error) {
-	var out event.Task
+func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key *Key) (*Task, error) {
+	var t *Task
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		if key != nil {
-			first, err := key.claim(ctx, tx)
-			if err != nil || first != nil {
-				if first != nil {
-					out = *first
-				}
+			var err error
+			if t, err = key.claim(ctx, tx); err != nil || t != nil {
 				return err
 			}
 		}
@@ -51,12 +48,12 @@ func (s *Store) Create(ctx context.Context, actor change.Actor, in Input, key *i
 		if err != nil {
 			return fmt.Errorf("make a task id: %w", err)
 		}
-		t := &Task{ID: id, UserID: actor.UserID, Version: 1, CreatedAt: tx.Now, UpdatedAt: tx.Now}
-		zone, err := zoneOf(ctx, tx, in.Timezone)
+		t = &Task{ID: id, UserID: actor.UserID, Version: 1, CreatedAt: tx.Now, UpdatedAt: tx.Now}
+		zone, err := zoneOf(ctx, tx, draft.Timezone)
 		if err != nil {
 			return err
 		}
-		if err := in.apply(t, zone, tx.Now); err != nil {
+		if err := draft.apply(t, zone, tx.Now); err != nil {
 			return err
 		}
 		if err := t.joinSeries(nil); err != nil {
@@ -70,13 +67,12 @@ func (s *Store) Create(ctx context.Context, actor change.Actor, in Input, key *i
 		if err := insert(ctx, tx, t); err != nil {
 			return err
 		}
-		out = t.public()
 		if key != nil {
-			return key.answer(ctx, tx, out)
+			return key.answer(ctx, tx, t)
 		}
 		return nil
 	})
-	return out, err
+	return t, err
 }
 
 // insert writes a new task with its reminders and events.
@@ -125,16 +121,17 @@ func zoneOf(ctx context.Context, tx *change.Tx, named string) (string, error) {
 // can not fill or nest it at once.
 func checkParent(ctx context.Context, tx *change.Tx, t *Task) error {
 	var parent Task
+	may := tx.Actor.Tasks()
 	err := tx.NewSelect().Model(&parent).Column("id", "parent_id").
-		Where("id = ?", *t.ParentID).Where("user_id = ?", t.UserID).For("NO KEY UPDATE").Scan(ctx)
+		Where("id = ?", *t.ParentID).Where(may.SQL, may.Args...).For("NO KEY UPDATE").Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && parent.ID == t.ID {
-		return httpapi.Invalid("body.parent_id", "is none of your other tasks")
+		return refuse.Part("parent_id", "is none of your other tasks")
 	}
 	if err != nil {
 		return fmt.Errorf("read the parent: %w", err)
 	}
 	if parent.ParentID != nil {
-		return httpapi.Invalid("body.parent_id", "is a subtask itself; subtasks have one level")
+		return refuse.Part("parent_id", "is a subtask itself; subtasks have one level")
 	}
 	var siblings, children int
 	err = tx.NewRaw(`SELECT
@@ -144,26 +141,22 @@ func checkParent(ctx context.Context, tx *change.Tx, t *Task) error {
 	case err != nil:
 		return fmt.Errorf("count the subtasks: %w", err)
 	case children > 0:
-		return httpapi.Invalid("body.parent_id", "this task has subtasks of its own; subtasks have one level")
+		return refuse.Part("parent_id", "this task has subtasks of its own; subtasks have one level")
 	case siblings >= maxSubtasks:
-		return httpapi.Invalid("body.parent_id", fmt.Sprintf("has %d subtasks already, the most there can be", maxSubtasks))
+		return refuse.Part("parent_id", fmt.Sprintf("has %d subtasks already, the most there can be", maxSubtasks))
 	}
 	return nil
 }
 
 // Get reads a task of the actor.
-func (s *Store) Get(ctx context.Context, actor change.Actor, id uuid.UUID) (event.Task, error) {
-	t, err := read(ctx, s.DB, actor.UserID, id, "")
-	if err != nil {
-		return event.Task{}, err
-	}
-	return t.public(), nil
+func (s *Store) Get(ctx context.Context, actor access.Actor, id uuid.UUID) (*Task, error) {
+	return read(ctx, s.DB, actor, id, "")
 }
 
-// read finds a task of a user, locked when lock says how.
-func read(ctx context.Context, db bun.IDB, user, id uuid.UUID, lock string) (*Task, error) {
-	t := new(Task)
-	q := db.NewSelect().Model(t).Where("id = ?", id).Where("user_id = ?", user)
+// read finds a task of the actor, locked when lock says how.
+func read(ctx context.Context, db bun.IDB, actor access.Actor, id uuid.UUID, lock string) (*Task, error) {
+	t, may := new(Task), actor.Tasks()
+	q := db.NewSelect().Model(t).Where("id = ?", id).Where(may.SQL, may.Args...)
 	if lock != "" {
 		q = q.For(lock)
 	}
@@ -198,20 +191,27 @@ func readReminders(ctx context.Context, db bun.IDB, tasks []*Task, lock string) 
 	return nil
 }
 
-// Edit changes a task of the actor by edit, which gets the zone that a task without
-// one is in. Its event is an update; where the task became complete, a completion
-// follows.
-func (s *Store) Edit(ctx context.Context, actor change.Actor, id uuid.UUID, match precondition, edit func(t *Task, zone string, now time.Time) error) (event.Task, error) {
-	return s.edit(ctx, actor, id, match, edit, func(before, after *Task) []string {
-		if !before.IsComplete && after.IsComplete {
-			return []string{event.TaskUpdated, event.TaskCompleted}
-		}
-		return []string{event.TaskUpdated}
-	})
+// Replace makes a task of the actor what draft says, and Patch changes parts of it.
+// Their event is an update; where the task became complete, a completion follows.
+func (s *Store) Replace(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, draft Draft) (*Task, error) {
+	return s.edit(ctx, actor, id, match, draft.apply, updated)
+}
+
+// Patch is described at Replace.
+func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, patch Patch) (*Task, error) {
+	return s.edit(ctx, actor, id, match, patch.apply, updated)
+}
+
+// updated are the events of a change of any part of a task.
+func updated(before, after *Task) []string {
+	if !before.IsComplete && after.IsComplete {
+		return []string{event.TaskUpdated, event.TaskCompleted}
+	}
+	return []string{event.TaskUpdated}
 }
 
 // Complete sets whether a task of the actor is complete; nil toggles it.
-func (s *Store) Complete(ctx context.Context, actor change.Actor, id uuid.UUID, match precondition, complete *bool) (event.Task, error) {
+func (s *Store) Complete(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, complete *bool) (*Task, error) {
 	return s.edit(ctx, actor, id, match, func(t *Task, _ string, now time.Time) error {
 		done := !t.IsComplete
 		if complete != nil {
@@ -228,8 +228,8 @@ func (s *Store) Complete(ctx context.Context, actor change.Actor, id uuid.UUID, 
 }
 
 // edit makes one change; kindsOf says which events it has.
-func (s *Store) edit(ctx context.Context, actor change.Actor, id uuid.UUID, match precondition, edit func(t *Task, zone string, now time.Time) error, kindsOf func(before, after *Task) []string) (event.Task, error) {
-	var out event.Task
+func (s *Store) edit(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, edit func(t *Task, zone string, now time.Time) error, kindsOf func(before, after *Task) []string) (*Task, error) {
+	var t *Task
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		zone, err := zoneOf(ctx, tx, "")
 		if err != nil {
@@ -238,11 +238,10 @@ func (s *Store) edit(ctx context.Context, actor change.Actor, id uuid.UUID, matc
 		if err := lockMove(ctx, tx, id, func(t *Task) error { return edit(t, zone, tx.Now) }); err != nil {
 			return err
 		}
-		t, err := read(ctx, tx, actor.UserID, id, "UPDATE")
-		if err != nil {
+		if t, err = read(ctx, tx, actor, id, "UPDATE"); err != nil {
 			return err
 		}
-		if !match.allows(t.Version) {
+		if !match.Allow(t.Version) {
 			return errStale
 		}
 		before := t.clone()
@@ -260,8 +259,7 @@ func (s *Store) edit(ctx context.Context, actor change.Actor, id uuid.UUID, matc
 		if err := t.arm(before, tx.Now); err != nil {
 			return err
 		}
-		if reflect.DeepEqual(before.public(), t.public()) {
-			out = before.public()
+		if reflect.DeepEqual(before.onTheWire(), t.onTheWire()) {
 			return nil
 		}
 		kinds := kindsOf(before, t)
@@ -270,16 +268,15 @@ func (s *Store) edit(ctx context.Context, actor change.Actor, id uuid.UUID, matc
 		if err := update(ctx, tx, before, t); err != nil {
 			return err
 		}
-		out = t.public()
 		return appendEvents(tx, kinds, before, t)
 	})
-	return out, err
+	return t, err
 }
 
 // lockMove locks a task and the parent that an edit moves it under. Where the
 // edit moves nothing, or fails, it locks nothing.
 func lockMove(ctx context.Context, tx *change.Tx, id uuid.UUID, edit func(*Task) error) error {
-	t, err := read(ctx, tx, tx.Actor.UserID, id, "")
+	t, err := read(ctx, tx, tx.Actor, id, "")
 	if err != nil {
 		return err
 	}
@@ -292,8 +289,9 @@ func lockMove(ctx context.Context, tx *change.Tx, id uuid.UUID, edit func(*Task)
 	}
 	ids := []uuid.UUID{id, *t.ParentID}
 	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	may := tx.Actor.Tasks()
 	for _, one := range ids {
-		if _, err := tx.NewRaw("SELECT FROM task.tasks WHERE id = ? AND user_id = ? FOR UPDATE", one, tx.Actor.UserID).Exec(ctx); err != nil {
+		if _, err := tx.NewRaw("SELECT FROM task.tasks WHERE id = ? AND "+may.SQL+" FOR UPDATE", append([]any{one}, may.Args...)...).Exec(ctx); err != nil {
 			return fmt.Errorf("lock the task and its new parent: %w", err)
 		}
 	}
@@ -344,13 +342,13 @@ func update(ctx context.Context, tx *change.Tx, before, t *Task) error {
 }
 
 // Delete removes a task of the actor and its subtasks, with an event for each.
-func (s *Store) Delete(ctx context.Context, actor change.Actor, id uuid.UUID, match precondition) error {
+func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions) error {
 	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		t, err := read(ctx, tx, actor.UserID, id, "UPDATE")
+		t, err := read(ctx, tx, actor, id, "UPDATE")
 		if err != nil {
 			return err
 		}
-		if !match.allows(t.Version) {
+		if !match.Allow(t.Version) {
 			return errStale
 		}
 		subtasks, err := subtasksOf(ctx, tx, t.ID, "UPDATE")
@@ -379,7 +377,10 @@ func subtasksOf(ctx context.Context, tx *change.Tx, parent uuid.UUID, lock strin
 	return found, readReminders(ctx, tx, found, lock)
 }
 
-// precondition is an If-Match header (RFC 9110, section 13.1.1); empty allows all.
-type precondition string
+// Versions are those of a task that a change is meant for; nil are all.
+type Versions []int64
 
-var errStale = httpapi.NewProblem(http.StatusPreconditionFailed, "the task has changed since; read it again and send its new ETag")
+// Allow says whether a version is one of them.
+func (v Versions) Allow(version int64) bool { return v == nil || slices.Contains(v, version) }
+
+var errStale = refuse.Because(refuse.TaskChanged, "the task has changed since; read it again and send its new ETag")

@@ -1,4 +1,4 @@
-// Package task keeps the tasks: what a request may say, what is stored, the
+// Package task keeps the tasks: what a user may want of one, what is stored, the
 // events that tell of each change, and the occurrences of recurring tasks.
 package task
 
@@ -12,7 +12,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/event"
 )
 
-// Limits of the HTTP contract. Lengths count characters.
+// Limits of a task, which the doors say in their own way. Lengths count characters.
 const (
 	maxTitle       = 200
 	maxDescription = 20000
@@ -78,8 +78,8 @@ func priorityOf(name string) priority {
 	return priority(max(0, slices.Index(event.Priorities, name)))
 }
 
-// public is the task as the HTTP contract and the events show it.
-func (t *Task) public() event.Task {
+// onTheWire is the task as events show it.
+func (t *Task) onTheWire() event.Task {
 	out := event.Task{
 		ID: t.ID, UserID: t.UserID, Title: t.Title, Description: t.Description, IsComplete: t.IsComplete,
 		Priority: t.Priority.String(), Tags: t.Tags, DueAt: utc(t.DueAt), AllDay: t.AllDay, Timezone: t.Timezone,
@@ -97,6 +97,24 @@ func (t *Task) public() event.Task {
 		}
 	}
 	return out
+}
+
+// answered is a task as it was when it was put on the wire.
+func answered(was event.Task) *Task {
+	t := &Task{
+		ID: was.ID, UserID: was.UserID, Title: was.Title, Description: was.Description, IsComplete: was.IsComplete,
+		Priority: priorityOf(was.Priority), Tags: was.Tags, DueAt: was.DueAt, AllDay: was.AllDay, Timezone: was.Timezone,
+		Reminders: make([]Reminder, len(was.Reminders)), Recurrence: was.Recurrence, ParentID: was.ParentID,
+		SeriesID: was.SeriesID, Occurrence: was.Occurrence, CompletedAt: was.CompletedAt, Version: was.Version,
+		CreatedAt: was.CreatedAt, UpdatedAt: was.UpdatedAt,
+	}
+	for i, r := range was.Reminders {
+		t.Reminders[i] = Reminder{ID: r.ID, At: r.At}
+		if r.BeforeDue != "" {
+			t.Reminders[i].BeforeDue = &r.BeforeDue
+		}
+	}
+	return t
 }
 
 // clone copies the task deep enough that changing one leaves the other.

@@ -1,20 +1,23 @@
-package httpapi
+// Package page cuts lists into pages: how much a page holds, and the cursor of
+// the place at which the next one goes on.
+package page
 
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
-// PageBytes is how large the items of a page may be, as JSON. A page that would
-// be larger ends early, and its next_cursor goes on from there.
-const PageBytes = 2 << 20
+// Bytes is how large the items of a page may be, as JSON. A page that would
+// be larger ends early, and its cursor goes on from there.
+const Bytes = 2 << 20
 
-// CutPage makes a page of a list that was read with one item more than its limit,
+// Cut makes a page of a list that was read with one item more than its limit,
 // so that it is known whether there is another page. Where there is, next is the
 // cursor of the last item's place, which cursorOf gives; else nil.
-func CutPage[T any](items []T, limit int, cursorOf func(last int) any) (page []T, next *string, err error) {
-	fits, err := fitPage(items)
+func Cut[T any](items []T, limit int, cursorOf func(last int) any) (page []T, next *string, err error) {
+	fits, err := fit(items)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -28,15 +31,15 @@ func CutPage[T any](items []T, limit int, cursorOf func(last int) any) (page []T
 	return items[:fits], &cursor, nil
 }
 
-// fitPage says how many of items, from the first, a page has room for: at least one.
-func fitPage[T any](items []T) (int, error) {
+// fit says how many of items, from the first, a page has room for: at least one.
+func fit[T any](items []T) (int, error) {
 	total := 0
 	for i := range items {
 		raw, err := json.Marshal(items[i])
 		if err != nil {
 			return 0, fmt.Errorf("measure a page: %w", err)
 		}
-		if total += len(raw) + len(","); total > PageBytes && i > 0 {
+		if total += len(raw) + len(","); total > Bytes && i > 0 {
 			return i, nil
 		}
 	}
@@ -44,7 +47,7 @@ func fitPage[T any](items []T) (int, error) {
 }
 
 // ErrCursor refuses a cursor that is of another list, or was made up.
-var ErrCursor = Invalid("query.cursor", "not a cursor of this list; leave it out to start from the beginning")
+var ErrCursor = errors.New("not a cursor of this list; leave it out to start from the beginning")
 
 // EncodeCursor makes an opaque page cursor of v.
 func EncodeCursor(v any) (string, error) {

@@ -1,5 +1,3 @@
-// Package taskapi asks task-api, by Dapr service invocation, what notification
-// cannot know by itself.
 package taskapi
 
 import (
@@ -9,21 +7,27 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"github.com/taskwire/taskwire/pkg/invoke"
 )
+
+// RemindersPath is where Check is answered.
+const RemindersPath = "/internal/reminders/check"
 
 // MaxCheck is how many reminders one Check may ask for.
 const MaxCheck = 200
 
-// Client calls task-api through the sidecar.
-type Client struct {
-	Sidecar *invoke.Client
+// Check is what is asked: which of the reminders still stand.
+type Check struct {
+	Reminders []Reminder `json:"reminders" maxItems:"200" nullable:"false"`
+}
+
+// Checked is the answer: a Standing for each reminder.
+type Checked struct {
+	Reminders []Standing `json:"reminders"`
 }
 
 // Reminder names one reminder and the time it was to be delivered for.
 type Reminder struct {
-	ID uuid.UUID `json:"reminder_id"`
+	ID uuid.UUID `json:"reminder_id" format:"uuid"`
 	At time.Time `json:"remind_at"`
 }
 
@@ -31,9 +35,16 @@ type Reminder struct {
 type Standing struct {
 	Reminder
 	Stands bool   `json:"stands"`
-	Reason string `json:"reason"` // why not: completed, deleted or moved
-	User   User   `json:"user"`
+	Reason string `json:"reason"` // why not: Completed, Deleted or Moved
+	User   *User  `json:"user"`   // nil where the reminder is gone
 }
+
+// Why a reminder does not stand.
+const (
+	Completed = "completed"
+	Deleted   = "deleted"
+	Moved     = "moved"
+)
 
 // User is the owner of a reminder's task.
 type User struct {
@@ -46,10 +57,8 @@ type User struct {
 // holds one Standing for each, in the same order. Every error may pass: the
 // sidecar or task-api is away, or not set up yet.
 func (c *Client) Check(ctx context.Context, reminders []Reminder) ([]Standing, error) {
-	var answer struct {
-		Reminders []Standing `json:"reminders"`
-	}
-	status, err := c.Sidecar.Post(ctx, "task-api", "internal/reminders/check", map[string]any{"reminders": reminders}, &answer)
+	var answer Checked
+	status, err := c.Sidecar.Post(ctx, appID, RemindersPath, Check{reminders}, &answer)
 	if err != nil {
 		return nil, fmt.Errorf("check reminders: %w", err)
 	}
@@ -67,8 +76,8 @@ func (c *Client) Check(ctx context.Context, reminders []Reminder) ([]Standing, e
 	standings := make([]Standing, len(reminders))
 	for i, r := range reminders {
 		s, ok := found[key{r.ID, r.At.UnixMicro()}]
-		if !ok {
-			return nil, fmt.Errorf("check reminders: the answer lacks reminder %s", r.ID)
+		if !ok || s.Stands && s.User == nil {
+			return nil, fmt.Errorf("check reminders: the answer lacks reminder %s, or its user", r.ID)
 		}
 		standings[i] = s
 	}

@@ -1,0 +1,97 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"net/mail"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/taskwire/taskwire/pkg/recurrence"
+	"github.com/taskwire/taskwire/services/task-api/internal/limit"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
+)
+
+// Doorkeeper lets users in: who registers, and who signs in with his password.
+type Doorkeeper struct {
+	Store    *Store
+	Limits   limit.Settings
+	Attempts *limit.Windows
+	Hashing  *limit.Turns
+	Failed   *FailedSignIns
+}
+
+// Registration is what a new account is to be.
+type Registration struct {
+	Email    string
+	Password string
+	Name     string
+	Timezone string // "": UTC
+}
+
+// Register makes an account.
+func (d *Doorkeeper) Register(ctx context.Context, from Stranger, r Registration) (*User, error) {
+	if err := checkEmail(r.Email); err != nil {
+		return nil, err
+	}
+	if r.Timezone == "" {
+		r.Timezone = "UTC"
+	}
+	if err := checkTimezone(r.Timezone); err != nil {
+		return nil, err
+	}
+	hash, err := d.hashNew(ctx, from, r.Password)
+	if err != nil {
+		return nil, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, err
+	}
+	u := &User{ID: id, Email: r.Email, Name: r.Name, Timezone: r.Timezone, PasswordHash: &hash}
+	err = d.Store.Create(ctx, from.Origin, u)
+	if errors.Is(err, errEmailTaken) {
+		return nil, refuse.Because(refuse.EmailTaken, "there is an account with this email address; sign in instead",
+			refuse.Field{Name: "email", Message: "is taken"})
+	}
+	return u, err
+}
+
+// hashNew hashes the password of a new account.
+func (d *Doorkeeper) hashNew(ctx context.Context, from Stranger, password string) (string, error) {
+	of := d.Limits.ForRegistrations()
+	if wait := d.Attempts.Refused(of, from.network); wait > 0 {
+		return "", tooManyAccounts(wait) // without a turn
+	}
+	done, err := d.turn(ctx, from)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	wait, _, err := d.Attempts.Count(ctx, of, from.network)
+	if err != nil {
+		return "", err
+	}
+	if wait > 0 {
+		return "", tooManyAccounts(wait)
+	}
+	return hashPassword(password), nil
+}
+
+// checkEmail takes an address alone (RFC 5322 addr-spec), without a name or a
+// comment, and without what could break out of a mail header.
+func checkEmail(email string) error {
+	parsed, err := mail.ParseAddress(email)
+	if err != nil || parsed.Address != email || parsed.Name != "" || strings.ContainsAny(email, " \t\r\n\"<>(),;") {
+		return refuse.Part("email", "must be an email address, such as ada@example.org")
+	}
+	return nil
+}
+
+func checkTimezone(zone string) error {
+	if _, err := recurrence.Location(zone); err != nil {
+		return refuse.Part("timezone", err.Error())
+	}
+	return nil
+}

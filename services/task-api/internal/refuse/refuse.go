@@ -1,0 +1,61 @@
+// Package refuse is how the domain says no: by an error with a stable code, for
+// programs, and words, for people. It knows nothing of the door through which
+// the request came; that turns the error into its own words.
+package refuse
+
+import "time"
+
+// Code says why something was refused. Codes are stable.
+type Code string
+
+// The codes.
+const (
+	Invalid          Code = "invalid"           // what was sent can not be; Fields say where
+	NotFound         Code = "not_found"         // it does not exist, or is not the actor's
+	KeyUsed          Code = "key_used"          // the idempotency key, for another request
+	TaskChanged      Code = "task_changed"      // since the version that the change is meant for
+	NotRecurring     Code = "not_recurring"     // the task does not recur any more
+	AlreadyFollowed  Code = "already_followed"  // by a task that was deleted
+	OccurrenceExists Code = "occurrence_exists" // in the series
+	EmailTaken       Code = "email_taken"       // there is an account with it
+	WrongPassword    Code = "wrong_password"    // or there is no such account
+	TooManyAttempts  Code = "too_many_attempts" // to sign in or to register; After says until when
+	Busy             Code = "busy"              // it may pass in a moment
+)
+
+// Error refuses what was asked for.
+type Error struct {
+	Code   Code
+	Detail string
+	Fields []Field
+	After  time.Duration // with TooManyAttempts
+}
+
+// Field says what is wrong with one part of what was sent. Name is a path, such as
+// recurrence.rrule or reminders[0].at; "" is the whole.
+type Field struct {
+	Name    string
+	Message string
+}
+
+// Error is the detail.
+func (e *Error) Error() string { return e.Detail }
+
+// Because refuses with a code and words.
+func Because(code Code, detail string, fields ...Field) *Error {
+	return &Error{Code: code, Detail: detail, Fields: fields}
+}
+
+// Parts refuses parts of what was sent.
+func Parts(fields ...Field) *Error { return Because(Invalid, "validation failed", fields...) }
+
+// Part refuses one part of what was sent.
+func Part(name, message string) *Error { return Parts(Field{name, message}) }
+
+// Until refuses what was done too often, for a while.
+func Until(after time.Duration, detail string) *Error {
+	return &Error{Code: TooManyAttempts, Detail: detail, After: after}
+}
+
+// Missing refuses a thing that does not exist, or is not the actor's.
+func Missing(what string) *Error { return Because(NotFound, "there is no such "+what) }

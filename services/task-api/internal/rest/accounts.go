@@ -1,0 +1,188 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/account"
+)
+
+// DeviceCookie is the name of the cookie by which a browser is known as one that
+// has signed in before. It outlives a logout, and opens nothing.
+const DeviceCookie = "taskwire_device"
+
+// Accounts is the accounts over HTTP.
+type Accounts struct {
+	Doorkeeper    *account.Doorkeeper
+	Keys          *account.Keys
+	SecureCookies bool
+	Failures      httpapi.Failures
+	Now           func() time.Time
+}
+
+// signedIn is the answer to whoever has just proved who he is.
+type signedIn struct {
+	SetCookie []http.Cookie `header:"Set-Cookie"`
+	Body      struct {
+		User      *account.User `json:"user"`
+		Token     string        `json:"token"`
+		ExpiresAt time.Time     `json:"expires_at"`
+	}
+}
+
+// MountOpen adds what needs no token: register, login and logout.
+func (a *Accounts) MountOpen(api huma.API) {
+	forStranger(api, a.Failures, huma.Operation{
+		OperationID: "register", Method: http.MethodPost, Path: "/api/auth/register", Tags: []string{"Accounts"},
+		Summary: "Create an account and sign in", DefaultStatus: http.StatusCreated, Errors: []int{http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable},
+	}, a.register)
+	forStranger(api, a.Failures, huma.Operation{
+		OperationID: "login", Method: http.MethodPost, Path: "/api/auth/login", Tags: []string{"Accounts"},
+		Summary: "Sign in", Errors: []int{http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusServiceUnavailable},
+	}, a.login)
+	forStranger(api, a.Failures, huma.Operation{
+		OperationID: "logout", Method: http.MethodPost, Path: "/api/auth/logout", Tags: []string{"Accounts"},
+		Summary: "Drop the cookie; a token stays valid until it expires", DefaultStatus: http.StatusNoContent,
+	}, a.logout)
+}
+
+// Mount adds the caller's own profile.
+func (a *Accounts) Mount(api huma.API) {
+	forUser(api, a.Failures, huma.Operation{
+		OperationID: "me", Method: http.MethodGet, Path: "/api/auth/me", Tags: []string{"Accounts"}, Summary: "Your profile",
+	}, a.me)
+	forUser(api, a.Failures, huma.Operation{
+		OperationID: "update-me", Method: http.MethodPatch, Path: "/api/auth/me", Tags: []string{"Accounts"}, Summary: "Change your profile",
+	}, a.updateMe)
+}
+
+func (a *Accounts) register(ctx context.Context, actor access.Actor, in *struct {
+	Device string `cookie:"taskwire_device" doc:"Set at a sign-in"`
+	Body   struct {
+		Email    string `json:"email" minLength:"3" maxLength:"254"`
+		Password string `json:"password" minLength:"10" maxLength:"200"`
+		Name     string `json:"name,omitempty" maxLength:"200"`
+		Timezone string `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone; default UTC"`
+	}
+},
+) (*signedIn, error) {
+	from := a.Keys.Stranger(actor.Origin, in.Device)
+	u, err := a.Doorkeeper.Register(ctx, from, account.Registration(in.Body))
+	if err != nil {
+		return nil, err
+	}
+	return a.signedIn(u, from)
+}
+
+func (a *Accounts) login(ctx context.Context, actor access.Actor, in *struct {
+	Device string `cookie:"taskwire_device" doc:"Set at a sign-in: a device that has signed in before is not held up by others' wrong passwords"`
+	Body   struct {
+		Email    string `json:"email" maxLength:"254"`
+		Password string `json:"password" maxLength:"200"`
+	}
+},
+) (*signedIn, error) {
+	from := a.Keys.Stranger(actor.Origin, in.Device)
+	u, err := a.Doorkeeper.SignIn(ctx, from, in.Body.Email, in.Body.Password)
+	if err != nil {
+		return nil, err
+	}
+	return a.signedIn(u, from)
+}
+
+// signedIn answers with a token, and makes the browser a known device.
+func (a *Accounts) signedIn(u *account.User, from account.Stranger) (*signedIn, error) {
+	token, expires, err := a.Keys.Sign(u, a.Now())
+	if err != nil {
+		return nil, err
+	}
+	device, err := from.DeviceOf(u)
+	if err != nil {
+		return nil, err
+	}
+	value, until, err := a.Keys.SignDevice(device, a.Now())
+	if err != nil {
+		return nil, err
+	}
+	out := &signedIn{SetCookie: []http.Cookie{a.cookie(auth.Cookie, "/", token, expires), a.cookie(DeviceCookie, "/api/auth", value, until)}}
+	out.Body.User, out.Body.Token, out.Body.ExpiresAt = u, token, expires.UTC()
+	return out, nil
+}
+
+type dropped struct {
+	SetCookie http.Cookie `header:"Set-Cookie"`
+}
+
+func (a *Accounts) logout(context.Context, access.Actor, *struct{}) (*dropped, error) {
+	c := a.cookie(auth.Cookie, "/", "", time.Unix(1, 0))
+	c.MaxAge = -1
+	return &dropped{c}, nil
+}
+
+func (a *Accounts) cookie(name, path, value string, expires time.Time) http.Cookie {
+	return http.Cookie{
+		Name: name, Value: value, Path: path, Expires: expires,
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.SecureCookies,
+	}
+}
+
+type profile struct {
+	Body *account.User
+}
+
+func (a *Accounts) me(ctx context.Context, actor access.Actor, _ *struct{}) (*profile, error) {
+	u, err := a.Doorkeeper.Store.Get(ctx, actor)
+	return &profile{u}, err
+}
+
+func (a *Accounts) updateMe(ctx context.Context, actor access.Actor, in *struct {
+	Body struct {
+		Name     *string `json:"name,omitempty" maxLength:"200"`
+		Timezone *string `json:"timezone,omitempty" minLength:"1" maxLength:"64"`
+	}
+},
+) (*profile, error) {
+	u, err := a.Doorkeeper.Store.Update(ctx, actor, account.Profile(in.Body))
+	return &profile{u}, err
+}
+
+// ClientKey is what the requests of who is not signed in are counted by: the
+// device's account, or the network. It is empty where networks are not counted.
+func (a *Accounts) ClientKey(r *http.Request) string {
+	if a.Doorkeeper.Limits.SignInsNetwork == 0 {
+		return ""
+	}
+	value := ""
+	if cookie, err := r.Cookie(DeviceCookie); err == nil {
+		value = cookie.Value
+	}
+	return a.Keys.Stranger(originOf(r.Context()), value).Key()
+}
+
+// AdmitOutside lets users of an outside issuer in as users of ours.
+func (a *Accounts) AdmitOutside(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if caller := auth.CallerOf(r.Context()); caller.Outside {
+			if err := a.Doorkeeper.Store.EnsureOutside(r.Context(), originOf(r.Context()), caller); err != nil {
+				a.Failures.Write(w, r, err)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// PublicKeys answers the keys that tokens are verified by.
+func (a *Accounts) PublicKeys(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/jwk-set+json")
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	// The client may have gone; there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(a.Keys.Public())
+}

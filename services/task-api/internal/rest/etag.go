@@ -1,0 +1,34 @@
+package rest
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/taskwire/taskwire/services/task-api/internal/task"
+)
+
+// etag is a strong validator: the version changes with every change.
+func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
+
+// versions are those that an If-Match header names (RFC 9110, section 13.1.1): all
+// for none and for "*". It compares strongly, so a weak tag is of no version.
+func versions(ifMatch string) task.Versions {
+	if ifMatch == "" || strings.TrimSpace(ifMatch) == "*" {
+		return nil
+	}
+	named := task.Versions{}
+	for _, tag := range strings.Split(ifMatch, ",") {
+		tag = strings.TrimSpace(tag)
+		v, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64)
+		if err == nil && etag(v) == tag {
+			named = append(named, v)
+		}
+	}
+	return named
+}
+
+// notModified says whether an If-None-Match names this version (RFC 9110, section
+// 13.1.2): what the client has is what it would get.
+func notModified(ifNoneMatch string, version int64) bool {
+	return ifNoneMatch != "" && versions(strings.ReplaceAll(ifNoneMatch, "W/", "")).Allow(version)
+}

@@ -1,0 +1,57 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/taskapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
+	"github.com/taskwire/taskwire/services/task-api/internal/task"
+)
+
+// Services is what the other services ask for through the sidecar.
+type Services struct {
+	Tasks     *task.Store
+	Reminders *reminder.Store
+	Failures  httpapi.Failures
+}
+
+type followOutput struct {
+	Status int
+	Body   taskapi.Following
+}
+
+type checkOutput struct {
+	Body taskapi.Checked
+}
+
+// Mount adds the operations, for the sidecar alone.
+func (a *Services) Mount(api huma.API) {
+	forService(api, a.Failures, "recurring-task", huma.Operation{
+		OperationID: "spawn-occurrence", Method: http.MethodPost, Path: taskapi.OccurrencesPath, Summary: "Create the occurrence that follows a completed task",
+	}, a.follow)
+	forService(api, a.Failures, "notification", huma.Operation{
+		OperationID: "check-reminders", Method: http.MethodPost, Path: taskapi.RemindersPath, Summary: "Whether reminders still stand",
+	}, a.check)
+}
+
+func (a *Services) follow(ctx context.Context, actor access.Actor, in *struct{ Body taskapi.Next }) (*followOutput, error) {
+	t, created, err := a.Tasks.Spawn(ctx, actor, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	out := &followOutput{Status: http.StatusOK, Body: taskapi.Following{TaskID: t.ID, Occurrence: *t.Occurrence, DueAt: utc(t.DueAt)}}
+	if created {
+		out.Status = http.StatusCreated
+	}
+	return out, nil
+}
+
+func (a *Services) check(ctx context.Context, actor access.Actor, in *struct{ Body taskapi.Check }) (*checkOutput, error) {
+	standings, err := a.Reminders.Check(ctx, actor, in.Body.Reminders)
+	return &checkOutput{taskapi.Checked{Reminders: standings}}, err
+}

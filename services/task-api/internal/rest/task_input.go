@@ -1,0 +1,146 @@
+package rest
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"github.com/taskwire/taskwire/services/task-api/internal/task"
+)
+
+// ReminderInput is a reminder as a request says it.
+type ReminderInput struct {
+	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Of a reminder that the task has already, to keep it"`
+	At        *time.Time `json:"at,omitempty" doc:"At this moment. Of several that are past when they are set, only the latest is delivered"`
+	BeforeDue string     `json:"before_due,omitempty" maxLength:"40" doc:"This long before the task is due: an ISO 8601 duration such as PT15M or P1D"`
+}
+
+// RecurrenceInput is a recurrence as a request says it.
+type RecurrenceInput struct {
+	RRule    string `json:"rrule" maxLength:"500" doc:"RFC 5545 RRULE value, DAILY or coarser" example:"FREQ=WEEKLY;BYDAY=MO"`
+	Basis    string `json:"basis,omitempty" enum:"due,completion" default:"due"`
+	MonthEnd string `json:"month_end,omitempty" enum:"clamp,skip" default:"clamp"`
+	DSTGap   string `json:"dst_gap,omitempty" enum:"forward,skip" default:"forward"`
+	Missed   string `json:"missed,omitempty" enum:"collapse,all" default:"collapse"`
+	Anchor   string `json:"anchor,omitempty" readOnly:"true" maxLength:"19" doc:"Answered, and ignored in a request"`
+}
+
+// Input is a whole task as a request says it. What is left out is empty.
+type Input struct {
+	Title       string           `json:"title" minLength:"1" maxLength:"200"`
+	Description string           `json:"description,omitempty" maxLength:"20000"`
+	IsComplete  bool             `json:"is_complete,omitempty"`
+	Priority    string           `json:"priority,omitempty" enum:"none,low,medium,high,urgent" default:"none"`
+	Tags        []string         `json:"tags,omitempty" maxItems:"20" minLength:"1" maxLength:"50"`
+	DueAt       *time.Time       `json:"due_at,omitempty" nullable:"true"`
+	AllDay      bool             `json:"all_day,omitempty" doc:"Due on a date, not at a time"`
+	Timezone    string           `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone; default: yours"`
+	Reminders   []ReminderInput  `json:"reminders,omitempty" maxItems:"20"`
+	Recurrence  *RecurrenceInput `json:"recurrence,omitempty"`
+	ParentID    *uuid.UUID       `json:"parent_id,omitempty" nullable:"true" format:"uuid"`
+}
+
+// ReplaceInput is Input for PUT, which also takes what GET answered: the
+// fields that only the server sets are ignored.
+type ReplaceInput struct {
+	Input
+	ID          any `json:"id,omitempty" readOnly:"true"`
+	UserID      any `json:"user_id,omitempty" readOnly:"true"`
+	SeriesID    any `json:"series_id,omitempty" readOnly:"true"`
+	Occurrence  any `json:"occurrence,omitempty" readOnly:"true"`
+	CompletedAt any `json:"completed_at,omitempty" readOnly:"true"`
+	Version     any `json:"version,omitempty" readOnly:"true"`
+	CreatedAt   any `json:"created_at,omitempty" readOnly:"true"`
+	UpdatedAt   any `json:"updated_at,omitempty" readOnly:"true"`
+}
+
+// PatchInput is a JSON merge patch of a task.
+type PatchInput struct {
+	Title       optional[string]          `json:"title,omitempty" minLength:"1" maxLength:"200" nullable:"false"`
+	Description optional[string]          `json:"description,omitempty" maxLength:"20000"`
+	IsComplete  optional[bool]            `json:"is_complete,omitempty"`
+	Priority    optional[string]          `json:"priority,omitempty" enum:"none,low,medium,high,urgent"`
+	Tags        optional[[]string]        `json:"tags,omitempty" maxItems:"20" minLength:"1" maxLength:"50"`
+	DueAt       optional[time.Time]       `json:"due_at,omitempty"`
+	AllDay      optional[bool]            `json:"all_day,omitempty"`
+	Timezone    optional[string]          `json:"timezone,omitempty" maxLength:"64"`
+	Reminders   optional[[]ReminderInput] `json:"reminders,omitempty" maxItems:"20"`
+	Recurrence  optional[RecurrencePatch] `json:"recurrence,omitempty"`
+	ParentID    optional[uuid.UUID]       `json:"parent_id,omitempty" format:"uuid"`
+}
+
+// RecurrencePatch is a merge patch of a recurrence.
+type RecurrencePatch struct {
+	RRule    optional[string] `json:"rrule,omitempty" maxLength:"500" doc:"RFC 5545 RRULE value, DAILY or coarser" example:"FREQ=WEEKLY;BYDAY=MO"`
+	Basis    optional[string] `json:"basis,omitempty" enum:"due,completion"`
+	MonthEnd optional[string] `json:"month_end,omitempty" enum:"clamp,skip"`
+	DSTGap   optional[string] `json:"dst_gap,omitempty" enum:"forward,skip"`
+	Missed   optional[string] `json:"missed,omitempty" enum:"collapse,all"`
+	Anchor   optional[string] `json:"anchor,omitempty" readOnly:"true" maxLength:"19" doc:"Answered, and ignored in a request"`
+}
+
+// optional is a member of a JSON merge patch (RFC 7396).
+type optional[T any] struct{ task.Optional[T] }
+
+// UnmarshalJSON is called only when the member is there.
+func (o *optional[T]) UnmarshalJSON(raw []byte) error {
+	o.Present = true
+	if bytes.Equal(raw, []byte("null")) {
+		o.Null = true
+		return nil
+	}
+	return json.Unmarshal(raw, &o.Value)
+}
+
+// Schema describes the value, or null.
+func (o optional[T]) Schema(r huma.Registry) *huma.Schema {
+	s := r.Schema(reflect.TypeFor[T](), true, reflect.TypeFor[T]().Name())
+	if s.Ref != "" {
+		// A reference can not be nullable by itself, and null passes the
+		// validation of a member that is not required.
+		return s
+	}
+	nullable := *s
+	nullable.Nullable = true
+	return &nullable
+}
+
+func (in Input) draft() task.Draft {
+	d := task.Draft{
+		Title: in.Title, Description: in.Description, IsComplete: in.IsComplete, Priority: in.Priority, Tags: in.Tags,
+		DueAt: in.DueAt, AllDay: in.AllDay, Timezone: in.Timezone, Reminders: reminderDrafts(in.Reminders), ParentID: in.ParentID,
+	}
+	if r := in.Recurrence; r != nil {
+		d.Recurrence = &task.RecurrenceDraft{RRule: r.RRule, Basis: r.Basis, MonthEnd: r.MonthEnd, DSTGap: r.DSTGap, Missed: r.Missed}
+	}
+	return d
+}
+
+func (in PatchInput) patch() task.Patch {
+	r := in.Recurrence.Value
+	return task.Patch{
+		Title: in.Title.Optional, Description: in.Description.Optional, IsComplete: in.IsComplete.Optional,
+		Priority: in.Priority.Optional, Tags: in.Tags.Optional, DueAt: in.DueAt.Optional, AllDay: in.AllDay.Optional,
+		Timezone: in.Timezone.Optional, ParentID: in.ParentID.Optional,
+		Reminders: task.Optional[[]task.ReminderDraft]{
+			Present: in.Reminders.Present, Null: in.Reminders.Null, Value: reminderDrafts(in.Reminders.Value),
+		},
+		Recurrence: task.Optional[task.RecurrencePatch]{
+			Present: in.Recurrence.Present, Null: in.Recurrence.Null, Value: task.RecurrencePatch{
+				RRule: r.RRule.Optional, Basis: r.Basis.Optional, MonthEnd: r.MonthEnd.Optional, DSTGap: r.DSTGap.Optional, Missed: r.Missed.Optional,
+			},
+		},
+	}
+}
+
+func reminderDrafts(in []ReminderInput) []task.ReminderDraft {
+	out := make([]task.ReminderDraft, len(in))
+	for i, r := range in {
+		out[i] = task.ReminderDraft(r)
+	}
+	return out
+}

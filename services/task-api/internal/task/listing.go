@@ -1,0 +1,214 @@
+package task
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun/dialect/pgdialect"
+
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/search"
+)
+
+// listing is a list of a user's tasks as the database is asked for it. Postgres
+// knows how common a value is among all tasks, not among those of one user, so
+// that which way to go is found out here: see read.
+type listing struct {
+	store *Store
+	user  uuid.UUID
+	mine  access.Condition // of the rows that the user may see
+
+	sort       string // as the request says it
+	column     string // of the index that is in this order
+	descending bool
+
+	// The list is these parts of that order, one behind the other.
+	parts []access.Condition
+	// Each part is merged of these ranges of the index.
+	ranges []access.Condition
+	// What else a task must meet.
+	filters []access.Condition
+	// The same for a task that is unindexed.
+	stale []access.Condition
+	// The columns that filters look at, and whether each index of an order has them.
+	reads   []string
+	covered bool
+	// The priorities that are filtered by, unless they are ranges of the index.
+	priorities []int
+	// What the search index is asked for, if anything; long texts have the other keys.
+	keys, long []int64
+	folded     string
+	// Few tasks meet the filters, whoever asks.
+	few bool
+}
+
+func (s *Store) listing(ctx context.Context, actor access.Actor, q Query) (*listing, error) {
+	l := &listing{store: s, user: actor.UserID, mine: actor.Tasks(), sort: q.Sort}
+	l.column, l.descending = strings.CutPrefix(q.Sort, "-")
+	c, err := l.decode(q.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	if l.column == "title" {
+		byKey := c != nil && c.Key != nil
+		if c == nil {
+			// Until each of the user's titles has its key, they sort as they are stored.
+			var waiting bool
+			err := s.DB.NewRaw("SELECT EXISTS (SELECT FROM task.tasks WHERE "+l.mine.SQL+" AND "+unindexed+")", l.mine.Args...).Scan(ctx, &waiting)
+			if err != nil {
+				return nil, fmt.Errorf("look for titles without a key: %w", err)
+			}
+			byKey = !waiting
+		}
+		if byKey {
+			l.column = "title_key"
+		}
+	}
+	l.filter(q)
+	l.after(c, q)
+	return l, nil
+}
+
+var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// covering are the columns that each index of an order includes (migration 0014):
+// lists that are filtered by nothing else are found without reading the tasks.
+var covering = []string{"due_at", "parent_id", "priority", "updated_at"}
+
+// filter takes over what the list is narrowed by: to ranges of the index where
+// that is possible, else as filters.
+func (l *listing) filter(q Query) {
+	l.ranges = []access.Condition{{SQL: "NOT is_complete"}, {SQL: "is_complete"}}
+	if q.IsComplete != nil && *q.IsComplete {
+		l.ranges = l.ranges[1:]
+	} else if q.IsComplete != nil {
+		l.ranges = l.ranges[:1]
+	}
+	l.covered = true
+	if len(q.Priorities) > 0 {
+		l.filterPriorities(q.Priorities)
+	}
+	l.filterTime("due_at", "<", q.DueBefore)
+	l.filterTime("due_at", ">=", q.DueAfter)
+	l.filterTime("updated_at", ">=", q.UpdatedAfter)
+	if q.TopLevel {
+		l.also("parent_id", "parent_id IS NULL")
+	}
+	if q.ParentID != nil {
+		l.also("parent_id", "parent_id = ?", *q.ParentID)
+		l.few = true
+	}
+	if q.SeriesID != nil {
+		l.also("series_id", "series_id = ?", *q.SeriesID)
+		l.few = true
+	}
+	for _, tag := range q.Tags {
+		l.also("tags", "? = ANY (tags)", tag)
+	}
+	// Of nothing but accents nothing is left: every text has that.
+	if l.folded = search.Fold(q.Text); l.folded != "" {
+		l.covered = false
+		l.reads = append(l.reads, "title", "description", "search_version", "version")
+		text := "%" + likeEscape.Replace(q.Text) + "%"
+		l.stale = append(l.stale, access.Condition{SQL: "(title ILIKE ? OR description ILIKE ?)", Args: []any{text, text}})
+		l.filters = append(l.filters, access.Condition{SQL: "(SELECT strpos(s.text, ?) > 0 FROM task.search s WHERE s.task_id = t.id)", Args: []any{l.folded}})
+	}
+	l.keys, l.long = search.Wanted(l.user, l.folded, q.Tags)
+	// Due dates have two bounds, tags many.
+	slices.Sort(l.reads)
+	l.reads = slices.DeleteFunc(slices.Compact(l.reads), func(column string) bool { return column == l.column })
+}
+
+// also adds a filter that looks at a column.
+func (l *listing) also(column, sql string, args ...any) {
+	l.reads = append(l.reads, column)
+	l.covered = l.covered && slices.Contains(covering, column)
+	l.filters = append(l.filters, access.Condition{SQL: sql, Args: args})
+	l.stale = append(l.stale, access.Condition{SQL: sql, Args: args})
+}
+
+func (l *listing) filterPriorities(names []string) {
+	wanted := make([]int, len(names))
+	for i, name := range names {
+		wanted[i] = int(priorityOf(name))
+	}
+	slices.Sort(wanted)
+	wanted = slices.Compact(wanted)
+	switch {
+	case l.column == "priority":
+		l.ranges = within(l.ranges, "priority = ?", wanted)
+		return
+	case len(wanted) == 1:
+		l.also("priority", "priority = ?", wanted[0]) // a walk is half as long
+	default:
+		l.also("priority", "priority = ANY (?)", pgdialect.Array(wanted))
+	}
+	l.priorities = wanted
+}
+
+func (l *listing) filterTime(column, than string, at *time.Time) {
+	switch {
+	case at == nil:
+	case column == l.column:
+		for i := range l.ranges {
+			l.ranges[i] = l.ranges[i].And(column+" "+than+" ?", at.UTC())
+		}
+	default:
+		l.also(column, column+" "+than+" ?", at.UTC())
+	}
+}
+
+// within splits each range into one for each value.
+func within(ranges []access.Condition, sql string, values []int) []access.Condition {
+	var split []access.Condition
+	for _, r := range ranges {
+		for _, v := range values {
+			split = append(split, r.And(sql, v))
+		}
+	}
+	return split
+}
+
+// after sets the parts of the order that lie behind the cursor's place.
+func (l *listing) after(c *cursor, q Query) {
+	than := ">"
+	if l.descending {
+		than = "<"
+	}
+	var behind access.Condition
+	switch {
+	case c == nil:
+		behind = access.Condition{SQL: "true"}
+	case c.Key != nil:
+		behind = access.Condition{SQL: "(title_key, id) " + than + " (?, ?)", Args: []any{*c.Key, c.ID}}
+	case c.Value == nil:
+		behind = access.Condition{SQL: "id " + than + " ?", Args: []any{c.ID}}
+	default:
+		var value any = *c.Value
+		switch l.column {
+		case "created_at", "updated_at", "due_at":
+			value, _ = time.Parse(time.RFC3339Nano, *c.Value) // decode has read it
+		case "priority":
+			value = int(priorityOf(*c.Value))
+		}
+		behind = access.Condition{SQL: "(" + l.column + ", id) " + than + " (?, ?)", Args: []any{value, c.ID}}
+	}
+	l.parts = []access.Condition{behind}
+	if l.column != "due_at" {
+		return
+	}
+	// Tasks without a due time come last, whichever way the others go.
+	undated := access.Condition{SQL: "due_at IS NULL"}
+	switch {
+	case c != nil && c.Value == nil:
+		undated = undated.And(behind.SQL, behind.Args...)
+		l.parts = []access.Condition{undated}
+	case q.DueBefore == nil && q.DueAfter == nil:
+		behind = behind.And("due_at IS NOT NULL")
+		l.parts = []access.Condition{behind, undated}
+	}
+}

@@ -1,0 +1,258 @@
+package task
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun/dialect/pgdialect"
+
+	"github.com/taskwire/taskwire/pkg/page"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+)
+
+// columns are those of a Task, and what a cursor by title needs.
+const columns = `id, user_id, title, description, is_complete, priority, tags, due_at, all_day, timezone, recurrence, parent_id,
+	series_id, occurrence, follows_id, followed, completed_at, version, created_at, updated_at, search_version, title_key`
+
+// order is the ORDER BY clause of a part, and that of the whole list.
+func (l *listing) order(whole bool) string {
+	direction := ""
+	if l.descending {
+		direction = " DESC"
+	}
+	nulls := ""
+	if whole {
+		nulls = " NULLS LAST"
+	}
+	return " ORDER BY " + l.column + direction + nulls + ", id" + direction
+}
+
+// read answers the first n tasks of the list.
+//
+// Without filters they are the first n of the index in the list's order. With
+// filters there are two ways: to walk along that index until n are found, which
+// is quick where many tasks meet them, and to find all that do through another
+// index and sort those, which is quick where few do. Which of the two it is, the
+// first steps of the walk tell, and then how many are found.
+func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
+	switch {
+	case len(l.filters) == 0:
+		return l.walkAll(ctx, n)
+	case l.few:
+		return l.gather(ctx, n)
+	}
+	steps := 5 * n
+	if l.folded != "" {
+		steps = n + 50 // each looks at a text
+	}
+	rows, err := l.walk(ctx, l.parts[0], n, steps)
+	if err != nil || len(rows) == n {
+		return rows, err
+	}
+	if l.covered {
+		if slices.Equal(l.reads, []string{"parent_id"}) {
+			return l.walkAll(ctx, n) // no index is in its order
+		}
+		rows, few, err := l.gatherFew(ctx, n, 20*n)
+		if err != nil || few {
+			return rows, err
+		}
+		return l.walkAll(ctx, n)
+	}
+	// One in 50: to walk on is as long as to sort what is found.
+	if len(rows)*50 >= steps {
+		rows, err := l.walk(ctx, l.parts[0], n, 100*n)
+		if err != nil || len(rows) == n {
+			return rows, err
+		}
+	}
+	return l.gather(ctx, n)
+}
+
+// walkAll walks through the parts of the list until it has n tasks.
+func (l *listing) walkAll(ctx context.Context, n int) ([]listed, error) {
+	var all []listed
+	for _, part := range l.parts {
+		rows, err := l.walk(ctx, part, n-len(all), 0)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, rows...); len(all) == n {
+			break
+		}
+	}
+	return all, nil
+}
+
+// walk reads a part in the list's order until it has n tasks, or after a number
+// of steps unless that is 0.
+func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int) ([]listed, error) {
+	// Of nothing but these the index knows the answer, without the tasks.
+	names := strings.Join(append([]string{"id", l.column}, l.reads...), ", ")
+	var b builder
+	for i, r := range l.ranges {
+		if i > 0 {
+			b.add(" UNION ALL ")
+		}
+		// With a limit each is planned by itself: only so does Postgres see that
+		// the index has the order.
+		b.add("(SELECT "+names+" FROM task.tasks t WHERE "+l.mine.SQL+" AND ", l.mine.Args...)
+		b.all([]access.Condition{r, part})
+		if steps == 0 {
+			for _, f := range l.filters {
+				b.add(" AND ("+f.SQL+")", f.Args...)
+			}
+		}
+		b.add(l.order(false)+" LIMIT ?)", cmp.Or(steps, n))
+	}
+	if steps > 0 {
+		b.wrap("SELECT * FROM (", ") t")
+		b.add(l.order(false)+" LIMIT ?", steps)
+	}
+	b.wrap("SELECT id FROM (", ") t")
+	if steps > 0 {
+		b.add(" WHERE ")
+		l.met(&b)
+	}
+	b.add(l.order(false)+" LIMIT ?", n)
+	return l.scan(ctx, &b)
+}
+
+// met adds the condition of the tasks that meet the filters, indexed or not.
+func (l *listing) met(b *builder) {
+	if l.folded == "" {
+		b.all(l.filters)
+		return
+	}
+	b.add("CASE WHEN " + unindexed + " THEN ")
+	b.all(l.stale)
+	b.add(" ELSE ")
+	b.all(l.filters)
+	b.add(" END")
+}
+
+// gatherFew finds the tasks that meet the filters in an index, and sorts those,
+// unless there are more than most.
+func (l *listing) gatherFew(ctx context.Context, n, most int) (rows []listed, few bool, err error) {
+	ranges, order := l.ranges, ""
+	if len(l.reads) == 1 {
+		// In the order of what it is filtered by, Postgres takes the index that
+		// begins with that, however many of all users' tasks meet the filter.
+		order = " ORDER BY " + l.reads[0] + ", id"
+	}
+	if len(l.priorities) > 0 {
+		ranges = within(ranges, "priority = ?", l.priorities)
+	}
+	var b builder
+	for i, r := range ranges {
+		if i > 0 {
+			b.add(" UNION ALL ")
+		}
+		b.add("(SELECT id, "+l.column+" FROM task.tasks WHERE "+l.mine.SQL+" AND ", l.mine.Args...)
+		b.all([]access.Condition{r})
+		b.add(" AND (")
+		b.any(l.parts)
+		b.add(") AND ")
+		b.all(l.filters)
+		b.add(order+" LIMIT ?)", most+1)
+	}
+	b.wrap("WITH found AS MATERIALIZED (SELECT * FROM (", ") t")
+	b.add(" LIMIT ?) SELECT id, (SELECT count(*) FROM found) AS found FROM found"+l.order(true)+" LIMIT ?", most+1, n)
+	rows, err = l.scan(ctx, &b, "found")
+	return rows, len(rows) == 0 || rows[0].Found <= most, err
+}
+
+// place adds the condition of the user's tasks that lie in the list and meet the filters.
+func (l *listing) place(b *builder, filters []access.Condition) {
+	b.add(l.mine.SQL+" AND (", l.mine.Args...)
+	b.any(l.ranges)
+	b.add(") AND (")
+	b.any(l.parts)
+	b.add(")")
+	for _, f := range filters {
+		b.add(" AND ("+f.SQL+")", f.Args...)
+	}
+}
+
+// gather finds all tasks of the list by what they are filtered by, and sorts them.
+func (l *listing) gather(ctx context.Context, n int) ([]listed, error) {
+	var b builder
+	exact := l.filters // but for the text, which comes last
+	if l.folded != "" {
+		exact = exact[:len(exact)-1]
+	}
+	names := "t.id, t." + l.column
+	b.add("WITH ")
+	if len(l.keys) > 0 && !l.few {
+		b.add("found AS MATERIALIZED (SELECT s.task_id FROM task.search s WHERE (s.keys @> ?", pgdialect.Array(l.keys))
+		if l.long != nil {
+			b.add(" OR s.keys @> ?", pgdialect.Array(l.long))
+		}
+		b.add(")")
+		if l.folded != "" {
+			b.add(" AND strpos(s.text, ?) > 0", l.folded)
+		}
+		// OFFSET 0: Postgres takes 1 in 200 tasks for what has a key, and would
+		// rather read all than look up those.
+		b.add("), hits AS MATERIALIZED (SELECT t.* FROM found, LATERAL (SELECT " + names + " FROM task.tasks t WHERE t.id = found.task_id AND NOT (" + unindexed + ") AND ")
+		l.place(&b, exact)
+		b.add(" OFFSET 0) t UNION ALL SELECT " + names + " FROM task.tasks t WHERE " + unindexed + " AND ")
+		l.place(&b, l.stale)
+	} else {
+		b.add("hits AS MATERIALIZED (SELECT " + names + " FROM task.tasks t WHERE ")
+		l.place(&b, exact)
+		if l.folded != "" {
+			b.add(" AND ")
+			l.met(&b)
+		}
+	}
+	b.add(") SELECT id FROM hits"+l.order(true)+" LIMIT ?", n)
+	return l.scan(ctx, &b)
+}
+
+// scan reads the tasks that b is the ids of until they have the bytes of a page,
+// and what else b answers of each. More would not fit the page: JSON is never
+// shorter than its texts.
+func (l *listing) scan(ctx context.Context, b *builder, also ...string) ([]listed, error) {
+	names := strings.Join(append([]string{columns}, also...), ", ")
+	b.wrap("SELECT "+names+", sum(octet_length(title) + octet_length(description)) OVER ("+l.order(true)[1:]+
+		" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before FROM (", ") page JOIN task.tasks USING (id)")
+	b.wrap("SELECT "+names+" FROM (", ") page WHERE bytes_before IS NULL OR bytes_before <= ?")
+	b.add(l.order(true), page.Bytes)
+	var rows []listed
+	err := l.store.DB.NewRaw(b.String(), b.args...).Scan(ctx, &rows)
+	return rows, err
+}
+
+// builder puts a statement together.
+type builder struct {
+	strings.Builder
+
+	args []any
+}
+
+func (b *builder) add(sql string, args ...any) {
+	b.WriteString(sql)
+	b.args = append(b.args, args...)
+}
+
+// wrap puts the statement as it is into the middle of another.
+func (b *builder) wrap(before, behind string) {
+	inner := b.String()
+	b.Reset()
+	b.WriteString(before + inner + behind)
+}
+
+func (b *builder) all(of []access.Condition) { b.join(of, " AND ") }
+func (b *builder) any(of []access.Condition) { b.join(of, " OR ") }
+
+func (b *builder) join(of []access.Condition, with string) {
+	for i, c := range of {
+		if i > 0 {
+			b.add(with)
+		}
+		b.add("("+c.SQL+")", c.Args...)
+	}
+}
