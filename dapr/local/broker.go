@@ -21,6 +21,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 const (
@@ -97,7 +98,7 @@ func (b broker) process(state string, port, advertise int) (process, error) {
 	p.path = self
 	p.args = []string{"broker", "-port", strconv.Itoa(port), "-data", dir}
 	if advertise != 0 {
-		p.args = append(p.args, "-advertise", loopback(advertise))
+		p.args = append(p.args, "-advertise", local.Address(advertise))
 	}
 	return p, nil
 }
@@ -153,7 +154,7 @@ func serveBroker(ctx context.Context, args []string) error {
 		return fmt.Errorf("start the broker: %w", err)
 	}
 	fmt.Printf("the broker listens on port %d; clients are sent to %v\n", *port, cluster.ListenAddrs())
-	own := loopback(*port)
+	own := local.Address(*port)
 	if ip := net.ParseIP(*host); ip != nil && ip.IsLoopback() { // another address of loopback is another broker's
 		own = net.JoinHostPort(*host, strconv.Itoa(*port))
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 // detours are the ports by which parts reach each other other than directly:
@@ -69,7 +71,7 @@ func (d detours) url(name, direct string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the detour %s leads to what is not a URL", name) // which may hold a password
 	}
-	u.Host = loopback(port)
+	u.Host = local.Address(port)
 	return u.String(), nil
 }
 
@@ -77,7 +79,7 @@ func (d detours) url(name, direct string) (string, error) {
 func (d detours) broker(name string, direct broker) broker {
 	for _, way := range []string{name + "-broker", "broker"} {
 		if port, ok := d[way]; ok {
-			direct.Address = loopback(port)
+			direct.Address = local.Address(port)
 			break
 		}
 	}

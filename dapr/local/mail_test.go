@@ -12,10 +12,12 @@ import (
 
 	"github.com/emersion/go-smtp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 func TestMailSinkWritesEachMessageToAFile(t *testing.T) {
-	l, err := net.Listen("tcp", loopback(0))
+	l, err := net.Listen("tcp", local.Address(0))
 	require.NoError(t, err)
 	port := l.Addr().(*net.TCPAddr).Port
 	require.NoError(t, l.Close())
@@ -23,10 +25,10 @@ func TestMailSinkWritesEachMessageToAFile(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- serveMail(ctx, []string{"-port", strconv.Itoa(port), "-dir", dir}) }()
-	require.NoError(t, waitListening(ctx, loopback(port)))
+	require.NoError(t, waitListening(ctx, local.Address(port)))
 
 	for _, subject := range []string{"one", "two"} {
-		client, err := smtp.Dial(loopback(port))
+		client, err := smtp.Dial(local.Address(port))
 		require.NoError(t, err)
 		require.NoError(t, client.SendMail("from@example.com", []string{"to@example.com"},
 			strings.NewReader("Subject: "+subject+"\r\n\r\nHello\r\n")))

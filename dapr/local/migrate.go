@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 // migrate brings the schemas of the apps up to date, all at once, each by its
@@ -47,7 +49,7 @@ func (s *supervisor) finish(ctx context.Context, p process, name, command string
 	// As in start: its death signal comes when the thread that started it ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd.SysProcAttr = childAttributes(syscall.SIGKILL, nil)
+	cmd.SysProcAttr = local.Child(syscall.SIGKILL, nil)
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s: %w: %s (see %s)", name, err, lastLine(s.logFile(name)), s.logFile(name))
 	}

@@ -2,13 +2,14 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 // ports are those of the suite that belong to no app.
@@ -99,9 +100,9 @@ func choosePorts(p *ports, apps []*app) error {
 // the same instant.
 func listen(port int) (net.Listener, error) {
 	if port == 0 {
-		return listenFree()
+		return local.Listen()
 	}
-	address := loopback(port)
+	address := local.Address(port)
 	deadline := time.Now().Add(2 * time.Second)
 	for {
 		l, err := net.Listen("tcp", address)
@@ -111,27 +112,6 @@ func listen(port int) (net.Listener, error) {
 		time.Sleep(100 * time.Millisecond)
 	}
 }
-
-// listenFree takes a port below those that outgoing connections are given: one
-// of them could otherwise hold it while its process is started again.
-func listenFree() (l net.Listener, err error) {
-	for range 100 {
-		if l, err = net.Listen("tcp", loopback(20000+rand.IntN(10000))); err == nil {
-			return l, nil
-		}
-	}
-	return nil, err
-}
-
-func freePort() (int, error) {
-	l, err := listenFree()
-	if err != nil {
-		return 0, err
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
-}
-
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // resolveTemplate is the Go template by which a sidecar finds the others.
 func resolveTemplate(apps []*app) string {
@@ -145,7 +125,7 @@ func resolveTemplate(apps []*app) string {
 		} else {
 			b.WriteString("{{")
 		}
-		fmt.Fprintf(&b, "if eq .ID %q}}%s", a.ID, loopback(a.InternalPort))
+		fmt.Fprintf(&b, "if eq .ID %q}}%s", a.ID, local.Address(a.InternalPort))
 	}
 	b.WriteString("{{else}}{{.ID}}.invalid:1{{end}}")
 	return b.String()

@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 func TestChoosePorts(t *testing.T) {
-	taken, err := net.Listen("tcp", loopback(0))
+	taken, err := net.Listen("tcp", local.Address(0))
 	require.NoError(t, err)
 	defer taken.Close()
 	port := taken.Addr().(*net.TCPAddr).Port
@@ -59,7 +61,7 @@ func TestAPortThatIsNotUsedIsNotChosen(t *testing.T) {
 // Free ports are chosen by chance: often enough, one of them would be a port
 // that is given to another.
 func TestAPortThatIsGivenIsNotChosenForAnother(t *testing.T) {
-	given, err := freePort()
+	given, err := local.FreePort()
 	require.NoError(t, err)
 	t.Setenv("PORTS", "free")
 	t.Setenv("SMTP_PORT", fmt.Sprint(given))

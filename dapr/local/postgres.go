@@ -15,6 +15,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 const (
@@ -30,13 +32,13 @@ type cluster struct {
 	port    int
 	bin     string // folder of the server's binaries
 	home    string // reachable by the account; holds data
-	as      *syscall.Credential
+	as      *local.Account
 	secrets secrets
 }
 
 // newCluster finds a server and makes the cluster on disk, unless it is there.
 func newCluster(ctx context.Context, state string, port int, s secrets, say func(string, ...any)) (*cluster, error) {
-	as, err := account()
+	as, err := local.PostgresAccount()
 	if err != nil {
 		return nil, err
 	}
@@ -44,10 +46,8 @@ func newCluster(ctx context.Context, state string, port int, s secrets, say func
 	if c.home, err = clusterHome(state, as != nil); err != nil {
 		return nil, err
 	}
-	if as != nil {
-		if err := os.Chown(c.home, int(as.Uid), int(as.Gid)); err != nil {
-			return nil, fmt.Errorf("give %s to the account of Postgres: %w", c.home, err)
-		}
+	if err := as.Give(c.home); err != nil {
+		return nil, err
 	}
 	version, err := os.ReadFile(filepath.Join(c.data(), "PG_VERSION"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -114,15 +114,13 @@ func (c *cluster) initialise(ctx context.Context) error {
 	if err := errors.Join(err, password.Close()); err != nil {
 		return fmt.Errorf("write the password for initdb: %w", err)
 	}
-	if c.as != nil {
-		if err := os.Chown(password.Name(), int(c.as.Uid), int(c.as.Gid)); err != nil {
-			return fmt.Errorf("give the password to initdb: %w", err)
-		}
+	if err := c.as.Give(password.Name()); err != nil {
+		return err
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(c.bin, "initdb"), "-D", fresh, "-U", superuser,
 		"-A", "scram-sha-256", "--pwfile", password.Name(), "-E", "UTF8", "--locale=C")
 	cmd.Dir = c.home
-	cmd.SysProcAttr = childAttributes(syscall.SIGKILL, c.as)
+	cmd.SysProcAttr = local.Child(syscall.SIGKILL, c.as)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
@@ -176,7 +174,7 @@ func (c *cluster) forgetOldServer() error {
 func (c *cluster) url(role, name string) string {
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword(role, c.secrets.Passwords[role]),
-		Host: loopback(c.port), Path: "/" + name, RawQuery: "sslmode=disable",
+		Host: local.Address(c.port), Path: "/" + name, RawQuery: "sslmode=disable",
 	}
 	return u.String()
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	embedded "github.com/fergusstrange/embedded-postgres"
+
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 // serverBinaries is the folder of initdb and postgres: found on the machine,
@@ -92,7 +94,7 @@ func download(dir string) error {
 		return fmt.Errorf("make a folder: %w", err)
 	}
 	defer os.RemoveAll(scratch)
-	port, err := freePort()
+	port, err := local.FreePort()
 	if err != nil {
 		return fmt.Errorf("choose a port: %w", err)
 	}

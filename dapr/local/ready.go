@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 // waitReady returns when every service and sidecar says that it is ready. What
@@ -34,14 +36,14 @@ func waitReady(ctx context.Context, apps []*app, say func(string, ...any)) error
 // notReady names the first part that is not ready.
 func notReady(ctx context.Context, apps []*app) error {
 	for _, a := range apps {
-		status, err := readiness(ctx, "http://"+loopback(a.Port)+"/readyz")
+		status, err := readiness(ctx, "http://"+local.Address(a.Port)+"/readyz")
 		if err != nil {
 			return fmt.Errorf("%s: %w", a.name(), err)
 		}
 		if status != "ready" {
 			return fmt.Errorf("%s is %s", a.name(), status)
 		}
-		if _, err := readiness(ctx, "http://"+loopback(a.HTTPPort)+"/v1.0/healthz"); err != nil {
+		if _, err := readiness(ctx, "http://"+local.Address(a.HTTPPort)+"/v1.0/healthz"); err != nil {
 			return fmt.Errorf("%s-daprd: %w", a.name(), err)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 // stateDir is where everything lives that a run leaves behind.
@@ -70,10 +72,10 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 		return err
 	}
 	if !carrier.outside {
-		carrier.Address = loopback(p.Broker)
+		carrier.Address = local.Address(p.Broker)
 	}
 	s := suite{
-		APIURL: "http://" + loopback(file.Apps[0].Port), StateDir: state, LogsDir: logs, RunDir: run,
+		APIURL: "http://" + local.Address(file.Apps[0].Port), StateDir: state, LogsDir: logs, RunDir: run,
 		Broker: carrier, Ports: p, Services: map[string]suiteService{},
 		Database: suiteDatabase{OwnerURL: databaseURL, URLs: map[string]string{}},
 	}

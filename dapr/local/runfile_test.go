@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 func read(t *testing.T) *runFile {
@@ -55,7 +57,7 @@ func TestConfigResolvesTheAppsOfTheRunFile(t *testing.T) {
 			for _, a := range file.Apps {
 				var b strings.Builder
 				require.NoError(t, parsed.Execute(&b, struct{ ID string }{a.ID}))
-				require.Equal(t, loopback(a.InternalPort), b.String())
+				require.Equal(t, local.Address(a.InternalPort), b.String())
 			}
 		})
 	}

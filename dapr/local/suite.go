@@ -1,5 +1,7 @@
 package main
 
+import "github.com/taskwire/taskwire/pkg/local"
+
 // suite is what STATE_DIR/run/suite.json tells the end-to-end tests.
 type suite struct {
 	APIURL   string                  `json:"api_url"`
@@ -37,9 +39,9 @@ type suiteSidecar struct {
 
 func describe(a *app, t tokens) suiteService {
 	return suiteService{
-		URL: "http://" + loopback(a.Port), Port: a.Port, MetricsPort: a.MetricsPort, AppToken: t.App, DaprToken: t.Dapr,
+		URL: "http://" + local.Address(a.Port), Port: a.Port, MetricsPort: a.MetricsPort, AppToken: t.App, DaprToken: t.Dapr,
 		Sidecar: suiteSidecar{
-			URL: "http://" + loopback(a.HTTPPort), HTTPPort: a.HTTPPort, GRPCPort: a.GRPCPort,
+			URL: "http://" + local.Address(a.HTTPPort), HTTPPort: a.HTTPPort, GRPCPort: a.GRPCPort,
 			InternalPort: a.InternalPort, MetricsPort: a.DaprMetrics,
 		},
 	}

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 const (
@@ -29,9 +31,9 @@ type process struct {
 	args       []string
 	env        []string
 	dir        string
-	stopSignal syscall.Signal      // SIGTERM unless set
-	dieSignal  syscall.Signal      // what it gets when the suite is killed: SIGKILL unless set
-	as         *syscall.Credential // nil: as whoever runs the suite
+	stopSignal syscall.Signal // SIGTERM unless set
+	dieSignal  syscall.Signal // what it gets when the suite is killed: SIGKILL unless set
+	as         *local.Account // nil: as whoever runs the suite
 	stopWithin time.Duration
 	before     func() error // each start; may be nil
 }
@@ -127,7 +129,7 @@ func (s *supervisor) once(ctx context.Context, p process) error {
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Env, cmd.Dir = p.env, p.dir
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = childAttributes(p.dieSignal, p.as)
+	cmd.SysProcAttr = local.Child(p.dieSignal, p.as)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}

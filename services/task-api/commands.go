@@ -112,12 +112,12 @@ func publishAgain(ctx context.Context, cfg settings, r *eventlog.Replay, of even
 	if !cfg.PublishingEnabled {
 		return errors.New("EVENT_PUBLISHING_ENABLED is false: nothing is published")
 	}
-	way, err := transport(cfg)
+	publisher, err := transport(cfg)
 	if err != nil {
 		return err
 	}
-	defer way.Close()
-	r.Publisher = way
+	defer publisher.Close()
+	r.Publisher = publisher
 	bar := progress.On(os.Stderr).Begin("replay", total)
 	sent, reached := 0, of.After
 	err = r.Run(ctx, of, counted, func(n int, seq int64) {

@@ -75,17 +75,17 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	}
 	checks := []service.Check{base.DatabaseCheck(), base.DiskCheck()}
 	if cfg.PublishingEnabled {
-		way, err := transport(cfg)
+		publisher, err := transport(cfg)
 		if err != nil {
 			return err
 		}
-		defer way.Close()
+		defer publisher.Close()
 		relay := &eventlog.Relay{
 			DB: db, URL: cfg.DatabaseURL, Schema: migrations.Name, Topics: event.Topics,
-			Publisher: way, Signal: events, Log: log,
+			Publisher: publisher, Signal: events, Log: log,
 		}
 		workers = append(workers, service.Worker{Name: "relay", Run: relay.Run})
-		checks = append(checks, way.check, service.Check{Name: "events", Run: eventsCheck(db, relay)})
+		checks = append(checks, publisher.check, service.Check{Name: "events", Run: eventsCheck(db, relay)})
 	} else {
 		checks = append(checks, service.Check{Name: "events", Run: func(context.Context) error { return service.OffError("publishing is off") }})
 		workers = append(workers, service.Worker{Name: "disabled relay", Run: func(ctx context.Context) error {
@@ -96,7 +96,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	// The doors.
 	router := httpapi.NewRouter(log, httpapi.Trust{Proxies: cfg.TrustedProxies, SidecarToken: cfg.AppAPIToken, TLS: cfg.CookieSecure})
 	service.MountHealth(router, checks...)
-	router.Get("/.well-known/jwks.json", accounts.PublicKeys)
+	router.Method(http.MethodGet, "/.well-known/jwks.json", http.HandlerFunc(accounts.PublicKeys))
 	door, err := frontdoor.New(cfg.SidecarURL(), cfg.DaprAPIToken, db, log)
 	if err != nil {
 		return err

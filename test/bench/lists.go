@@ -24,8 +24,7 @@ var listed = []string{
 }
 
 // correlated are lists of tasks that are due a week after they were made, were
-// changed an hour after it, and of which the newest third is urgent and has the
-// tag new: where the order is one of these and the filter another, half of the
+// changed then, and of which the newest third is urgent and has the tag new: where the order is one of these and the filter another, half of the
 // tasks or more lie before the first that meets it. The middle is at %s.
 var correlated = []string{
 	"due_after=%s&sort=created_at", "due_before=%s&sort=-created_at", "due_after=%s&sort=updated_at", "due_after=%s&sort=title",
@@ -132,7 +131,7 @@ func correlate(ctx context.Context, conn *pgx.Conn) (time.Time, error) {
 	err := conn.QueryRow(ctx, `WITH mine AS (
 			SELECT id, row_number() OVER (ORDER BY created_at) > $1 * 2 / 3 AS newest FROM task.tasks WHERE user_id = (SELECT id FROM task.users LIMIT 1)
 		), changed AS (
-			UPDATE task.tasks t SET due_at = created_at + interval '7 days', updated_at = created_at + interval '1 hour',
+			UPDATE task.tasks t SET due_at = created_at + interval '7 days', updated_at = created_at + interval '7 days',
 				version = CASE WHEN newest THEN 2 ELSE 1 END, priority = CASE WHEN newest THEN 4 ELSE 1 END,
 				tags = CASE WHEN newest THEN '{new}' ELSE tags END, description = CASE WHEN newest THEN 'soon' ELSE description END
 			FROM mine WHERE mine.id = t.id

@@ -9,6 +9,8 @@ import (
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
+
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 // detours are the proxies that stand between the parts of the suite.
@@ -26,7 +28,7 @@ func newDetours() *detours {
 
 // open leads from a new port to the part that listens on the given one.
 func (d *detours) open(name string, to int) (int, error) {
-	at, err := freePort()
+	at, err := local.FreePort()
 	if err != nil {
 		return 0, err
 	}

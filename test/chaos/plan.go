@@ -3,11 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"strings"
 
+	"github.com/taskwire/taskwire/pkg/local"
 	"github.com/taskwire/taskwire/test/suite"
 )
 
@@ -32,7 +31,7 @@ func plan(broker string) (_ *detours, env []string, err error) {
 	var ways []string
 	// part gives a part its port, and each of the names a detour to it.
 	part := func(variable string, names ...string) error {
-		port, err := freePort()
+		port, err := local.FreePort()
 		if err != nil {
 			return err
 		}
@@ -76,23 +75,3 @@ func plan(broker string) (_ *detours, env []string, err error) {
 	// Every mail is to arrive: there is no budget of them.
 	return d, append(env, "BROKER="+broker, "DETOURS="+strings.Join(ways, ",")), nil
 }
-
-// freePort is one below those that outgoing connections are given, and not
-// given out before: nobody listens on it yet.
-func freePort() (int, error) {
-	for range 100 {
-		port := 20000 + rand.IntN(10000)
-		if given[port] {
-			continue
-		}
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		given[port] = true
-		return port, l.Close()
-	}
-	return 0, errors.New("there is no free port from 20000 to 29999")
-}
-
-var given = map[int]bool{}

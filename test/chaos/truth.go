@@ -19,7 +19,7 @@ type truth struct {
 	db    *pgxpool.Pool
 	log   *journal
 
-	told  []told // the event log of tasks, in the order of its publication
+	told  []acknowledged // the event log of tasks, in the order of its publication
 	tasks map[uuid.UUID]*history
 	rows  map[uuid.UUID]row
 
@@ -28,8 +28,8 @@ type truth struct {
 	mailsRepeated int
 }
 
-// told is an event of a task in the log.
-type told struct {
+// acknowledged is an event of a task in the log.
+type acknowledged struct {
 	ID          uuid.UUID
 	Seq         int64
 	Type        string
@@ -45,17 +45,17 @@ type told struct {
 
 // history is what the log tells of a task.
 type history struct {
-	events  []told
+	events  []acknowledged
 	deleted bool
 }
 
-func (h *history) version(n int64) (told, bool) {
+func (h *history) version(n int64) (acknowledged, bool) {
 	for _, e := range h.events {
 		if e.Version == n {
 			return e, true
 		}
 	}
-	return told{}, false
+	return acknowledged{}, false
 }
 
 // row is a task as it is now.
@@ -90,7 +90,7 @@ func (t *truth) check(name string) *check { return &check{name: name, log: t.log
 
 func (t *truth) read(ctx context.Context) error {
 	var err error
-	t.told, err = collect[told](ctx, t.db, `
+	t.told, err = collect[acknowledged](ctx, t.db, `
 		SELECT id, coalesce(seq, 0) AS seq, type, key::uuid AS task, occurred_at AS at, (d->>'version')::bigint AS version, d->>'title' AS title,
 			(d->>'is_complete')::bool AS is_complete, (d->>'series_id')::uuid AS series, d->>'occurrence' AS occurrence,
 			jsonb_typeof(d->'recurrence') = 'object' AS is_recurring
@@ -180,7 +180,7 @@ func (t *truth) rowsAreTheLog() *check {
 	for id, h := range t.tasks {
 		c.compared += len(h.events)
 		seen := map[int64]bool{}
-		var newest told
+		var newest acknowledged
 		for _, e := range h.events { // by seq
 			switch {
 			case e.Seq == 0:

@@ -28,7 +28,7 @@ func (t *truth) completionsAreFollowed(ctx context.Context) (*check, error) {
 		}
 	}
 	completed := map[uuid.UUID]bool{}
-	made := map[uuid.UUID][]told{} // by series
+	made := map[uuid.UUID][]acknowledged{} // by series
 	for _, e := range t.told {
 		switch {
 		case e.Series == nil || e.Occurrence == nil:
@@ -41,7 +41,7 @@ func (t *truth) completionsAreFollowed(ctx context.Context) (*check, error) {
 	c.compared = len(completed)
 	for series, chain := range made {
 		// A daily task is followed by one of a later day, and its title goes along.
-		slices.SortFunc(chain, func(a, b told) int { return cmp.Compare(*a.Occurrence, *b.Occurrence) })
+		slices.SortFunc(chain, func(a, b acknowledged) int { return cmp.Compare(*a.Occurrence, *b.Occurrence) })
 		for i, e := range chain {
 			if i > 0 && *e.Occurrence == *chain[i-1].Occurrence {
 				c.double("series %s has occurrence %s twice: tasks %s and %s", series, *e.Occurrence, chain[i-1].Task, e.Task)

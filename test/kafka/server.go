@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +14,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 const (
@@ -41,11 +41,11 @@ func Start(ctx context.Context, home, dir, pidFile, logFile string) (*Server, er
 		return nil, err
 	}
 	java := javaOf(classes)
-	port, err := freePort()
+	port, err := local.FreePort()
 	if err != nil {
 		return nil, err
 	}
-	controller, err := freePort()
+	controller, err := local.FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func Start(ctx context.Context, home, dir, pidFile, logFile string) (*Server, er
 		return nil, fmt.Errorf("open the log of Kafka: %w", err)
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Server{Address: loopback(port), stop: stop, ended: make(chan struct{})}
+	s := &Server{Address: local.Address(port), stop: stop, ended: make(chan struct{})}
 	go func() {
 		defer close(s.ended)
 		defer log.Close()
@@ -164,10 +164,10 @@ func properties(dir string, port, controller int) string {
 	return strings.Join([]string{
 		"process.roles=broker,controller",
 		"node.id=1",
-		"controller.quorum.voters=1@" + loopback(controller),
+		"controller.quorum.voters=1@" + local.Address(controller),
 		"controller.listener.names=CONTROLLER",
-		"listeners=PLAINTEXT://" + loopback(port) + ",CONTROLLER://" + loopback(controller),
-		"advertised.listeners=PLAINTEXT://" + loopback(port),
+		"listeners=PLAINTEXT://" + local.Address(port) + ",CONTROLLER://" + local.Address(controller),
+		"advertised.listeners=PLAINTEXT://" + local.Address(port),
 		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
 		"log.dirs=" + filepath.Join(dir, "data"),
 		"auto.create.topics.enable=false",
@@ -189,21 +189,4 @@ func properties(dir string, port, controller int) string {
 		"share.coordinator.state.topic.num.partitions=4",
 		"",
 	}, "\n")
-}
-
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-
-// freePort takes a port below those that outgoing connections are given: one
-// of them could otherwise hold it while the broker is started again.
-func freePort() (int, error) {
-	var last error
-	for range 100 {
-		l, err := net.Listen("tcp", loopback(20000+rand.IntN(10000)))
-		if err != nil {
-			last = err
-			continue
-		}
-		return l.Addr().(*net.TCPAddr).Port, l.Close()
-	}
-	return 0, fmt.Errorf("find a free port for Kafka: %w", last)
 }

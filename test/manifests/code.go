@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/test/settings"
 )
 
@@ -35,10 +36,12 @@ type Call struct{ From, To, Method, Path string }
 var (
 	consumesPattern = regexp.MustCompile(`events\.(?:InTx|Idempotent)\(event\.(Topic\w+)`)
 	routePattern    = regexp.MustCompile(`http\.Method([A-Z][a-z]+), (?:Path: )?"(/[^"]+)"`)
-	doorPattern     = regexp.MustCompile(`\{"(/api/[^"]+)", "([a-z-]+)"\}`)
-	postPattern     = regexp.MustCompile(`\.Post\(ctx, "([a-z-]+)", "([^"]+)"`)
+	doorPattern     = regexp.MustCompile(`\{"(/api/[^"]+)", "([a-z-]+)", `)
 	invokePattern   = regexp.MustCompile(`/v1\.0/invoke/([a-z-]+)/method(/[^"]+)"`)
 )
+
+// asked is what services ask of task-api.
+var asked = map[string]string{"recurring-task": taskapi.OccurrencesPath, "notification": taskapi.RemindersPath}
 
 // topicNames are the constants of pkg/event.
 var topicNames = map[string]string{"TopicTasks": event.TopicTasks, "TopicReminders": event.TopicReminders, "TopicAudit": event.TopicAudit}
@@ -75,9 +78,10 @@ func ReadCode(read func(service string) map[string]settings.Setting) (Code, erro
 				code.Calls[Call{service, m[1], "GET", m[2]}] = true
 			}
 		}
-		for _, m := range postPattern.FindAllStringSubmatch(sources[service], -1) {
-			code.Calls[Call{service, m[1], "POST", "/" + m[2]}] = true
-		}
+	}
+	for caller, path := range asked {
+		code.Routes["task-api"] = append(code.Routes["task-api"], Route{"POST", path})
+		code.Calls[Call{caller, "task-api", "POST", path}] = true
 	}
 	code.Publishes["task-api"] = slices.Sorted(slices.Values(event.Topics))
 	for _, m := range doorPattern.FindAllStringSubmatch(sources["task-api"], -1) {

@@ -3,13 +3,10 @@ package databasetest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,6 +17,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 var (
@@ -82,6 +81,9 @@ func New(t testing.TB) string {
 
 // start runs a private Postgres in a temporary directory. Durability is off:
 // nothing here outlives the test binary.
+// immediate is Postgres' immediate shutdown.
+const immediate = syscall.SIGQUIT
+
 func start() (string, error) {
 	initdb, err := Program("initdb")
 	if err != nil {
@@ -95,21 +97,24 @@ func start() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	as, err := account(dir)
+	as, err := local.PostgresAccount()
 	if err != nil {
+		return "", err
+	}
+	if err := as.Give(dir); err != nil {
 		return "", err
 	}
 	run := func(name string, args ...string) *exec.Cmd {
 		cmd := exec.Command(name, args...)
 		cmd.Dir = dir
-		cmd.SysProcAttr = as
+		cmd.SysProcAttr = local.Child(immediate, as)
 		return cmd
 	}
 	data := filepath.Join(dir, "data")
 	if out, err := run(initdb, "-D", data, "-U", "taskwire", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	port, err := freePort()
+	port, err := local.FreePort()
 	if err != nil {
 		return "", err
 	}
@@ -130,8 +135,9 @@ func start() (string, error) {
 		close(exited)
 	}()
 	stop = func() {
-		// SIGQUIT is Postgres' immediate shutdown.
-		_ = cmd.Process.Signal(syscall.SIGQUIT)
+		if cmd.Process.Signal(immediate) != nil {
+			_ = cmd.Process.Kill() // there are no such signals on Windows
+		}
 		<-exited
 		_ = os.RemoveAll(dir)
 	}
@@ -155,32 +161,6 @@ func start() (string, error) {
 	}
 }
 
-// account makes the server run as an ordinary user where the tests run as
-// root, which Postgres refuses, and die with the test binary.
-func account(dir string) (*syscall.SysProcAttr, error) {
-	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT, Setpgid: true}
-	if os.Geteuid() != 0 {
-		return attr, nil
-	}
-	for _, name := range []string{"postgres", "nobody"} {
-		u, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		uid, err := strconv.ParseUint(u.Uid, 10, 32)
-		if err != nil {
-			return nil, fmt.Errorf("user id of %s: %w", name, err)
-		}
-		gid, err := strconv.ParseUint(u.Gid, 10, 32)
-		if err != nil {
-			return nil, fmt.Errorf("group id of %s: %w", name, err)
-		}
-		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-		return attr, os.Chown(dir, int(uid), int(gid))
-	}
-	return nil, errors.New("root needs an account postgres or nobody to run Postgres as")
-}
-
 // Program finds a program of Postgres, such as pg_dump, on this machine.
 func Program(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil && name != "postgres" {
@@ -200,13 +180,4 @@ func Program(name string) (string, error) {
 		}
 	}
 	return exec.LookPath(name)
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

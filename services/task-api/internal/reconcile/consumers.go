@@ -79,7 +79,7 @@ func (c *comparison) arrived(ctx context.Context, s subscription, result *Result
 		})
 	}
 	var failed error
-	scan, n, err := c.begin(ctx, s.topic, nothing, func(e loggedEvent) {
+	err := c.readAll(ctx, result, s.topic, nothing, func(e loggedEvent) {
 		result.Looked++
 		if !e.Published {
 			result.InFlight++
@@ -90,11 +90,6 @@ func (c *comparison) arrived(ctx context.Context, s subscription, result *Result
 		}
 	})
 	if err != nil {
-		return err
-	}
-	bar := c.Progress.Begin(result.Check, n)
-	defer bar.End()
-	if err := scan.read(ctx, bar); err != nil {
 		return err
 	}
 	if failed == nil {

@@ -69,6 +69,17 @@ func (c *comparison) begin(ctx context.Context, topic, columns string, each func
 	}, rows[0].Count, nil
 }
 
+// readAll reads a topic's log from its beginning to its end.
+func (c *comparison) readAll(ctx context.Context, result *Result, topic, columns string, each func(loggedEvent)) error {
+	s, n, err := c.begin(ctx, topic, columns, each)
+	if err != nil {
+		return err
+	}
+	bar := c.Progress.Begin(result.Check, n)
+	defer bar.End()
+	return s.read(ctx, bar)
+}
+
 // read reads on to the end of the log.
 func (s *scan) read(ctx context.Context, bar *progress.Bar) error {
 	// Most of it in short transactions: a long one keeps Postgres from cleaning up.

@@ -23,7 +23,7 @@ func (c *comparison) followed(ctx context.Context, result *Result) error {
 		}
 		batch = nil
 	}
-	s, n, err := c.begin(ctx, event.TopicTasks, completions, func(e loggedEvent) {
+	err := c.readAll(ctx, result, event.TopicTasks, completions, func(e loggedEvent) {
 		if e.Data == "" {
 			return
 		}
@@ -36,11 +36,6 @@ func (c *comparison) followed(ctx context.Context, result *Result) error {
 		}
 	})
 	if err != nil {
-		return err
-	}
-	bar := c.Progress.Begin(result.Check, n)
-	defer bar.End()
-	if err := s.read(ctx, bar); err != nil {
 		return err
 	}
 	compare()

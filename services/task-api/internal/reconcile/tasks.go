@@ -235,15 +235,10 @@ func (c *comparison) reminders(ctx context.Context, result *Result) error {
 		}
 	}
 	result.Looked = int64(len(fired))
-	s, n, err := c.begin(ctx, event.TopicReminders, whichReminder, func(e loggedEvent) {
+	err := c.readAll(ctx, result, event.TopicReminders, whichReminder, func(e loggedEvent) {
 		delete(fired, firing{e.ReminderID, e.RemindAt.UnixMicro()})
 	})
 	if err != nil {
-		return err
-	}
-	bar := c.Progress.Begin(result.Check, n)
-	defer bar.End()
-	if err := s.read(ctx, bar); err != nil {
 		return err
 	}
 	for f := range fired {
