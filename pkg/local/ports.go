@@ -4,20 +4,23 @@ package local
 
 import (
 	"errors"
-	"math/rand/v2"
 	"net"
+	"os"
 	"strconv"
 	"sync"
 )
 
 var (
 	mu    sync.Mutex
-	given = map[int]bool{}
+	tried int // ports that Listen has tried
 )
 
+// The ports lie below those that outgoing connections get: one of them could
+// otherwise hold a port while its server is started again.
+const firstPort, ports = 20000, 10000
+
 // FreePort is a port of 127.0.0.1 that nobody listens on, and that this process was
-// not given before. It lies below those that outgoing connections get: one of them
-// could otherwise hold it while its server is started again.
+// not given before.
 func FreePort() (int, error) {
 	l, err := Listen()
 	if err != nil {
@@ -26,21 +29,18 @@ func FreePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// Listen listens on a port as FreePort gives them.
+// Listen listens on a port as FreePort gives them. Each process has fifty that
+// others try last: a port that is free is not yet listened on, and of two suites
+// that start at once both would take it.
 func Listen() (net.Listener, error) {
 	mu.Lock()
 	defer mu.Unlock()
-	for range 100 {
-		port := 20000 + rand.IntN(10000)
-		if given[port] {
-			continue
+	for tried < ports {
+		port := firstPort + (os.Getpid()*50+tried)%ports
+		tried++
+		if l, err := net.Listen("tcp", Address(port)); err == nil {
+			return l, nil
 		}
-		l, err := net.Listen("tcp", Address(port))
-		if err != nil {
-			continue
-		}
-		given[port] = true
-		return l, nil
 	}
 	return nil, errors.New("there is no free port from 20000 to 29999")
 }

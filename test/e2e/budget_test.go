@@ -24,7 +24,7 @@ func headers(t *testing.T, text string) mail.Header {
 // Somebody registers a stranger's address and sets off as many reminders as he can.
 func TestAMailBombIsBoundedForItsVictim(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	past := make([]object, 20)
 	for i := range past {
 		past[i] = object{"at": time.Now().Add(-time.Duration(i+1) * time.Hour)}
@@ -32,12 +32,12 @@ func TestAMailBombIsBoundedForItsVictim(t *testing.T) {
 	const bombs = budget + 20
 	each(bombs, func(int) { u.create(object{"title": "Buy this", "reminders": past}) })
 	eventually(t, func() error {
-		if n := query(t, "SELECT count(*) FROM notification.deliveries WHERE user_id = (SELECT id FROM task.users WHERE email = $1) AND state <> 'pending'", u.Email); n != 2*bombs {
+		if n := s.query(t, "SELECT count(*) FROM notification.deliveries WHERE user_id = (SELECT id FROM task.users WHERE email = $1) AND state <> 'pending'", u.Email); n != 2*bombs {
 			return errNotYet(n)
 		}
 		return nil
 	})
-	require.Equal(t, bombs, query(t, "SELECT count(*) FROM notification.notifications WHERE user_id = (SELECT id FROM task.users WHERE email = $1)", u.Email), "one for each task, in the application")
+	require.Equal(t, bombs, s.query(t, "SELECT count(*) FROM notification.notifications WHERE user_id = (SELECT id FROM task.users WHERE email = $1)", u.Email), "one for each task, in the application")
 	mails := u.mails()
 	require.Len(t, mails, budget+1)
 	notices := 0
@@ -47,13 +47,13 @@ func TestAMailBombIsBoundedForItsVictim(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, notices)
-	drained(t)
+	s.drained(t)
 }
 
 // The link of a mail stops them, for whoever has the mail and nobody else.
 func TestTheLinkOfAMailStopsMails(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	remind := func() {
 		u.create(object{"title": "Again", "reminders": []object{{"at": "2020-01-01T00:00:00Z"}}})
 	}
@@ -92,7 +92,7 @@ func TestTheLinkOfAMailStopsMails(t *testing.T) {
 	require.Contains(t, ask(http.MethodPost, link.RequestURI(), 200, "Origin", "https://mail.example", "Sec-Fetch-Site", "cross-site"), "Send mails again")
 	remind()
 	eventually(t, func() error {
-		if n := query(t, "SELECT count(*) FROM notification.deliveries WHERE state = 'cancelled' AND reason = 'unsubscribed' AND user_id = (SELECT id FROM task.users WHERE email = $1)", u.Email); n != 1 {
+		if n := s.query(t, "SELECT count(*) FROM notification.deliveries WHERE state = 'cancelled' AND reason = 'unsubscribed' AND user_id = (SELECT id FROM task.users WHERE email = $1)", u.Email); n != 1 {
 			return errNotYet(n)
 		}
 		return nil

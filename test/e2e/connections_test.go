@@ -23,9 +23,9 @@ import (
 func TestConnectionsToPostgresAreAsManyAsIsSaid(t *testing.T) {
 	leaveOut(t)
 	said := connectionsSaid(t)
-	u, writers := newUser(t, "UTC"), []*user{newUser(t, "UTC"), newUser(t, "UTC")}
+	u, writers := s.newUser(t, "UTC"), []*user{s.newUser(t, "UTC"), s.newUser(t, "UTC")}
 	task := u.create(object{"title": "asked for", "due_at": "2030-06-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
-	drained(t)
+	s.drained(t)
 	for service, read := range map[string]struct {
 		path, table string
 		writers     []*user
@@ -48,7 +48,7 @@ func TestConnectionsToPostgresAreAsManyAsIsSaid(t *testing.T) {
 			}
 			get := func() error { return ask(u, http.MethodGet, nil, http.StatusOK) }
 			eventually(t, get) // it knows the keys of users' tokens, and who this one is
-			release := hold(t, read.table, "ACCESS EXCLUSIVE")
+			release := s.hold(t, read.table, "ACCESS EXCLUSIVE")
 			var asking sync.WaitGroup
 			errs := make([]error, 8*(1+len(read.writers)))
 			for i := range 8 {
@@ -58,9 +58,9 @@ func TestConnectionsToPostgresAreAsManyAsIsSaid(t *testing.T) {
 				}
 			}
 			eventually(t, func() error {
-				waiting := query(t, `SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+				waiting := s.query(t, `SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 					WHERE NOT l.granted AND l.relation = $1::regclass AND a.usename = $2`, read.table, login.User.Username())
-				open := query(t, "SELECT count(*) FROM pg_stat_activity WHERE usename = $1", login.User.Username())
+				open := s.query(t, "SELECT count(*) FROM pg_stat_activity WHERE usename = $1", login.User.Username())
 				if waiting < read.working || open > said[service] || service == "task-api" && open != said[service] {
 					return fmt.Errorf("%d connections are open, %d said; %d of the pool are at work", open, said[service], waiting)
 				}

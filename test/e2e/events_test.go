@@ -24,9 +24,9 @@ import (
 func errNotYet(what any) error { return fmt.Errorf("not yet: %v", what) }
 
 // drained waits until every event is published and consumed by all.
-func drained(t *testing.T) {
+func (s world) drained(t *testing.T) {
 	t.Helper()
-	arrived(t, func(ctx context.Context, conn *pgx.Conn) error {
+	s.arrived(t, func(ctx context.Context, conn *pgx.Conn) error {
 		left, err := suite.ReadLeft(ctx, conn)
 		if err == nil && left.Unpublished+left.Unconsumed > 0 {
 			err = errNotYet(left.String())
@@ -89,18 +89,18 @@ func (l *load) run(ctx context.Context, u *user, rate int) {
 // change is a row, has its event, and one audit entry.
 func (l *load) holds(t *testing.T, u *user) {
 	t.Helper()
-	drained(t)
+	s.drained(t)
 	require.NotEmpty(t, l.versions)
 	for id, version := range l.versions {
-		require.GreaterOrEqual(t, query(t, "SELECT version FROM task.tasks WHERE id = $1", id), int(version), "the row of an acknowledged change")
+		require.GreaterOrEqual(t, s.query(t, "SELECT version FROM task.tasks WHERE id = $1", id), int(version), "the row of an acknowledged change")
 	}
-	owner := query(t, "SELECT count(*) FROM task.tasks t JOIN task.users u ON u.id = t.user_id WHERE u.email = $1", u.Email)
+	owner := s.query(t, "SELECT count(*) FROM task.tasks t JOIN task.users u ON u.id = t.user_id WHERE u.email = $1", u.Email)
 	require.GreaterOrEqual(t, owner, len(l.versions))
-	gaps := query(t, `SELECT count(*) FROM task.tasks t JOIN task.users u ON u.id = t.user_id
+	gaps := s.query(t, `SELECT count(*) FROM task.tasks t JOIN task.users u ON u.id = t.user_id
 		LEFT JOIN (SELECT key, count(*) AS n FROM task.events WHERE topic = 'task-events' GROUP BY key) e ON e.key = t.id::text
 		WHERE u.email = $1 AND t.version <> coalesce(e.n, 0)`, u.Email)
 	require.Zero(t, gaps, "tasks without an event for each version")
-	wrong := query(t, `SELECT count(*) FROM task.tasks t JOIN task.users u ON u.id = t.user_id
+	wrong := s.query(t, `SELECT count(*) FROM task.tasks t JOIN task.users u ON u.id = t.user_id
 		LEFT JOIN (SELECT task_id, count(*) AS n FROM audit.entries GROUP BY task_id) a ON a.task_id = t.id
 		WHERE u.email = $1 AND t.version <> coalesce(a.n, 0)`, u.Email)
 	require.Zero(t, wrong, "tasks without exactly one audit entry for each change")
@@ -110,7 +110,7 @@ func (l *load) holds(t *testing.T, u *user) {
 // task. Redis streams do not: Dapr's component hands out events side by side,
 // and puts one that failed behind those that came after it (docs/events.md).
 // What is demanded there is that every event comes, and has one effect.
-func orderIsPromised(t *testing.T) bool {
+func (s world) orderIsPromised(t *testing.T) bool {
 	t.Helper()
 	if s.Broker.Kind == suite.Redis {
 		t.Log("Redis promises no order per task: it is not asked for here")
@@ -122,11 +122,11 @@ func orderIsPromised(t *testing.T) bool {
 // onTheBroker reads the user's task events from the broker until each task's
 // versions are there without a gap, and checks that they rise: a repetition is
 // allowed, a step back to what was not seen before is not.
-func onTheBroker(t *testing.T, tasks map[uuid.UUID]int64) {
+func (s world) onTheBroker(t *testing.T, tasks map[uuid.UUID]int64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	ordered := orderIsPromised(t)
+	ordered := s.orderIsPromised(t)
 	seen := map[uuid.UUID]map[int64]bool{}
 	complete := 0
 	require.NoError(t, s.Read(ctx, event.TopicTasks, func(r suite.Record) bool {
@@ -163,9 +163,9 @@ func TestKilledProcessesLoseAndDoubleNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name == "broker" {
-				signalBroker(t, 0) // looks whether it is ours
+				s.signalBroker(t, 0) // looks whether it is ours
 			}
-			u := newUser(t, "UTC")
+			u := s.newUser(t, "UTC")
 			ctx, cancel := context.WithCancel(t.Context())
 			var l load
 			var running sync.WaitGroup
@@ -187,14 +187,14 @@ func TestKilledProcessesLoseAndDoubleNothing(t *testing.T) {
 			running.Wait()
 			t.Logf("%d tasks acknowledged, refused while it was down: %v", len(l.versions), l.refused)
 			l.holds(t, u)
-			onTheBroker(t, l.versions)
+			s.onTheBroker(t, l.versions)
 		})
 	}
 }
 
 func TestTheBrokerIsAwayFor30Seconds(t *testing.T) {
-	u := newUser(t, "UTC")
-	signalBroker(t, syscall.SIGSTOP)
+	u := s.newUser(t, "UTC")
+	s.signalBroker(t, syscall.SIGSTOP)
 	away := 30 * time.Second
 	if testing.Short() {
 		away = 10 * time.Second
@@ -215,13 +215,13 @@ func TestTheBrokerIsAwayFor30Seconds(t *testing.T) {
 		}
 	})
 	running.Wait()
-	signalBroker(t, syscall.SIGCONT)
+	s.signalBroker(t, syscall.SIGCONT)
 	require.Empty(t, l.refused, "no request fails for want of a broker")
 	t.Logf("the slowest answer came after %s", l.slowest)
 	require.Less(t, l.slowest, 3*time.Second, "no request waits for the broker")
 	require.True(t, degraded.Load(), "readiness says degraded, with status 200")
 	l.holds(t, u)
-	onTheBroker(t, l.versions)
+	s.onTheBroker(t, l.versions)
 	eventually(t, func() error {
 		a, err := u.Do(t.Context(), http.MethodGet, "/readyz", nil)
 		if err != nil || !bytes.Contains(a.Body, []byte(`"ready"`)) {
@@ -241,7 +241,7 @@ func TestPoisonOnATopicBlocksNothing(t *testing.T) {
 		{event.TopicReminders, event.ReminderDue, "reminder-event", []string{"notification"}},
 	} {
 		t.Run(c.topic, func(t *testing.T) {
-			u := newUser(t, "UTC")
+			u := s.newUser(t, "UTC")
 			key := "poison-" + uuid.NewString() // the same for all: they lie in front of each other
 			good := func() (string, []byte) {
 				id := uuid.Must(uuid.NewV7())
@@ -281,14 +281,14 @@ func TestPoisonOnATopicBlocksNothing(t *testing.T) {
 			for _, schema := range c.consumers {
 				letters := "SELECT count(*) FROM " + schema + ".dead_letters WHERE topic = $1 AND key = $2"
 				eventually(t, func() error {
-					if n := query(t, letters, c.topic, key); n != len(buried) {
+					if n := s.query(t, letters, c.topic, key); n != len(buried) {
 						return fmt.Errorf("%d dead letters of %s, not %d", n, schema, len(buried))
 					}
 					return nil
 				})
-				require.Zero(t, query(t, letters+" AND reason = ''", c.topic, key), "each has its reason")
+				require.Zero(t, s.query(t, letters+" AND reason = ''", c.topic, key), "each has its reason")
 				for name, id := range buried {
-					require.NotZero(t, query(t, letters+" AND event_id = $3", c.topic, key, id), "%s: known by its id", name)
+					require.NotZero(t, s.query(t, letters+" AND event_id = $3", c.topic, key, id), "%s: known by its id", name)
 				}
 			}
 		})
@@ -297,10 +297,10 @@ func TestPoisonOnATopicBlocksNothing(t *testing.T) {
 
 // A consumer answers RETRY for a while: what it may write to is taken away.
 func TestAConsumerThatFailsForAWhileLosesNothing(t *testing.T) {
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	first := u.create(object{"title": "Before"})
 	u.history(first, 1)
-	execute(t, "REVOKE INSERT ON audit.entries FROM audit_log")
+	s.execute(t, "REVOKE INSERT ON audit.entries FROM audit_log")
 	failed := make([]event.Task, 5)
 	for i := range failed {
 		failed[i] = u.create(object{"title": "Meanwhile"})
@@ -313,9 +313,9 @@ func TestAConsumerThatFailsForAWhileLosesNothing(t *testing.T) {
 		}
 		return err
 	})
-	execute(t, "GRANT INSERT ON audit.entries TO audit_log")
+	s.execute(t, "GRANT INSERT ON audit.entries TO audit_log")
 	for _, task := range failed {
 		u.history(task, 1)
 	}
-	require.Zero(t, query(t, "SELECT count(*) FROM audit.dead_letters WHERE reason LIKE '%permission%'"))
+	require.Zero(t, s.query(t, "SELECT count(*) FROM audit.dead_letters WHERE reason LIKE '%permission%'"))
 }

@@ -62,7 +62,7 @@ func refusedWell(t *testing.T, what string, a suite.Answer) {
 
 func TestBadFieldsAreNamedAndChangeNothing(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	task := u.create(object{"title": "Target", "due_at": "2027-06-01T09:00:00Z"})
 	path := "/api/tasks/" + task.ID.String()
 	fields := []string{
@@ -89,7 +89,7 @@ func TestBadFieldsAreNamedAndChangeNothing(t *testing.T) {
 	}
 	for _, e := range endpoints {
 		for _, field := range e.fields {
-			before := query(t, "SELECT count(*) FROM task.events")
+			before := s.query(t, "SELECT count(*) FROM task.events")
 			accepted := 0
 			for name, value := range hostile {
 				a, err := u.Do(t.Context(), e.method, e.path, fmt.Sprintf(e.body, field, value))
@@ -100,7 +100,7 @@ func TestBadFieldsAreNamedAndChangeNothing(t *testing.T) {
 				}
 			}
 			if accepted == 0 {
-				require.Equal(t, before, query(t, "SELECT count(*) FROM task.events"), "%s %s %s changed something", e.method, e.path, field)
+				require.Equal(t, before, s.query(t, "SELECT count(*) FROM task.events"), "%s %s %s changed something", e.method, e.path, field)
 			}
 		}
 	}
@@ -108,7 +108,7 @@ func TestBadFieldsAreNamedAndChangeNothing(t *testing.T) {
 
 func TestBadQueriesAreNamed(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	task := u.create(object{"title": "Target"})
 	u.history(task, 1)
 	values := []string{"", "x", "-1", "0", "201", "99999999999999999999", "1e9", "null", "%00", "%ff", "💥", "'; --", "../..", "2027-99-99", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:00", strings.Repeat("z", 5000), "eyJhIjoxfQ", "bnVsbA", "W10"}
@@ -135,7 +135,7 @@ func TestBadQueriesAreNamed(t *testing.T) {
 
 func TestRequestsThatAreNoRequests(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	for _, c := range []struct {
 		name   string
 		method string
@@ -169,7 +169,7 @@ func TestRequestsThatAreNoRequests(t *testing.T) {
 
 func TestForgedTokensAreRefused(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	a, err := u.Do(t.Context(), http.MethodGet, "/.well-known/jwks.json", nil)
 	require.NoError(t, err)
 	var set struct {
@@ -225,7 +225,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 }
 
 func TestIdempotencyKeysMakeOneTask(t *testing.T) {
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	const requests = 20
 	type got struct {
 		id  string
@@ -268,13 +268,13 @@ func TestIdempotencyKeysMakeOneTask(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusUnprocessableEntity, again.Status)
 	// Another user's key of the same name is another key.
-	other := newUser(t, "UTC")
+	other := s.newUser(t, "UTC")
 	require.Equal(t, "Theirs", must[event.Task](other, http.StatusCreated, http.MethodPost, "/api/tasks", object{"title": "Theirs"}, "Idempotency-Key", "k-1").Title)
 }
 
 func TestMergePatchAndPreconditions(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	task := u.create(object{"title": "Original", "description": "Kept", "tags": []string{"a"}, "due_at": "2027-06-01T09:00:00Z", "reminders": []object{{"before_due": "P1D"}}})
 	path := "/api/tasks/" + task.ID.String()
 	patched := must[event.Task](u, http.StatusOK, http.MethodPatch, path, `{"title":"x"}`)
@@ -285,7 +285,7 @@ func TestMergePatchAndPreconditions(t *testing.T) {
 	want.DueAt, want.Version, want.UpdatedAt = nil, 3, cleared.UpdatedAt
 	require.Equal(t, want, cleared, "only that is cleared")
 	require.Equal(t, want, must[event.Task](u, http.StatusOK, http.MethodPatch, path, `{}`), "nothing changes nothing")
-	require.Equal(t, 3, query(t, "SELECT count(*) FROM task.events WHERE topic = 'task-events' AND key = $1", task.ID.String()))
+	require.Equal(t, 3, s.query(t, "SELECT count(*) FROM task.events WHERE topic = 'task-events' AND key = $1", task.ID.String()))
 
 	statuses := make(chan int, 2)
 	for i := range 2 {
@@ -308,7 +308,7 @@ func TestPagingWhileTheListChanges(t *testing.T) {
 	leaveOut(t)
 	for _, sort := range []string{"created_at", "-created_at"} {
 		t.Run(sort, func(t *testing.T) {
-			u := newUser(t, "UTC")
+			u := s.newUser(t, "UTC")
 			stayed := map[uuid.UUID]bool{}
 			var victims []event.Task
 			for i := range 300 {
@@ -349,7 +349,7 @@ func TestPagingWhileTheListChanges(t *testing.T) {
 
 func TestACookieFromAnotherOriginIsRefused(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	c := &suite.Client{Base: s.API}
 	post := func(header ...string) int {
 		a, err := c.Do(t.Context(), http.MethodPost, "/api/tasks", object{"title": "By cookie"}, append(header, "Cookie", "auth_token="+u.Token)...)
@@ -365,7 +365,7 @@ func TestACookieFromAnotherOriginIsRefused(t *testing.T) {
 // A description of 20,000 characters of four bytes does not fit an event: the
 // event is shortened and says so, the task is whole.
 func TestATaskThatIsLargerThanAnEvent(t *testing.T) {
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	long := strings.Repeat("💥", 20_000)
 	task := u.create(object{"title": "Large", "description": long})
 	require.Equal(t, long, task.Description)
@@ -392,7 +392,7 @@ func TestATaskThatIsLargerThanAnEvent(t *testing.T) {
 // What a database logs of a failing statement are its values.
 func TestNoPasswordHashIsLogged(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	a, err := u.Do(t.Context(), http.MethodPost, "/api/auth/register", object{"email": u.Email, "password": "correct horse battery"})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusConflict, a.Status)

@@ -46,7 +46,7 @@ func created(t *testing.T, request <-chan asked) event.Task {
 
 // recordsOf reads the records of a task from the broker until its first event
 // is among them, or until that of another task is.
-func recordsOf(t *testing.T, task, until uuid.UUID) []suite.Record {
+func (s world) recordsOf(t *testing.T, task, until uuid.UUID) []suite.Record {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -65,17 +65,17 @@ func (u *user) onceInEffect(task event.Task) {
 	u.t.Helper()
 	u.history(task, 1)
 	u.delivered(1)
-	drained(u.t)
+	u.s.drained(u.t)
 	u.history(task, 1)
 	u.delivered(1)
-	found := recordsOf(u.t, task.ID, task.ID)
+	found := u.s.recordsOf(u.t, task.ID, task.ID)
 	for _, r := range found {
 		require.Equal(u.t, found[0].Event.ID, r.Event.ID, "published again with its id")
 	}
-	require.Equal(u.t, 1, query(u.t, "SELECT count(*) FROM task.events WHERE topic = 'task-events' AND key = $1", task.ID.String()))
+	require.Equal(u.t, 1, u.s.query(u.t, "SELECT count(*) FROM task.events WHERE topic = 'task-events' AND key = $1", task.ID.String()))
 }
 
-func kill(t *testing.T, name string) {
+func (s world) kill(t *testing.T, name string) {
 	t.Helper()
 	require.NoError(t, s.Signal(name, syscall.SIGKILL))
 }
@@ -84,17 +84,17 @@ func kill(t *testing.T, name string) {
 // its events are published. A lock that the test takes keeps it at the point.
 func TestTaskAPIKilledBeforeTheCommit(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
-	release := hold(t, "task.events", "EXCLUSIVE")
+	u := s.newUser(t, "UTC")
+	release := s.hold(t, "task.events", "EXCLUSIVE")
 	request := u.ask("never committed")
-	waitsFor(t, "task.events", "task.tasks")
-	kill(t, "task-api")
+	s.waitsFor(t, "task.events", "task.tasks")
+	s.kill(t, "task-api")
 	require.Error(t, (<-request).err, "nobody can answer")
 	release()
-	after := newUser(t, "UTC").create(object{"title": "after"})
-	drained(t)
-	require.Zero(t, query(t, "SELECT count(*) FROM task.tasks t JOIN task.users u ON u.id = t.user_id WHERE u.email = $1", u.Email))
-	require.Zero(t, query(t, "SELECT count(*) FROM task.events WHERE data LIKE '%never committed%'"))
+	after := s.newUser(t, "UTC").create(object{"title": "after"})
+	s.drained(t)
+	require.Zero(t, s.query(t, "SELECT count(*) FROM task.tasks t JOIN task.users u ON u.id = t.user_id WHERE u.email = $1", u.Email))
+	require.Zero(t, s.query(t, "SELECT count(*) FROM task.events WHERE data LIKE '%never committed%'"))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	require.NoError(t, s.Read(ctx, event.TopicTasks, func(r suite.Record) bool {
@@ -107,11 +107,11 @@ func TestTaskAPIKilledBeforeTheCommit(t *testing.T) {
 // the answer, but the change stands, and so must its events.
 func TestTaskAPIKilledDuringTheCommit(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
-	release := holdCommits(t)
+	u := s.newUser(t, "UTC")
+	release := s.holdCommits(t)
 	request := u.ask(commitsLate)
-	waitsAtCommit(t)
-	kill(t, "task-api")
+	s.waitsAtCommit(t)
+	s.kill(t, "task-api")
 	require.Error(t, (<-request).err, "nobody can answer")
 	release()
 	var task event.Task
@@ -131,12 +131,12 @@ func TestTaskAPIKilledDuringTheCommit(t *testing.T) {
 }
 
 func TestTaskAPIKilledAfterTheCommit(t *testing.T) {
-	u := newUser(t, "UTC")
-	release := hold(t, "task.event_head", "EXCLUSIVE") // no event gets its place, and so none is published
+	u := s.newUser(t, "UTC")
+	release := s.hold(t, "task.event_head", "EXCLUSIVE") // no event gets its place, and so none is published
 	task := created(t, u.ask("committed"))
-	waitsFor(t, "task.event_head", "")
-	require.Equal(t, 1, query(t, "SELECT count(*) FROM task.events WHERE key = $1 AND topic = 'task-events' AND seq IS NULL", task.ID.String()))
-	kill(t, "task-api")
+	s.waitsFor(t, "task.event_head", "")
+	require.Equal(t, 1, s.query(t, "SELECT count(*) FROM task.events WHERE key = $1 AND topic = 'task-events' AND seq IS NULL", task.ID.String()))
+	s.kill(t, "task-api")
 	release()
 	u.onceInEffect(task)
 }
@@ -144,33 +144,33 @@ func TestTaskAPIKilledAfterTheCommit(t *testing.T) {
 // The broker takes nothing while the sidecar has the events, so that it has
 // them only when the process that sent them is gone.
 func TestTaskAPIKilledWhileItPublishes(t *testing.T) {
-	u := newUser(t, "UTC")
-	signalBroker(t, syscall.SIGSTOP)
-	defer signalBroker(t, syscall.SIGCONT)
+	u := s.newUser(t, "UTC")
+	s.signalBroker(t, syscall.SIGSTOP)
+	defer s.signalBroker(t, syscall.SIGCONT)
 	task := created(t, u.ask("on its way"))
 	eventually(t, func() error {
-		if query(t, `SELECT count(*) FROM task.events e JOIN task.event_cursors c USING (topic)
+		if s.query(t, `SELECT count(*) FROM task.events e JOIN task.event_cursors c USING (topic)
 			WHERE e.key = $1 AND e.topic = 'task-events' AND e.seq > c.published_seq`, task.ID.String()) == 0 {
 			return errNotYet("in the hands of the relay")
 		}
 		return nil
 	})
-	kill(t, "task-api")
-	signalBroker(t, syscall.SIGCONT)
+	s.kill(t, "task-api")
+	s.signalBroker(t, syscall.SIGCONT)
 	u.onceInEffect(task)
 }
 
 func TestTaskAPIKilledBeforeWhatIsPublishedIsMarked(t *testing.T) {
-	u := newUser(t, "UTC")
-	epoch := query(t, "SELECT epoch FROM task.event_head")
-	release := hold(t, "task.event_cursors", "EXCLUSIVE")
+	u := s.newUser(t, "UTC")
+	epoch := s.query(t, "SELECT epoch FROM task.event_head")
+	release := s.hold(t, "task.event_cursors", "EXCLUSIVE")
 	task := created(t, u.ask("published"))
-	require.Len(t, recordsOf(t, task.ID, task.ID), 1, "the broker has it")
-	waitsFor(t, "task.event_cursors", "")
-	kill(t, "task-api")
+	require.Len(t, s.recordsOf(t, task.ID, task.ID), 1, "the broker has it")
+	s.waitsFor(t, "task.event_cursors", "")
+	s.kill(t, "task-api")
 	// The mark still waits in the database. A new owner of the log makes it void.
 	eventually(t, func() error {
-		if query(t, "SELECT epoch FROM task.event_head") == epoch {
+		if s.query(t, "SELECT epoch FROM task.event_head") == epoch {
 			return errNotYet("owned anew")
 		}
 		return nil
@@ -198,9 +198,9 @@ const commitLock = 4711
 // holdCommits keeps the transactions that create a task of the title
 // commitsLate in their COMMIT: all that they write has its serial number by
 // then, and nobody sees it.
-func holdCommits(t *testing.T) (release func()) {
+func (s world) holdCommits(t *testing.T) (release func()) {
 	t.Helper()
-	execute(t, fmt.Sprintf(`
+	s.execute(t, fmt.Sprintf(`
 		CREATE FUNCTION task.wait_at_commit() RETURNS trigger LANGUAGE plpgsql AS
 			$$ BEGIN PERFORM pg_advisory_xact_lock_shared(%d); RETURN NULL; END $$;
 		CREATE CONSTRAINT TRIGGER wait_at_commit AFTER INSERT ON task.tasks DEFERRABLE INITIALLY DEFERRED
@@ -221,10 +221,10 @@ func holdCommits(t *testing.T) (release func()) {
 	return release
 }
 
-func waitsAtCommit(t *testing.T) {
+func (s world) waitsAtCommit(t *testing.T) {
 	t.Helper()
 	eventually(t, func() error {
-		if query(t, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND NOT granted", commitLock) == 0 {
+		if s.query(t, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND NOT granted", commitLock) == 0 {
 			return errNotYet("committing")
 		}
 		return nil
@@ -234,29 +234,29 @@ func waitsAtCommit(t *testing.T) {
 // The first of two transactions takes its serial numbers first and commits
 // last: a reader that goes by serial numbers would never see it.
 func TestTransactionsThatCommitInTheOtherOrderAreBothPublished(t *testing.T) {
-	u := newUser(t, "UTC")
-	release := holdCommits(t)
+	u := s.newUser(t, "UTC")
+	release := s.holdCommits(t)
 	first := u.ask(commitsLate)
-	waitsAtCommit(t)
+	s.waitsAtCommit(t)
 	second := u.create(object{"title": "commits at once"})
 	u.history(second, 1) // it has gone the whole way
 	release()
 	late := created(t, first)
 	u.onceInEffect(late)
 	position := func(task event.Task) int {
-		return query(t, "SELECT position FROM task.events WHERE topic = 'task-events' AND key = $1", task.ID.String())
+		return s.query(t, "SELECT position FROM task.events WHERE topic = 'task-events' AND key = $1", task.ID.String())
 	}
 	require.Less(t, position(late), position(second), "the order of the serial numbers")
-	require.NotEmpty(t, recordsOf(t, late.ID, late.ID))
-	require.NotEmpty(t, recordsOf(t, second.ID, second.ID))
+	require.NotEmpty(t, s.recordsOf(t, late.ID, late.ID))
+	require.NotEmpty(t, s.recordsOf(t, second.ID, second.ID))
 }
 
 // A trace survives a wait in the log and on the broker.
 func TestTheTraceOfARequestIsKeptWhileItsEventsWait(t *testing.T) {
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	const trace = "0af7651916cd43dd8448eb211c80319c"
-	signalBroker(t, syscall.SIGSTOP)
-	defer signalBroker(t, syscall.SIGCONT)
+	s.signalBroker(t, syscall.SIGSTOP)
+	defer s.signalBroker(t, syscall.SIGCONT)
 	task := must[event.Task](u, http.StatusCreated, http.MethodPost, "/api/tasks", object{"title": "Traced"},
 		"traceparent", "00-"+trace+"-b7ad6b7169203331-01")
 	wait := 20 * time.Second // longer than one attempt to publish, so that it is tried again
@@ -264,8 +264,8 @@ func TestTheTraceOfARequestIsKeptWhileItsEventsWait(t *testing.T) {
 		wait = 3 * time.Second
 	}
 	until(t, time.Now().Add(wait))
-	require.Zero(t, query(t, "SELECT count(*) FROM audit.entries WHERE task_id = $1", task.ID))
-	signalBroker(t, syscall.SIGCONT)
+	require.Zero(t, s.query(t, "SELECT count(*) FROM audit.entries WHERE task_id = $1", task.ID))
+	s.signalBroker(t, syscall.SIGCONT)
 	require.Equal(t, trace, u.history(task, 1)[0].TraceID)
-	require.Contains(t, recordsOf(t, task.ID, task.ID)[0].Event.TraceParent, trace)
+	require.Contains(t, s.recordsOf(t, task.ID, task.ID)[0].Event.TraceParent, trace)
 }

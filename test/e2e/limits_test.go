@@ -12,7 +12,7 @@ import (
 // guess in his audit trail. The device that he has signed in on is not held up.
 func TestGuessesAreSlowedDownAndSeenByTheOwner(t *testing.T) {
 	leaveOut(t)
-	u, other := newUser(t, "UTC"), newUser(t, "UTC")
+	u, other := s.newUser(t, "UTC"), s.newUser(t, "UTC")
 	signIn := func(password, device string) (status int, header http.Header) {
 		var cookie []string
 		if device != "" {

@@ -18,7 +18,7 @@ import (
 // many share a value or have none.
 func TestEveryOrderGivesEachTaskOnce(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	due := []any{nil, "2027-01-01T00:00:00Z", "2027-01-01T00:00:00.000001Z", "2028-06-01T12:00:00+02:00"}
 	const tasks = 41
 	for i := range tasks {
@@ -58,7 +58,7 @@ func TestEveryOrderGivesEachTaskOnce(t *testing.T) {
 
 func TestFilters(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	soon := time.Date(2027, 5, 1, 9, 0, 0, 0, time.UTC)
 	bread := u.create(object{"title": "Buy 100% rye bread", "tags": []string{"home", "shop"}, "priority": "high", "due_at": soon})
 	call := u.create(object{"title": "Call_Ada", "description": "About the BREAD", "tags": []string{"home"}, "due_at": soon.Add(time.Hour)})
@@ -95,7 +95,7 @@ func TestFilters(t *testing.T) {
 
 func TestSubtasks(t *testing.T) {
 	leaveOut(t)
-	u, other := newUser(t, "UTC"), newUser(t, "UTC")
+	u, other := s.newUser(t, "UTC"), s.newUser(t, "UTC")
 	parent := u.create(object{"title": "Parent"})
 	child := u.create(object{"title": "Child", "parent_id": parent.ID})
 	theirs := other.create(object{"title": "Theirs"})
@@ -118,6 +118,6 @@ func TestSubtasks(t *testing.T) {
 	must[any](u, http.StatusNoContent, http.MethodDelete, "/api/tasks/"+parent.ID.String(), nil)
 	for _, gone := range []event.Task{parent, child} {
 		must[any](u, http.StatusNotFound, http.MethodGet, "/api/tasks/"+gone.ID.String(), nil)
-		require.Equal(t, 1, query(t, "SELECT count(*) FROM task.events WHERE key = $1 AND type = 'task.deleted'", gone.ID.String()), gone.Title)
+		require.Equal(t, 1, s.query(t, "SELECT count(*) FROM task.events WHERE key = $1 AND type = 'task.deleted'", gone.ID.String()), gone.Title)
 	}
 }

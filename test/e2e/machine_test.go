@@ -12,7 +12,7 @@ import (
 )
 
 // processes are those of the suite, by name.
-func processes(t *testing.T) map[string]int {
+func (s world) processes(t *testing.T) map[string]int {
 	t.Helper()
 	if _, err := os.Stat("/proc/self/environ"); err != nil {
 		t.Skip("what a process has is read from /proc")
@@ -47,7 +47,7 @@ func TestEachProcessHoldsItsOwnSecretsAlone(t *testing.T) {
 		holders[secret(own)] = id
 	}
 	require.Len(t, holders, 1+len(s.Database.URLs), "a database of the suite's own")
-	for name, pid := range processes(t) {
+	for name, pid := range s.processes(t) {
 		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		require.NoError(t, err, name)
 		for password, holder := range holders {
@@ -77,7 +77,7 @@ func TestTheSuiteListensOnLoopbackAlone(t *testing.T) {
 			}
 		}
 	}
-	for name, pid := range processes(t) {
+	for name, pid := range s.processes(t) {
 		sockets, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 		require.NoError(t, err)
 		found := 0

@@ -20,15 +20,19 @@ import (
 	"github.com/taskwire/taskwire/test/suite/suitetest"
 )
 
-// s is the suite that the tests share. They run one after another, since some
-// of them kill its processes; each has users of its own.
-var s *suite.Suite
+// world is a suite as the tests see it.
+type world struct{ *suite.Suite }
+
+// s is the suite that most tests share: one after another, since some of them kill
+// its processes; each has users of its own. A test with a suite of its own calls
+// that s, too, and runs beside others.
+var s world
 
 // oneUsersLoad turns off what would refuse the loads that one user sends here.
 var oneUsersLoad = []string{"LIMIT_WRITES=0", "LIMIT_IN_FLIGHT=0"}
 
 func TestMain(m *testing.M) {
-	os.Exit(suitetest.Main(m, func(started *suite.Suite) { s = started }, oneUsersLoad...))
+	os.Exit(suitetest.Main(m, func(started *suite.Suite) { s = world{started} }, oneUsersLoad...))
 }
 
 const patience = suitetest.Patience
@@ -43,10 +47,11 @@ var users atomic.Int64
 // user is a user of the suite with what tests ask of the API.
 type user struct {
 	*suite.Client
+	s world
 	t *testing.T
 }
 
-func newUser(t *testing.T, zone string) *user {
+func (s world) newUser(t *testing.T, zone string) *user {
 	t.Helper()
 	email := fmt.Sprintf("user%d-%d@example.org", users.Add(1), time.Now().UnixNano())
 	var c *suite.Client
@@ -54,7 +59,7 @@ func newUser(t *testing.T, zone string) *user {
 		c, err = s.Register(t.Context(), email, zone)
 		return err
 	})
-	return &user{c, t}
+	return &user{c, s, t}
 }
 
 // must sends a request and decodes the answer, which must have the status.
@@ -153,7 +158,7 @@ func (u *user) history(t event.Task, n int) []auditEntry {
 // mails reads the mails to the user.
 func (u *user) mails() []string {
 	u.t.Helper()
-	found, err := s.Mails(u.Email)
+	found, err := u.s.Mails(u.Email)
 	require.NoError(u.t, err)
 	return found
 }
@@ -197,7 +202,7 @@ func (u *user) delivered(n int) []notification {
 }
 
 // query reads one number from the suite's database.
-func query(t *testing.T, sql string, args ...any) int {
+func (s world) query(t *testing.T, sql string, args ...any) int {
 	t.Helper()
 	var n int
 	eventually(t, func() error {
@@ -212,7 +217,7 @@ func query(t *testing.T, sql string, args ...any) int {
 }
 
 // arrived waits until a look at the suite's database finds nothing on its way.
-func arrived(t *testing.T, look func(context.Context, *pgx.Conn) error) {
+func (s world) arrived(t *testing.T, look func(context.Context, *pgx.Conn) error) {
 	t.Helper()
 	eventually(t, func() error {
 		conn, err := pgx.Connect(t.Context(), s.Database.OwnerURL)
@@ -225,7 +230,7 @@ func arrived(t *testing.T, look func(context.Context, *pgx.Conn) error) {
 }
 
 // execute runs SQL as the owner of the suite's database.
-func execute(t *testing.T, sql string) {
+func (s world) execute(t *testing.T, sql string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), s.Database.OwnerURL)
 	require.NoError(t, err)
@@ -235,7 +240,7 @@ func execute(t *testing.T, sql string) {
 }
 
 // column reads a column of texts from the suite's database.
-func column(t *testing.T, sql string, args ...any) map[string]bool {
+func (s world) column(t *testing.T, sql string, args ...any) map[string]bool {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), s.Database.OwnerURL)
 	require.NoError(t, err)

@@ -34,7 +34,7 @@ type description struct {
 	} `json:"services"`
 }
 
-func described(t *testing.T) (d description) {
+func (s world) described(t *testing.T) (d description) {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(s.RunDir, "suite.json"))
 	require.NoError(t, err)
@@ -44,16 +44,16 @@ func described(t *testing.T) (d description) {
 
 // operate runs a command of a service as an operator does: with the service's
 // settings. It returns what the command answered and its exit code.
-func operate(t *testing.T, service string, args ...string) (string, int) {
+func (s world) operate(t *testing.T, service string, args ...string) (string, int) {
 	t.Helper()
-	return operateWith(t, "", []string{"MIGRATE_DATABASE_URL=" + s.Database.OwnerURL}, service, args...)
+	return s.operateWith(t, "", []string{"MIGRATE_DATABASE_URL=" + s.Database.OwnerURL}, service, args...)
 }
 
 // operateWith runs a command with an input, and with more in its environment
 // than the service has.
-func operateWith(t *testing.T, input string, environment []string, service string, args ...string) (string, int) {
+func (s world) operateWith(t *testing.T, input string, environment []string, service string, args ...string) (string, int) {
 	t.Helper()
-	own := described(t).Services[service]
+	own := s.described(t).Services[service]
 	// The tests run in the folder of their package.
 	binary, err := filepath.Abs(filepath.Join("..", "..", ".local", "bin", service))
 	require.NoError(t, err)
@@ -79,31 +79,31 @@ func TestAnOperatorDiscardsWhatIsPoison(t *testing.T) {
 	require.NoError(t, s.Produce(t.Context(), event.TopicAudit, "poison", []byte(text)))
 	var id int
 	eventually(t, func() error {
-		if id = query(t, "SELECT coalesce(max(id), 0) FROM audit.dead_letters WHERE payload = $1", []byte(text)); id == 0 {
+		if id = s.query(t, "SELECT coalesce(max(id), 0) FROM audit.dead_letters WHERE payload = $1", []byte(text)); id == 0 {
 			return fmt.Errorf("it is no dead letter yet")
 		}
 		return nil
 	})
 	letter := fmt.Sprint(id)
-	listed, code := operate(t, "audit-log", "dead-letters", "list", "--after", fmt.Sprint(id-1))
+	listed, code := s.operate(t, "audit-log", "dead-letters", "list", "--after", fmt.Sprint(id-1))
 	require.Zero(t, code)
 	require.Contains(t, listed, "not a CloudEvent")
-	shown, code := operate(t, "audit-log", "dead-letters", "show", letter, "--raw")
+	shown, code := s.operate(t, "audit-log", "dead-letters", "show", letter, "--raw")
 	require.Zero(t, code)
 	require.Equal(t, text, shown)
-	_, code = operate(t, "audit-log", "dead-letters", "replay", letter, "--operator", "ada")
+	_, code = s.operate(t, "audit-log", "dead-letters", "replay", letter, "--operator", "ada")
 	require.Equal(t, 1, code, "it can not be handled now either")
-	_, code = operate(t, "audit-log", "dead-letters", "discard", letter, "--operator", "ada", "--reason", "a test")
+	_, code = s.operate(t, "audit-log", "dead-letters", "discard", letter, "--operator", "ada", "--reason", "a test")
 	require.Zero(t, code)
-	said, code := operate(t, "audit-log", "dead-letters", "discard", letter, "--operator", "bob", "--reason", "too late")
+	said, code := s.operate(t, "audit-log", "dead-letters", "discard", letter, "--operator", "bob", "--reason", "too late")
 	require.Equal(t, 1, code)
 	require.Contains(t, said, "resolved already (discarded at ")
 
-	require.Equal(t, 1, query(t, `SELECT count(*) FROM audit.dead_letter_acts
+	require.Equal(t, 1, s.query(t, `SELECT count(*) FROM audit.dead_letter_acts
 		WHERE dead_letter_id = $1 AND act = 'replay' AND outcome = 'failed' AND operator = 'ada' AND reason LIKE '%CloudEvent%'`, id))
-	require.Equal(t, 1, query(t, `SELECT count(*) FROM audit.dead_letter_acts
+	require.Equal(t, 1, s.query(t, `SELECT count(*) FROM audit.dead_letter_acts
 		WHERE dead_letter_id = $1 AND act = 'discard' AND outcome = 'resolved' AND operator = 'ada' AND reason = 'a test'`, id))
-	require.Equal(t, 2, query(t, "SELECT count(*) FROM audit.dead_letter_acts WHERE dead_letter_id = $1", id))
+	require.Equal(t, 2, s.query(t, "SELECT count(*) FROM audit.dead_letter_acts WHERE dead_letter_id = $1", id))
 
 	// What was done stays on record: the services' own logins can not change it.
 	for service, schema := range map[string]string{"audit-log": "audit", "recurring-task": "recurring", "notification": "notification"} {
@@ -118,10 +118,10 @@ func TestAnOperatorDiscardsWhatIsPoison(t *testing.T) {
 }
 
 // healthy waits until the suite has nothing in flight and no gap, at one moment.
-func healthy(t *testing.T) {
+func (s world) healthy(t *testing.T) {
 	t.Helper()
 	eventually(t, func() error {
-		if out, code := operate(t, "task-api", "reconcile", "--since", "1h"); code != 0 {
+		if out, code := s.operate(t, "task-api", "reconcile", "--since", "1h"); code != 0 {
 			return fmt.Errorf("%s", out)
 		}
 		return nil
@@ -129,29 +129,29 @@ func healthy(t *testing.T) {
 }
 
 func TestEverythingReplayedDoublesNothing(t *testing.T) {
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	task := u.create(object{
 		"title": "Water the plants", "due_at": time.Now().Add(-time.Minute).UTC(), "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY"},
 		"reminders": []object{{"at": time.Now().UTC()}},
 	})
 	eventually(t, func() error {
-		if n := query(t, "SELECT count(*) FROM notification.notifications WHERE task_id = $1", task.ID); n != 1 {
+		if n := s.query(t, "SELECT count(*) FROM notification.notifications WHERE task_id = $1", task.ID); n != 1 {
 			return fmt.Errorf("%d notifications", n)
 		}
 		return nil
 	})
 	u.next(u.complete(task))
-	healthy(t)
+	s.healthy(t)
 
 	effects := func() [4]int {
 		return [4]int{
-			query(t, "SELECT count(*) FROM audit.entries"), query(t, "SELECT count(*) FROM task.tasks"),
-			query(t, "SELECT count(*) FROM notification.notifications"), query(t, "SELECT count(*) FROM notification.deliveries WHERE state = 'sent'"),
+			s.query(t, "SELECT count(*) FROM audit.entries"), s.query(t, "SELECT count(*) FROM task.tasks"),
+			s.query(t, "SELECT count(*) FROM notification.notifications"), s.query(t, "SELECT count(*) FROM notification.deliveries WHERE state = 'sent'"),
 		}
 	}
 	// What has come to audit-log a second time.
 	repeated := func() (n float64) {
-		res, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", described(t).Services["audit-log"].MetricsPort))
+		res, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", s.described(t).Services["audit-log"].MetricsPort))
 		require.NoError(t, err)
 		defer res.Body.Close()
 		lines := bufio.NewScanner(res.Body)
@@ -167,13 +167,13 @@ func TestEverythingReplayedDoublesNothing(t *testing.T) {
 		return n
 	}
 	from := time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
-	audited := float64(query(t, "SELECT count(*) FROM task.events WHERE topic = 'audit-logs' AND occurred_at >= $1", from))
+	audited := float64(s.query(t, "SELECT count(*) FROM task.events WHERE topic = 'audit-logs' AND occurred_at >= $1", from))
 	before, already := effects(), repeated()
 
-	counted, code := operate(t, "task-api", "replay", "--from", from, "--dry-run")
+	counted, code := s.operate(t, "task-api", "replay", "--from", from, "--dry-run")
 	require.Zero(t, code)
 	require.Contains(t, counted, "task.completed")
-	said, code := operate(t, "task-api", "replay", "--from", from)
+	said, code := s.operate(t, "task-api", "replay", "--from", from)
 	require.Zero(t, code)
 	require.Contains(t, said, "published again: ")
 	eventually(t, func() error {
@@ -182,40 +182,40 @@ func TestEverythingReplayedDoublesNothing(t *testing.T) {
 		}
 		return nil
 	})
-	healthy(t)
+	s.healthy(t)
 	require.Equal(t, before, effects())
 
-	_, code = operate(t, "task-api", "replay", "--from", time.Now().AddDate(0, -2, 0).UTC().Format(time.RFC3339))
+	_, code = s.operate(t, "task-api", "replay", "--from", time.Now().AddDate(0, -2, 0).UTC().Format(time.RFC3339))
 	require.Equal(t, 1, code, "consumers need not remember events as old as that")
 }
 
 func TestReconcileFindsWhatWasTakenAndBringsItBack(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	task := u.create(object{"title": "Soon without an entry"})
 	u.history(task, 1)
-	healthy(t)
+	s.healthy(t)
 	// An event that has come of age has lost its effect, and the memory of it.
-	execute(t, fmt.Sprintf(`BEGIN;
+	s.execute(t, fmt.Sprintf(`BEGIN;
 		UPDATE task.events SET occurred_at = occurred_at - interval '5 min' WHERE topic = 'audit-logs' AND key = '%[1]s';
 		DELETE FROM audit.inbox WHERE id IN (SELECT id::text FROM task.events WHERE topic = 'audit-logs' AND key = '%[1]s');
 		ALTER TABLE audit.entries DISABLE TRIGGER entries_stay;
 		DELETE FROM audit.entries WHERE task_id = '%[1]s';
 		ALTER TABLE audit.entries ENABLE ALWAYS TRIGGER entries_stay;
 		COMMIT`, task.ID))
-	out, code := operate(t, "task-api", "reconcile", "--since", "1h")
+	out, code := s.operate(t, "task-api", "reconcile", "--since", "1h")
 	require.Equal(t, 1, code)
 	require.Contains(t, out, "not true: every audit event has its entry")
 	require.Contains(t, out, "audit.task.created of "+task.ID.String())
-	out, code = operate(t, "task-api", "reconcile", "--since", "1h", "--replay", "--dry-run")
+	out, code = s.operate(t, "task-api", "reconcile", "--since", "1h", "--replay", "--dry-run")
 	require.Equal(t, 1, code)
 	require.Equal(t, 1, strings.Count(out, "would be published again"))
 	// In the service's own container, the owner's login is not at hand.
-	_, code = operateWith(t, "", nil, "task-api", "reconcile", "--since", "1h", "--login-stdin")
+	_, code = s.operateWith(t, "", nil, "task-api", "reconcile", "--since", "1h", "--login-stdin")
 	require.Equal(t, 1, code, "there is no login")
-	out, code = operateWith(t, s.Database.OwnerURL+"\n", nil, "task-api", "reconcile", "--since", "1h", "--replay", "--login-stdin")
+	out, code = s.operateWith(t, s.Database.OwnerURL+"\n", nil, "task-api", "reconcile", "--since", "1h", "--replay", "--login-stdin")
 	require.Equal(t, 1, code, "there was a gap")
 	require.Contains(t, out, "published again: 1")
 	u.history(task, 1)
-	healthy(t)
+	s.healthy(t)
 }

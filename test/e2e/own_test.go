@@ -37,7 +37,7 @@ func newDir(t *testing.T) string {
 
 // signalBroker sends a signal to the broker, where it is the suite's own to
 // stop and kill; a test that needs this ends here where it is not.
-func signalBroker(t *testing.T, signal syscall.Signal) {
+func (s world) signalBroker(t *testing.T, signal syscall.Signal) {
 	t.Helper()
 	if _, err := s.PID("broker"); errors.Is(err, fs.ErrNotExist) {
 		t.Skip("the broker is somebody else's: it is left alone")
@@ -45,27 +45,24 @@ func signalBroker(t *testing.T, signal syscall.Signal) {
 	require.NoError(t, s.Signal("broker", signal))
 }
 
-// ownSuite starts another suite on dir and makes it the one that the test
-// speaks to, until stop is called or the test ends.
-func ownSuite(t *testing.T, dir string, env ...string) (stop func()) {
+// ownSuite starts another suite on dir, which runs until stop is called or the
+// test ends.
+func ownSuite(t *testing.T, dir string, env ...string) (s world, stop func()) {
 	t.Helper()
 	own, err := suite.Start(t.Context(), dir, append(slices.Clone(oneUsersLoad), env...)...)
 	require.NoError(t, err)
-	shared := s
-	s = own
 	stopped := false
 	stop = func() {
 		if stopped {
 			return
 		}
 		stopped = true
-		s = shared
 		if err := own.Stop(); err != nil {
 			t.Errorf("stop the test's own suite: %v", err)
 		}
 	}
 	t.Cleanup(stop)
-	return stop
+	return world{own}, stop
 }
 
 // leaveOut ends a test in which the broker has no part, when the tests run for
@@ -79,7 +76,7 @@ func leaveOut(t *testing.T) {
 
 // hold keeps others from writing to a table (EXCLUSIVE), or reading it as well
 // (ACCESS EXCLUSIVE), until release is called: they wait.
-func hold(t *testing.T, table, mode string) (release func()) {
+func (s world) hold(t *testing.T, table, mode string) (release func()) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), s.Database.OwnerURL)
 	require.NoError(t, err)
@@ -92,12 +89,12 @@ func hold(t *testing.T, table, mode string) (release func()) {
 
 // waitsFor waits until somebody who has written to one table waits for a lock
 // on another; wrote may be "".
-func waitsFor(t *testing.T, table, wrote string) {
+func (s world) waitsFor(t *testing.T, table, wrote string) {
 	t.Helper()
 	sql := `SELECT count(*) FROM pg_locks w WHERE NOT w.granted AND w.relation = $1::regclass
 		AND ($2 = '' OR EXISTS (SELECT FROM pg_locks h WHERE h.pid = w.pid AND h.granted AND h.mode = 'RowExclusiveLock' AND h.relation = to_regclass($2)))`
 	eventually(t, func() error {
-		if query(t, sql, table, wrote) == 0 {
+		if s.query(t, sql, table, wrote) == 0 {
 			return fmt.Errorf("nobody waits for %s", table)
 		}
 		return nil

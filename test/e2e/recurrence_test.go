@@ -34,7 +34,7 @@ func TestTheNextOccurrence(t *testing.T) {
 			object{"rrule": "FREQ=MONTHLY", "month_end": "skip"}, []string{"2027-03-31T10:00:00Z", "2027-05-31T10:00:00Z"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			u := newUser(t, c.zone)
+			u := s.newUser(t, c.zone)
 			task := object{"title": c.name, "due_at": c.due, "recurrence": c.rule}
 			for k, v := range c.task {
 				task[k] = v
@@ -51,7 +51,7 @@ func TestTheNextOccurrence(t *testing.T) {
 }
 
 func TestLateBySeveralCycles(t *testing.T) {
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	due := time.Now().UTC().Truncate(time.Second).AddDate(0, 0, -23)
 	task := u.create(object{"title": "Weekly report", "due_at": due, "recurrence": object{"rrule": "FREQ=WEEKLY", "missed": "collapse"}})
 	u.complete(task)
@@ -83,7 +83,7 @@ func TestLateBySeveralCycles(t *testing.T) {
 }
 
 func TestAfterCompletionTheIntervalCountsFromIt(t *testing.T) {
-	u := newUser(t, "Europe/Berlin")
+	u := s.newUser(t, "Europe/Berlin")
 	task := u.create(object{"title": "Change the filter", "due_at": "2026-01-05T09:00:00+01:00", "recurrence": object{"rrule": "FREQ=DAILY;INTERVAL=30", "basis": "completion"}})
 	done := u.complete(task)
 	berlin, err := time.LoadLocation("Europe/Berlin")
@@ -94,7 +94,7 @@ func TestAfterCompletionTheIntervalCountsFromIt(t *testing.T) {
 }
 
 func TestCompletedTwiceOneNextOccurrence(t *testing.T) {
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	task := u.create(object{"title": "Daily", "due_at": "2027-06-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
 	path := "/api/tasks/" + task.ID.String() + "/complete"
 	answers := make(chan int, 2)
@@ -115,13 +115,13 @@ func TestCompletedTwiceOneNextOccurrence(t *testing.T) {
 	must[event.Task](u, http.StatusOK, http.MethodPatch, path, object{"is_complete": false})
 	must[event.Task](u, http.StatusOK, http.MethodPatch, path, object{"is_complete": true})
 	u.history(task, 4)
-	drained(t)
+	s.drained(t)
 	require.Len(t, u.series(task), 2)
 	require.Equal(t, next.ID, u.next(task).ID)
 }
 
 func TestTheNextOccurrenceStartsClean(t *testing.T) {
-	u := newUser(t, "Europe/Berlin")
+	u := s.newUser(t, "Europe/Berlin")
 	task := u.create(object{"title": "Pack", "due_at": "2027-03-27T09:00:00+01:00", "recurrence": object{"rrule": "FREQ=DAILY"}, "reminders": []object{{"before_due": "PT1H"}}})
 	sub := u.create(object{"title": "Socks", "parent_id": task.ID})
 	u.complete(sub)
@@ -134,24 +134,24 @@ func TestTheNextOccurrenceStartsClean(t *testing.T) {
 	require.False(t, subtasks[0].IsComplete)
 	require.Equal(t, "Socks", subtasks[0].Title)
 	require.True(t, must[event.Task](u, http.StatusOK, http.MethodGet, "/api/tasks/"+task.ID.String(), nil).IsComplete)
-	armed := query(t, "SELECT count(*) FROM task.reminders WHERE task_id = $1 AND armed AND remind_at = '2027-03-28T06:00:00Z'", next.ID)
+	armed := s.query(t, "SELECT count(*) FROM task.reminders WHERE task_id = $1 AND armed AND remind_at = '2027-03-28T06:00:00Z'", next.ID)
 	require.Equal(t, 1, armed, "re-armed against the new due time")
 }
 
 func TestCountEndsASeries(t *testing.T) {
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	task := u.create(object{"title": "Twice", "due_at": "2027-06-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY;COUNT=2"}})
 	u.complete(task)
 	last := u.next(task)
 	u.complete(last)
 	u.history(last, 2)
-	drained(t)
+	s.drained(t)
 	require.Len(t, u.series(task), 2)
 }
 
 func TestAPreviewExplainsItsDates(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	got := must[struct {
 		Occurrences []struct {
 			DueAt time.Time `json:"due_at"`
@@ -169,7 +169,7 @@ func TestAPreviewExplainsItsDates(t *testing.T) {
 }
 
 func TestADeletedOccurrenceStaysDeleted(t *testing.T) {
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	task := u.create(object{"title": "Daily", "due_at": "2027-06-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
 	u.complete(task)
 	next := u.next(task)
@@ -177,13 +177,13 @@ func TestADeletedOccurrenceStaysDeleted(t *testing.T) {
 	must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+task.ID.String()+"/complete", object{"is_complete": false})
 	u.complete(task)
 	u.history(task, 4)
-	drained(t)
+	s.drained(t)
 	require.Len(t, u.series(task), 1)
 }
 
 func TestAMovedTaskIsFollowedByALaterOne(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	task := u.create(object{"title": "Weekly", "due_at": "2030-01-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=WEEKLY"}})
 	moved := must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+task.ID.String(), object{"due_at": "2030-01-20T18:00:00Z"})
 	u.complete(moved)
@@ -192,7 +192,7 @@ func TestAMovedTaskIsFollowedByALaterOne(t *testing.T) {
 
 func TestARecurrenceIsMergePatched(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	task := u.create(object{"title": "x", "due_at": "2027-06-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY", "basis": "completion", "missed": "all"}})
 	patched := must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+task.ID.String(), object{"recurrence": object{"rrule": "FREQ=WEEKLY;INTERVAL=2"}})
 	require.Equal(t, "completion", patched.Recurrence.Basis)
@@ -206,7 +206,7 @@ func TestARecurrenceIsMergePatched(t *testing.T) {
 // A subtask that recurs was done three times under its parent: the next parent
 // gets it once, and it goes on recurring.
 func TestARecurringSubtaskIsCopiedOnce(t *testing.T) {
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	parent := u.create(object{"title": "Weekly", "due_at": "2030-06-07T09:00:00Z", "recurrence": object{"rrule": "FREQ=WEEKLY"}})
 	sub := u.create(object{"title": "Daily", "due_at": "2030-06-01T09:00:00Z", "parent_id": parent.ID, "recurrence": object{"rrule": "FREQ=DAILY"}})
 	for range 3 {

@@ -40,29 +40,29 @@ func TestAnOutageAcrossTheDueMinute(t *testing.T) {
 		"of what delivers, by its death":  {[]string{"notification", "notification-daprd"}, killAgain},
 	} {
 		t.Run(name, func(t *testing.T) {
-			u := newUser(t, "UTC")
+			u := s.newUser(t, "UTC")
 			at := time.Now().Add(2 * time.Second)
 			task := u.create(object{"title": "On time", "reminders": []object{{"at": at}}})
 			outage.hold(t, outage.processes, at.Add(time.Second))
 			got := u.delivered(1)[0]
 			require.GreaterOrEqual(t, got.LateMS, int64(1000), "its lateness is recorded")
 			require.Less(t, got.LateMS, int64(30_000), "it comes soon after the recovery")
-			require.Equal(t, 2, query(t, "SELECT count(*) FROM notification.deliveries WHERE task_id = $1 AND state = 'sent' AND lateness_ms >= 1000", task.ID), "by mail too")
-			drained(t)
+			require.Equal(t, 2, s.query(t, "SELECT count(*) FROM notification.deliveries WHERE task_id = $1 AND state = 'sent' AND lateness_ms >= 1000", task.ID), "by mail too")
+			s.drained(t)
 			u.delivered(1)
 		})
 	}
 }
 
 func TestTwoRemindersOfOneTask(t *testing.T) {
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	soon := time.Now().Add(time.Second)
 	u.create(object{"title": "Twice", "due_at": soon.Add(time.Minute), "reminders": []object{{"before_due": "PT1M"}, {"at": soon.Add(time.Second)}}})
 	u.delivered(2)
 }
 
 func TestAReminderOfThePastFiresAtOnce(t *testing.T) {
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	u.create(object{"title": "Late", "reminders": []object{{"at": "2020-01-01T00:00:00Z"}}})
 	u.delivered(1)
 }
@@ -80,12 +80,12 @@ func TestNothingIsDeliveredForWhatNoLongerStands(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			u := newUser(t, "UTC")
+			u := s.newUser(t, "UTC")
 			require.NoError(t, s.Signal("notification", syscall.SIGSTOP))
 			task := u.create(object{"title": name, "due_at": time.Now().Add(time.Minute), "reminders": []object{{"before_due": "PT2M"}}})
 			fired := "SELECT count(*) FROM task.events WHERE topic = 'reminders' AND key = $1"
 			eventually(t, func() error {
-				if query(t, fired, task.ID.String()) == 0 {
+				if s.query(t, fired, task.ID.String()) == 0 {
 					return errNotYet("fired")
 				}
 				return nil
@@ -93,7 +93,7 @@ func TestNothingIsDeliveredForWhatNoLongerStands(t *testing.T) {
 			change(u, task)
 			require.NoError(t, s.Signal("notification", syscall.SIGCONT))
 			eventually(t, func() error {
-				if query(t, "SELECT count(*) FROM notification.deliveries WHERE task_id = $1 AND state = 'cancelled'", task.ID) < 1 {
+				if s.query(t, "SELECT count(*) FROM notification.deliveries WHERE task_id = $1 AND state = 'cancelled'", task.ID) < 1 {
 					return errNotYet("cancelled")
 				}
 				return nil

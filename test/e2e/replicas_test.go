@@ -37,9 +37,10 @@ func until(t *testing.T, at time.Time) {
 }
 
 func TestThreeReplicasDeliverAThousandRemindersOfOneSecondOnce(t *testing.T) {
+	t.Parallel()
 	const reminders = 1000
-	ownSuite(t, newDir(t), "REPLICAS=notification=3", "MAIL_BUDGET=0")
-	u := newUser(t, "UTC")
+	s, _ := ownSuite(t, newDir(t), "REPLICAS=notification=3", "MAIL_BUDGET=0")
+	u := s.newUser(t, "UTC")
 	at := time.Now().Add(20 * time.Second).Truncate(time.Second)
 	each(reminders, func(i int) {
 		u.create(object{"title": fmt.Sprintf("due %04d.", i), "reminders": []object{{"at": at.Add(time.Duration(i) * time.Millisecond)}}})
@@ -49,13 +50,13 @@ func TestThreeReplicasDeliverAThousandRemindersOfOneSecondOnce(t *testing.T) {
 	holds := func() {
 		t.Helper()
 		eventually(t, func() error {
-			if n := query(t, "SELECT count(*) FROM notification.deliveries WHERE state = 'sent'"); n < 2*reminders {
+			if n := s.query(t, "SELECT count(*) FROM notification.deliveries WHERE state = 'sent'"); n < 2*reminders {
 				return fmt.Errorf("%d deliveries", n)
 			}
 			return nil
 		})
-		require.Equal(t, reminders, query(t, "SELECT count(*) FROM notification.notifications"))
-		require.Equal(t, reminders, query(t, "SELECT count(DISTINCT reminder_id) FROM notification.notifications"))
+		require.Equal(t, reminders, s.query(t, "SELECT count(*) FROM notification.notifications"))
+		require.Equal(t, reminders, s.query(t, "SELECT count(DISTINCT reminder_id) FROM notification.notifications"))
 		titles := map[string]int{}
 		for _, mail := range u.mails() {
 			titles[regexp.MustCompile(`due \d{4}\.`).FindString(mail)]++
@@ -66,7 +67,7 @@ func TestThreeReplicasDeliverAThousandRemindersOfOneSecondOnce(t *testing.T) {
 		}
 	}
 	holds()
-	drained(t)
+	s.drained(t)
 	holds()
 	for _, replica := range []string{"notification", "notification-2", "notification-3"} {
 		n, err := s.LogLines(replica, "state=sent")
@@ -80,9 +81,10 @@ func TestThreeReplicasDeliverAThousandRemindersOfOneSecondOnce(t *testing.T) {
 // refused, and one a recipient whose server is busy twice.
 func TestABadRecipientStarvesNoOne(t *testing.T) {
 	leaveOut(t)
+	t.Parallel()
 	const all = 100
 	server := newMailServer(t)
-	ownSuite(t, newDir(t), "SMTP_URL=smtp://"+server.address)
+	s, _ := ownSuite(t, newDir(t), "SMTP_URL=smtp://"+server.address)
 	users := make([]*user, all)
 	each(all, func(i int) {
 		email := fmt.Sprintf("good%d@example.org", i)
@@ -97,7 +99,7 @@ func TestABadRecipientStarvesNoOne(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		users[i] = &user{c, t}
+		users[i] = &user{c, s, t}
 	})
 	require.False(t, t.Failed())
 	at := time.Now().Add(3 * time.Second)
@@ -120,20 +122,20 @@ func TestABadRecipientStarvesNoOne(t *testing.T) {
 	})
 	settled := "SELECT count(*) FROM notification.deliveries WHERE channel = 'email' AND state = $1"
 	eventually(t, func() error {
-		if n := query(t, settled, "pending"); n > 0 {
+		if n := s.query(t, settled, "pending"); n > 0 {
 			return fmt.Errorf("%d mails are pending", n)
 		}
 		return nil
 	})
-	require.Equal(t, all-1, query(t, settled, "sent"))
-	require.Equal(t, 1, query(t, settled, "failed"))
-	reason := column(t, "SELECT last_error FROM notification.deliveries WHERE state = 'failed'")
+	require.Equal(t, all-1, s.query(t, settled, "sent"))
+	require.Equal(t, 1, s.query(t, settled, "failed"))
+	reason := s.column(t, "SELECT last_error FROM notification.deliveries WHERE state = 'failed'")
 	for text := range reason {
 		require.Contains(t, text, "550")
 	}
 	require.Equal(t, all-1, server.taken(""), "each that is marked as sent was taken, once")
-	require.GreaterOrEqual(t, query(t, "SELECT max(attempts) FROM notification.deliveries WHERE channel = 'email' AND state = 'sent'"), 3)
-	require.Equal(t, all, query(t, "SELECT count(*) FROM notification.notifications"), "the application shows all of them")
+	require.GreaterOrEqual(t, s.query(t, "SELECT max(attempts) FROM notification.deliveries WHERE channel = 'email' AND state = 'sent'"), 3)
+	require.Equal(t, all, s.query(t, "SELECT count(*) FROM notification.notifications"), "the application shows all of them")
 	for to := range server.mails {
 		require.False(t, strings.HasPrefix(to, "refused"))
 	}

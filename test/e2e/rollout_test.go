@@ -25,9 +25,9 @@ import (
 var consumers = []string{"audit-log", "recurring-task", "notification"}
 
 // published waits until the broker has every event.
-func published(t *testing.T) {
+func (s world) published(t *testing.T) {
 	t.Helper()
-	arrived(t, func(ctx context.Context, conn *pgx.Conn) error {
+	s.arrived(t, func(ctx context.Context, conn *pgx.Conn) error {
 		n, err := suite.ReadUnpublished(ctx, conn)
 		if err == nil && n > 0 {
 			err = fmt.Errorf("%d events to publish", n)
@@ -37,19 +37,20 @@ func published(t *testing.T) {
 }
 
 // deadLetters counts those of all consumers.
-func deadLetters(t *testing.T) int {
+func (s world) deadLetters(t *testing.T) int {
 	t.Helper()
-	return query(t, `SELECT (SELECT count(*) FROM audit.dead_letters) + (SELECT count(*) FROM recurring.dead_letters)
+	return s.query(t, `SELECT (SELECT count(*) FROM audit.dead_letters) + (SELECT count(*) FROM recurring.dead_letters)
 		+ (SELECT count(*) FROM notification.dead_letters)`)
 }
 
 // The first deployment of the consumers comes after the events: the suite runs
 // without them, and then once more with them.
 func TestEventsFromBeforeAConsumersFirstStartAreHandled(t *testing.T) {
+	t.Parallel()
 	const tasks, reminders, recurring = 250, 20, 10
 	dir := newDir(t)
-	stop := ownSuite(t, dir, "REPLICAS=audit-log=0,recurring-task=0,notification=0")
-	u := newUser(t, "UTC")
+	s, stop := ownSuite(t, dir, "REPLICAS=audit-log=0,recurring-task=0,notification=0")
+	u := s.newUser(t, "UTC")
 	created := make([]event.Task, tasks)
 	each(tasks, func(i int) {
 		task := object{"title": fmt.Sprint("early ", i)}
@@ -64,25 +65,25 @@ func TestEventsFromBeforeAConsumersFirstStartAreHandled(t *testing.T) {
 			u.complete(created[i])
 		}
 	})
-	published(t)
-	require.GreaterOrEqual(t, query(t, "SELECT count(*) FROM task.events"), 500)
+	s.published(t)
+	require.GreaterOrEqual(t, s.query(t, "SELECT count(*) FROM task.events"), 500)
 	stop()
 
-	ownSuite(t, dir)
-	u.Base = s.API // its ports are others now
-	drained(t)
-	require.Equal(t, tasks+2*recurring, query(t, "SELECT count(*) FROM audit.entries WHERE task_id IS NOT NULL"), "a creation each, a completion and a successor of those that recur")
+	s, _ = ownSuite(t, dir)
+	u.s, u.Base = s, s.API // its ports are others now
+	s.drained(t)
+	require.Equal(t, tasks+2*recurring, s.query(t, "SELECT count(*) FROM audit.entries WHERE task_id IS NOT NULL"), "a creation each, a completion and a successor of those that recur")
 	for i := range recurring {
 		require.Equal(t, "2030-06-02T09:00:00Z", u.next(created[i]).DueAt.UTC().Format(time.RFC3339))
 	}
 	u.delivered(reminders)
-	require.Zero(t, deadLetters(t))
+	require.Zero(t, s.deadLetters(t))
 }
 
 // A rolling restart replaces a service and its sidecar, one pod after another.
 func TestARollingRestartOfTheSuiteUnderLoad(t *testing.T) {
-	u := newUser(t, "UTC")
-	before := deadLetters(t)
+	u := s.newUser(t, "UTC")
+	before := s.deadLetters(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var l load
@@ -134,7 +135,7 @@ func TestARollingRestartOfTheSuiteUnderLoad(t *testing.T) {
 			topic = event.TopicTasks
 		}
 		eventually(t, func() error {
-			if query(t, "SELECT count(*) FROM task.events e JOIN "+handled+".inbox i ON i.id = e.id::text WHERE e.topic = $1 AND e.key = $2", topic, seen.ID.String()) != 1 {
+			if s.query(t, "SELECT count(*) FROM task.events e JOIN "+handled+".inbox i ON i.id = e.id::text WHERE e.topic = $1 AND e.key = $2", topic, seen.ID.String()) != 1 {
 				return fmt.Errorf("%s has not handled what came after its restart", name)
 			}
 			return nil
@@ -143,9 +144,9 @@ func TestARollingRestartOfTheSuiteUnderLoad(t *testing.T) {
 	cancel()
 	running.Wait()
 	l.holds(t, u)
-	onTheBroker(t, l.versions)
+	s.onTheBroker(t, l.versions)
 	u.delivered(due)
-	require.Equal(t, before, deadLetters(t))
+	require.Equal(t, before, s.deadLetters(t))
 }
 
 // schemas are what a dump of the suite holds.
@@ -155,6 +156,7 @@ var schemas = []string{"task", "audit", "recurring", "notification"}
 // knows nothing of the transactions of the first one.
 func TestPublishingGoesOnAfterADumpAndARestore(t *testing.T) {
 	leaveOut(t)
+	t.Parallel()
 	dir := newDir(t)
 	dump := filepath.Join(dir, "dump.sql")
 	tool := func(name string, args ...string) {
@@ -164,10 +166,10 @@ func TestPublishingGoesOnAfterADumpAndARestore(t *testing.T) {
 		out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
 		require.NoError(t, err, "%s: %s", name, out)
 	}
-	stop := ownSuite(t, dir)
-	u := newUser(t, "UTC")
+	s, stop := ownSuite(t, dir)
+	u := s.newUser(t, "UTC")
 	u.history(u.create(object{"title": "Before"}), 1)
-	signalBroker(t, syscall.SIGSTOP)
+	s.signalBroker(t, syscall.SIGSTOP)
 	waiting := make([]event.Task, 20)
 	for i := range waiting {
 		waiting[i] = u.create(object{"title": "Waiting"})
@@ -181,29 +183,29 @@ func TestPublishingGoesOnAfterADumpAndARestore(t *testing.T) {
 	for _, name := range append([]string{"task-api"}, consumers...) {
 		require.NoError(t, s.Signal(name, syscall.SIGSTOP))
 	}
-	signalBroker(t, syscall.SIGCONT)
+	s.signalBroker(t, syscall.SIGCONT)
 	stop()
 	cluster, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres"))
 	require.NoError(t, err)
 	require.NoError(t, os.RemoveAll(cluster))
 
-	ownSuite(t, dir)
-	u.Base = s.API // its ports are others now
+	s, _ = ownSuite(t, dir)
+	u.s, u.Base = s, s.API // its ports are others now
 	for _, name := range append([]string{"task-api"}, consumers...) {
 		require.NoError(t, s.Signal(name, syscall.SIGSTOP))
 	}
 	for _, schema := range schemas {
-		execute(t, "DROP SCHEMA "+schema+" CASCADE")
+		s.execute(t, "DROP SCHEMA "+schema+" CASCADE")
 	}
 	tool("psql", "--dbname", s.Database.OwnerURL, "--set", "ON_ERROR_STOP=1", "--quiet", "--file", dump)
 	for _, name := range append([]string{"task-api"}, consumers...) {
-		kill(t, name)
+		s.kill(t, name)
 	}
 	for _, task := range waiting {
 		u.history(task, 1)
 	}
 	after := must[event.Task](u, http.StatusCreated, http.MethodPost, "/api/tasks", object{"title": "After"})
 	u.history(after, 1)
-	drained(t)
-	require.Equal(t, len(waiting)+2, query(t, "SELECT count(*) FROM audit.entries WHERE task_id IS NOT NULL"))
+	s.drained(t)
+	require.Equal(t, len(waiting)+2, s.query(t, "SELECT count(*) FROM audit.entries WHERE task_id IS NOT NULL"))
 }

@@ -17,7 +17,7 @@ import (
 // Every type of event is made, and whatever lies on the broker is held against
 // its schema.
 func TestEveryEventKeepsToItsSchema(t *testing.T) {
-	u := newUser(t, "Europe/Berlin")
+	u := s.newUser(t, "Europe/Berlin")
 	must[any](u, http.StatusOK, http.MethodPost, "/api/auth/login", object{"email": u.Email, "password": "correct horse battery"})
 	must[any](u, http.StatusUnauthorized, http.MethodPost, "/api/auth/login", object{"email": u.Email, "password": "wrong wrong wrong"})
 	must[any](u, http.StatusOK, http.MethodPatch, "/api/auth/me", object{"name": "Ada"})
@@ -33,12 +33,12 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 	u.complete(full)
 	u.next(full)
 	eventually(t, func() error { // it is written beside the request
-		if query(t, "SELECT count(*) FROM task.events e JOIN task.users u ON e.key = u.id::text WHERE u.email = $1 AND type = 'audit.user.sign_in_failed'", u.Email) == 0 {
+		if s.query(t, "SELECT count(*) FROM task.events e JOIN task.users u ON e.key = u.id::text WHERE u.email = $1 AND type = 'audit.user.sign_in_failed'", u.Email) == 0 {
 			return errNotYet("the failed sign-in")
 		}
 		return nil
 	})
-	drained(t)
+	s.drained(t)
 
 	for topic, want := range map[string][]string{
 		event.TopicTasks:     {event.TaskCreated, event.TaskUpdated, event.TaskCompleted, event.TaskDeleted},
@@ -58,7 +58,7 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 		schema, err := compiler.Compile(event.SchemaURI(topic))
 		require.NoError(t, err)
 
-		expected := column(t, "SELECT id::text FROM task.events WHERE topic = $1", topic)
+		expected := s.column(t, "SELECT id::text FROM task.events WHERE topic = $1", topic)
 		kinds := map[string]bool{}
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		require.NoError(t, s.Read(ctx, topic, func(r suite.Record) bool {

@@ -109,9 +109,10 @@ func (c *traces) has(t *testing.T, trace string, names ...string) []span {
 // caller's id.
 func TestOneTraceFromARequestToItsMail(t *testing.T) {
 	leaveOut(t)
+	t.Parallel()
 	got, endpoint := newTraces(t)
-	ownSuite(t, newDir(t), "OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint, "OTEL_BSP_SCHEDULE_DELAY=100")
-	u := newUser(t, "UTC")
+	s, _ := ownSuite(t, newDir(t), "OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint, "OTEL_BSP_SCHEDULE_DELAY=100")
+	u := s.newUser(t, "UTC")
 	const creation, completion = "0af7651916cd43dd8448eb211c80319c", "4bf92f3577b34da6a3ce929d0e0e4736"
 	task := must[event.Task](u, http.StatusCreated, http.MethodPost, "/api/tasks",
 		object{
@@ -155,7 +156,7 @@ func TestOneTraceFromARequestToItsMail(t *testing.T) {
 }
 
 // metric waits until a metric has a value.
-func metric(t *testing.T, want float64, service, name string, labels ...string) {
+func (s world) metric(t *testing.T, want float64, service, name string, labels ...string) {
 	t.Helper()
 	eventually(t, func() error {
 		value, known, err := s.Metric(t.Context(), service, name, labels...)
@@ -173,8 +174,9 @@ func metric(t *testing.T, want float64, service, name string, labels ...string) 
 // it name nobody.
 func TestTheMetricsOfAKnownLoad(t *testing.T) {
 	leaveOut(t)
-	ownSuite(t, newDir(t))
-	u := newUser(t, "UTC")
+	t.Parallel()
+	s, _ := ownSuite(t, newDir(t))
+	u := s.newUser(t, "UTC")
 	const tasks, reminders = 12, 3
 	created := make([]event.Task, tasks)
 	for i := range created {
@@ -190,33 +192,33 @@ func TestTheMetricsOfAKnownLoad(t *testing.T) {
 	a, err := u.Do(t.Context(), http.MethodPost, "/api/tasks", object{"title": ""})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusUnprocessableEntity, a.Status)
-	drained(t)
+	s.drained(t)
 	u.delivered(reminders)
 	of := func(topic string) float64 {
-		return float64(query(t, "SELECT count(*) FROM task.events WHERE topic = $1", topic))
+		return float64(s.query(t, "SELECT count(*) FROM task.events WHERE topic = $1", topic))
 	}
 
-	metric(t, tasks, "task-api", "taskwire_http_request_seconds", "method", "POST", "route", "/api/tasks", "status", "2xx")
-	metric(t, 1, "task-api", "taskwire_http_request_seconds", "method", "POST", "route", "/api/tasks", "status", "4xx")
-	metric(t, 2, "task-api", "taskwire_http_request_seconds", "method", "PATCH", "route", "/api/tasks/{id}/complete", "status", "2xx")
+	s.metric(t, tasks, "task-api", "taskwire_http_request_seconds", "method", "POST", "route", "/api/tasks", "status", "2xx")
+	s.metric(t, 1, "task-api", "taskwire_http_request_seconds", "method", "POST", "route", "/api/tasks", "status", "4xx")
+	s.metric(t, 2, "task-api", "taskwire_http_request_seconds", "method", "PATCH", "route", "/api/tasks/{id}/complete", "status", "2xx")
 	for _, topic := range event.Topics {
-		metric(t, of(topic), "task-api", "taskwire_events_published_total", "topic", topic)
-		metric(t, 0, "task-api", "taskwire_event_publish_failures_total", "topic", topic)
-		metric(t, 0, "task-api", "taskwire_event_log_depth", "topic", topic)
-		metric(t, 0, "task-api", "taskwire_event_log_oldest_age_seconds", "topic", topic)
+		s.metric(t, of(topic), "task-api", "taskwire_events_published_total", "topic", topic)
+		s.metric(t, 0, "task-api", "taskwire_event_publish_failures_total", "topic", topic)
+		s.metric(t, 0, "task-api", "taskwire_event_log_depth", "topic", topic)
+		s.metric(t, 0, "task-api", "taskwire_event_log_oldest_age_seconds", "topic", topic)
 	}
-	metric(t, reminders, "task-api", "taskwire_reminder_fired_late_seconds")
-	metric(t, 0, "task-api", "taskwire_reminder_overdue_seconds")
-	metric(t, of(event.TopicAudit), "audit-log", "taskwire_events_consumed_total", "type", "audit", "outcome", "handled")
-	metric(t, of(event.TopicAudit), "audit-log", "taskwire_consumer_lag_seconds", "topic", event.TopicAudit)
+	s.metric(t, reminders, "task-api", "taskwire_reminder_fired_late_seconds")
+	s.metric(t, 0, "task-api", "taskwire_reminder_overdue_seconds")
+	s.metric(t, of(event.TopicAudit), "audit-log", "taskwire_events_consumed_total", "type", "audit", "outcome", "handled")
+	s.metric(t, of(event.TopicAudit), "audit-log", "taskwire_consumer_lag_seconds", "topic", event.TopicAudit)
 	for _, consumer := range []string{"recurring-task", "notification"} {
-		metric(t, tasks, consumer, "taskwire_events_consumed_total", "type", event.TaskCreated, "outcome", "handled")
-		metric(t, 2, consumer, "taskwire_events_consumed_total", "type", event.TaskCompleted, "outcome", "handled")
-		metric(t, of(event.TopicTasks), consumer, "taskwire_consumer_lag_seconds", "topic", event.TopicTasks)
+		s.metric(t, tasks, consumer, "taskwire_events_consumed_total", "type", event.TaskCreated, "outcome", "handled")
+		s.metric(t, 2, consumer, "taskwire_events_consumed_total", "type", event.TaskCompleted, "outcome", "handled")
+		s.metric(t, of(event.TopicTasks), consumer, "taskwire_consumer_lag_seconds", "topic", event.TopicTasks)
 	}
 	for _, channel := range []string{"email", "in_app"} {
-		metric(t, reminders, "notification", "taskwire_deliveries_total", "channel", channel, "state", "sent")
-		metric(t, reminders, "notification", "taskwire_delivery_lateness_seconds", "channel", channel)
+		s.metric(t, reminders, "notification", "taskwire_deliveries_total", "channel", channel, "state", "sent")
+		s.metric(t, reminders, "notification", "taskwire_delivery_lateness_seconds", "channel", channel)
 	}
 	published, _, err := s.Metric(t.Context(), "task-api", "taskwire_event_published_timestamp_seconds", "topic", event.TopicAudit)
 	require.NoError(t, err)
@@ -229,12 +231,12 @@ func TestTheMetricsOfAKnownLoad(t *testing.T) {
 	require.NoError(t, s.Read(t.Context(), event.TopicAudit, func(r suite.Record) bool { again = r; return true }))
 	require.NoError(t, s.Produce(t.Context(), event.TopicAudit, again.Key, again.Value))
 	require.NoError(t, s.Produce(t.Context(), event.TopicAudit, "k", []byte("no event")))
-	metric(t, 1, "audit-log", "taskwire_events_consumed_total", "outcome", "duplicate")
-	metric(t, 1, "audit-log", "taskwire_events_consumed_total", "outcome", "dead_letter")
-	metric(t, 1, "audit-log", "taskwire_dead_letters_open")
+	s.metric(t, 1, "audit-log", "taskwire_events_consumed_total", "outcome", "duplicate")
+	s.metric(t, 1, "audit-log", "taskwire_events_consumed_total", "outcome", "dead_letter")
+	s.metric(t, 1, "audit-log", "taskwire_dead_letters_open")
 
 	// A consumer that can not do its work tries again.
-	execute(t, "ALTER TABLE audit.entries RENAME TO entries_away")
+	s.execute(t, "ALTER TABLE audit.entries RENAME TO entries_away")
 	u.create(object{"title": "Secret and late"})
 	eventually(t, func() error {
 		value, _, err := s.Metric(t.Context(), "audit-log", "taskwire_events_consumed_total", "outcome", "retry")
@@ -243,13 +245,13 @@ func TestTheMetricsOfAKnownLoad(t *testing.T) {
 		}
 		return err
 	})
-	execute(t, "ALTER TABLE audit.entries_away RENAME TO entries")
-	drained(t)
+	s.execute(t, "ALTER TABLE audit.entries_away RENAME TO entries")
+	s.drained(t)
 
 	// Without a broker events wait, and that is seen.
-	signalBroker(t, syscall.SIGSTOP)
+	s.signalBroker(t, syscall.SIGSTOP)
 	u.create(object{"title": "Secret and waiting"})
-	metric(t, 1, "task-api", "taskwire_event_log_depth", "topic", event.TopicAudit)
+	s.metric(t, 1, "task-api", "taskwire_event_log_depth", "topic", event.TopicAudit)
 	age := func(more float64) func() error {
 		return func() error {
 			value, _, err := s.Metric(t.Context(), "task-api", "taskwire_event_log_oldest_age_seconds", "topic", event.TopicAudit)
@@ -274,10 +276,10 @@ func TestTheMetricsOfAKnownLoad(t *testing.T) {
 		}
 		return err
 	})
-	signalBroker(t, syscall.SIGCONT)
-	drained(t)
-	metric(t, 0, "task-api", "taskwire_event_log_depth", "topic", event.TopicAudit)
-	metric(t, 0, "task-api", "taskwire_event_log_oldest_age_seconds", "topic", event.TopicAudit)
+	s.signalBroker(t, syscall.SIGCONT)
+	s.drained(t)
+	s.metric(t, 0, "task-api", "taskwire_event_log_depth", "topic", event.TopicAudit)
+	s.metric(t, 0, "task-api", "taskwire_event_log_oldest_age_seconds", "topic", event.TopicAudit)
 
 	logs, err := filepath.Glob(filepath.Join(s.LogDir, "*.log"))
 	require.NoError(t, err)

@@ -17,7 +17,7 @@ import (
 // A task goes the whole way: a row, an event on the broker, an audit entry,
 // the next occurrence, and a reminder by mail.
 func TestATaskGoesTheWholeWay(t *testing.T) {
-	u := newUser(t, "Europe/Berlin")
+	u := s.newUser(t, "Europe/Berlin")
 	task := u.create(object{
 		"title": "Water the plants", "due_at": "2027-03-27T09:00:00+01:00", "timezone": "Europe/Berlin",
 		"recurrence": object{"rrule": "FREQ=WEEKLY"}, "reminders": []object{{"at": time.Now().Add(time.Second)}},
@@ -72,7 +72,7 @@ func TestATaskGoesTheWholeWay(t *testing.T) {
 }
 
 func TestTheTraceOfARequestReachesTheAuditEntry(t *testing.T) {
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 	a, err := u.Do(t.Context(), http.MethodPost, "/api/tasks", object{"title": "Traced"},
 		"traceparent", "00-"+trace+"-00f067aa0ba902b7-01", "X-Request-Id", "my-request")
@@ -87,7 +87,7 @@ func TestTheTraceOfARequestReachesTheAuditEntry(t *testing.T) {
 
 func TestWhatIsSomebodyElsesIsNotThere(t *testing.T) {
 	leaveOut(t)
-	owner, other := newUser(t, "UTC"), newUser(t, "UTC")
+	owner, other := s.newUser(t, "UTC"), s.newUser(t, "UTC")
 	task := owner.create(object{"title": "Mine", "due_at": "2027-01-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}, "reminders": []object{{"at": "2020-01-01T00:00:00Z"}}})
 	note := owner.delivered(1)[0]
 	owner.history(task, 1)
@@ -117,7 +117,7 @@ func TestWhatIsSomebodyElsesIsNotThere(t *testing.T) {
 
 func TestNoTokenNoAnswer(t *testing.T) {
 	leaveOut(t)
-	u := newUser(t, "UTC")
+	u := s.newUser(t, "UTC")
 	for _, path := range []string{"/api/tasks", "/api/audit", "/api/notifications", "/api/auth/me", "/api/tasks/" + strings.Repeat("0", 8) + "-0000-7000-8000-000000000000/history"} {
 		for name, token := range map[string]string{"none": "", "garbage": "garbage", "cut": u.Token[:len(u.Token)-4]} {
 			c := &suite.Client{Base: s.API, Token: token}

@@ -127,7 +127,7 @@ func TestEachOfTenThousandChangesIsOneAuditEntryThoughItsConsumerIsKilled(t *tes
 	var emails []string
 	var working sync.WaitGroup
 	for i := range people {
-		u := newUser(t, "UTC")
+		u := s.newUser(t, "UTC")
 		emails = append(emails, u.Email)
 		working.Go(func() {
 			changes, err := u.alter(changesOfEach, rand.New(rand.NewPCG(seed, uint64(i))), &done)
@@ -151,7 +151,7 @@ func TestEachOfTenThousandChangesIsOneAuditEntryThoughItsConsumerIsKilled(t *tes
 	working.Wait()
 	require.False(t, t.Failed())
 	require.Len(t, expected, people*changesOfEach)
-	drained(t)
+	s.drained(t)
 
 	conn, err := pgx.Connect(t.Context(), s.Database.OwnerURL)
 	require.NoError(t, err)
