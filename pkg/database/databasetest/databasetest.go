@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
 
 	"github.com/taskwire/taskwire/pkg/local"
 )
@@ -28,11 +29,18 @@ var (
 )
 
 // Main runs the tests of a package and stops the private Postgres that they
-// used, if any. Call it from TestMain: os.Exit(databasetest.Main(m)).
+// used, if any. It fails where a goroutine has outlived its test. Call it from
+// TestMain: os.Exit(databasetest.Main(m)).
 func Main(m *testing.M) int {
 	code := m.Run()
 	if stop != nil {
 		stop()
+	}
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 	}
 	return code
 }
@@ -79,11 +87,11 @@ func New(t testing.TB) string {
 	return u.String()
 }
 
-// start runs a private Postgres in a temporary directory. Durability is off:
-// nothing here outlives the test binary.
 // immediate is Postgres' immediate shutdown.
 const immediate = syscall.SIGQUIT
 
+// start runs a private Postgres in a temporary directory. Durability is off:
+// nothing here outlives the test binary.
 func start() (string, error) {
 	initdb, err := Program("initdb")
 	if err != nil {

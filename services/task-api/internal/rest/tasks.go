@@ -2,18 +2,12 @@ package rest
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
-	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/httpapi"
-	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
@@ -73,127 +67,6 @@ func (a *Tasks) Mount(api huma.API) {
 	}
 }
 
-func (a *Tasks) create(ctx context.Context, actor access.Actor, in *struct {
-	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"Chosen by you: a repetition within a day creates nothing and answers the same"`
-	Body Input
-},
-) (*taskOutput, error) {
-	key, err := keyOf(in.Key, in.Body)
-	if err != nil {
-		return nil, err
-	}
-	out, err := answer(a.Store.Create(ctx, actor, in.Body.draft(), key))
-	if err != nil {
-		return nil, err
-	}
-	out.Status, out.Location = http.StatusCreated, "/api/tasks/"+out.Body.ID.String()
-	return out, nil
-}
-
-// keyOf is an Idempotency-Key with the body that it is for; nil for none.
-func keyOf(key string, body Input) (*task.Key, error) {
-	if key == "" {
-		return nil, nil
-	}
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return nil, fmt.Errorf("hash the request: %w", err)
-	}
-	sum := sha256.Sum256(raw)
-	return &task.Key{Key: key, Hash: sum[:]}, nil
-}
-
-type listInput struct {
-	IsComplete   string   `query:"is_complete" enum:"true,false"`
-	Priority     []string `query:"priority,explode" enum:"none,low,medium,high,urgent" doc:"Any of these"`
-	Tag          []string `query:"tag,explode" maxItems:"20" doc:"All of these"`
-	DueBefore    string   `query:"due_before" format:"date-time" doc:"Due earlier than this"`
-	DueAfter     string   `query:"due_after" format:"date-time" doc:"Due at this time or later"`
-	UpdatedAfter string   `query:"updated_after" format:"date-time" doc:"Changed at this time or later"`
-	ParentID     string   `query:"parent_id" maxLength:"36" doc:"Subtasks of this task, or none: those that are no subtask"`
-	SeriesID     string   `query:"series_id" format:"uuid" doc:"Tasks of this series"`
-	Q            string   `query:"q" maxLength:"200" doc:"Text in the title or the description, whatever its case, accents and Unicode form"`
-	Sort         string   `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,due_at,-due_at,priority,-priority,title,-title" default:"-created_at" doc:"- turns the order round; tasks without a due time come last; titles sort as people sort them, in the root collation of CLDR"`
-	Limit        int      `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"A page ends earlier at 2 MiB"`
-	Cursor       string   `query:"cursor" maxLength:"4000" doc:"next_cursor of the page before"`
-}
-
-func (in *listInput) query() (q task.Query, err error) {
-	q = task.Query{Priorities: in.Priority, Tags: in.Tag, Text: in.Q, Sort: in.Sort, Limit: in.Limit, Cursor: in.Cursor}
-	if in.IsComplete != "" {
-		complete := in.IsComplete == "true"
-		q.IsComplete = &complete
-	}
-	if q.DueBefore, err = timeOf("query.due_before", in.DueBefore); err != nil {
-		return q, err
-	}
-	if q.DueAfter, err = timeOf("query.due_after", in.DueAfter); err != nil {
-		return q, err
-	}
-	if q.UpdatedAfter, err = timeOf("query.updated_after", in.UpdatedAfter); err != nil {
-		return q, err
-	}
-	if q.TopLevel = in.ParentID == "none"; !q.TopLevel {
-		if q.ParentID, err = idOf("query.parent_id", in.ParentID, "must be a task's id, or none"); err != nil {
-			return q, err
-		}
-	}
-	q.SeriesID, err = idOf("query.series_id", in.SeriesID, "must be a series' id")
-	return q, err
-}
-
-// timeOf reads a time; nil for none. It is a text until here: as a time, one of the
-// year 1 would be taken for none.
-func timeOf(location, text string) (*time.Time, error) {
-	if text == "" {
-		return nil, nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return nil, httpapi.Invalid(location, "must be a time such as 2027-03-28T09:00:00Z")
-	}
-	if !database.StorableTime(at) {
-		return nil, httpapi.Invalid(location, database.TimeRange)
-	}
-	return &at, nil
-}
-
-// idOf reads an id; nil for none.
-func idOf(location, text, must string) (*uuid.UUID, error) {
-	if text == "" {
-		return nil, nil
-	}
-	id, err := uuid.Parse(text)
-	if err != nil {
-		return nil, httpapi.Invalid(location, must)
-	}
-	return &id, nil
-}
-
-// Page is one page of a list.
-type Page struct {
-	Items      []Task  `json:"items" nullable:"false"`
-	NextCursor *string `json:"next_cursor" doc:"null on the last page"`
-}
-
-func (a *Tasks) list(ctx context.Context, actor access.Actor, in *listInput) (*struct{ Body Page }, error) {
-	q, err := in.query()
-	if err != nil {
-		return nil, err
-	}
-	found, err := a.Store.List(ctx, actor, q)
-	if err != nil {
-		return nil, err
-	}
-	items := make([]Task, len(found.Tasks))
-	for i, t := range found.Tasks {
-		items[i] = shown(t)
-	}
-	var out struct{ Body Page }
-	out.Body.Items, out.Body.NextCursor, err = page.Cut(items, in.Limit, found.CursorOf)
-	return &out, err
-}
-
 func (a *Tasks) get(ctx context.Context, actor access.Actor, in *struct {
 	IDInput
 	IfNoneMatch string `header:"If-None-Match" maxLength:"1000" doc:"ETag of what you have; 304 when it is still that"`
@@ -207,24 +80,6 @@ func (a *Tasks) get(ctx context.Context, actor access.Actor, in *struct {
 		out.Status, out.Body = http.StatusNotModified, nil
 	}
 	return out, nil
-}
-
-func (a *Tasks) replace(ctx context.Context, actor access.Actor, in *struct {
-	IDInput
-	MatchInput
-	Body ReplaceInput
-},
-) (*taskOutput, error) {
-	return answer(a.Store.Replace(ctx, actor, in.ID, versions(in.IfMatch), in.Body.draft()))
-}
-
-func (a *Tasks) patch(ctx context.Context, actor access.Actor, in *struct {
-	IDInput
-	MatchInput
-	Body PatchInput `contentType:"application/merge-patch+json"`
-},
-) (*taskOutput, error) {
-	return answer(a.Store.Patch(ctx, actor, in.ID, versions(in.IfMatch), in.Body.patch()))
 }
 
 func (a *Tasks) complete(ctx context.Context, actor access.Actor, in *struct {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
@@ -12,41 +11,30 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
-// appendEvents appends the events of a change, which may have set a reminder.
+// appendEvents appends the events of one change: for each kind one on task-events
+// and one on audit-logs. Before is nil for a creation. Each kind has a version of its
+// own, the last being after's, so that the versions of a task rise with every event.
 func appendEvents(tx *change.Tx, kinds []string, before, after *Task) error {
-	events, err := eventsOf(tx.Actor, kinds, before, after, tx.Now)
-	if err != nil {
-		return err
+	for i, kind := range kinds {
+		state := after.onTheWire()
+		state.Version -= int64(len(kinds) - 1 - i)
+		frame := event.Frame{EventType: kind, TaskID: after.ID, UserID: after.UserID, Timestamp: tx.Now}
+		data, err := taskData(frame, state)
+		if err != nil {
+			return err
+		}
+		audit, err := auditData(tx.Actor, frame, before, state)
+		if err != nil {
+			return err
+		}
+		tx.Append(
+			eventlog.Entry{Topic: event.TopicTasks, Type: kind, Key: after.ID.String(), Time: tx.Now, Data: data},
+			eventlog.Entry{Topic: event.TopicAudit, Type: event.AuditPrefix + kind, Key: after.ID.String(), Time: tx.Now, Data: audit})
 	}
-	tx.Append(events...)
 	if slices.ContainsFunc(after.Reminders, func(r Reminder) bool { return r.Armed }) {
 		tx.ReminderSet()
 	}
 	return nil
-}
-
-// eventsOf are the events of one change: for each kind one on task-events and one on
-// audit-logs. Before is nil for a creation. Each kind has a version of its own, the
-// last being after's, so that the versions of a task rise with every event.
-func eventsOf(actor access.Actor, kinds []string, before, after *Task, at time.Time) ([]eventlog.Entry, error) {
-	out := make([]eventlog.Entry, 0, 2*len(kinds))
-	for i, kind := range kinds {
-		state := after.onTheWire()
-		state.Version -= int64(len(kinds) - 1 - i)
-		frame := event.Frame{EventType: kind, TaskID: after.ID, UserID: after.UserID, Timestamp: at.UTC()}
-		data, err := taskData(frame, state)
-		if err != nil {
-			return nil, err
-		}
-		audit, err := auditData(actor, frame, before, state)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out,
-			eventlog.Entry{Topic: event.TopicTasks, Type: kind, Key: after.ID.String(), Time: at, Data: data},
-			eventlog.Entry{Topic: event.TopicAudit, Type: event.AuditPrefix + kind, Key: after.ID.String(), Time: at, Data: audit})
-	}
-	return out, nil
 }
 
 // maxData leaves 2 KiB of an event's size to its envelope, and a little to what

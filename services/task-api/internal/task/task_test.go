@@ -61,16 +61,18 @@ func TestAnEventNeverOutgrowsItsLimit(t *testing.T) {
 			before := &Task{ID: uuid.New(), UserID: uuid.New(), Title: strings.Repeat("💥", maxTitle), Description: text, Timezone: "UTC", Version: 1}
 			after := before.clone()
 			after.Title, after.Version = "y", 2
-			events, err := eventsOf(access.Actor{UserID: before.UserID, Email: "ada@example.org"}, []string{event.TaskUpdated}, before, after, time.Now())
+			frame := event.Frame{EventType: event.TaskUpdated, TaskID: before.ID, UserID: before.UserID, Timestamp: time.Now().UTC()}
+			data, err := taskData(frame, after.onTheWire())
 			require.NoError(t, err)
-			require.Len(t, events, 2)
-			for _, e := range events {
-				raw, err := event.Encode(event.Header{ID: uuid.New(), Topic: e.Topic, Type: e.Type, Subject: e.Key, Time: e.Time, PartitionKey: e.Key, Sequence: 1, TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}, e.Data)
+			trail, err := auditData(access.Actor{UserID: before.UserID, Email: "ada@example.org"}, frame, before, after.onTheWire())
+			require.NoError(t, err)
+			for topic, data := range map[string]json.RawMessage{event.TopicTasks: data, event.TopicAudit: trail} {
+				raw, err := event.Encode(event.Header{ID: uuid.New(), Topic: topic, Type: event.AuditPrefix + event.TaskUpdated, Subject: before.ID.String(), Time: time.Now(), PartitionKey: before.ID.String(), Sequence: 1, TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}, data)
 				require.NoError(t, err)
 				require.Less(t, len(raw), event.MaxSize)
 			}
 			var audit event.AuditEvent
-			require.NoError(t, json.Unmarshal(events[1].Data, &audit))
+			require.NoError(t, json.Unmarshal(trail, &audit))
 			require.Equal(t, []string{"title"}, audit.Changed, "shortening is no change")
 		})
 	}

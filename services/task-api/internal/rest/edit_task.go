@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"reflect"
 	"time"
@@ -9,40 +10,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
-
-// ReminderInput is a reminder as a request says it.
-type ReminderInput struct {
-	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Of a reminder that the task has already, to keep it"`
-	At        *time.Time `json:"at,omitempty" doc:"At this moment. Of several that are past when they are set, only the latest is delivered"`
-	BeforeDue string     `json:"before_due,omitempty" maxLength:"40" doc:"This long before the task is due: an ISO 8601 duration such as PT15M or P1D"`
-}
-
-// RecurrenceInput is a recurrence as a request says it.
-type RecurrenceInput struct {
-	RRule    string `json:"rrule" maxLength:"500" doc:"RFC 5545 RRULE value, DAILY or coarser" example:"FREQ=WEEKLY;BYDAY=MO"`
-	Basis    string `json:"basis,omitempty" enum:"due,completion" default:"due"`
-	MonthEnd string `json:"month_end,omitempty" enum:"clamp,skip" default:"clamp"`
-	DSTGap   string `json:"dst_gap,omitempty" enum:"forward,skip" default:"forward"`
-	Missed   string `json:"missed,omitempty" enum:"collapse,all" default:"collapse"`
-	Anchor   string `json:"anchor,omitempty" readOnly:"true" maxLength:"19" doc:"Answered, and ignored in a request"`
-}
-
-// Input is a whole task as a request says it. What is left out is empty.
-type Input struct {
-	Title       string           `json:"title" minLength:"1" maxLength:"200"`
-	Description string           `json:"description,omitempty" maxLength:"20000"`
-	IsComplete  bool             `json:"is_complete,omitempty"`
-	Priority    string           `json:"priority,omitempty" enum:"none,low,medium,high,urgent" default:"none"`
-	Tags        []string         `json:"tags,omitempty" maxItems:"20" minLength:"1" maxLength:"50"`
-	DueAt       *time.Time       `json:"due_at,omitempty" nullable:"true"`
-	AllDay      bool             `json:"all_day,omitempty" doc:"Due on a date, not at a time"`
-	Timezone    string           `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone; default: yours"`
-	Reminders   []ReminderInput  `json:"reminders,omitempty" maxItems:"20"`
-	Recurrence  *RecurrenceInput `json:"recurrence,omitempty"`
-	ParentID    *uuid.UUID       `json:"parent_id,omitempty" nullable:"true" format:"uuid"`
-}
 
 // ReplaceInput is Input for PUT, which also takes what GET answered: the
 // fields that only the server sets are ignored.
@@ -109,17 +79,6 @@ func (o optional[T]) Schema(r huma.Registry) *huma.Schema {
 	return &nullable
 }
 
-func (in Input) draft() task.Draft {
-	d := task.Draft{
-		Title: in.Title, Description: in.Description, IsComplete: in.IsComplete, Priority: in.Priority, Tags: in.Tags,
-		DueAt: in.DueAt, AllDay: in.AllDay, Timezone: in.Timezone, Reminders: reminderDrafts(in.Reminders), ParentID: in.ParentID,
-	}
-	if r := in.Recurrence; r != nil {
-		d.Recurrence = &task.RecurrenceDraft{RRule: r.RRule, Basis: r.Basis, MonthEnd: r.MonthEnd, DSTGap: r.DSTGap, Missed: r.Missed}
-	}
-	return d
-}
-
 func (in PatchInput) patch() task.Patch {
 	r := in.Recurrence.Value
 	return task.Patch{
@@ -137,10 +96,20 @@ func (in PatchInput) patch() task.Patch {
 	}
 }
 
-func reminderDrafts(in []ReminderInput) []task.ReminderDraft {
-	out := make([]task.ReminderDraft, len(in))
-	for i, r := range in {
-		out[i] = task.ReminderDraft(r)
-	}
-	return out
+func (a *Tasks) replace(ctx context.Context, actor access.Actor, in *struct {
+	IDInput
+	MatchInput
+	Body ReplaceInput
+},
+) (*taskOutput, error) {
+	return answer(a.Store.Replace(ctx, actor, in.ID, versions(in.IfMatch), in.Body.draft()))
+}
+
+func (a *Tasks) patch(ctx context.Context, actor access.Actor, in *struct {
+	IDInput
+	MatchInput
+	Body PatchInput `contentType:"application/merge-patch+json"`
+},
+) (*taskOutput, error) {
+	return answer(a.Store.Patch(ctx, actor, in.ID, versions(in.IfMatch), in.Body.patch()))
 }

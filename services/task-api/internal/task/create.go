@@ -1,0 +1,181 @@
+package task
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/telemetry"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
+	"github.com/taskwire/taskwire/services/task-api/internal/search"
+)
+
+// Draft is a whole task as its user wants it. What is left out is empty.
+type Draft struct {
+	Title       string
+	Description string
+	IsComplete  bool
+	Priority    string
+	Tags        []string
+	DueAt       *time.Time
+	AllDay      bool
+	Timezone    string // "": the user's
+	Reminders   []ReminderDraft
+	Recurrence  *RecurrenceDraft
+	ParentID    *uuid.UUID
+}
+
+// ReminderDraft is a reminder as its user wants it: either At or BeforeDue. With
+// the ID of one that the task has, it stays that one.
+type ReminderDraft struct {
+	ID        *uuid.UUID
+	At        *time.Time
+	BeforeDue string
+}
+
+// RecurrenceDraft is a recurrence as its user wants it. What is left out has its default.
+type RecurrenceDraft struct {
+	RRule, Basis, MonthEnd, DSTGap, Missed string
+}
+
+// Create adds a task of the actor. With a key it does so once: a repetition
+// answers what the first answered.
+func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key *Key) (*Task, error) {
+	var t *Task
+	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+		if key != nil {
+			var err error
+			if t, err = key.claim(ctx, tx); err != nil || t != nil {
+				return err
+			}
+		}
+		id, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("make a task id: %w", err)
+		}
+		t = &Task{ID: id, UserID: actor.UserID, Version: 1, CreatedAt: tx.Now, UpdatedAt: tx.Now}
+		zone, err := zoneOf(ctx, tx, draft.Timezone)
+		if err != nil {
+			return err
+		}
+		if err := draft.apply(t, zone, tx.Now); err != nil {
+			return err
+		}
+		if err := t.joinSeries(nil); err != nil {
+			return err
+		}
+		if t.ParentID != nil {
+			if err := checkParent(ctx, tx, t); err != nil {
+				return err
+			}
+		}
+		if err := insert(ctx, tx, t); err != nil {
+			return err
+		}
+		if key != nil {
+			return key.answer(ctx, tx, t)
+		}
+		return nil
+	})
+	return t, err
+}
+
+// insert writes a new task with its reminders and events.
+func insert(ctx context.Context, tx *change.Tx, t *Task) error {
+	if err := t.arm(nil, tx.Now); err != nil {
+		return err
+	}
+	kinds := []string{event.TaskCreated}
+	if t.IsComplete {
+		t.Version++
+		kinds = append(kinds, event.TaskCompleted)
+	}
+	t.SearchVersion = t.searchVersion()
+	if _, err := tx.NewInsert().Model(t).Value("title_key", "?", search.TitleKey(t.Title)).Exec(ctx); err != nil {
+		return fmt.Errorf("insert the task: %w", err)
+	}
+	if err := index(ctx, tx, t); err != nil {
+		return err
+	}
+	if len(t.Reminders) > 0 {
+		for i := range t.Reminders {
+			t.Reminders[i].TraceParent = telemetry.TraceParent(ctx)
+		}
+		if _, err := tx.NewInsert().Model(&t.Reminders).Exec(ctx); err != nil {
+			return fmt.Errorf("insert the reminders: %w", err)
+		}
+	}
+	return appendEvents(tx, kinds, nil, t)
+}
+
+// apply makes t what the draft says. Zone is for a task that names none.
+func (d Draft) apply(t *Task, zone string, now time.Time) error {
+	var p problems
+	t.Title, t.Description = d.Title, d.Description
+	t.Priority, t.Tags = priorityOf(d.Priority), tags(d.Tags)
+	t.DueAt, t.AllDay, t.ParentID = d.DueAt, d.AllDay, d.ParentID
+	t.Timezone = d.Timezone
+	if t.Timezone == "" {
+		t.Timezone = zone
+	}
+	t.Recurrence = d.Recurrence.with(t.Recurrence)
+	p.reminders(t, d.Reminders)
+	t.complete(d.IsComplete, now)
+	p.normalize(t)
+	if len(p) == 0 {
+		p.needsDue(t, d.Reminders, d.Recurrence != nil)
+	}
+	return p.err()
+}
+
+// zoneOf is the time zone that a task of the actor gets when it names none.
+func zoneOf(ctx context.Context, tx *change.Tx, named string) (string, error) {
+	if named != "" {
+		return named, nil
+	}
+	zone := "UTC"
+	err := tx.NewSelect().Table("task.users").Column("timezone").Where("id = ?", tx.Actor.UserID).Scan(ctx, &zone)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("read the user's zone: %w", err)
+	}
+	return zone, nil
+}
+
+// checkParent refuses a parent that is not there, is the caller's not, is a
+// subtask itself, or is full. The parent stays locked, so that two requests
+// can not fill or nest it at once.
+func checkParent(ctx context.Context, tx *change.Tx, t *Task) error {
+	var parent Task
+	may := tx.Actor.Tasks()
+	err := tx.NewSelect().Model(&parent).Column("id", "parent_id").
+		Where("id = ?", *t.ParentID).Where(may.SQL, may.Args...).For("NO KEY UPDATE").Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && parent.ID == t.ID {
+		return refuse.Part("parent_id", "is none of your other tasks")
+	}
+	if err != nil {
+		return fmt.Errorf("read the parent: %w", err)
+	}
+	if parent.ParentID != nil {
+		return refuse.Part("parent_id", "is a subtask itself; subtasks have one level")
+	}
+	var siblings, children int
+	err = tx.NewRaw(`SELECT
+		(SELECT count(*) FROM task.tasks WHERE parent_id = ? AND id <> ?),
+		(SELECT count(*) FROM task.tasks WHERE parent_id = ?)`, *t.ParentID, t.ID, t.ID).Scan(ctx, &siblings, &children)
+	switch {
+	case err != nil:
+		return fmt.Errorf("count the subtasks: %w", err)
+	case children > 0:
+		return refuse.Part("parent_id", "this task has subtasks of its own; subtasks have one level")
+	case siblings >= maxSubtasks:
+		return refuse.Part("parent_id", fmt.Sprintf("has %d subtasks already, the most there can be", maxSubtasks))
+	}
+	return nil
+}

@@ -1,0 +1,305 @@
+package task
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/recurrence"
+	"github.com/taskwire/taskwire/pkg/telemetry"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
+	"github.com/taskwire/taskwire/services/task-api/internal/search"
+)
+
+// Patch changes parts of a task: absent keeps, null clears (RFC 7396).
+type Patch struct {
+	Title       Optional[string]
+	Description Optional[string]
+	IsComplete  Optional[bool]
+	Priority    Optional[string]
+	Tags        Optional[[]string]
+	DueAt       Optional[time.Time]
+	AllDay      Optional[bool]
+	Timezone    Optional[string]
+	Reminders   Optional[[]ReminderDraft]
+	Recurrence  Optional[RecurrencePatch]
+	ParentID    Optional[uuid.UUID]
+}
+
+// RecurrencePatch changes parts of a recurrence.
+type RecurrencePatch struct {
+	RRule, Basis, MonthEnd, DSTGap, Missed Optional[string]
+}
+
+// Optional is a part of a patch: absent, null, or a value.
+type Optional[T any] struct {
+	Present bool
+	Null    bool
+	Value   T
+}
+
+// or is the value, fallback when the part is absent, and zero when it is null.
+func (o Optional[T]) or(fallback T) T {
+	if !o.Present {
+		return fallback
+	}
+	return o.Value
+}
+
+// pointer is nil when the part is null.
+func (o Optional[T]) pointer() *T {
+	if o.Null {
+		return nil
+	}
+	return &o.Value
+}
+
+// over is the recurrence that the patch makes of was, which may be nil.
+func (p RecurrencePatch) over(was *event.Recurrence) *RecurrenceDraft {
+	if was == nil {
+		was = &event.Recurrence{}
+	}
+	return &RecurrenceDraft{
+		RRule: p.RRule.or(was.RRule), Basis: p.Basis.or(was.Basis), MonthEnd: p.MonthEnd.or(was.MonthEnd),
+		DSTGap: p.DSTGap.or(was.DSTGap), Missed: p.Missed.or(was.Missed),
+	}
+}
+
+// Versions are those of a task that a change is meant for; nil are all.
+type Versions []int64
+
+// Allow says whether a version is one of them.
+func (v Versions) Allow(version int64) bool { return v == nil || slices.Contains(v, version) }
+
+var errStale = refuse.Because(refuse.TaskChanged, "the task has changed since; read it again and send its new ETag")
+
+// Replace makes a task of the actor what draft says, and Patch changes parts of it.
+// Their event is an update; where the task became complete, a completion follows.
+func (s *Store) Replace(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, draft Draft) (*Task, error) {
+	return s.edit(ctx, actor, id, match, draft.apply, updated)
+}
+
+// Patch is described at Replace.
+func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, patch Patch) (*Task, error) {
+	return s.edit(ctx, actor, id, match, patch.apply, updated)
+}
+
+// updated are the events of a change of any part of a task.
+func updated(before, after *Task) []string {
+	if !before.IsComplete && after.IsComplete {
+		return []string{event.TaskUpdated, event.TaskCompleted}
+	}
+	return []string{event.TaskUpdated}
+}
+
+// Complete sets whether a task of the actor is complete; nil toggles it.
+func (s *Store) Complete(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, complete *bool) (*Task, error) {
+	return s.edit(ctx, actor, id, match, func(t *Task, _ string, now time.Time) error {
+		done := !t.IsComplete
+		if complete != nil {
+			done = *complete
+		}
+		t.complete(done, now)
+		return nil
+	}, func(_, after *Task) []string {
+		if after.IsComplete {
+			return []string{event.TaskCompleted}
+		}
+		return []string{event.TaskUpdated}
+	})
+}
+
+// edit makes one change; kindsOf says which events it has.
+func (s *Store) edit(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, edit func(t *Task, zone string, now time.Time) error, kindsOf func(before, after *Task) []string) (*Task, error) {
+	var t *Task
+	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+		zone, err := zoneOf(ctx, tx, "")
+		if err != nil {
+			return err
+		}
+		if err := lockMove(ctx, tx, id, func(t *Task) error { return edit(t, zone, tx.Now) }); err != nil {
+			return err
+		}
+		if t, err = read(ctx, tx, actor, id, "UPDATE"); err != nil {
+			return err
+		}
+		if !match.Allow(t.Version) {
+			return errStale
+		}
+		before := t.clone()
+		if err := edit(t, zone, tx.Now); err != nil {
+			return err
+		}
+		if err := t.joinSeries(before); err != nil {
+			return err
+		}
+		if t.ParentID != nil && !equal(t.ParentID, before.ParentID) {
+			if err := checkParent(ctx, tx, t); err != nil {
+				return err
+			}
+		}
+		if err := t.arm(before, tx.Now); err != nil {
+			return err
+		}
+		if reflect.DeepEqual(before.onTheWire(), t.onTheWire()) {
+			return nil
+		}
+		kinds := kindsOf(before, t)
+		t.Version += int64(len(kinds))
+		t.UpdatedAt = tx.Now
+		if err := update(ctx, tx, before, t); err != nil {
+			return err
+		}
+		return appendEvents(tx, kinds, before, t)
+	})
+	return t, err
+}
+
+// lockMove locks a task and the parent that an edit moves it under. Where the
+// edit moves nothing, or fails, it locks nothing.
+func lockMove(ctx context.Context, tx *change.Tx, id uuid.UUID, edit func(*Task) error) error {
+	t, err := read(ctx, tx, tx.Actor, id, "")
+	if err != nil {
+		return err
+	}
+	had := t.ParentID
+	if err := edit(t); err != nil {
+		return nil //nolint:nilerr // it is said when the task is locked
+	}
+	if t.ParentID == nil || equal(t.ParentID, had) {
+		return nil
+	}
+	ids := []uuid.UUID{id, *t.ParentID}
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	may := tx.Actor.Tasks()
+	for _, one := range ids {
+		if _, err := tx.NewRaw("SELECT FROM task.tasks WHERE id = ? AND "+may.SQL+" FOR UPDATE", append([]any{one}, may.Args...)...).Exec(ctx); err != nil {
+			return fmt.Errorf("lock the task and its new parent: %w", err)
+		}
+	}
+	return nil
+}
+
+func update(ctx context.Context, tx *change.Tx, before, t *Task) error {
+	q := tx.NewUpdate().Model(t).ExcludeColumn("id", "user_id", "created_at", "follows_id", "followed").WherePK()
+	indexed := before.indexed()
+	if t.SearchVersion = t.searchVersion(); !indexed || t.Title != before.Title {
+		q = q.Value("title_key", "?", search.TitleKey(t.Title))
+	}
+	if _, err := q.Exec(ctx); err != nil {
+		return fmt.Errorf("update the task: %w", err)
+	}
+	if !indexed || t.Title != before.Title || t.Description != before.Description || !slices.Equal(t.Tags, before.Tags) {
+		if err := index(ctx, tx, t); err != nil {
+			return err
+		}
+	}
+	kept := make([]uuid.UUID, 0, len(t.Reminders)+1)
+	var changed []Reminder
+	for _, r := range t.Reminders {
+		kept = append(kept, r.ID)
+		if !slices.ContainsFunc(before.Reminders, r.same) {
+			r.TraceParent = telemetry.TraceParent(ctx)
+			changed = append(changed, r)
+		}
+	}
+	if slices.ContainsFunc(before.Reminders, func(b Reminder) bool { return !slices.Contains(kept, b.ID) }) {
+		q := tx.NewDelete().Model((*Reminder)(nil)).Where("task_id = ?", t.ID)
+		if len(kept) > 0 {
+			q = q.Where("id NOT IN (?)", bun.List(kept))
+		}
+		if _, err := q.Exec(ctx); err != nil {
+			return fmt.Errorf("delete the reminders: %w", err)
+		}
+	}
+	if len(changed) > 0 {
+		_, err := tx.NewInsert().Model(&changed).On("CONFLICT (id) DO UPDATE").
+			Set("ordinal = EXCLUDED.ordinal, at = EXCLUDED.at, before_due = EXCLUDED.before_due, remind_at = EXCLUDED.remind_at, armed = EXCLUDED.armed, passed_for = EXCLUDED.passed_for, trace_parent = EXCLUDED.trace_parent").
+			Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("update the reminders: %w", err)
+		}
+	}
+	return nil
+}
+
+// apply changes of t what the patch names. Zone is for a task that names none.
+func (in Patch) apply(t *Task, zone string, now time.Time) error {
+	var p problems
+	if in.Title.Null {
+		p.add("title", "can not be cleared")
+	}
+	t.Title, t.Description = in.Title.or(t.Title), in.Description.or(t.Description)
+	if in.Priority.Present {
+		t.Priority = priorityOf(in.Priority.Value)
+	}
+	if in.Tags.Present {
+		t.Tags = tags(in.Tags.Value)
+	}
+	if in.DueAt.Present {
+		t.DueAt = in.DueAt.pointer()
+	} else if err := t.showDue(in.AllDay.or(t.AllDay)); err != nil {
+		return err
+	}
+	t.AllDay = in.AllDay.or(t.AllDay)
+	if t.Timezone = in.Timezone.or(t.Timezone); t.Timezone == "" {
+		t.Timezone = zone
+	}
+	if in.ParentID.Present {
+		t.ParentID = in.ParentID.pointer()
+	}
+	switch {
+	case in.Recurrence.Null:
+		t.Recurrence = nil
+	case in.Recurrence.Present:
+		t.Recurrence = in.Recurrence.Value.over(t.Recurrence).with(t.Recurrence)
+	}
+	if in.Reminders.Present {
+		p.reminders(t, in.Reminders.Value)
+	}
+	t.complete(in.IsComplete.or(t.IsComplete), now)
+	p.normalize(t)
+	if len(p) == 0 {
+		// {"due_at": null} clears only that: reminders and the recurrence that
+		// count from it rest until there is a due time again.
+		p.needsDue(t, in.Reminders.Value, in.Recurrence.Present && !in.Recurrence.Null)
+	}
+	return p.err()
+}
+
+// showDue writes a stored due time as the user sees it, before the zone may
+// change: a task that stays all-day keeps its date in another zone.
+func (t *Task) showDue(staysAllDay bool) error {
+	if t.DueAt == nil {
+		return nil
+	}
+	zone, err := recurrence.Location(t.Timezone)
+	if err != nil {
+		return fmt.Errorf("load the zone of a stored task: %w", err)
+	}
+	shown := t.DueAt.In(zone)
+	if t.AllDay && staysAllDay {
+		shown = time.Date(shown.Year(), shown.Month(), shown.Day(), 0, 0, 0, 0, time.UTC)
+	}
+	t.DueAt = &shown
+	return nil
+}
+
+// complete sets whether t is done; a task that is done already keeps its time.
+func (t *Task) complete(done bool, now time.Time) {
+	switch {
+	case done && !t.IsComplete:
+		t.IsComplete, t.CompletedAt = true, &now
+	case !done:
+		t.IsComplete, t.CompletedAt = false, nil
+	}
+}
