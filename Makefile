@@ -45,10 +45,14 @@ build: ## Build every module
 test: test-unit test-e2e ## Run all tests (needs Postgres; starts suites on free ports)
 
 .PHONY: test-unit
-test-unit: ## Run the tests beside the code, with the race detector
+test-unit: ## Run the tests beside the code, with the race detector, and what requests cost without it
 	@failed=0; for module in $(MODULES); do \
 		[ "$$module" = "$(END_TO_END)" ] || (cd "$$module" && $(GO) test -race -shuffle=on ./...) || failed=1; \
-	done; exit $$failed
+	done; \
+	for file in $$(grep -rl --include=cost_test.go '^func TestNoRequestIsDear' $(MODULES) | sort); do \
+		(cd "$$(dirname "$$file")" && $(GO) test -run '^TestNoRequestIsDear$$' .) || failed=1; \
+	done; \
+	exit $$failed
 
 # One package at a time: each starts a suite of its own, and measures time.
 .PHONY: test-e2e

@@ -19,6 +19,7 @@ const (
 	maxValues = 10_000    // members and elements
 	maxDepth  = 64        // objects and arrays within one another
 	maxName   = 64        // bytes of a member's name in a location; none of ours is as long
+	maxNumber = 400       // digits in a row; 17 tell every float64 from the others
 	maxText   = 256 << 10 // bytes of a text as it is written; 20,000 letters of 12 bytes are less
 )
 
@@ -68,9 +69,14 @@ func checkBounds(data []byte) (found, error) {
 	if !utf8.Valid(data) {
 		return f, errors.New("the body is not UTF-8")
 	}
-	depth, values := 0, 0
+	depth, values, number := 0, 0, 0
 	text := data[:0] // the last text, which is a name if a colon follows
 	for i := 0; i < len(data); i++ {
+		if c := data[i]; c >= '0' && c <= '9' || c == '.' {
+			number++
+		} else {
+			number = 0
+		}
 		switch data[i] {
 		case '"':
 			end := i + 1
@@ -98,6 +104,8 @@ func checkBounds(data []byte) (found, error) {
 			return f, fmt.Errorf("the body nests deeper than %d objects and arrays", maxDepth)
 		case values > maxValues:
 			return f, fmt.Errorf("the body has more than %d members and elements", maxValues)
+		case number > maxNumber:
+			return f, fmt.Errorf("a number has more than %d digits", maxNumber)
 		}
 	}
 	return f, nil

@@ -115,6 +115,7 @@ func TestWhatTheRouterAnswers(t *testing.T) {
 		"a field in another case":    {method: http.MethodPost, target: "/do", body: `{"text":"x","Text":"y"}`, status: 422, location: "body.Text"},
 		"bytes that are no UTF-8":    {method: http.MethodPost, target: "/do", body: "{\"text\":\"\xff\"}", status: 400, location: "body"},
 		"malformed JSON":             {method: http.MethodPost, target: "/do", body: `{`, status: 400, location: "body"},
+		"a number of 401 digits":     {method: http.MethodPost, target: "/do", body: `{"text":"x","inner":` + strings.Repeat("9", 401) + `}`, status: 400, location: "body"},
 		"a harmful request id":       {method: http.MethodGet, target: "/x", id: "a\"b <script>", status: 404},
 		"a long request id":          {method: http.MethodGet, target: "/x", id: strings.Repeat("a", 65), status: 404},
 	} {

@@ -2,5 +2,4 @@
 
 package costtest
 
-// slack is how much dearer everything is under the race detector.
-const slack = 30
+const raceDetector = true

@@ -12,7 +12,7 @@ import (
 	"github.com/taskwire/taskwire/services/recurring-task/internal/preview"
 )
 
-func TestNoPreviewIsDear(t *testing.T) {
+func TestNoRequestIsDear(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	router := httpapi.NewRouter(log)
 	preview.Mount(httpapi.NewAPI(router, "test", "1"), httpapi.Failures{Log: log})
