@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 
 	"github.com/taskwire/taskwire/pkg/database"
 )
@@ -84,6 +86,11 @@ func (s *Signal) carry(ctx context.Context) error {
 	config, err := database.Config(s.url)
 	if err != nil {
 		return err
+	}
+	// Listening is no statement that Postgres could cancel: a stop would wait a second
+	// for its answer.
+	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.DeadlineContextWatcherHandler{Conn: conn.Conn()}
 	}
 	listening, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
