@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -140,10 +141,30 @@ func (s *Suite) Stop() error {
 	}
 	select {
 	case err := <-s.ended:
-		return err
+		return errors.Join(err, s.races())
 	case <-time.After(30 * time.Second):
 		return fmt.Errorf("the suite did not stop in 30 s: %s", s.output)
 	}
+}
+
+// races says which processes the race detector has something to say of, where the
+// services were built with it (GOFLAGS=-race).
+func (s *Suite) races() error {
+	logs, err := filepath.Glob(filepath.Join(s.LogDir, "*"))
+	if err != nil {
+		return fmt.Errorf("look for data races: %w", err)
+	}
+	var found error
+	for _, path := range logs {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("look for data races: %w", err)
+		}
+		if _, race, ok := bytes.Cut(text, []byte("WARNING: DATA RACE")); ok {
+			found = errors.Join(found, fmt.Errorf("a data race in %s:%s", path, race[:min(len(race), 4000)]))
+		}
+	}
+	return found
 }
 
 // root is the folder of the workspace: the one that holds go.work.
