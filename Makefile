@@ -125,7 +125,7 @@ fuzz: ## Fuzz everything that parses (FUZZTIME=1m for each)
 .PHONY: nightly
 nightly: ## Run what is too long for each change: every broker whole, chaos, soak, fuzzing, a Kubernetes (hours)
 	@$(MAKE) test-brokers
-	@GOFLAGS=-race $(MAKE) chaos DURATION=10m
+	@GOFLAGS=-race $(MAKE) chaos DURATION=10m RATE=20
 	@$(MAKE) chaos DURATION=5m BROKER=redis
 	@EVENT_TRANSPORT=kafka $(MAKE) chaos DURATION=5m
 	@$(MAKE) soak
