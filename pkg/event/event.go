@@ -108,13 +108,17 @@ type TaskEvent struct {
 	TaskData Task `json:"task_data"`
 }
 
-// ReminderEvent is the data of an event on TopicReminders.
+// ReminderEvent is the data of an event on TopicReminders. ExpectedAt is from when
+// on the reminder could be delivered: RemindAt, or when it was set where that was
+// later. What is delivered soon after it is not late. It is nil in events of before.
 type ReminderEvent struct {
 	Frame
 	ReminderID uuid.UUID  `json:"reminder_id"`
 	Title      string     `json:"title"`
 	DueAt      *time.Time `json:"due_at"`
+	AllDay     bool       `json:"all_day"` // DueAt is a date, in Timezone
 	RemindAt   time.Time  `json:"remind_at"`
+	ExpectedAt *time.Time `json:"expected_at"`
 	Timezone   string     `json:"timezone"`
 	Priority   string     `json:"priority"`
 }

@@ -76,7 +76,7 @@ func (c *Consumer) Reminders(ctx context.Context, tx bun.Tx, events []subscribe.
 			}
 			rows = append(rows, Row{
 				ID: id, ReminderID: data.ReminderID, RemindAt: data.RemindAt, Channel: channel,
-				UserID: data.UserID, TaskID: data.TaskID, Title: data.Title, DueAt: data.DueAt, Timezone: data.Timezone,
+				UserID: data.UserID, TaskID: data.TaskID, Title: data.Title, DueAt: data.DueAt, AllDay: data.AllDay, ExpectedAt: data.ExpectedAt, Timezone: data.Timezone,
 				EventAt: data.Timestamp, TraceID: traceID(e.TraceParent()), TraceParent: e.TraceParent(), State: Pending, NextAttemptAt: now, CreatedAt: now, UpdatedAt: now,
 			})
 		}
@@ -89,7 +89,7 @@ func (c *Consumer) Reminders(ctx context.Context, tx bun.Tx, events []subscribe.
 	_, err := tx.NewInsert().Model(&rows).
 		On("CONFLICT (reminder_id, remind_at, channel) DO UPDATE").
 		Set("state = 'pending', reason = '', attempts = 0, first_attempt_at = NULL, counted_in = NULL, last_error = '', claim = NULL").
-		Set("title = excluded.title, due_at = excluded.due_at, timezone = excluded.timezone, trace_id = excluded.trace_id, trace_parent = excluded.trace_parent").
+		Set("title = excluded.title, due_at = excluded.due_at, all_day = excluded.all_day, expected_at = excluded.expected_at, timezone = excluded.timezone, trace_id = excluded.trace_id, trace_parent = excluded.trace_parent").
 		Set("event_at = excluded.event_at, next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at").
 		Where("d.state = 'cancelled' AND d.event_at < excluded.event_at").
 		Returning("NULL").Exec(ctx)
@@ -118,7 +118,7 @@ func reminderOf(e subscribe.Event) (event.ReminderEvent, error) {
 		return data, errors.New("title cannot be stored")
 	case !database.Storable(data.Timezone):
 		return data, errors.New("timezone cannot be stored")
-	case !storable(data.RemindAt), !storable(data.Timestamp), data.DueAt != nil && !storable(*data.DueAt):
+	case !storable(data.RemindAt), !storable(data.Timestamp), data.DueAt != nil && !storable(*data.DueAt), data.ExpectedAt != nil && !storable(*data.ExpectedAt):
 		return data, errors.New("a time is outside the years 1 to 9999")
 	}
 	// Postgres keeps microseconds, and the key must be the same on both sides.

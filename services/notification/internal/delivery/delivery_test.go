@@ -38,6 +38,38 @@ func TestDueReminderIsDeliveredOnEveryChannel(t *testing.T) {
 	require.Contains(t, s.logs.String(), "trace_id=0af7651916cd43dd8448eb211c80319c")
 }
 
+// R7: in a zone behind the task's, the day before was named, and a time.
+func TestAnAllDayTaskIsDueOnItsDateWhereverItsMailIsRead(t *testing.T) {
+	s := newSuite(t)
+	s.start()
+	r := s.newReminder("ada@example.com")
+	s.handle(func(c *delivery.Consumer) handler { return c.Reminders }, s.dueEvent(r, func(e *event.ReminderEvent) {
+		due := time.Date(2027, 7, 3, 12, 0, 0, 0, time.UTC)
+		e.DueAt, e.AllDay, e.Timezone = &due, true, "Pacific/Auckland"
+	}))
+	s.wake()
+	s.reach(r, delivery.Email, delivery.Sent)
+	require.Contains(t, string(s.mail.Mails()[0].Raw), "Due: Sunday, 4 July 2027\r\n")
+}
+
+// R8: what was long past when it was set is not late.
+func TestAReminderOfThePastIsNotLate(t *testing.T) {
+	s := newSuite(t)
+	s.start()
+	r := s.newReminder("ada@example.com")
+	r.at = r.at.Add(-48 * time.Hour)
+	s.taskAPI.set(r, "")
+	s.handle(func(c *delivery.Consumer) handler { return c.Reminders }, s.dueEvent(r, func(e *event.ReminderEvent) {
+		set := s.clock()
+		e.ExpectedAt = &set
+	}))
+	s.wake()
+	email := s.reach(r, delivery.Email, delivery.Sent)
+	require.NotContains(t, string(s.mail.Mails()[0].Raw), "late")
+	require.Less(t, *email.LatenessMS, int64(time.Minute/time.Millisecond))
+	require.Less(t, *s.reach(r, delivery.InApp, delivery.Sent).LatenessMS, int64(time.Minute/time.Millisecond))
+}
+
 func TestReminderAfterAnOutageIsDeliveredOnceWithItsLateness(t *testing.T) {
 	cases := map[string]func(s *suite, r reminder){
 		"this service was down": func(s *suite, r reminder) {

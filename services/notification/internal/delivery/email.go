@@ -122,7 +122,7 @@ func (m *emailer) message(r *Row, user taskapi.User, begun *attempt, now time.Ti
 	if begun.verdict == recipient.Notice {
 		message.Subject, message.Body = mail.Pause{Mails: m.budget, Until: begun.to.HourStart.Add(recipient.Hour), Zone: where}.Text()
 	} else {
-		message.Subject, message.Body = mail.Reminder{Title: r.Title, DueAt: r.DueAt, Late: now.Sub(r.RemindAt), Zone: where}.Text()
+		message.Subject, message.Body = mail.Reminder{Title: r.Title, DueAt: r.DueAt, Late: r.lateAt(now), Zone: where, Date: r.date()}.Text()
 	}
 	return message
 }
@@ -142,7 +142,7 @@ func (m *emailer) record(ctx context.Context, r *Row, verdict recipient.Verdict,
 			return err
 		}
 		observeLateness(r, now)
-		m.outcome(ctx, r, Sent, slog.Int("attempts", r.Attempts), slog.Int64("late_ms", now.Sub(r.RemindAt).Milliseconds()))
+		m.outcome(ctx, r, Sent, slog.Int("attempts", r.Attempts), slog.Int64("late_ms", r.lateAt(now).Milliseconds()))
 		return nil
 	}
 	var refusal *mail.Error

@@ -184,12 +184,16 @@ func (s *suite) handle(of func(*delivery.Consumer) handler, events ...subscribe.
 	}))
 }
 
-func (s *suite) dueEvent(r reminder) subscribe.Event {
+func (s *suite) dueEvent(r reminder, change ...func(*event.ReminderEvent)) subscribe.Event {
 	s.t.Helper()
-	return s.event(event.TopicReminders, event.ReminderDue, r.task, event.ReminderEvent{
+	e := event.ReminderEvent{
 		Frame:      event.Frame{EventType: event.ReminderDue, TaskID: r.task, UserID: r.user, Timestamp: s.clock(), Metadata: map[string]any{}},
 		ReminderID: r.id, Title: secretTitle + " " + r.id.String(), DueAt: &r.due, RemindAt: r.at, Timezone: "Europe/Berlin", Priority: "none",
-	})
+	}
+	for _, c := range change {
+		c(&e)
+	}
+	return s.event(event.TopicReminders, event.ReminderDue, r.task, e)
 }
 
 // changed handles an event about a task.

@@ -23,7 +23,7 @@ func (w *worker) show(_, work context.Context, rows []Row, _ []taskapi.Standing)
 			continue // cancelled meanwhile, or another worker's by now
 		}
 		observeLateness(r, now)
-		w.outcome(work, r, Sent, slog.Int64("late_ms", now.Sub(r.RemindAt).Milliseconds()))
+		w.outcome(work, r, Sent, slog.Int64("late_ms", r.lateAt(now).Milliseconds()))
 	}
 	return nil
 }

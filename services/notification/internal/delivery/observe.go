@@ -52,7 +52,7 @@ func countFromZero() {
 }
 
 func observeLateness(r *Row, at time.Time) {
-	lateness.WithLabelValues(r.Channel).Observe(at.Sub(r.RemindAt).Seconds())
+	lateness.WithLabelValues(r.Channel).Observe(r.lateAt(at).Seconds())
 }
 
 // traced is what the traces of deliveries are told of them.

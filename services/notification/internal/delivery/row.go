@@ -46,6 +46,8 @@ type Row struct {
 	TaskID         uuid.UUID
 	Title          string
 	DueAt          *time.Time
+	AllDay         bool       // DueAt is a date, in Timezone
+	ExpectedAt     *time.Time // from when on it can be delivered; nil: RemindAt
 	Timezone       string
 	EventAt        time.Time
 	TraceID        string // of TraceParent, for people
@@ -62,4 +64,22 @@ type Row struct {
 	LatenessMS     *int64 `bun:"lateness_ms"`
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
+}
+
+// lateAt is how late a delivery is at a moment. A reminder that was set for the past
+// is not: it could be delivered from then on.
+func (r *Row) lateAt(at time.Time) time.Duration {
+	if r.ExpectedAt != nil && r.ExpectedAt.After(r.RemindAt) {
+		return at.Sub(*r.ExpectedAt)
+	}
+	return at.Sub(r.RemindAt)
+}
+
+// date is the day that an all-day task is due on; "" for one with a time. It is the
+// same for every reader: in another zone it would be the day before or after.
+func (r *Row) date() string {
+	if !r.AllDay || r.DueAt == nil {
+		return ""
+	}
+	return r.DueAt.In(zone(r.Timezone)).Format("Monday, 2 January 2006")
 }

@@ -112,7 +112,7 @@ func (s store) sent(ctx context.Context, r *Row, at time.Time) (bool, error) {
 		UPDATE notification.deliveries
 		SET state = 'sent', reason = '', last_error = '', sent_at = ?0, lateness_ms = ?1, updated_at = ?0
 		WHERE id = ?2 AND claim = ?3 AND state IN ('pending', 'cancelled')`,
-		at, at.Sub(r.RemindAt).Milliseconds(), r.ID, r.Claim)
+		at, r.lateAt(at).Milliseconds(), r.ID, r.Claim)
 }
 
 func (s store) failed(ctx context.Context, r *Row, now time.Time, reason string) (bool, error) {
@@ -176,13 +176,13 @@ func (s store) show(ctx context.Context, rows []Row, at time.Time) (map[uuid.UUI
 		), shown AS (
 			INSERT INTO notification.notifications (id, user_id, task_id, reminder_id, title, due_at, remind_at, delivered_at, late_ms, created_at)
 			SELECT id, user_id, task_id, reminder_id, title, due_at, remind_at, ?2,
-				floor(extract(epoch FROM ?2::timestamptz - remind_at) * 1000), ?2
+				floor(extract(epoch FROM ?2::timestamptz - greatest(remind_at, expected_at)) * 1000), ?2
 			FROM mine
 			ON CONFLICT (id) DO NOTHING
 		)
 		UPDATE notification.deliveries d
 		SET state = 'sent', attempts = d.attempts + 1, last_error = '', first_attempt_at = coalesce(d.first_attempt_at, ?2), sent_at = ?2,
-			lateness_ms = floor(extract(epoch FROM ?2::timestamptz - d.remind_at) * 1000), updated_at = ?2
+			lateness_ms = floor(extract(epoch FROM ?2::timestamptz - greatest(d.remind_at, d.expected_at)) * 1000), updated_at = ?2
 		FROM mine WHERE d.id = mine.id
 		RETURNING d.id`,
 		bun.List(ids(rows)), rows[0].Claim, at).Scan(ctx, &done)

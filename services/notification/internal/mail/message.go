@@ -25,6 +25,7 @@ type Message struct {
 type Reminder struct {
 	Title string
 	DueAt *time.Time
+	Date  string // instead of a time, where the task is due on a day
 	Late  time.Duration
 	Zone  *time.Location // the user's
 }
@@ -37,7 +38,10 @@ func (r Reminder) Text() (subject, body string) {
 	title := oneLine(r.Title)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", title)
-	if r.DueAt != nil {
+	switch {
+	case r.Date != "":
+		fmt.Fprintf(&b, "Due: %s\n", r.Date)
+	case r.DueAt != nil:
 		fmt.Fprintf(&b, "Due: %s\n", r.DueAt.In(r.Zone).Format("Monday, 2 January 2006, 15:04 MST")+" ("+r.Zone.String()+")")
 	}
 	if r.Late >= lateEnough {

@@ -93,6 +93,7 @@ type due struct {
 	UserID   uuid.UUID  `bun:"user_id"`
 	Title    string     `bun:"title"`
 	DueAt    *time.Time `bun:"due_at"`
+	AllDay   bool       `bun:"all_day"`
 	Timezone string     `bun:"timezone"`
 	Priority int        `bun:"priority"`
 	Trace    string     `bun:"trace_parent"`
@@ -114,7 +115,7 @@ func (c *Clock) Fire(ctx context.Context) (int, error) {
 				UPDATE task.reminders r SET armed = false, fired_for = remind_at, fired_at = ? FROM next WHERE r.id = next.id
 				RETURNING r.id, r.task_id, r.remind_at, r.trace_parent
 			)
-			SELECT f.id, f.task_id, f.remind_at, f.trace_parent, t.updated_at, t.user_id, t.title, t.due_at, t.timezone, t.priority
+			SELECT f.id, f.task_id, f.remind_at, f.trace_parent, t.updated_at, t.user_id, t.title, t.due_at, t.all_day, t.timezone, t.priority
 			FROM fired f JOIN task.tasks t ON t.id = f.task_id ORDER BY f.remind_at, f.id`,
 			tx.Now, fireBatch, tx.Now).Scan(ctx, &fired)
 		if err != nil {
@@ -146,8 +147,10 @@ func (d due) since() time.Time {
 func (d due) entry(now time.Time) (eventlog.Entry, error) {
 	e := event.ReminderEvent{
 		Frame:      event.Frame{EventType: event.ReminderDue, TaskID: d.TaskID, UserID: d.UserID, Timestamp: now, Metadata: map[string]any{}},
-		ReminderID: d.ID, Title: d.Title, RemindAt: d.RemindAt.UTC(), Timezone: d.Timezone, Priority: event.Priorities[d.Priority],
+		ReminderID: d.ID, Title: d.Title, AllDay: d.AllDay, RemindAt: d.RemindAt.UTC(), Timezone: d.Timezone, Priority: event.Priorities[d.Priority],
 	}
+	expected := d.since().UTC()
+	e.ExpectedAt = &expected
 	if d.DueAt != nil {
 		at := d.DueAt.UTC()
 		e.DueAt = &at
