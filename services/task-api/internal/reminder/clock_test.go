@@ -159,6 +159,18 @@ func TestWhatFires(t *testing.T) {
 	}{
 		{"one at its time", task.Draft{Reminders: []task.ReminderDraft{at(hours(1))}}, nil, 1},
 		{"two of one day", task.Draft{Reminders: []task.ReminderDraft{at(hours(1)), at(hours(1).Add(time.Minute))}}, nil, 2},
+		{"of two of one moment, one", task.Draft{Reminders: []task.ReminderDraft{at(hours(1)), at(hours(1))}}, nil, 1},
+		{"of two of one moment, the other, when the first is removed", task.Draft{Reminders: []task.ReminderDraft{at(hours(1)), at(hours(1))}}, func(r *rig, id uuid.UUID) {
+			r.edit(id, func(t *task.Task) { t.Reminders = t.Reminders[1:] })
+		}, 1},
+		{"both of one moment, when one is moved with its task", task.Draft{DueAt: ptr(hours(2)), Reminders: []task.ReminderDraft{at(hours(1)), before("PT1H")}}, func(r *rig, id uuid.UUID) {
+			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(3)) })
+			r.set(hours(2))
+		}, 2},
+		{"one of one moment, of a task that was completed and reopened", task.Draft{Reminders: []task.ReminderDraft{at(hours(1)), at(hours(1))}}, func(r *rig, id uuid.UUID) {
+			r.edit(id, func(t *task.Task) { t.IsComplete = true })
+			r.edit(id, func(t *task.Task) { t.IsComplete = false })
+		}, 1},
 		{"one before it is due", task.Draft{DueAt: ptr(hours(2)), Reminders: []task.ReminderDraft{before("PT1H")}}, nil, 1},
 		{"one that is already past", task.Draft{Reminders: []task.ReminderDraft{at(hours(-48))}}, nil, 1},
 		{"of many that are past, the latest", task.Draft{Reminders: []task.ReminderDraft{at(hours(-48)), at(hours(-1)), at(hours(-2)), at(hours(-3))}}, func(r *rig, _ uuid.UUID) {

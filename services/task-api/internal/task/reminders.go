@@ -55,11 +55,12 @@ func (p *problems) reminders(t *Task, in []ReminderDraft) {
 // arm works out when each reminder is to fire. A reminder whose time moved is
 // armed anew. Of those whose new time has already passed the latest fires, at
 // once, and the others are passed over: one request is at most one reminder of
-// the past. A task that is done reminds of nothing, and when it is reopened only
-// what still lies ahead is armed again.
+// the past. So are all but the first of one moment, which would say the same twice.
+// A task that is done reminds of nothing, and when it is reopened only what still
+// lies ahead is armed again.
 func (t *Task) arm(before *Task, now time.Time) error {
-	reopened := before != nil && before.IsComplete && !t.IsComplete
 	var latest *Reminder // of those that are past and were set or moved now
+	moments := map[int64]bool{}
 	for i := range t.Reminders {
 		r := &t.Reminders[i]
 		was := r.RemindAt
@@ -79,12 +80,22 @@ func (t *Task) arm(before *Task, now time.Time) error {
 		if moved {
 			r.PassedFor = nil
 		}
+		if r.RemindAt != nil && moments[r.RemindAt.UnixMicro()] {
+			// Until the other one is moved or taken away.
+			r.Armed, r.PassedFor = false, r.RemindAt
+			continue
+		}
+		if r.RemindAt != nil {
+			moments[r.RemindAt.UnixMicro()] = true
+		}
 		switch {
 		case t.IsComplete || r.RemindAt == nil:
 			r.Armed = false
 		case equalTime(r.FiredFor, r.RemindAt):
 			r.Armed = false
-		case reopened && !moved:
+		case !moved && !r.Armed:
+			// The task is open again, or no other reminder is of this moment any more.
+			r.PassedFor = nil
 			if r.Armed = r.RemindAt.After(now); !r.Armed {
 				r.PassedFor = r.RemindAt
 			}
