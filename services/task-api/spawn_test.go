@@ -106,6 +106,38 @@ func TestTheFollowerStartsClean(t *testing.T) {
 	require.True(t, u.task(http.StatusOK, http.MethodGet, at(done.ID), nil).IsComplete)
 }
 
+// R6: weekly, moved by a day and completed: the reminder of the next was six days on.
+func TestWhatFollowsAMovedTaskIsACycleLater(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	task := u.create(object{
+		"title": "Weekly", "due_at": "2027-06-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=WEEKLY"}, "timezone": "UTC",
+		"reminders": []object{{"at": "2027-06-01T07:30:00Z"}},
+	})
+	u.create(object{"title": "sub", "parent_id": task.ID, "due_at": "2027-06-01T08:00:00Z", "timezone": "UTC"})
+	u.task(http.StatusOK, http.MethodPatch, at(task.ID), object{"due_at": "2027-06-02T09:00:00Z"})
+	u.do(http.MethodPatch, at(task.ID)+"/complete", nil)
+	next := u.task(http.StatusOK, http.MethodGet, at(s.spawn(task.ID, "2027-06-08T09:00:00", "2027-06-08T09:00:00Z").spawned(t)), nil)
+	require.Equal(t, "2027-06-08T07:30:00Z", next.Reminders[0].At.Format(time.RFC3339))
+	var subtasks struct{ Items []event.Task }
+	require.NoError(t, json.Unmarshal(u.do(http.MethodGet, "/api/tasks?parent_id="+next.ID.String(), nil).body, &subtasks))
+	require.Len(t, subtasks.Items, 1)
+	require.Equal(t, "2027-06-08T08:00:00Z", subtasks.Items[0].DueAt.Format(time.RFC3339))
+}
+
+// R5: with COUNT=4, and a policy changed on the second, there were five.
+func TestAPolicyBeginsNoSeriesAnew(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	task := u.create(object{"title": "t", "due_at": "2027-06-01T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY;COUNT=4"}})
+	for _, policy := range []object{{"missed": "all"}, {"dst_gap": "skip"}, {"month_end": "skip"}} {
+		got := u.task(http.StatusOK, http.MethodPatch, at(task.ID), object{"recurrence": policy})
+		require.Equal(t, []any{task.SeriesID, task.Occurrence, task.Recurrence.Anchor}, []any{got.SeriesID, got.Occurrence, got.Recurrence.Anchor}, "%v", policy)
+	}
+	other := u.task(http.StatusOK, http.MethodPatch, at(task.ID), object{"recurrence": object{"rrule": "FREQ=DAILY;COUNT=5"}})
+	require.NotEqual(t, task.SeriesID, other.SeriesID)
+}
+
 func TestWhatIsNotFollowed(t *testing.T) {
 	s := start(t)
 	u := s.newUser()

@@ -11,11 +11,18 @@ import (
 
 // joinSeries gives a task with a new or changed rule a series of its own, which
 // counts from the task's due time. Moving the due time of one occurrence
-// leaves the series alone: the rule goes on from where it was anchored.
+// leaves the series alone: the rule goes on from where it was anchored. So does
+// another policy (month_end, dst_gap, missed): its COUNT does not begin anew.
 func (t *Task) joinSeries(before *Task) error {
-	if t.Recurrence == nil || before != nil && before.Recurrence != nil &&
-		*t.Recurrence == *before.Recurrence && t.Timezone == before.Timezone && t.AllDay == before.AllDay {
+	if t.Recurrence == nil {
 		return nil
+	}
+	if before != nil && before.Recurrence != nil && t.Recurrence.RRule == before.Recurrence.RRule && t.Recurrence.Basis == before.Recurrence.Basis &&
+		t.Timezone == before.Timezone && t.AllDay == before.AllDay {
+		if *t.Recurrence == *before.Recurrence {
+			return nil
+		}
+		return ruleError(t.Recurrence.Rule(t.Timezone, t.AllDay).Validate())
 	}
 	if t.DueAt == nil {
 		return refuse.Part("recurrence", "needs a due_at to count from")

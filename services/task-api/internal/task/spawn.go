@@ -109,16 +109,22 @@ func (last *Task) following(occurrence string, due, now time.Time) (*Task, error
 	next.ID = event.OccurrenceID(*last.SeriesID, occurrence)
 	next.FollowsID, next.Followed = &last.ID, false
 	next.Occurrence, next.DueAt = &occurrence, &due
-	// Reminders at a fixed time keep their distance from what the task stands
-	// for, by the clock on the wall.
-	from, err := recurrence.Resolve(*last.Occurrence, last.Timezone, last.AllDay)
+	from, err := last.stoodFor()
 	if err != nil {
-		return nil, fmt.Errorf("work out the last occurrence's time: %w", err)
-	}
-	if last.DueAt != nil {
-		from = *last.DueAt
+		return nil, err
 	}
 	return next, next.start(from, due, now)
+}
+
+// stoodFor is the moment of the occurrence that a task of a series stands for, also
+// where its due time was moved. What the next one inherits keeps its distance from
+// that, by the clock on the wall.
+func (last *Task) stoodFor() (time.Time, error) {
+	at, err := recurrence.Resolve(*last.Occurrence, last.Timezone, last.AllDay)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("work out the last occurrence's time: %w", err)
+	}
+	return at, nil
 }
 
 // oneOfEachSeries leaves of the subtasks that recur the latest of each series.
@@ -147,10 +153,11 @@ func (t *Task) copyUnder(last, next *Task, now time.Time) (*Task, error) {
 	}
 	c.ID, c.ParentID = id, &next.ID
 	c.SeriesID, c.Occurrence, c.FollowsID, c.Followed = nil, nil, nil, false
-	from, to := *next.DueAt, *next.DueAt
-	if last.DueAt != nil {
-		from = *last.DueAt
+	from, err := last.stoodFor()
+	if err != nil {
+		return nil, err
 	}
+	to := *next.DueAt
 	if t.DueAt != nil {
 		at, err := shift(*t.DueAt, from, to, t.Timezone, t.AllDay)
 		if err != nil {
