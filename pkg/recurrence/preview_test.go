@@ -268,8 +268,17 @@ func TestPreview(t *testing.T) {
 			"2027-01-05T09:00:00 = 2027-01-05T14:00:00Z",
 			"2027-01-06T09:00:00 = 2027-01-06T14:00:00Z",
 		}},
-		{"UNTIL of an all-day series is a date in any form", rule{RRule: "FREQ=DAILY;UNTIL=20270105T000000Z", Anchor: "2027-01-04T00:00:00", Timezone: "America/New_York", AllDay: true}, 9, []string{
+		{"UNTIL of an all-day series is a date", rule{RRule: "FREQ=DAILY;UNTIL=20270105", Anchor: "2027-01-04T00:00:00", Timezone: "America/New_York", AllDay: true}, 9, []string{
 			"2027-01-05T00:00:00 = 2027-01-05T05:00:00Z",
+		}},
+		{"UNTIL of an all-day series without a zone is a date", rule{RRule: "FREQ=DAILY;UNTIL=20270105T000000", Anchor: "2027-01-04T00:00:00", Timezone: "America/New_York", AllDay: true}, 9, []string{
+			"2027-01-05T00:00:00 = 2027-01-05T05:00:00Z",
+		}},
+		{"UNTIL in UTC of an all-day series behind UTC is the date there", rule{RRule: "FREQ=DAILY;UNTIL=20270106T045959Z", Anchor: "2027-01-04T00:00:00", Timezone: "America/New_York", AllDay: true}, 9, []string{
+			"2027-01-05T00:00:00 = 2027-01-05T05:00:00Z",
+		}},
+		{"UNTIL in UTC of an all-day series ahead of UTC is the date there", rule{RRule: "FREQ=DAILY;UNTIL=20270104T110000Z", Anchor: "2027-01-04T00:00:00", Timezone: "Pacific/Auckland", AllDay: true}, 9, []string{
+			"2027-01-05T00:00:00 = 2027-01-04T11:00:00Z",
 		}},
 		{"UNTIL before the anchor: nothing follows", rule{RRule: "FREQ=DAILY;UNTIL=20260101", Anchor: "2027-01-04T09:00:00", Timezone: "UTC"}, 9, nil},
 

@@ -70,12 +70,7 @@ func (r Rule) Validate() error {
 	if err != nil {
 		return err
 	}
-	// An instant may name the day before in another zone.
-	earliest := s.anchor
-	if s.rule.until.kind == untilInstant && !s.allDay {
-		earliest--
-	}
-	if s.rule.until.set && s.rule.until.day < earliest {
+	if s.rule.until.set && s.untilDay() < s.anchor {
 		return wrong("rrule", "UNTIL lies before the first due date")
 	}
 	return nil

@@ -238,14 +238,23 @@ func (s *series) occurrence(d day) (o dated, otherDate, ok bool) {
 	return o, otherDate, ok
 }
 
+// untilDay is the date of UNTIL. That of an instant is the one it falls on in the
+// zone: clients write the last moment of an all-day series' last day so.
+func (s *series) untilDay() day {
+	if u := s.rule.until; u.kind == untilInstant {
+		return dayOfTime(time.Unix(u.seconds, 0).In(s.loc))
+	}
+	return s.rule.until.day
+}
+
 // beyondUntil tells whether the series ends before o.
 func (s *series) beyondUntil(o dated) bool {
 	u := s.rule.until
 	switch {
 	case !u.set:
 		return false
-	case u.kind == untilDate || s.allDay: // an all-day UNTIL is a date, whatever its form
-		return o.day > u.day
+	case u.kind == untilDate || s.allDay:
+		return o.day > s.untilDay()
 	case u.kind == untilInstant:
 		return o.At.Unix() > u.seconds
 	default:

@@ -59,6 +59,19 @@ func WallOf(t time.Time, timezone string, allDay bool) (string, error) {
 	return t.Format(WallLayout), nil
 }
 
+// Written is the wall time that a due time means as it was written, t's offset
+// included. An all-day task has a date: a time that is written as midnight names its
+// date, in whatever offset; any other is the date it falls on in the zone.
+func Written(t time.Time, timezone string, allDay bool) (string, error) {
+	if h, m, s := t.Clock(); allDay && h == 0 && m == 0 && s == 0 {
+		if _, err := Location(timezone); err != nil {
+			return "", err
+		}
+		return t.Format(time.DateOnly) + "T00:00:00", nil
+	}
+	return WallOf(t, timezone, allDay)
+}
+
 // Resolve is the instant of a wall time in the zone. A wall time that a clock
 // change leaves out is moved on by the length of the gap; of one that occurs
 // twice it is the first. For an all-day task it is the first instant of the

@@ -98,12 +98,7 @@ func (p *problems) normalize(t *Task) {
 	if t.DueAt = p.moment("due_at", t.DueAt); t.DueAt == nil || !t.AllDay {
 		return
 	}
-	// An all-day task has a date. A time that is written as midnight names its
-	// date, in whatever offset; any other is the date it falls on in the zone.
-	date, err := recurrence.WallOf(*t.DueAt, t.Timezone, true)
-	if h, m, s := written.Clock(); h == 0 && m == 0 && s == 0 {
-		date, err = written.Format("2006-01-02")+"T00:00:00", nil
-	}
+	date, err := recurrence.Written(*written, t.Timezone, true)
 	if err == nil {
 		var at time.Time
 		if at, err = recurrence.Resolve(date, t.Timezone, true); err == nil {
