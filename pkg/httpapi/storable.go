@@ -9,7 +9,8 @@ import (
 )
 
 // unstorable names every text of an operation's input that Postgres cannot
-// keep: a NUL, or bytes that are no UTF-8. JSON and URLs can carry both.
+// keep: a NUL, or bytes that are no UTF-8. JSON and URLs can carry both. And it names
+// every Timestamp that is none.
 func unstorable(v reflect.Value, path string) []FieldError {
 	switch v.Kind() {
 	case reflect.String:
@@ -30,6 +31,12 @@ func unstorable(v reflect.Value, path string) []FieldError {
 		}
 		return found
 	case reflect.Struct:
+		if t, ok := v.Interface().(Timestamp); ok {
+			if t.loose {
+				return []FieldError{{path, timeMessage}}
+			}
+			return nil
+		}
 		var found []FieldError
 		for i := range v.NumField() {
 			f := v.Type().Field(i)

@@ -123,14 +123,13 @@ func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*l
 	for _, bound := range []struct{ name, where, at string }{
 		{"from", "occurred_at >= ?", f.From}, {"to", "occurred_at < ?", f.To},
 	} {
-		if bound.at == "" {
-			continue
+		at, err := httpapi.Time("query."+bound.name, bound.at)
+		if err != nil {
+			return nil, err
 		}
-		at, err := time.Parse(time.RFC3339, bound.at)
-		if err != nil || !database.StorableTime(at) {
-			return nil, httpapi.Invalid("query."+bound.name, "must be a time such as 2027-03-28T09:00:00Z, in the years 1900 to 9000")
+		if at != nil {
+			q = q.Where(bound.where, at.UTC())
 		}
-		q = q.Where(bound.where, at.UTC())
 	}
 	if f.Cursor != "" {
 		var c cursor

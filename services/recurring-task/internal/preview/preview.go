@@ -16,15 +16,15 @@ import (
 
 type input struct {
 	Body struct {
-		RRule    string    `json:"rrule" maxLength:"500"`
-		DueAt    time.Time `json:"due_at" doc:"The first due time, which the rule counts from"`
-		Timezone string    `json:"timezone" maxLength:"64"`
-		AllDay   bool      `json:"all_day,omitempty"`
-		Basis    string    `json:"basis,omitempty" enum:"due,completion" default:"due"`
-		MonthEnd string    `json:"month_end,omitempty" enum:"clamp,skip" default:"clamp"`
-		DSTGap   string    `json:"dst_gap,omitempty" enum:"forward,skip" default:"forward"`
-		Missed   string    `json:"missed,omitempty" enum:"collapse,all" default:"collapse"`
-		Count    int       `json:"count,omitempty" minimum:"1" maximum:"100" default:"10"`
+		RRule    string            `json:"rrule" maxLength:"500"`
+		DueAt    httpapi.Timestamp `json:"due_at" doc:"The first due time, which the rule counts from"`
+		Timezone string            `json:"timezone" maxLength:"64"`
+		AllDay   bool              `json:"all_day,omitempty"`
+		Basis    string            `json:"basis,omitempty" enum:"due,completion" default:"due"`
+		MonthEnd string            `json:"month_end,omitempty" enum:"clamp,skip" default:"clamp"`
+		DSTGap   string            `json:"dst_gap,omitempty" enum:"forward,skip" default:"forward"`
+		Missed   string            `json:"missed,omitempty" enum:"collapse,all" default:"collapse"`
+		Count    int               `json:"count,omitempty" minimum:"1" maximum:"100" default:"10"`
 	}
 }
 
@@ -50,10 +50,10 @@ func Mount(api huma.API, failures httpapi.Failures) {
 
 func preview(_ context.Context, in *input) (*output, error) {
 	b := in.Body
-	if !database.StorableTime(b.DueAt) {
+	if !database.StorableTime(b.DueAt.Time) {
 		return nil, httpapi.Invalid("body.due_at", database.TimeRange)
 	}
-	wall, err := recurrence.WallOf(b.DueAt, b.Timezone, b.AllDay)
+	wall, err := recurrence.Written(b.DueAt.Time, b.Timezone, b.AllDay)
 	if err != nil {
 		return nil, problem(err)
 	}

@@ -43,6 +43,10 @@ func TestPreview(t *testing.T) {
 			`{"rrule":"FREQ=MONTHLY;COUNT=2","due_at":"2027-01-31T09:00:00Z","timezone":"UTC","all_day":true,"basis":"due","month_end":"skip","dst_gap":"skip","missed":"all"}`,
 			`{"occurrences":[{"occurrence":"2027-03-31T00:00:00","due_at":"2027-03-31T00:00:00Z","note":""}]}`,
 		},
+		"an all-day date is that which is written, in whatever offset": {
+			`{"rrule":"FREQ=DAILY","due_at":"2027-09-06T00:00:00Z","timezone":"America/Santiago","all_day":true,"count":1}`,
+			`{"occurrences":[{"occurrence":"2027-09-07T00:00:00","due_at":"2027-09-07T03:00:00Z","note":""}]}`,
+		},
 		"a series that ends with its first": {
 			`{"rrule":"FREQ=DAILY;COUNT=1","due_at":"2027-01-31T09:00:00Z","timezone":"UTC"}`,
 			`{"occurrences":[]}`,
@@ -67,6 +71,7 @@ func TestPreviewRefuses(t *testing.T) {
 		location string
 	}{
 		"no JSON":                     {`{`, 400, ""},
+		"an hour of one digit":        {`{"rrule":"FREQ=DAILY","due_at":"2027-05-10T9:00:00Z","timezone":"UTC"}`, 422, "body.due_at"},
 		"BYMONTHDAY=,24":              {`{"rrule":"FREQ=MONTHLY;BYMONTHDAY=,24","due_at":"2027-01-31T09:00:00Z","timezone":"UTC"}`, 422, "body.rrule"},
 		"SECONDLY":                    {`{"rrule":"FREQ=SECONDLY","due_at":"2027-01-31T09:00:00Z","timezone":"UTC"}`, 422, "body.rrule"},
 		"10 kB":                       {`{"rrule":"` + strings.Repeat("x", 10_000) + `","due_at":"2027-01-31T09:00:00Z","timezone":"UTC"}`, 422, "body.rrule"},

@@ -6,19 +6,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
 
 // ReminderInput is a reminder as a request says it.
 type ReminderInput struct {
-	ID        *uuid.UUID `json:"id,omitempty" format:"uuid" doc:"Of a reminder that the task has already, to keep it"`
-	At        *time.Time `json:"at,omitempty" doc:"At this moment. Of several that are past when they are set, only the latest is delivered"`
-	BeforeDue string     `json:"before_due,omitempty" maxLength:"40" doc:"This long before the task is due: an ISO 8601 duration such as PT15M or P1D"`
+	ID        *uuid.UUID         `json:"id,omitempty" format:"uuid" doc:"Of a reminder that the task has already, to keep it"`
+	At        *httpapi.Timestamp `json:"at,omitempty" doc:"At this moment. Of several that are past when they are set, only the latest is delivered"`
+	BeforeDue string             `json:"before_due,omitempty" maxLength:"40" doc:"This long before the task is due: an ISO 8601 duration such as PT15M or P1D"`
 }
 
 // RecurrenceInput is a recurrence as a request says it.
@@ -33,17 +33,17 @@ type RecurrenceInput struct {
 
 // Input is a whole task as a request says it. What is left out is empty.
 type Input struct {
-	Title       string           `json:"title" minLength:"1" maxLength:"200"`
-	Description string           `json:"description,omitempty" maxLength:"20000"`
-	IsComplete  bool             `json:"is_complete,omitempty"`
-	Priority    string           `json:"priority,omitempty" enum:"none,low,medium,high,urgent" default:"none"`
-	Tags        []string         `json:"tags,omitempty" maxItems:"20" minLength:"1" maxLength:"50"`
-	DueAt       *time.Time       `json:"due_at,omitempty" nullable:"true"`
-	AllDay      bool             `json:"all_day,omitempty" doc:"Due on a date, not at a time"`
-	Timezone    string           `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone; default: yours"`
-	Reminders   []ReminderInput  `json:"reminders,omitempty" maxItems:"20"`
-	Recurrence  *RecurrenceInput `json:"recurrence,omitempty"`
-	ParentID    *uuid.UUID       `json:"parent_id,omitempty" nullable:"true" format:"uuid"`
+	Title       string             `json:"title" minLength:"1" maxLength:"200"`
+	Description string             `json:"description,omitempty" maxLength:"20000"`
+	IsComplete  bool               `json:"is_complete,omitempty"`
+	Priority    string             `json:"priority,omitempty" enum:"none,low,medium,high,urgent" default:"none"`
+	Tags        []string           `json:"tags,omitempty" maxItems:"20" minLength:"1" maxLength:"50"`
+	DueAt       *httpapi.Timestamp `json:"due_at,omitempty" nullable:"true"`
+	AllDay      bool               `json:"all_day,omitempty" doc:"Due on a date, not at a time"`
+	Timezone    string             `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone; default: yours"`
+	Reminders   []ReminderInput    `json:"reminders,omitempty" maxItems:"20"`
+	Recurrence  *RecurrenceInput   `json:"recurrence,omitempty"`
+	ParentID    *uuid.UUID         `json:"parent_id,omitempty" nullable:"true" format:"uuid"`
 }
 
 func (a *Tasks) create(ctx context.Context, actor access.Actor, in *struct {
@@ -79,7 +79,7 @@ func keyOf(key string, body Input) (*task.Key, error) {
 func (in Input) draft() task.Draft {
 	d := task.Draft{
 		Title: in.Title, Description: in.Description, IsComplete: in.IsComplete, Priority: in.Priority, Tags: in.Tags,
-		DueAt: in.DueAt, AllDay: in.AllDay, Timezone: in.Timezone, Reminders: reminderDrafts(in.Reminders), ParentID: in.ParentID,
+		DueAt: in.DueAt.Pointer(), AllDay: in.AllDay, Timezone: in.Timezone, Reminders: reminderDrafts(in.Reminders), ParentID: in.ParentID,
 	}
 	if r := in.Recurrence; r != nil {
 		d.Recurrence = &task.RecurrenceDraft{RRule: r.RRule, Basis: r.Basis, MonthEnd: r.MonthEnd, DSTGap: r.DSTGap, Missed: r.Missed}
@@ -90,7 +90,7 @@ func (in Input) draft() task.Draft {
 func reminderDrafts(in []ReminderInput) []task.ReminderDraft {
 	out := make([]task.ReminderDraft, len(in))
 	for i, r := range in {
-		out[i] = task.ReminderDraft(r)
+		out[i] = task.ReminderDraft{ID: r.ID, At: r.At.Pointer(), BeforeDue: r.BeforeDue}
 	}
 	return out
 }

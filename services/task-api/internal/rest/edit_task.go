@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
@@ -30,17 +31,17 @@ type ReplaceInput struct {
 
 // PatchInput is a JSON merge patch of a task.
 type PatchInput struct {
-	Title       optional[string]          `json:"title,omitempty" minLength:"1" maxLength:"200" nullable:"false"`
-	Description optional[string]          `json:"description,omitempty" maxLength:"20000"`
-	IsComplete  optional[bool]            `json:"is_complete,omitempty"`
-	Priority    optional[string]          `json:"priority,omitempty" enum:"none,low,medium,high,urgent"`
-	Tags        optional[[]string]        `json:"tags,omitempty" maxItems:"20" minLength:"1" maxLength:"50"`
-	DueAt       optional[time.Time]       `json:"due_at,omitempty"`
-	AllDay      optional[bool]            `json:"all_day,omitempty"`
-	Timezone    optional[string]          `json:"timezone,omitempty" maxLength:"64"`
-	Reminders   optional[[]ReminderInput] `json:"reminders,omitempty" maxItems:"20"`
-	Recurrence  optional[RecurrencePatch] `json:"recurrence,omitempty"`
-	ParentID    optional[uuid.UUID]       `json:"parent_id,omitempty" format:"uuid"`
+	Title       optional[string]            `json:"title,omitempty" minLength:"1" maxLength:"200" nullable:"false"`
+	Description optional[string]            `json:"description,omitempty" maxLength:"20000"`
+	IsComplete  optional[bool]              `json:"is_complete,omitempty"`
+	Priority    optional[string]            `json:"priority,omitempty" enum:"none,low,medium,high,urgent"`
+	Tags        optional[[]string]          `json:"tags,omitempty" maxItems:"20" minLength:"1" maxLength:"50"`
+	DueAt       optional[httpapi.Timestamp] `json:"due_at,omitempty"`
+	AllDay      optional[bool]              `json:"all_day,omitempty"`
+	Timezone    optional[string]            `json:"timezone,omitempty" maxLength:"64"`
+	Reminders   optional[[]ReminderInput]   `json:"reminders,omitempty" maxItems:"20"`
+	Recurrence  optional[RecurrencePatch]   `json:"recurrence,omitempty"`
+	ParentID    optional[uuid.UUID]         `json:"parent_id,omitempty" format:"uuid"`
 }
 
 // RecurrencePatch is a merge patch of a recurrence.
@@ -83,7 +84,7 @@ func (in PatchInput) patch() task.Patch {
 	r := in.Recurrence.Value
 	return task.Patch{
 		Title: in.Title.Optional, Description: in.Description.Optional, IsComplete: in.IsComplete.Optional,
-		Priority: in.Priority.Optional, Tags: in.Tags.Optional, DueAt: in.DueAt.Optional, AllDay: in.AllDay.Optional,
+		Priority: in.Priority.Optional, Tags: in.Tags.Optional, DueAt: task.Optional[time.Time]{Present: in.DueAt.Present, Null: in.DueAt.Null, Value: in.DueAt.Value.Time}, AllDay: in.AllDay.Optional,
 		Timezone: in.Timezone.Optional, ParentID: in.ParentID.Optional,
 		Reminders: task.Optional[[]task.ReminderDraft]{
 			Present: in.Reminders.Present, Null: in.Reminders.Null, Value: reminderDrafts(in.Reminders.Value),

@@ -2,11 +2,9 @@ package rest
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -34,13 +32,13 @@ func (in *listInput) query() (q task.Query, err error) {
 		complete := in.IsComplete == "true"
 		q.IsComplete = &complete
 	}
-	if q.DueBefore, err = timeOf("query.due_before", in.DueBefore); err != nil {
+	if q.DueBefore, err = httpapi.Time("query.due_before", in.DueBefore); err != nil {
 		return q, err
 	}
-	if q.DueAfter, err = timeOf("query.due_after", in.DueAfter); err != nil {
+	if q.DueAfter, err = httpapi.Time("query.due_after", in.DueAfter); err != nil {
 		return q, err
 	}
-	if q.UpdatedAfter, err = timeOf("query.updated_after", in.UpdatedAfter); err != nil {
+	if q.UpdatedAfter, err = httpapi.Time("query.updated_after", in.UpdatedAfter); err != nil {
 		return q, err
 	}
 	if q.TopLevel = in.ParentID == "none"; !q.TopLevel {
@@ -50,22 +48,6 @@ func (in *listInput) query() (q task.Query, err error) {
 	}
 	q.SeriesID, err = idOf("query.series_id", in.SeriesID, "must be a series' id")
 	return q, err
-}
-
-// timeOf reads a time; nil for none. It is a text until here: as a time, one of the
-// year 1 would be taken for none.
-func timeOf(location, text string) (*time.Time, error) {
-	if text == "" {
-		return nil, nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return nil, httpapi.Invalid(location, "must be a time such as 2027-03-28T09:00:00Z")
-	}
-	if !database.StorableTime(at) {
-		return nil, httpapi.Invalid(location, database.TimeRange)
-	}
-	return &at, nil
 }
 
 // idOf reads an id; nil for none.
