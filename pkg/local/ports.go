@@ -3,6 +3,7 @@
 package local
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -38,7 +39,7 @@ func Listen() (net.Listener, error) {
 	for tried < ports {
 		port := firstPort + (os.Getpid()*50+tried)%ports
 		tried++
-		if l, err := net.Listen("tcp", Address(port)); err == nil {
+		if l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", Address(port)); err == nil { // it waits for nothing
 			return l, nil
 		}
 	}
