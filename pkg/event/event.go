@@ -51,7 +51,7 @@ type Frame struct {
 // Priorities are those that a task can have, the lowest first.
 var Priorities = []string{"none", "low", "medium", "high", "urgent"}
 
-// Task is the full task, the same over HTTP and in an event.
+// Task is the full task, as events show it.
 type Task struct {
 	ID          uuid.UUID   `json:"id"`
 	UserID      uuid.UUID   `json:"user_id"`

@@ -30,9 +30,9 @@ func FreePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// Listen listens on a port as FreePort gives them. Each process has fifty that
-// others try last: a port that is free is not yet listened on, and of two suites
-// that start at once both would take it.
+// Listen listens on a port as FreePort gives them. Processes begin at other ports: one
+// that is free is not yet listened on, and of two suites that start at once both
+// would take it.
 func Listen() (net.Listener, error) {
 	mu.Lock()
 	defer mu.Unlock()
@@ -43,7 +43,7 @@ func Listen() (net.Listener, error) {
 			return l, nil
 		}
 	}
-	return nil, errors.New("there is no free port from 20000 to 29999")
+	return nil, errors.New("all ports from 20000 to 29999 were tried")
 }
 
 // Address is a port of 127.0.0.1.

@@ -26,7 +26,8 @@ type Following struct {
 }
 
 // Follow has the task that follows created, once: a repetition answers the same.
-// The status is 201 or 200 with an answer, 404 and 409 where none is to follow.
+// The status is 201 or 200 with an answer, 404 and 409 where none is to follow, 400 and
+// 422 where what is asked can not be, and any other where it may be asked again.
 func (c *Client) Follow(ctx context.Context, next Next) (f Following, status int, err error) {
 	status, err = c.Sidecar.Post(ctx, appID, OccurrencesPath, next, &f)
 	return f, status, err

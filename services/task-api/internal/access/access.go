@@ -39,27 +39,34 @@ type Condition struct {
 
 // And is the condition and another.
 func (c Condition) And(sql string, args ...any) Condition {
-	return Condition{c.SQL + " AND " + sql, slices.Concat(c.Args, args)}
+	return Condition{"(" + c.SQL + ") AND " + sql, slices.Concat(c.Args, args)}
 }
 
 // Tasks are the rows of task.tasks that the actor may see and change.
 func (a Actor) Tasks() Condition {
-	if a.Service != "" {
+	switch {
+	case a.Service != "":
 		return Condition{SQL: "true"}
+	case a.UserID == uuid.Nil:
+		return Condition{SQL: "false"}
 	}
-	return Condition{"user_id = ?", []any{a.UserID}}
+	return Condition{"(user_id = ?)", []any{a.UserID}}
 }
 
 // Account is the row of task.users that the actor may see and change.
 func (a Actor) Account() Condition {
-	return Condition{"id = ?", []any{a.UserID}}
+	if a.UserID == uuid.Nil {
+		return Condition{SQL: "false"}
+	}
+	return Condition{"(id = ?)", []any{a.UserID}}
 }
 
-// ErrRefused says that the actor may not see something, which for him is not there.
-var ErrRefused = errors.New("not the actor's")
+// ErrRefused says that the actor may not. For him, what he asks for is not there.
+var ErrRefused = errors.New("the actor may not")
 
 // Task returns ErrRefused where the task with an id is not one of the actor's. Of
-// one that is gone or never was, whoever keeps something of it knows whose it is.
+// one that is gone or never was it returns nil: whoever keeps something of it knows
+// whose it is.
 func (a Actor) Task(ctx context.Context, db bun.IDB, id uuid.UUID) error {
 	may, his := a.Tasks(), false
 	err := db.NewSelect().Table("task.tasks").ColumnExpr("("+may.SQL+")", may.Args...).Where("id = ?", id).Scan(ctx, &his)
@@ -74,7 +81,7 @@ func (a Actor) Task(ctx context.Context, db bun.IDB, id uuid.UUID) error {
 	return nil
 }
 
-// Own returns ErrRefused to who is no user: the other services keep things of
+// Own returns ErrRefused where the actor is no user: the other services keep things of
 // users that are theirs alone, such as notifications.
 func (a Actor) Own() error {
 	if a.UserID == uuid.Nil {

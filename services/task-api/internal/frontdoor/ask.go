@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -15,41 +16,43 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/rest"
 )
 
-// ask says whether an actor may ask another service for what r names.
+// ask says whether an actor may ask another service for what r names
+// (access.ErrRefused).
 type ask func(ctx context.Context, db bun.IDB, actor access.Actor, r *http.Request) error
 
 // own is for what services keep for each user.
-func own(_ context.Context, _ bun.IDB, actor access.Actor, _ *http.Request) error {
-	if actor.Own() != nil {
-		return httpapi.NotFound("user")
-	}
-	return nil
-}
+func own(_ context.Context, _ bun.IDB, actor access.Actor, _ *http.Request) error { return actor.Own() }
 
-// taskNamed is for what services keep of the task in the path. One that is not the
-// actor's is to him what one is that never was: the service's word for that is what.
-func taskNamed(what string) ask {
-	return func(ctx context.Context, db bun.IDB, actor access.Actor, r *http.Request) error {
-		id, err := uuid.Parse(chi.URLParam(r, "id"))
-		if err != nil {
-			return nil //nolint:nilerr // the service says what an id looks like
-		}
-		if err = actor.Task(ctx, db, id); errors.Is(err, access.ErrRefused) {
-			return httpapi.NotFound(what)
-		}
-		return err
+// ofTask is for what services keep of the task in the path.
+func ofTask(ctx context.Context, db bun.IDB, actor access.Actor, r *http.Request) error {
+	id, err := uuid.Parse(chi.URLParam(r, "id"))
+	if err != nil {
+		return nil //nolint:nilerr // the service says what an id looks like
 	}
+	return actor.Task(ctx, db, id)
 }
 
 // askTime is how long the database has to say whose a task is.
 const askTime = 5 * time.Second
 
-// asks lets requests through to next that may go there.
+// asks passes requests on to next. One for a task that is not the actor's goes on with
+// an id that nothing has: to the last word and the time it takes, the answer is that
+// of the service to an id that never was.
 func (d *Door) asks(may ask, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), askTime)
-		defer cancel()
-		if err := may(ctx, d.db, rest.ActorOf(r.Context()), r); err != nil {
+		err := may(ctx, d.db, rest.ActorOf(r.Context()), r)
+		cancel()
+		id := chi.URLParam(r, "id")
+		switch {
+		case err == nil:
+		case errors.Is(err, access.ErrRefused) && id != "":
+			r = r.Clone(r.Context())
+			r.URL.Path, r.URL.RawPath = strings.Replace(r.URL.Path, id, uuid.NewString(), 1), ""
+		case errors.Is(err, access.ErrRefused):
+			d.failures.Write(w, r, httpapi.NotFound("user"))
+			return
+		default:
 			d.failures.Write(w, r, err)
 			return
 		}

@@ -32,13 +32,13 @@ var Routes = []struct {
 }{
 	{"/api/audit", "audit-log", own},
 	{"/api/audit/*", "audit-log", own},
-	{"/api/tasks/{id}/history", "audit-log", taskNamed("task")},
+	{"/api/tasks/{id}/history", "audit-log", ofTask},
 	{"/api/notifications", "notification", own},
 	{"/api/notifications/*", "notification", own},
 	{"/api/channels", "notification", own},
 	{"/api/channels/*", "notification", own},
 	{"/api/recurrence/*", "recurring-task", own},
-	{"/api/tasks/{id}/occurrences", "recurring-task", taskNamed("recurring task")},
+	{"/api/tasks/{id}/occurrences", "recurring-task", ofTask},
 }
 
 // OpenRoutes are those for whoever has a link out of a mail: he is not signed in,

@@ -23,6 +23,9 @@ const (
 	Busy             Code = "busy"              // it may pass in a moment
 )
 
+// Codes are all of them.
+var Codes = []Code{Invalid, NotFound, KeyUsed, TaskChanged, NotRecurring, AlreadyFollowed, OccurrenceExists, EmailTaken, WrongPassword, TooManyAttempts, Busy}
+
 // Error refuses what was asked for.
 type Error struct {
 	Code   Code
@@ -32,7 +35,7 @@ type Error struct {
 }
 
 // Field says what is wrong with one part of what was sent. Name is a path, such as
-// recurrence.rrule or reminders[0].at; "" is the whole.
+// recurrence.rrule or reminders[0].at.
 type Field struct {
 	Name    string
 	Message string

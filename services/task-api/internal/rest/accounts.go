@@ -63,7 +63,7 @@ func (a *Accounts) Mount(api huma.API) {
 	}, a.updateMe)
 }
 
-func (a *Accounts) register(ctx context.Context, actor access.Actor, in *struct {
+type registerInput struct {
 	Device string `cookie:"taskwire_device" doc:"Set at a sign-in"`
 	Body   struct {
 		Email    string `json:"email" minLength:"3" maxLength:"254"`
@@ -71,8 +71,9 @@ func (a *Accounts) register(ctx context.Context, actor access.Actor, in *struct 
 		Name     string `json:"name,omitempty" maxLength:"200"`
 		Timezone string `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone; default UTC"`
 	}
-},
-) (*signedIn, error) {
+}
+
+func (a *Accounts) register(ctx context.Context, actor access.Actor, in *registerInput) (*signedIn, error) {
 	from := a.Keys.Stranger(actor.Origin, in.Device)
 	u, err := a.Doorkeeper.Register(ctx, from, account.Registration(in.Body))
 	if err != nil {
@@ -81,14 +82,15 @@ func (a *Accounts) register(ctx context.Context, actor access.Actor, in *struct 
 	return a.signedIn(u, from)
 }
 
-func (a *Accounts) login(ctx context.Context, actor access.Actor, in *struct {
+type loginInput struct {
 	Device string `cookie:"taskwire_device" doc:"Set at a sign-in: a device that has signed in before is not held up by others' wrong passwords"`
 	Body   struct {
 		Email    string `json:"email" maxLength:"254"`
 		Password string `json:"password" maxLength:"200"`
 	}
-},
-) (*signedIn, error) {
+}
+
+func (a *Accounts) login(ctx context.Context, actor access.Actor, in *loginInput) (*signedIn, error) {
 	from := a.Keys.Stranger(actor.Origin, in.Device)
 	u, err := a.Doorkeeper.SignIn(ctx, from, in.Body.Email, in.Body.Password)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 // etag is a strong validator: the version changes with every change.
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
-// versions are those that an If-Match header names (RFC 9110, section 13.1.1): all
-// for none and for "*". It compares strongly, so a weak tag is of no version.
+// versions are those that an If-Match header names (RFC 9110, section 13.1.1), or all
+// where there is no header or it is "*". It compares strongly: a weak tag names none.
 func versions(ifMatch string) task.Versions {
 	if ifMatch == "" || strings.TrimSpace(ifMatch) == "*" {
 		return nil
@@ -30,5 +30,6 @@ func versions(ifMatch string) task.Versions {
 // notModified says whether an If-None-Match names this version (RFC 9110, section
 // 13.1.2): what the client has is what it would get.
 func notModified(ifNoneMatch string, version int64) bool {
-	return ifNoneMatch != "" && versions(strings.ReplaceAll(ifNoneMatch, "W/", "")).Allow(version)
+	tags := strings.ReplaceAll(ifNoneMatch, "W/", "")
+	return strings.TrimSpace(tags) != "" && versions(tags).Allow(version)
 }

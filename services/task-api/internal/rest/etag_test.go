@@ -14,7 +14,7 @@ func TestPreconditions(t *testing.T) {
 		require.Equal(t, allows, versions(header).Allow(3), "If-Match: %s", header)
 	}
 	for header, is := range map[string]bool{
-		"": false, "*": true, `"3"`: true, `W/"3"`: true, `"1", W/"3"`: true, `"2"`: false,
+		"": false, "W/": false, " ": false, "*": true, `"3"`: true, `W/"3"`: true, `"1", W/"3"`: true, `"2"`: false,
 	} {
 		require.Equal(t, is, notModified(header, 3), "If-None-Match: %s", header)
 	}

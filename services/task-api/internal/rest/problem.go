@@ -8,9 +8,8 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
 
-// statuses are those of the domain's refusals.
+// statuses are those of refusals that need no more than one.
 var statuses = map[refuse.Code]int{
-	refuse.KeyUsed:          http.StatusUnprocessableEntity,
 	refuse.Invalid:          http.StatusUnprocessableEntity,
 	refuse.NotFound:         http.StatusNotFound,
 	refuse.TaskChanged:      http.StatusPreconditionFailed,
@@ -19,8 +18,6 @@ var statuses = map[refuse.Code]int{
 	refuse.OccurrenceExists: http.StatusConflict,
 	refuse.EmailTaken:       http.StatusConflict,
 	refuse.WrongPassword:    http.StatusUnauthorized,
-	refuse.TooManyAttempts:  http.StatusTooManyRequests,
-	refuse.Busy:             http.StatusServiceUnavailable,
 }
 
 // problem turns a refusal of the domain into a problem document, whose fields lie

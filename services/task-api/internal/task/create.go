@@ -148,7 +148,7 @@ func zoneOf(ctx context.Context, tx *change.Tx, named string) (string, error) {
 	return zone, nil
 }
 
-// checkParent refuses a parent that is not there, is the caller's not, is a
+// checkParent refuses a parent that is not there, is not the actor's, is a
 // subtask itself, or is full. The parent stays locked, so that two requests
 // can not fill or nest it at once.
 func checkParent(ctx context.Context, tx *change.Tx, t *Task) error {

@@ -88,7 +88,7 @@ func (s *Store) Replace(ctx context.Context, actor access.Actor, id uuid.UUID, m
 	return s.edit(ctx, actor, id, match, draft.apply, updated)
 }
 
-// Patch is described at Replace.
+// Patch changes parts of a task of the actor; see Replace.
 func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, patch Patch) (*Task, error) {
 	return s.edit(ctx, actor, id, match, patch.apply, updated)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
@@ -54,7 +55,7 @@ func taskData(frame event.Frame, state event.Task) (json.RawMessage, error) {
 	}
 	e.TaskData.Description = cut(state.Description, maxData-(len(data)-sizeOf(state.Description)))
 	e.Metadata = truncated()
-	return encode(e)
+	return encodeCut(e)
 }
 
 func auditData(actor access.Actor, frame event.Frame, before *Task, state event.Task) (json.RawMessage, error) {
@@ -94,7 +95,7 @@ func auditData(actor access.Actor, frame event.Frame, before *Task, state event.
 		return nil, err
 	}
 	e.Changed, e.Metadata = changed, truncated()
-	return encode(e)
+	return encodeCut(e)
 }
 
 func encode(e any) (json.RawMessage, error) {
@@ -103,6 +104,16 @@ func encode(e any) (json.RawMessage, error) {
 		return nil, fmt.Errorf("write an event: %w", err)
 	}
 	return data, nil
+}
+
+// encodeCut is encode for an event whose descriptions were cut: there is nothing more
+// to take from it.
+func encodeCut(e any) (json.RawMessage, error) {
+	data, err := encode(e)
+	if err == nil && len(data) > event.MaxSize-2<<10 {
+		err = fmt.Errorf("an event of %d bytes is too large", len(data))
+	}
+	return data, err
 }
 
 // sizeOf is how many bytes a text has as JSON, between its quotes.
@@ -114,9 +125,20 @@ func sizeOf(text string) int {
 // cut is the beginning of a text that has at most so many bytes as JSON.
 func cut(text string, bytes int) string {
 	for i, r := range text {
-		if bytes -= sizeOf(string(r)); bytes < 0 {
+		if bytes -= sizeOfRune(r); bytes < 0 {
 			return text[:i]
 		}
 	}
 	return text
+}
+
+// sizeOfRune is sizeOf a letter, without the 150 ns: a deletion cuts 400 texts.
+func sizeOfRune(r rune) int {
+	switch {
+	case r == '"', r == '\\', r == '\b', r == '\f', r == '\n', r == '\r', r == '\t':
+		return len(`\n`)
+	case r < ' ', r == '<', r == '>', r == '&', r == '\u2028', r == '\u2029':
+		return len(`\u003c`)
+	}
+	return utf8.RuneLen(r)
 }

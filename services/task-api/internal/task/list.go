@@ -13,7 +13,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
 
-// Query is what a list of tasks is narrowed and ordered by. What is left out
+// Query is what a list of tasks is narrowed and ordered by. A filter that is left out
 // narrows nothing.
 type Query struct {
 	IsComplete   *bool
@@ -62,7 +62,8 @@ type listed struct {
 // texts and words that no index and no method of looking is quick with.
 const searchTime = 2 * time.Second
 
-// List reads the actor's tasks. Its errors are page.ErrCursor and refuse.Busy.
+// List reads the actor's tasks. Beside those of the database its errors are
+// page.ErrCursor and refusals, one of them Busy for a search that takes too long.
 func (s *Store) List(ctx context.Context, actor access.Actor, q Query) (List, error) {
 	l, err := s.listing(ctx, actor, q)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
 
@@ -49,6 +50,9 @@ type listing struct {
 func (s *Store) listing(ctx context.Context, actor access.Actor, q Query) (*listing, error) {
 	l := &listing{store: s, user: actor.UserID, mine: actor.Tasks(), sort: q.Sort}
 	l.column, l.descending = strings.CutPrefix(q.Sort, "-")
+	if !slices.Contains(orders, l.column) {
+		return nil, refuse.Part("sort", "must be one of "+strings.Join(orders, ", ")+", or one with - before it")
+	}
 	c, err := l.decode(q.Cursor)
 	if err != nil {
 		return nil, err
@@ -74,6 +78,9 @@ func (s *Store) listing(ctx context.Context, actor access.Actor, q Query) (*list
 }
 
 var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// orders are the columns that a list can be in the order of.
+var orders = []string{"created_at", "updated_at", "due_at", "priority", "title"}
 
 // covering are the columns that each index of an order includes (migration 0014):
 // lists that are filtered by nothing else are found without reading the tasks.

@@ -3,6 +3,7 @@ package task
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -83,6 +84,20 @@ func (p *problems) moment(name string, t *time.Time) *time.Time {
 func (p *problems) normalize(t *Task) {
 	if strings.TrimSpace(t.Title) == "" {
 		p.add("title", "must not be blank")
+	}
+	for _, text := range []struct {
+		name, value string
+		most        int
+	}{{"title", t.Title, maxTitle}, {"description", t.Description, maxDescription}} {
+		if utf8.RuneCountInString(text.value) > text.most {
+			p.add(text.name, fmt.Sprintf("must not be longer than %d characters", text.most))
+		}
+	}
+	if len(t.Tags) > maxTags {
+		p.add("tags", fmt.Sprintf("there can be %d", maxTags))
+	}
+	if len(t.Reminders) > maxReminders {
+		p.add("reminders", fmt.Sprintf("there can be %d", maxReminders))
 	}
 	for _, tag := range t.Tags {
 		if n := utf8.RuneCountInString(tag); strings.TrimSpace(tag) == "" || n > maxTag {
