@@ -21,7 +21,7 @@ var (
 const firstPort, ports = 20000, 10000
 
 // FreePort is a port of 127.0.0.1 that nobody listens on, and that this process was
-// not given before.
+// not given before, until it has been given all.
 func FreePort() (int, error) {
 	l, err := Listen()
 	if err != nil {
@@ -36,14 +36,14 @@ func FreePort() (int, error) {
 func Listen() (net.Listener, error) {
 	mu.Lock()
 	defer mu.Unlock()
-	for tried < ports {
+	for range ports {
 		port := firstPort + (os.Getpid()*50+tried)%ports
 		tried++
 		if l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", Address(port)); err == nil { // it waits for nothing
 			return l, nil
 		}
 	}
-	return nil, errors.New("all ports from 20000 to 29999 were tried")
+	return nil, errors.New("there is no free port from 20000 to 29999")
 }
 
 // Address is a port of 127.0.0.1.
