@@ -58,8 +58,8 @@ func TestAPortThatIsNotUsedIsNotChosen(t *testing.T) {
 	require.Zero(t, p.SMTP)
 }
 
-// Free ports are chosen by chance: often enough, one of them would be a port
-// that is given to another.
+// Free ports are chosen in turn: so often, one of them would be the port that is
+// given to another.
 func TestAPortThatIsGivenIsNotChosenForAnother(t *testing.T) {
 	given, err := local.FreePort()
 	require.NoError(t, err)

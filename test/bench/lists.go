@@ -24,8 +24,9 @@ var listed = []string{
 }
 
 // correlated are lists of tasks that are due a week after they were made, were
-// changed then, and of which the newest third is urgent and has the tag new: where the order is one of these and the filter another, half of the
-// tasks or more lie before the first that meets it. The middle is at %s.
+// changed then, and of which the newest third is urgent and has the tag new: where
+// the order is one of these and the filter another, half of the tasks or more lie
+// before the first that meets it. The middle is at %s.
 var correlated = []string{
 	"due_after=%s&sort=created_at", "due_before=%s&sort=-created_at", "due_after=%s&sort=updated_at", "due_after=%s&sort=title",
 	"updated_after=%s&sort=created_at", "updated_after=%s&sort=due_at", "updated_after=%s&sort=priority",

@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"errors"
 	"net/mail"
 	"strings"
 
@@ -50,12 +49,7 @@ func (d *Doorkeeper) Register(ctx context.Context, from Stranger, r Registration
 		return nil, err
 	}
 	u := &User{ID: id, Email: r.Email, Name: r.Name, Timezone: r.Timezone, PasswordHash: &hash}
-	err = d.Store.Create(ctx, from.Origin, u)
-	if errors.Is(err, errEmailTaken) {
-		return nil, refuse.Because(refuse.EmailTaken, "there is an account with this email address; sign in instead",
-			refuse.Field{Name: "email", Message: "is taken"})
-	}
-	return u, err
+	return u, d.Store.Create(ctx, from.Origin, u)
 }
 
 // hashNew hashes the password of a new account.

@@ -41,12 +41,10 @@ type Store struct {
 	outside outsideUsers
 }
 
-var (
-	errNoUser     = errors.New("there is no such user")
-	errEmailTaken = errors.New("the email address is taken")
-)
+var errNoUser = errors.New("there is no such user")
 
-// Create adds a user: from is where he registers from.
+// Create adds a user: from is where he registers from. It refuses an address that
+// somebody has.
 func (s *Store) Create(ctx context.Context, from access.Origin, u *User) error {
 	return s.Changes.Do(ctx, u.actor(from), func(ctx context.Context, tx *change.Tx) error {
 		u.CreatedAt, u.UpdatedAt = tx.Now, tx.Now
@@ -56,8 +54,13 @@ func (s *Store) Create(ctx context.Context, from access.Origin, u *User) error {
 		if err != nil {
 			return fmt.Errorf("insert the user: %w", err)
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(errEmailTaken, err)
+		n, err := res.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("insert the user: %w", err)
+		}
+		if n == 0 {
+			return refuse.Because(refuse.EmailTaken, "there is an account with this email address; sign in instead",
+				refuse.Field{Name: "email", Message: "is taken"})
 		}
 		return appendAudit(tx, "user.registered", u, nil, u, nil)
 	})

@@ -101,9 +101,7 @@ func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int)
 		b.add("(SELECT "+names+" FROM task.tasks t WHERE "+l.mine.SQL+" AND ", l.mine.Args...)
 		b.all([]access.Condition{r, part})
 		if steps == 0 {
-			for _, f := range l.filters {
-				b.add(" AND ("+f.SQL+")", f.Args...)
-			}
+			b.and(l.filters)
 		}
 		b.add(l.order(false)+" LIMIT ?)", cmp.Or(steps, n))
 	}
@@ -171,9 +169,7 @@ func (l *listing) place(b *builder, filters []access.Condition) {
 	b.add(") AND (")
 	b.any(l.parts)
 	b.add(")")
-	for _, f := range filters {
-		b.add(" AND ("+f.SQL+")", f.Args...)
-	}
+	b.and(filters)
 }
 
 // gather finds all tasks of the list by what they are filtered by, and sorts them.
@@ -247,6 +243,13 @@ func (b *builder) wrap(before, behind string) {
 
 func (b *builder) all(of []access.Condition) { b.join(of, " AND ") }
 func (b *builder) any(of []access.Condition) { b.join(of, " OR ") }
+
+// and narrows what is there already; all and any begin a condition.
+func (b *builder) and(of []access.Condition) {
+	for _, c := range of {
+		b.add(" AND ("+c.SQL+")", c.Args...)
+	}
+}
 
 func (b *builder) join(of []access.Condition, with string) {
 	for i, c := range of {
