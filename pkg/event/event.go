@@ -83,7 +83,8 @@ type Reminder struct {
 }
 
 // Recurrence says when a task comes back. Anchor is the wall time of the due
-// date that the rule counts from, in the task's time zone.
+// date that the rule counts from, in the task's time zone, and Ordinal its place in
+// the series, from 1 (0 in events of before): COUNT counts from there.
 type Recurrence struct {
 	RRule    string `json:"rrule"`
 	Basis    string `json:"basis"`
@@ -91,15 +92,29 @@ type Recurrence struct {
 	DSTGap   string `json:"dst_gap"`
 	Missed   string `json:"missed"`
 	Anchor   string `json:"anchor"`
+	Ordinal  int    `json:"ordinal,omitempty"`
 }
 
 // Rule is the recurrence of a task in a zone as pkg/recurrence computes with it.
 func (r Recurrence) Rule(timezone string, allDay bool) recurrence.Rule {
 	return recurrence.Rule{
 		RRule: r.RRule, Anchor: r.Anchor, Timezone: timezone, AllDay: allDay,
-		Basis: r.Basis, MonthEnd: r.MonthEnd, DSTGap: r.DSTGap, Missed: r.Missed,
+		Basis: r.Basis, MonthEnd: r.MonthEnd, DSTGap: r.DSTGap, Missed: r.Missed, Ordinal: r.Ordinal,
 	}
 }
+
+// What Metadata says of a task of a series, beside the change itself.
+const (
+	// MetaFollows is, when it is created, the wall time of the occurrence before it.
+	MetaFollows = "follows"
+	// MetaOccurrence is, when it is deleted and was open, what became of the
+	// occurrence: Skipped, Ended or TakenBack.
+	MetaOccurrence = "occurrence"
+
+	Skipped   = "skipped"    // the series goes on without it
+	Ended     = "ended"      // it was the open one: with it the series ends
+	TakenBack = "taken_back" // the one before it was reopened; its date may come again
+)
 
 // TaskEvent is the data of an event on TopicTasks. TaskData is the task after
 // the change; for TaskDeleted, as it last was.

@@ -1,6 +1,7 @@
 package recurrence_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -24,7 +25,10 @@ func TestNext(t *testing.T) {
 		from      string
 		ordinal   int
 		completed string
-		want      string // "" when the series has ended
+		due       string // where it was moved
+		skipped   bool
+		taken     []string // that an occurrence has stood for
+		want      string   // "" when the series has ended
 		missed    []string
 	}{
 		{name: "on time: the next of the schedule",
@@ -92,6 +96,44 @@ func TestNext(t *testing.T) {
 			rule: rule{RRule: "FREQ=DAILY", Anchor: "2027-01-04T09:00:00", Timezone: "UTC", Basis: "completion"},
 			from: "2027-01-05T09:00:00", completed: "2027-01-04T10:00:00Z",
 			want: "2027-01-06T09:00:00 = 2027-01-06T09:00:00Z"},
+		{name: "completion: done three weeks early, it counts from then",
+			rule: rule{RRule: "FREQ=DAILY;INTERVAL=5", Anchor: "2027-01-25T09:00:00", Timezone: "UTC", Basis: "completion"},
+			from: "2027-01-25T09:00:00", completed: "2027-01-04T10:00:00Z",
+			want: "2027-01-09T09:00:00 = 2027-01-09T09:00:00Z"},
+		{name: "completion: skipped three weeks early, it counts from its date",
+			rule: rule{RRule: "FREQ=DAILY;INTERVAL=5", Anchor: "2027-01-25T09:00:00", Timezone: "UTC", Basis: "completion"},
+			from: "2027-01-25T09:00:00", completed: "2027-01-04T10:00:00Z", skipped: true,
+			want: "2027-01-30T09:00:00 = 2027-01-30T09:00:00Z"},
+		{name: "completion: skipped, moved a day on, it counts from there",
+			rule: rule{RRule: "FREQ=DAILY;INTERVAL=5", Anchor: "2027-01-25T09:00:00", Timezone: "UTC", Basis: "completion"},
+			from: "2027-01-25T09:00:00", due: "2027-01-26T15:00:00Z", completed: "2027-01-04T10:00:00Z", skipped: true,
+			want: "2027-01-31T09:00:00 = 2027-01-31T09:00:00Z"},
+		{name: "completion: skipped late, it counts from then",
+			rule: rule{RRule: "FREQ=DAILY;INTERVAL=5", Anchor: "2027-01-25T09:00:00", Timezone: "UTC", Basis: "completion"},
+			from: "2027-01-25T09:00:00", completed: "2027-03-01T10:00:00Z", skipped: true,
+			want: "2027-03-06T09:00:00 = 2027-03-06T09:00:00Z"},
+		{name: "completion: a date that was done is not done again",
+			rule: rule{RRule: "FREQ=DAILY;INTERVAL=5", Anchor: "2027-01-25T09:00:00", Timezone: "UTC", Basis: "completion"},
+			from: "2027-01-15T09:00:00", completed: "2027-01-20T10:00:00Z", taken: []string{"2027-01-25T09:00:00"},
+			want: "2027-01-30T09:00:00 = 2027-01-30T09:00:00Z"},
+		{name: "a date that was skipped or deleted does not come again",
+			rule: weekly, from: "2027-01-04T09:00:00", completed: "2027-01-04T08:30:00Z", taken: []string{"2027-01-11T09:00:00"},
+			want:   "2027-01-18T09:00:00 = 2027-01-18T08:00:00Z",
+			missed: []string{"2027-01-11T09:00:00 = 2027-01-11T08:00:00Z"}},
+		{name: "moved ahead past dates of its schedule: the next is after it",
+			rule: weekly, from: "2027-01-04T09:00:00", due: "2027-01-20T15:00:00Z", completed: "2027-01-05T08:30:00Z",
+			want:   "2027-01-25T09:00:00 = 2027-01-25T08:00:00Z",
+			missed: []string{"2027-01-11T09:00:00 = 2027-01-11T08:00:00Z", "2027-01-18T09:00:00 = 2027-01-18T08:00:00Z"}},
+		{name: "moved to an earlier day: the next is after the date it stands for",
+			rule: weekly, from: "2027-01-11T09:00:00", due: "2027-01-06T08:00:00Z", completed: "2027-01-06T08:30:00Z",
+			want: "2027-01-18T09:00:00 = 2027-01-18T08:00:00Z"},
+		{name: "COUNT goes on from a new anchor",
+			rule: rule{RRule: "FREQ=DAILY;COUNT=4", Anchor: "2027-01-10T09:00:00", Timezone: "UTC", Ordinal: 3},
+			from: "2027-01-10T09:00:00", completed: "2027-01-10T09:00:00Z",
+			want: "2027-01-11T09:00:00 = 2027-01-11T09:00:00Z"},
+		{name: "COUNT is reached from a new anchor",
+			rule: rule{RRule: "FREQ=DAILY;COUNT=4", Anchor: "2027-01-10T09:00:00", Timezone: "UTC", Ordinal: 3},
+			from: "2027-01-11T09:00:00", completed: "2027-01-11T09:00:00Z"},
 		{name: "completion: monthly from a 31st",
 			rule: rule{RRule: "FREQ=MONTHLY", Anchor: "2027-01-04T09:00:00", Timezone: "UTC", Basis: "completion"},
 			from: "2027-01-04T09:00:00", completed: "2027-01-31T10:00:00Z",
@@ -116,28 +158,45 @@ func TestNext(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			completed, err := time.Parse(time.RFC3339, tc.completed)
 			require.NoError(t, err)
-			step, err := tc.rule.Next(recurrence.Position{Wall: tc.from, Ordinal: tc.ordinal}, completed)
-			require.NoError(t, err)
-			if tc.want == "" {
-				require.Nil(t, step.Next)
-			} else {
-				require.NotNil(t, step.Next)
-				require.Equal(t, []string{tc.want}, lines([]recurrence.Occurrence{*step.Next}))
+			current := recurrence.Position{Wall: tc.from, Ordinal: tc.ordinal, Skipped: tc.skipped, Taken: func(wall string) bool { return slices.Contains(tc.taken, wall) }}
+			if tc.due != "" {
+				current.Due, err = time.Parse(time.RFC3339, tc.due)
+				require.NoError(t, err)
 			}
-			require.Equal(t, tc.missed, lines(step.Missed))
-			require.Equal(t, len(tc.missed), step.MissedCount)
+			next, err := tc.rule.Next(current, completed)
+			require.NoError(t, err)
+			until := completed
+			if tc.want == "" {
+				require.Nil(t, next)
+			} else {
+				require.NotNil(t, next)
+				require.Equal(t, []string{tc.want}, lines([]recurrence.Occurrence{*next}))
+				until = next.At.Add(-1)
+			}
+			passed, err := tc.rule.Passed(tc.from, until)
+			require.NoError(t, err)
+			require.Equal(t, tc.missed, lines(passed))
 		})
 	}
 }
 
-func TestNextBoundsTheListOfMissed(t *testing.T) {
-	r := recurrence.Rule{RRule: "FREQ=DAILY", Anchor: "2000-01-01T09:00:00", Timezone: "Europe/Berlin"}
-	step, err := r.Next(recurrence.Position{Wall: r.Anchor}, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))
+func TestWhatHasPassedIsBounded(t *testing.T) {
+	for rule, last := range map[string]string{
+		"FREQ=DAILY": "9999-11-30T09:00:00", "FREQ=DAILY;INTERVAL=1000": "9997-06-05T09:00:00",
+		"FREQ=DAILY;COUNT=10000": "2027-05-18T09:00:00", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29": "9996-02-29T09:00:00",
+	} {
+		t.Run(rule, func(t *testing.T) {
+			r := recurrence.Rule{RRule: rule, Anchor: "2000-01-01T09:00:00", Timezone: "Europe/Berlin"}
+			passed, err := r.Passed(r.Anchor, time.Date(9999, 11, 30, 23, 0, 0, 0, time.UTC))
+			require.NoError(t, err)
+			require.Len(t, passed, recurrence.MaxPassed)
+			require.Equal(t, last, passed[recurrence.MaxPassed-1].Wall)
+		})
+	}
+	r := recurrence.Rule{RRule: "FREQ=MONTHLY;INTERVAL=6", Anchor: "2000-01-01T09:00:00", Timezone: "Europe/Berlin"}
+	passed, err := r.Passed(r.Anchor, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))
 	require.NoError(t, err)
-	require.Equal(t, 9861, step.MissedCount)
-	require.Len(t, step.Missed, recurrence.MaxMissed)
-	require.Equal(t, "2026-12-31T09:00:00", step.Missed[recurrence.MaxMissed-1].Wall)
-	require.Equal(t, "2027-01-01T09:00:00", step.Next.Wall)
+	require.Len(t, passed, 53)
 }
 
 func TestNextRefusesAWallTimeThatIsNone(t *testing.T) {
@@ -160,9 +219,9 @@ func TestNextWalksThePreview(t *testing.T) {
 				completed, err := recurrence.Resolve(wall, zone, false)
 				require.NoError(t, err)
 				for _, want := range list {
-					step, err := r.Next(recurrence.Position{Wall: wall}, completed)
+					next, err := r.Next(recurrence.Position{Wall: wall}, completed)
 					require.NoError(t, err)
-					require.Equal(t, &want, step.Next)
+					require.Equal(t, &want, next)
 					wall, completed = want.Wall, want.At
 				}
 			})

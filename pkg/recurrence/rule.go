@@ -46,6 +46,9 @@ type Rule struct {
 	MonthEnd string // "clamp" (default) or "skip"
 	DSTGap   string // "forward" (default) or "skip"
 	Missed   string // "collapse" (default) or "all"
+	// Ordinal is the anchor's place in the series, from 1 (0 is 1, too): COUNT counts
+	// from there. It is more where a series goes on from a new anchor.
+	Ordinal int
 }
 
 // FieldError says which field of a rule is wrong, and how. Field is the JSON
@@ -108,6 +111,7 @@ func (r Rule) compile() (*series, error) {
 		rule:       rule,
 		loc:        loc,
 		anchor:     dayOfTime(anchor),
+		ordinal:    max(1, r.Ordinal),
 		clock:      int64(anchor.Hour()*3600 + anchor.Minute()*60 + anchor.Second()),
 		allDay:     r.AllDay,
 		skipGaps:   r.DSTGap == DSTGapSkip,

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// MaxMissed bounds the list of missed occurrences that Next returns.
-const MaxMissed = 1000
+// MaxPassed bounds the list of occurrences that Passed returns.
+const MaxPassed = 1000
 
 // The notes that explain an occurrence. Two of them are joined by "; ".
 const (
@@ -29,20 +29,22 @@ type Occurrence struct {
 // Position is the occurrence that a step goes on from.
 type Position struct {
 	Wall string // the wall time it stands for
-	// Ordinal is its place in the series, the anchor being 1. It decides COUNT
-	// with basis "completion" alone: there the past of a series does not follow
-	// from its rule. Otherwise it is not looked at.
+	// Due is when its task was due, where that was moved; zero where it was not.
+	Due time.Time
+	// Ordinal is the place in the series of its last occurrence, the first being 1. It
+	// decides COUNT with basis "completion" alone: there the past of a series does
+	// not follow from its rule. Otherwise it is not looked at.
 	Ordinal int
+	// Skipped tells that it was not done: what counts from the completion counts from
+	// its due date where that is later, so that a skip never brings the next nearer.
+	Skipped bool
+	// Taken says which wall times an occurrence has stood for already: none comes
+	// twice. Nil is none but Wall.
+	Taken func(wall string) bool
 }
 
-// Step is what follows an occurrence.
-type Step struct {
-	// Next is the following occurrence; nil when the series has ended.
-	Next *Occurrence
-	// Missed are the occurrences between, oldest first, which were due at or
-	// before the completion: the last MaxMissed of them. MissedCount counts all.
-	Missed      []Occurrence
-	MissedCount int
+func (p Position) taken(wall string) bool {
+	return wall == p.Wall || p.Taken != nil && p.Taken(wall)
 }
 
 // series is a rule ready to be asked.
@@ -50,6 +52,7 @@ type series struct {
 	rule       *rrule
 	loc        *time.Location
 	anchor     day
+	ordinal    int   // of the anchor
 	clock      int64 // time of day, in seconds
 	allDay     bool
 	skipGaps   bool
@@ -57,27 +60,80 @@ type series struct {
 	completion bool
 }
 
-// Next says what follows the current occurrence, which was completed at
-// completedAt. It depends on its arguments alone, so that asking again, however
-// late, gives the same answer. The occurrence it returns is always of a later
-// date than the current one, and due later.
+// Next says what follows the current occurrence, which was completed (or skipped) at
+// completedAt; nil when the series has ended. It depends on its arguments alone, so
+// that asking again, however late, gives the same answer.
 //
 // With basis "due" it is the next date of the schedule; with missed "collapse"
-// the first of them due after completedAt (all-day: dated after the date of
-// completedAt in the zone). With basis "completion" the rule counts from the
-// date of completedAt in the zone, at the anchor's time of day.
+// the first of them due after completedAt and after the current one's own due time
+// (all-day: dated after the date of both in the zone). With basis "completion" the
+// rule counts from the date of completedAt in the zone, at the anchor's time of day:
+// what is done early comes earlier, too.
 //
 // The error is a *FieldError: what Validate says, or current.Wall is no wall time.
-func (r Rule) Next(current Position, completedAt time.Time) (Step, error) {
+func (r Rule) Next(current Position, completedAt time.Time) (*Occurrence, error) {
 	s, err := r.compile()
 	if err != nil {
-		return Step{}, err
+		return nil, err
 	}
-	wall, err := time.Parse(WallLayout, current.Wall)
+	on, err := dayOfWall(current.Wall)
 	if err != nil {
-		return Step{}, wrong("occurrence", "must be a wall time like 2027-03-28T09:00:00")
+		return nil, err
 	}
-	return s.next(dayOfTime(wall), current.Ordinal, completedAt), nil
+	var next *dated
+	if s.completion {
+		next = s.nextFrom(s.countFrom(current, on, completedAt), current.Ordinal, current.taken)
+	} else {
+		next = s.next(current, on, completedAt)
+	}
+	if next == nil {
+		return nil, nil
+	}
+	return &next.Occurrence, nil
+}
+
+// Passed are the occurrences after one that were due at or before until, oldest
+// first, and the last MaxPassed of them where there are more. With basis "completion"
+// there are none: nothing is due before the last one is done.
+//
+// The error is a *FieldError: what Validate says, or after is no wall time.
+func (r Rule) Passed(after string, until time.Time) ([]Occurrence, error) {
+	s, err := r.compile()
+	if err != nil {
+		return nil, err
+	}
+	on, err := dayOfWall(after)
+	if err != nil || s.completion {
+		return nil, err
+	}
+	last := dayOfTime(until.In(s.loc))
+	// As far back as MaxPassed days, then as far as it takes: a due time of the year
+	// 9999 is not a reason to walk through 8,000 years.
+	for back := day(MaxPassed); ; back *= 8 {
+		from := max(on, last-back)
+		if s.rule.count > 0 {
+			from = on
+		}
+		var list []Occurrence
+		for o := range s.after(from) {
+			if o.At.After(until) {
+				break
+			}
+			list = append(list, o.Occurrence)
+		}
+		if len(list) >= MaxPassed || from == on {
+			return list[max(0, len(list)-MaxPassed):], nil
+		}
+	}
+}
+
+// dayOfWall is the date of an occurrence's wall time.
+func dayOfWall(text string) (day, error) {
+	wall, err := time.Parse(WallLayout, text)
+	if err != nil {
+		return 0, wrong("occurrence", "must be a wall time like 2027-03-28T09:00:00")
+	}
+	return dayOfTime(wall), nil
 }
 
 // Preview lists the n occurrences that follow the anchor, fewer when the series
@@ -97,58 +153,66 @@ func (r Rule) Preview(n int) ([]Occurrence, error) {
 		}
 		return list, nil
 	}
+	none := func(string) bool { return false }
 	on := s.anchor
 	for len(list) < n {
-		step := s.nextFrom(on, len(list)+1, on)
-		if step == nil {
+		next := s.nextFrom(on, s.ordinal+len(list), none)
+		if next == nil {
 			break
 		}
-		list, on = append(list, step.Occurrence), step.day
+		list, on = append(list, next.Occurrence), dayOfTime(next.At.In(s.loc))
 	}
 	return list, nil
 }
 
-func (s *series) next(current day, ordinal int, completedAt time.Time) Step {
-	completed := dayOfTime(completedAt.In(s.loc))
-	if s.completion {
-		if o := s.nextFrom(completed, ordinal, current); o != nil {
-			return Step{Next: &o.Occurrence}
-		}
-		return Step{}
+func (s *series) next(current Position, on day, completedAt time.Time) *dated {
+	passed := completedAt
+	if current.Due.After(passed) {
+		passed = current.Due // moved ahead, past dates of its schedule
 	}
-	var step Step
-	for o := range s.after(current) {
-		ahead := o.At.After(completedAt)
+	date := dayOfTime(passed.In(s.loc))
+	if s.collapse && s.rule.count == 0 {
+		on = max(on, date-2) // no zone is further from UTC
+	}
+	for o := range s.after(on) {
+		ahead := o.At.After(passed)
 		if s.allDay {
-			ahead = o.day > completed
+			ahead = o.day > date
 		}
-		if ahead || !s.collapse {
-			step.Next = &o.Occurrence
-			break
-		}
-		step.MissedCount++
-		step.Missed = append(step.Missed, o.Occurrence)
-		if len(step.Missed) >= 2*MaxMissed {
-			step.Missed = append(step.Missed[:0], step.Missed[MaxMissed:]...)
+		if (ahead || !s.collapse) && !current.taken(o.Wall) {
+			return &o
 		}
 	}
-	step.Missed = step.Missed[max(0, len(step.Missed)-MaxMissed):]
-	return step
+	return nil
 }
 
-// nextFrom is the first occurrence after the current one of the schedule that
-// begins on the given day; nil when COUNT or UNTIL forbids it.
-func (s *series) nextFrom(begin day, ordinal int, current day) *dated {
+// countFrom is the date that a rule with basis "completion" counts from.
+func (s *series) countFrom(current Position, on day, completedAt time.Time) day {
+	date := dayOfTime(completedAt.In(s.loc))
+	if !current.Skipped {
+		return date
+	}
+	if !current.Due.IsZero() {
+		on = max(on, dayOfTime(current.Due.In(s.loc)))
+	}
+	return max(date, on)
+}
+
+// nextFrom is the second occurrence of the schedule that begins on the given day, or
+// the first after it that is not taken; nil when COUNT or UNTIL forbids it.
+func (s *series) nextFrom(begin day, ordinal int, taken func(string) bool) *dated {
 	if s.rule.count > 0 && ordinal >= s.rule.count {
 		return nil
 	}
 	moved := *s
 	moved.anchor = begin
-	for o := range moved.occurrences(current) {
+	for o := range moved.occurrences(begin) {
 		if s.beyondUntil(o) {
 			return nil
 		}
-		return &o
+		if !taken(o.Wall) {
+			return &o
+		}
 	}
 	return nil
 }
@@ -156,7 +220,7 @@ func (s *series) nextFrom(begin day, ordinal int, current day) *dated {
 // after yields the occurrences dated after the given day, to the series' end.
 func (s *series) after(current day) iter.Seq[dated] {
 	return func(yield func(dated) bool) {
-		from, ordinal := current, 1
+		from, ordinal := current, s.ordinal
 		if s.rule.count > 0 {
 			from = s.anchor // COUNT counts from there
 		}

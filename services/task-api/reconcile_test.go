@@ -103,7 +103,7 @@ func busy(t *testing.T) (*running, client, map[string]event.Task) {
 	for _, name := range []string{"recurring", "ended"} {
 		u.task(http.StatusOK, http.MethodPatch, at(tasks[name].ID)+"/complete", nil)
 	}
-	s.spawn(tasks["recurring"].ID, "2027-02-01T09:00:00", "2027-02-01T09:00:00Z")
+	s.follow(tasks["recurring"].ID)
 	require.Eventually(t, func() bool {
 		var fired int
 		require.NoError(t, s.db.NewRaw("SELECT count(*) FROM task.events WHERE topic = 'reminders'").Scan(t.Context(), &fired))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -116,6 +117,32 @@ func (u *user) next(t event.Task) event.Task {
 		return nil
 	})
 	return found
+}
+
+// ledger waits until the occurrences of a task's series have become this, the latest first.
+func (u *user) ledger(task event.Task, want ...string) {
+	u.t.Helper()
+	type entry struct {
+		Status string `json:"status"`
+	}
+	eventually(u.t, func() error {
+		a, err := u.Do(u.t.Context(), http.MethodGet, "/api/tasks/"+task.ID.String()+"/occurrences", nil)
+		if err != nil {
+			return err
+		}
+		var p page[entry]
+		if err := a.JSON(&p); err != nil {
+			return err
+		}
+		states := []string{}
+		for _, e := range p.Items {
+			states = append(states, e.Status)
+		}
+		if !slices.Equal(states, want) {
+			return errNotYet(states)
+		}
+		return nil
+	})
 }
 
 type auditEntry struct {

@@ -56,30 +56,7 @@ func TestLateBySeveralCycles(t *testing.T) {
 	task := u.create(object{"title": "Weekly report", "due_at": due, "recurrence": object{"rrule": "FREQ=WEEKLY", "missed": "collapse"}})
 	u.complete(task)
 	require.Equal(t, due.AddDate(0, 0, 28), u.next(task).DueAt.UTC())
-	type entry struct {
-		Occurrence string `json:"occurrence"`
-		Status     string `json:"status"`
-	}
-	var states []string
-	eventually(t, func() error {
-		states = nil
-		a, err := u.Do(t.Context(), http.MethodGet, "/api/tasks/"+task.ID.String()+"/occurrences", nil)
-		if err != nil {
-			return err
-		}
-		var p page[entry]
-		if err := a.JSON(&p); err != nil {
-			return err
-		}
-		for _, e := range p.Items {
-			states = append(states, e.Status)
-		}
-		if len(states) != 5 {
-			return errNotYet(states)
-		}
-		return nil
-	})
-	require.Equal(t, []string{"open", "missed", "missed", "missed", "done"}, states, "the latest first")
+	u.ledger(task, "open", "missed", "missed", "missed", "done")
 }
 
 func TestAfterCompletionTheIntervalCountsFromIt(t *testing.T) {
@@ -111,7 +88,7 @@ func TestCompletedTwiceOneNextOccurrence(t *testing.T) {
 	require.Equal(t, http.StatusOK, <-answers)
 	require.Equal(t, http.StatusOK, <-answers)
 	next := u.next(task)
-	// Reopened and completed once more: still one.
+	// Reopened, it is taken back; completed once more, it is there again.
 	must[event.Task](u, http.StatusOK, http.MethodPatch, path, object{"is_complete": false})
 	must[event.Task](u, http.StatusOK, http.MethodPatch, path, object{"is_complete": true})
 	u.history(task, 4)
@@ -174,11 +151,45 @@ func TestADeletedOccurrenceStaysDeleted(t *testing.T) {
 	u.complete(task)
 	next := u.next(task)
 	must[any](u, http.StatusNoContent, http.MethodDelete, "/api/tasks/"+next.ID.String(), nil)
+	u.ledger(task, "ended", "done")
 	must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+task.ID.String()+"/complete", object{"is_complete": false})
 	u.complete(task)
-	u.history(task, 4)
+	require.Equal(t, "2027-06-03T09:00:00", *u.next(task).Occurrence, "taken up again, it goes on behind what was deleted")
+	u.ledger(task, "open", "ended", "done")
+}
+
+func TestSkipAndReopen(t *testing.T) {
+	u := s.newUser(t, "UTC")
+	task := u.create(object{"title": "Daily", "due_at": "2027-06-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
+	second := must[event.Task](u, http.StatusOK, http.MethodPost, "/api/tasks/"+task.ID.String()+"/skip", nil)
+	require.Equal(t, "2027-06-02T09:00:00", *second.Occurrence)
+	u.complete(second)
+	third := u.next(second)
+	u.ledger(second, "open", "done", "skipped")
+	must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+second.ID.String()+"/complete", object{"is_complete": false})
+	u.ledger(second, "open", "skipped")
+	u.complete(second)
+	require.Equal(t, third.ID, u.next(second).ID)
+	u.ledger(second, "open", "done", "skipped")
 	s.drained(t)
-	require.Len(t, u.series(task), 1)
+	require.Len(t, u.series(second), 2)
+}
+
+func TestTheFollowingOnesAreMoved(t *testing.T) {
+	leaveOut(t)
+	u := s.newUser(t, "Europe/Berlin")
+	task := u.create(object{"title": "Daily", "due_at": "2027-06-01T09:00:00+02:00", "recurrence": object{"rrule": "FREQ=DAILY;COUNT=3"}})
+	u.complete(task)
+	second := u.next(task)
+	moved := must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+second.ID.String()+"?scope=following", object{"due_at": "2027-06-03T18:00:00+02:00"})
+	require.Equal(t, "2027-06-03T18:00:00", moved.Recurrence.Anchor)
+	u.complete(moved)
+	third := u.next(moved)
+	require.Equal(t, "2027-06-04T18:00:00", *third.Occurrence)
+	u.complete(third)
+	u.ledger(task, "done", "done", "done")
+	s.drained(t)
+	require.Len(t, u.series(task), 3)
 }
 
 func TestAMovedTaskIsFollowedByALaterOne(t *testing.T) {
@@ -203,9 +214,8 @@ func TestARecurrenceIsMergePatched(t *testing.T) {
 	require.Nil(t, must[event.Task](u, http.StatusOK, http.MethodPatch, "/api/tasks/"+task.ID.String(), object{"recurrence": nil}).Recurrence)
 }
 
-// A subtask that recurs was done three times under its parent: the next parent
-// gets it once, and it goes on recurring.
-func TestARecurringSubtaskIsCopiedOnce(t *testing.T) {
+// A subtask that recurs was done three times under its parent: it goes on under the next.
+func TestARecurringSubtaskGoesAlong(t *testing.T) {
 	u := s.newUser(t, "UTC")
 	parent := u.create(object{"title": "Weekly", "due_at": "2030-06-07T09:00:00Z", "recurrence": object{"rrule": "FREQ=WEEKLY"}})
 	sub := u.create(object{"title": "Daily", "due_at": "2030-06-01T09:00:00Z", "parent_id": parent.ID, "recurrence": object{"rrule": "FREQ=DAILY"}})
@@ -215,9 +225,8 @@ func TestARecurringSubtaskIsCopiedOnce(t *testing.T) {
 	}
 	u.complete(parent)
 	next := u.next(parent)
-	copied := must[page[event.Task]](u, http.StatusOK, http.MethodGet, "/api/tasks?parent_id="+next.ID.String(), nil).Items
-	require.Len(t, copied, 1)
-	require.False(t, copied[0].IsComplete)
-	require.Equal(t, "FREQ=DAILY", copied[0].Recurrence.RRule)
-	require.NotEqual(t, sub.SeriesID, copied[0].SeriesID)
+	subtasks := must[page[event.Task]](u, http.StatusOK, http.MethodGet, "/api/tasks?parent_id="+next.ID.String(), nil).Items
+	require.Len(t, subtasks, 1)
+	require.Equal(t, sub.ID, subtasks[0].ID)
+	require.False(t, subtasks[0].IsComplete)
 }

@@ -1,6 +1,6 @@
-// Package ledger records what became of each occurrence of a series: open,
-// done, skipped or missed. It is written from the events of the tasks that
-// stand for them.
+// Package ledger records what became of each occurrence of a series: open, done,
+// skipped, missed or ended. It is written from the events of the tasks that stand for
+// them, in whatever order those arrive.
 package ledger
 
 import (
@@ -23,6 +23,10 @@ const (
 	Done    = "done"
 	Skipped = "skipped"
 	Missed  = "missed"
+	Ended   = "ended" // deleted while it was open, and with it the series
+	// TakenBack is one whose task went when the one before it was reopened. It is not
+	// shown; it is kept so that a late event of that task does not bring it back.
+	TakenBack = "taken_back"
 )
 
 // Entry is an occurrence in the ledger.
@@ -33,10 +37,13 @@ type Entry struct {
 	Occurrence string     `bun:"occurrence,pk" json:"occurrence" doc:"The wall time that it stands for"`
 	UserID     uuid.UUID  `bun:"user_id" json:"-"`
 	TaskID     *uuid.UUID `bun:"task_id" json:"task_id" doc:"null for one that was missed"`
-	Status     string     `bun:"status" json:"status" enum:"open,done,skipped,missed"`
+	Status     string     `bun:"status" json:"status" enum:"open,done,skipped,missed,ended"`
 	DueAt      *time.Time `bun:"due_at" json:"due_at"`
 	Version    int64      `bun:"version" json:"-"`
-	UpdatedAt  time.Time  `bun:"updated_at" json:"updated_at"`
+	// Passed tells that the series has gone past it, whatever else is known: it was
+	// missed, unless a task stands or stood for it.
+	Passed    bool      `bun:"passed" json:"-"`
+	UpdatedAt time.Time `bun:"updated_at" json:"updated_at"`
 }
 
 // Store keeps the ledger in Postgres.
@@ -44,11 +51,12 @@ type Store struct {
 	DB *bun.DB
 }
 
-// Record writes what an event says of the occurrence that its task stands
-// for. An event that tells of an older version than the ledger has changes nothing.
-// A task whose rule was changed stands for an occurrence of a new series: in
-// the former one it leaves no open end.
-func (s *Store) Record(ctx context.Context, kind string, t event.Task, at time.Time) error {
+// Record writes what an event says of the occurrence that its task stands for. An event
+// that tells of an older version than the ledger has changes nothing. A task may stand
+// for another occurrence than before: then it leaves none behind where it stood, unless
+// it was done in another series.
+func (s *Store) Record(ctx context.Context, kind string, of event.TaskEvent, at time.Time) error {
+	t := of.TaskData
 	e := &Entry{
 		SeriesID: *t.SeriesID, Occurrence: *t.Occurrence, UserID: t.UserID, TaskID: &t.ID,
 		Status: Open, DueAt: t.DueAt, Version: t.Version, UpdatedAt: at,
@@ -58,24 +66,30 @@ func (s *Store) Record(ctx context.Context, kind string, t event.Task, at time.T
 		e.Status = Done
 	case kind == event.TaskDeleted:
 		e.Status = Skipped
+		if outcome := of.Metadata[event.MetaOccurrence]; outcome == event.Ended || outcome == event.TakenBack {
+			e.Status = fmt.Sprint(outcome)
+		}
 	}
 	return s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		// Where another task has stood for it, the later event is right.
 		_, err := tx.NewInsert().Model(e).On("CONFLICT (series_id, occurrence) DO UPDATE").
 			Set("task_id = EXCLUDED.task_id, status = EXCLUDED.status, due_at = EXCLUDED.due_at, version = EXCLUDED.version, updated_at = EXCLUDED.updated_at").
-			Where("o.version < EXCLUDED.version").Exec(ctx)
+			Where("CASE WHEN o.task_id <> EXCLUDED.task_id THEN o.updated_at <= EXCLUDED.updated_at ELSE o.version < EXCLUDED.version END").Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("record occurrence %s of series %s: %w", e.Occurrence, e.SeriesID, err)
 		}
-		_, err = tx.NewDelete().Model((*Entry)(nil)).Where("task_id = ?", t.ID).Where("series_id <> ?", e.SeriesID).
-			Where("status = ?", Open).Where("version < ?", e.Version).Exec(ctx)
+		_, err = tx.NewDelete().Model((*Entry)(nil)).Where("task_id = ?", t.ID).
+			Where("version < (SELECT max(version) FROM recurring.occurrences WHERE task_id = ?)", t.ID).
+			Where("(series_id = ? OR status = ?)", e.SeriesID, Open).Exec(ctx)
 		if err != nil {
-			return fmt.Errorf("take task %s out of its former series: %w", t.ID, err)
+			return fmt.Errorf("take task %s from where it stood before: %w", t.ID, err)
 		}
 		return nil
 	})
 }
 
-// RecordMissed writes occurrences that a series has passed over.
+// RecordMissed writes occurrences that a series has passed over. What a task stands for,
+// or stood for, was not missed.
 func (s *Store) RecordMissed(ctx context.Context, t event.Task, missed []recurrence.Occurrence, at time.Time) error {
 	if len(missed) == 0 {
 		return nil
@@ -83,23 +97,14 @@ func (s *Store) RecordMissed(ctx context.Context, t event.Task, missed []recurre
 	entries := make([]Entry, len(missed))
 	for i, m := range missed {
 		due := m.At
-		entries[i] = Entry{SeriesID: *t.SeriesID, Occurrence: m.Wall, UserID: t.UserID, Status: Missed, DueAt: &due, UpdatedAt: at}
+		entries[i] = Entry{SeriesID: *t.SeriesID, Occurrence: m.Wall, UserID: t.UserID, Status: Missed, DueAt: &due, Passed: true, UpdatedAt: at}
 	}
-	if _, err := s.DB.NewInsert().Model(&entries).On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
+	_, err := s.DB.NewInsert().Model(&entries).On("CONFLICT (series_id, occurrence) DO UPDATE").
+		Set("passed = true").Where("NOT o.passed").Exec(ctx)
+	if err != nil {
 		return fmt.Errorf("record %d missed occurrences of series %s: %w", len(missed), *t.SeriesID, err)
 	}
 	return nil
-}
-
-// Ordinal is the place of an occurrence among those of its series that had a
-// task, from 1.
-func (s *Store) Ordinal(ctx context.Context, series uuid.UUID, occurrence string) (int, error) {
-	n, err := s.DB.NewSelect().Model((*Entry)(nil)).Where("series_id = ?", series).
-		Where("occurrence <= ?", occurrence).Where("status <> ?", Missed).Count(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("count the occurrences of series %s: %w", series, err)
-	}
-	return max(1, int(n)), nil
 }
 
 // errNotFound says that a task is in no series of the user.
@@ -118,12 +123,17 @@ func (s *Store) page(ctx context.Context, user, task uuid.UUID, behind string, l
 		return nil, fmt.Errorf("find the series of a task: %w", err)
 	}
 	entries := []Entry{}
-	q := s.DB.NewSelect().Model(&entries).Where("series_id = ?", series).OrderExpr("occurrence DESC").Limit(int64(limit))
+	q := s.DB.NewSelect().Model(&entries).Where("series_id = ?", series).Where("(status <> ? OR passed)", TakenBack).OrderExpr("occurrence DESC").Limit(int64(limit))
 	if behind != "" {
 		q = q.Where("occurrence < ?", behind)
 	}
 	if err := q.Scan(ctx); err != nil {
 		return nil, fmt.Errorf("list the occurrences of series %s: %w", series, err)
+	}
+	for i := range entries {
+		if e := &entries[i]; e.Status == TakenBack {
+			e.Status, e.TaskID = Missed, nil // its task came too early, and not again
+		}
 	}
 	return entries, nil
 }

@@ -81,7 +81,7 @@ func (s *server) record(user uuid.UUID, n int) event.Task {
 		if i < n-1 {
 			last.IsComplete, last.CompletedAt = true, &due
 		}
-		require.NoError(s.t, s.ledger.Record(context.Background(), event.TaskUpdated, last, now))
+		require.NoError(s.t, s.ledger.Record(context.Background(), event.TaskUpdated, event.TaskEvent{TaskData: last}, now))
 	}
 	return last
 }

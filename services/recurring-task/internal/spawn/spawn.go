@@ -1,4 +1,6 @@
-// Package spawn creates the next occurrence when a recurring task is completed.
+// Package spawn has the next occurrence created when a recurring task is completed, and
+// the ledger written. What follows is decided by task-api, which knows the whole series
+// as it is now; here only events are known, each of which may be late.
 package spawn
 
 import (
@@ -7,11 +9,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/taskwire/taskwire/pkg/event"
-	"github.com/taskwire/taskwire/pkg/recurrence"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/ledger"
@@ -26,7 +26,7 @@ type Spawner struct {
 
 // Handle is the effect of an event on task-events. It may run again for the
 // same event: the ledger takes no older version, and task-api lets a task be
-// followed once only.
+// followed once for each completion.
 func (s *Spawner) Handle(ctx context.Context, e subscribe.Event) error {
 	data, err := event.DataOf[event.TaskEvent](e.Event)
 	if err != nil {
@@ -39,80 +39,54 @@ func (s *Spawner) Handle(ctx context.Context, e subscribe.Event) error {
 	if _, err := time.Parse(event.WallLayout, *t.Occurrence); err != nil {
 		return subscribe.Poison(fmt.Errorf("the occurrence of task %s: %w", t.ID, err))
 	}
-	if err := s.Ledger.Record(ctx, e.Type(), t, e.Time()); err != nil {
+	if err := s.Ledger.Record(ctx, e.Type(), data, e.Time()); err != nil {
 		return err
 	}
-	if e.Type() != event.TaskCompleted || t.Recurrence == nil {
+	if t.Recurrence == nil {
 		return nil
 	}
-	if t.CompletedAt == nil {
-		return subscribe.Poison(errors.New("a completed task without completed_at"))
+	switch e.Type() {
+	case event.TaskCreated:
+		if after, ok := data.Metadata[event.MetaFollows].(string); ok && t.DueAt != nil {
+			return s.recordMissed(ctx, t, after, t.DueAt.Add(-time.Nanosecond), e.Time())
+		}
+	case event.TaskCompleted:
+		if t.CompletedAt == nil {
+			return subscribe.Poison(errors.New("a completed task without completed_at"))
+		}
+		return s.follow(ctx, t, e.Time())
 	}
-	return s.follow(ctx, t, e.Time())
+	return nil
 }
 
-// follow computes what comes after t and has it created. The completion's own
-// time decides what was missed, so that a late or repeated delivery of the
-// event gives the same answer.
+// follow has task-api create what comes after t. A task that is gone, was reopened or
+// recurs no more is not followed.
 func (s *Spawner) follow(ctx context.Context, t event.Task, at time.Time) error {
-	ordinal, err := s.Ledger.Ordinal(ctx, *t.SeriesID, *t.Occurrence)
-	if err != nil {
+	following, status, err := s.TaskAPI.Follow(ctx, t.ID)
+	switch {
+	case err != nil:
 		return err
+	case status == http.StatusNotFound, status == http.StatusConflict:
+		s.Log.InfoContext(ctx, "no occurrence follows", "task_id", t.ID, "series_id", *t.SeriesID, "status", status)
+		return nil
+	case status != http.StatusOK && status != http.StatusCreated:
+		return fmt.Errorf("have task %s followed: task-api answered %d", t.ID, status)
+	case following.Ended:
+		until := *t.CompletedAt
+		if t.DueAt != nil && t.DueAt.After(until) {
+			until = *t.DueAt
+		}
+		return s.recordMissed(ctx, t, *t.Occurrence, until, at)
 	}
-	rule := t.Recurrence.Rule(t.Timezone, t.AllDay)
-	after := *t.CompletedAt
-	if rule.Basis == recurrence.BasisDue && rule.Missed == recurrence.MissedCollapse && t.DueAt != nil && t.DueAt.After(after) {
-		// Moved ahead, past dates of its schedule: what follows comes after it.
-		after = *t.DueAt
-	}
-	step, err := rule.Next(recurrence.Position{Wall: *t.Occurrence, Ordinal: ordinal}, after)
+	return nil // its event tells what was missed before it
+}
+
+// recordMissed records what t's series has passed over from an occurrence on.
+func (s *Spawner) recordMissed(ctx context.Context, t event.Task, after string, until, at time.Time) error {
+	missed, err := t.Recurrence.Rule(t.Timezone, t.AllDay).Passed(after, until)
 	if err != nil {
 		// task-api has validated the rule: another answer will not come.
-		return subscribe.Poison(fmt.Errorf("work out what follows task %s: %w", t.ID, err))
-	}
-	if step.MissedCount > len(step.Missed) {
-		s.Log.InfoContext(ctx, "only the last of the missed occurrences are recorded", "series_id", *t.SeriesID,
-			"missed", step.MissedCount, "recorded", len(step.Missed))
-	}
-	missed := step.Missed
-	if step.Next != nil {
-		next, err := s.create(ctx, t, *step.Next)
-		if errors.Is(err, errOver) {
-			s.Log.InfoContext(ctx, "no occurrence follows", "task_id", t.ID, "series_id", *t.SeriesID, "reason", err)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		// Completed, reopened and completed again, later: the successor of the
-		// first time stands, and nothing from it on has been missed.
-		if i := slices.IndexFunc(missed, func(o recurrence.Occurrence) bool { return o.Wall >= next }); i >= 0 {
-			missed = missed[:i]
-		}
+		return subscribe.Poison(fmt.Errorf("work out what was missed before task %s: %w", t.ID, err))
 	}
 	return s.Ledger.RecordMissed(ctx, t, missed, at)
-}
-
-// errOver says that nothing is to follow: the task is gone, or recurs no more.
-var errOver = errors.New("the series has ended")
-
-// create has task-api create the occurrence that follows t, and returns which
-// one does: a task is followed once, so it may be another than asked for. Any
-// error but errOver and poison may pass.
-func (s *Spawner) create(ctx context.Context, t event.Task, next recurrence.Occurrence) (string, error) {
-	following, status, err := s.TaskAPI.Follow(ctx, taskapi.Next{AfterTaskID: t.ID, Occurrence: next.Wall, DueAt: next.At})
-	if err != nil {
-		return "", err
-	}
-	err = fmt.Errorf("create occurrence %s after task %s: task-api answered %d", next.Wall, t.ID, status)
-	switch status {
-	case http.StatusOK, http.StatusCreated:
-		return following.Occurrence, nil
-	case http.StatusNotFound, http.StatusConflict:
-		return "", fmt.Errorf("%w: %w", errOver, err)
-	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		return "", subscribe.Poison(err)
-	default:
-		return "", err
-	}
 }

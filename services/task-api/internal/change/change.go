@@ -31,6 +31,7 @@ type Tx struct {
 	Now   time.Time // the moment of the change, to the microsecond, as Postgres keeps it
 
 	events   []eventlog.Entry
+	told     bool // there are or were events
 	reminder bool
 }
 
@@ -49,7 +50,7 @@ func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.
 			if err := f(ctx, tx); err != nil {
 				return err
 			}
-			return eventlog.Append(ctx, inner, migrations.Name, tx.events...)
+			return tx.Flush(ctx)
 		})
 		if err == nil {
 			tx.wake(w)
@@ -62,13 +63,23 @@ func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.
 }
 
 // Append adds events, which are written when all else is.
-func (tx *Tx) Append(events ...eventlog.Entry) { tx.events = slices.Concat(tx.events, events) }
+func (tx *Tx) Append(events ...eventlog.Entry) {
+	tx.events, tx.told = slices.Concat(tx.events, events), true
+}
+
+// Flush writes the events so far, for a change of so many tasks that their events are
+// too much to keep.
+func (tx *Tx) Flush(ctx context.Context) error {
+	events := tx.events
+	tx.events = nil
+	return eventlog.Append(ctx, tx.Tx, migrations.Name, events...)
+}
 
 // ReminderSet says that a reminder may be due sooner than any before.
 func (tx *Tx) ReminderSet() { tx.reminder = true }
 
 func (tx *Tx) wake(w *Writer) {
-	if len(tx.events) > 0 {
+	if tx.told {
 		w.Events.Raise()
 	}
 	if tx.reminder {

@@ -6,10 +6,11 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/taskwire/taskwire/pkg/event"
-	"github.com/taskwire/taskwire/pkg/recurrence"
+	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
 
 // followed checks that each completion of a task that recurs was followed by
@@ -44,7 +45,6 @@ func (c *comparison) followed(ctx context.Context, result *Result) error {
 
 // successors looks for what follows the tasks whose completions are logged.
 func (c *comparison) successors(ctx context.Context, completed []loggedEvent, result *Result) error {
-	tasks := map[uuid.UUID]event.Task{}
 	events := map[uuid.UUID]loggedEvent{}
 	var ids []uuid.UUID
 	for _, e := range completed {
@@ -60,50 +60,29 @@ func (c *comparison) successors(ctx context.Context, completed []loggedEvent, re
 		if _, again := events[t.ID]; !again {
 			ids = append(ids, t.ID)
 		}
-		tasks[t.ID], events[t.ID] = t, e
+		events[t.ID] = e
 	}
-	// A task that is gone, or recurs no more, need not be followed.
-	open, err := query[uuid.UUID](ctx, c.Reconciler, `SELECT id FROM task.tasks t WHERE id = ANY(?::uuid[]) AND NOT followed AND recurrence IS NOT NULL
-		AND NOT EXISTS (SELECT FROM task.tasks n WHERE n.follows_id = t.id)`, pgdialect.Array(texts(ids)))
+	// A task that is gone, open again, or recurs no more need not be followed.
+	unfollowed, err := query[uuid.UUID](ctx, c.Reconciler, `SELECT id FROM task.tasks WHERE id = ANY(?::uuid[]) AND is_complete AND NOT followed AND recurrence IS NOT NULL`,
+		pgdialect.Array(texts(ids)))
 	if err != nil {
 		return fmt.Errorf("look for what follows: %w", err)
 	}
 	var lost []loggedEvent
-	for _, id := range open {
-		due, err := c.due(ctx, tasks[id])
+	for _, id := range unfollowed {
+		var missing bool
+		err := c.reading(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+			missing, err = task.Unfollowed(ctx, tx, id)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		if due {
+		if missing {
 			lost = append(lost, events[id])
 		}
 	}
 	return c.account(ctx, subscription{"recurring", event.TopicTasks}, lost, result, func(e loggedEvent) {
 		result.missing("task %s was completed and is not followed (event %s)", e.Key, e.ID)
 	})
-}
-
-// due says whether a completed task has a next occurrence that does not exist,
-// as recurring-task works it out.
-func (c *comparison) due(ctx context.Context, t event.Task) (bool, error) {
-	places, err := query[int](ctx, c.Reconciler, `SELECT count(*) FROM recurring.occurrences
-		WHERE series_id = ? AND occurrence <= ? AND status <> 'missed'`, *t.SeriesID, *t.Occurrence)
-	if err != nil {
-		return false, fmt.Errorf("count the occurrences of series %s: %w", *t.SeriesID, err)
-	}
-	rule := t.Recurrence.Rule(t.Timezone, t.AllDay)
-	after := *t.CompletedAt
-	if rule.Basis == recurrence.BasisDue && rule.Missed == recurrence.MissedCollapse && t.DueAt != nil && t.DueAt.After(after) {
-		after = *t.DueAt
-	}
-	step, err := rule.Next(recurrence.Position{Wall: *t.Occurrence, Ordinal: max(1, places[0])}, after)
-	if err != nil || step.Next == nil {
-		// A rule that says nothing makes a dead letter, which is seen by itself.
-		return false, nil //nolint:nilerr // see above
-	}
-	exists, err := query[bool](ctx, c.Reconciler, "SELECT EXISTS (SELECT FROM task.tasks WHERE id = ?)", event.OccurrenceID(*t.SeriesID, step.Next.Wall))
-	if err != nil {
-		return false, fmt.Errorf("look for an occurrence: %w", err)
-	}
-	return !exists[0], nil
 }

@@ -10,21 +10,23 @@ type Code string
 
 // The codes.
 const (
-	Invalid          Code = "invalid"           // what was sent can not be; Fields say where
-	NotFound         Code = "not_found"         // it does not exist, or is not the actor's
-	KeyUsed          Code = "key_used"          // the idempotency key, for another request
-	TaskChanged      Code = "task_changed"      // since the version that the change is meant for
-	NotRecurring     Code = "not_recurring"     // the task does not recur any more
-	AlreadyFollowed  Code = "already_followed"  // by a task that was deleted
-	OccurrenceExists Code = "occurrence_exists" // in the series
-	EmailTaken       Code = "email_taken"       // there is an account with it
-	WrongPassword    Code = "wrong_password"    // or there is no such account
-	TooManyAttempts  Code = "too_many_attempts" // to sign in or to register; After says until when
-	Busy             Code = "busy"              // it may pass in a moment
+	Invalid         Code = "invalid"           // what was sent can not be; Fields say where
+	NotFound        Code = "not_found"         // it does not exist, or is not the actor's
+	KeyUsed         Code = "key_used"          // the idempotency key, for another request
+	TaskChanged     Code = "task_changed"      // since the version that the change is meant for
+	NotRecurring    Code = "not_recurring"     // the task does not recur (any more)
+	NotComplete     Code = "not_complete"      // the occurrence was reopened
+	AlreadyComplete Code = "already_complete"  // the occurrence is done
+	AlreadyFollowed Code = "already_followed"  // by a task that was deleted
+	LastOccurrence  Code = "last_occurrence"   // of a rule, which nothing follows
+	EmailTaken      Code = "email_taken"       // there is an account with it
+	WrongPassword   Code = "wrong_password"    // or there is no such account
+	TooManyAttempts Code = "too_many_attempts" // to sign in or to register; After says until when
+	Busy            Code = "busy"              // it may pass in a moment
 )
 
 // Codes are all of them.
-var Codes = []Code{Invalid, NotFound, KeyUsed, TaskChanged, NotRecurring, AlreadyFollowed, OccurrenceExists, EmailTaken, WrongPassword, TooManyAttempts, Busy}
+var Codes = []Code{Invalid, NotFound, KeyUsed, TaskChanged, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, TooManyAttempts, Busy}
 
 // Error refuses what was asked for.
 type Error struct {

@@ -106,7 +106,7 @@ func (r *rig) edit(id uuid.UUID, change func(*task.Task)) {
 			patch.Reminders.Value = append(patch.Reminders.Value, kept)
 		}
 	}
-	_, err = r.tasks.Patch(r.ctx, r.actor, id, nil, patch)
+	_, err = r.tasks.Patch(r.ctx, r.actor, id, nil, patch, task.ScopeThis)
 	require.NoError(r.t, err)
 }
 

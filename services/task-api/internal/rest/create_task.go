@@ -29,6 +29,7 @@ type RecurrenceInput struct {
 	DSTGap   string `json:"dst_gap,omitempty" enum:"forward,skip" default:"forward"`
 	Missed   string `json:"missed,omitempty" enum:"collapse,all" default:"collapse"`
 	Anchor   string `json:"anchor,omitempty" readOnly:"true" maxLength:"19" doc:"Answered, and ignored in a request"`
+	Ordinal  int    `json:"ordinal,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
 }
 
 // Input is a whole task as a request says it. What is left out is empty.

@@ -52,6 +52,7 @@ type RecurrencePatch struct {
 	DSTGap   optional[string] `json:"dst_gap,omitempty" enum:"forward,skip"`
 	Missed   optional[string] `json:"missed,omitempty" enum:"collapse,all"`
 	Anchor   optional[string] `json:"anchor,omitempty" readOnly:"true" maxLength:"19" doc:"Answered, and ignored in a request"`
+	Ordinal  optional[int]    `json:"ordinal,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
 }
 
 // optional is a member of a JSON merge patch (RFC 7396).
@@ -80,6 +81,11 @@ func (o optional[T]) Schema(r huma.Registry) *huma.Schema {
 	return &nullable
 }
 
+// ScopeInput says how far an edit of a recurring task goes.
+type ScopeInput struct {
+	Scope string `query:"scope" enum:"this,following" default:"this" doc:"Of a recurring task: whether a new due time is that of this occurrence, or that which the series goes on from"`
+}
+
 func (in PatchInput) patch() task.Patch {
 	r := in.Recurrence.Value
 	return task.Patch{
@@ -100,17 +106,19 @@ func (in PatchInput) patch() task.Patch {
 func (a *Tasks) replace(ctx context.Context, actor access.Actor, in *struct {
 	IDInput
 	MatchInput
+	ScopeInput
 	Body ReplaceInput
 },
 ) (*taskOutput, error) {
-	return answer(a.Store.Replace(ctx, actor, in.ID, versions(in.IfMatch), in.Body.draft()))
+	return answer(a.Store.Replace(ctx, actor, in.ID, versions(in.IfMatch), in.Body.draft(), task.Scope(in.Scope)))
 }
 
 func (a *Tasks) patch(ctx context.Context, actor access.Actor, in *struct {
 	IDInput
 	MatchInput
+	ScopeInput
 	Body PatchInput `contentType:"application/merge-patch+json"`
 },
 ) (*taskOutput, error) {
-	return answer(a.Store.Patch(ctx, actor, in.ID, versions(in.IfMatch), in.Body.patch()))
+	return answer(a.Store.Patch(ctx, actor, in.ID, versions(in.IfMatch), in.Body.patch(), task.Scope(in.Scope)))
 }

@@ -10,14 +10,16 @@ import (
 
 // statuses are those of refusals that need no more than one.
 var statuses = map[refuse.Code]int{
-	refuse.Invalid:          http.StatusUnprocessableEntity,
-	refuse.NotFound:         http.StatusNotFound,
-	refuse.TaskChanged:      http.StatusPreconditionFailed,
-	refuse.NotRecurring:     http.StatusConflict,
-	refuse.AlreadyFollowed:  http.StatusConflict,
-	refuse.OccurrenceExists: http.StatusConflict,
-	refuse.EmailTaken:       http.StatusConflict,
-	refuse.WrongPassword:    http.StatusUnauthorized,
+	refuse.Invalid:         http.StatusUnprocessableEntity,
+	refuse.NotFound:        http.StatusNotFound,
+	refuse.TaskChanged:     http.StatusPreconditionFailed,
+	refuse.NotRecurring:    http.StatusConflict,
+	refuse.NotComplete:     http.StatusConflict,
+	refuse.AlreadyComplete: http.StatusConflict,
+	refuse.AlreadyFollowed: http.StatusConflict,
+	refuse.LastOccurrence:  http.StatusConflict,
+	refuse.EmailTaken:      http.StatusConflict,
+	refuse.WrongPassword:   http.StatusUnauthorized,
 }
 
 // problem turns a refusal of the domain into a problem document, whose fields lie

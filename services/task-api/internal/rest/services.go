@@ -32,20 +32,23 @@ type checkOutput struct {
 // Mount adds the operations, for the sidecar alone.
 func (a *Services) Mount(api huma.API) {
 	forService(api, a.Failures, "recurring-task", huma.Operation{
-		OperationID: "spawn-occurrence", Method: http.MethodPost, Path: taskapi.OccurrencesPath, Summary: "Create the occurrence that follows a completed task",
+		OperationID: "spawn-occurrence", Method: http.MethodPost, Path: taskapi.OccurrencesPath, Summary: "Have a completed task followed by the next occurrence of its series",
 	}, a.follow)
 	forService(api, a.Failures, "notification", huma.Operation{
 		OperationID: "check-reminders", Method: http.MethodPost, Path: taskapi.RemindersPath, Summary: "Whether reminders still stand",
 	}, a.check)
 }
 
-func (a *Services) follow(ctx context.Context, actor access.Actor, in *struct{ Body taskapi.Next }) (*followOutput, error) {
-	t, created, err := a.Tasks.Spawn(ctx, actor, in.Body)
+func (a *Services) follow(ctx context.Context, actor access.Actor, in *struct{ Body taskapi.Follow }) (*followOutput, error) {
+	f, err := a.Tasks.Follow(ctx, actor, in.Body.AfterTaskID)
 	if err != nil {
 		return nil, err
 	}
-	out := &followOutput{Status: http.StatusOK, Body: taskapi.Following{TaskID: t.ID, Occurrence: *t.Occurrence, DueAt: utc(t.DueAt)}}
-	if created {
+	out := &followOutput{Status: http.StatusOK, Body: taskapi.Following{Ended: f.Next == nil}}
+	if f.Next != nil {
+		out.Body = taskapi.Following{TaskID: &f.Next.ID, Occurrence: *f.Next.Occurrence, DueAt: utc(f.Next.DueAt)}
+	}
+	if f.Created {
 		out.Status = http.StatusCreated
 	}
 	return out, nil

@@ -47,7 +47,8 @@ type Recurrence struct {
 	MonthEnd string `json:"month_end"`
 	DSTGap   string `json:"dst_gap"`
 	Missed   string `json:"missed"`
-	Anchor   string `json:"anchor"`
+	Anchor   string `json:"anchor" doc:"The wall time that the rule counts from"`
+	Ordinal  int    `json:"ordinal,omitempty" doc:"The anchor's place in the series, from 1: COUNT counts from there"`
 }
 
 // shown is a task as the API shows it.

@@ -53,9 +53,10 @@ func (a *Tasks) Mount(api huma.API) {
 	forUser(api, a.Failures, create, a.create)
 	forUser(api, a.Failures, operation("list-tasks", http.MethodGet, "/api/tasks", "List your tasks"), a.list)
 	forUser(api, a.Failures, operation("get-task", http.MethodGet, "/api/tasks/{id}", "Read a task", http.StatusNotFound), a.get)
-	forUser(api, a.Failures, operation("replace-task", http.MethodPut, "/api/tasks/{id}", "Replace a task", http.StatusNotFound, http.StatusPreconditionFailed), a.replace)
-	forUser(api, a.Failures, operation("update-task", http.MethodPatch, "/api/tasks/{id}", "Change a task by a JSON merge patch", http.StatusNotFound, http.StatusPreconditionFailed), a.patch)
+	forUser(api, a.Failures, operation("replace-task", http.MethodPut, "/api/tasks/{id}", "Replace a task", http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed), a.replace)
+	forUser(api, a.Failures, operation("update-task", http.MethodPatch, "/api/tasks/{id}", "Change a task by a JSON merge patch", http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed), a.patch)
 	forUser(api, a.Failures, operation("complete-task", http.MethodPatch, "/api/tasks/{id}/complete", "Complete a task, or reopen it; without a body it toggles", http.StatusNotFound, http.StatusPreconditionFailed), a.complete)
+	forUser(api, a.Failures, operation("skip-task", http.MethodPost, "/api/tasks/{id}/skip", "Skip an occurrence of a recurring task, and answer the next one", http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed), a.skip)
 	remove := operation("delete-task", http.MethodDelete, "/api/tasks/{id}", "Delete a task and its subtasks", http.StatusNotFound, http.StatusPreconditionFailed)
 	remove.DefaultStatus = http.StatusNoContent
 	forUser(api, a.Failures, remove, a.remove)
@@ -95,6 +96,14 @@ func (a *Tasks) complete(ctx context.Context, actor access.Actor, in *struct {
 		wanted = in.Body.IsComplete
 	}
 	return answer(a.Store.Complete(ctx, actor, in.ID, versions(in.IfMatch), wanted))
+}
+
+func (a *Tasks) skip(ctx context.Context, actor access.Actor, in *struct {
+	IDInput
+	MatchInput
+},
+) (*taskOutput, error) {
+	return answer(a.Store.Skip(ctx, actor, in.ID, versions(in.IfMatch)))
 }
 
 func (a *Tasks) remove(ctx context.Context, actor access.Actor, in *struct {

@@ -68,7 +68,7 @@ func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key
 		if err := draft.apply(t, zone, tx.Now); err != nil {
 			return err
 		}
-		if err := t.joinSeries(nil); err != nil {
+		if err := t.joinSeries(nil, edit{}); err != nil {
 			return err
 		}
 		if t.ParentID != nil {
@@ -76,7 +76,7 @@ func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key
 				return err
 			}
 		}
-		if err := insert(ctx, tx, t); err != nil {
+		if err := insert(ctx, tx, t, nil); err != nil {
 			return err
 		}
 		if key != nil {
@@ -87,8 +87,9 @@ func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key
 	return t, err
 }
 
-// insert writes a new task with its reminders and events.
-func insert(ctx context.Context, tx *change.Tx, t *Task) error {
+// insert writes a new task with its reminders and events, which say about it what their
+// metadata is.
+func insert(ctx context.Context, tx *change.Tx, t *Task, about map[string]any) error {
 	if err := t.arm(nil, tx.Now); err != nil {
 		return err
 	}
@@ -112,7 +113,7 @@ func insert(ctx context.Context, tx *change.Tx, t *Task) error {
 			return fmt.Errorf("insert the reminders: %w", err)
 		}
 	}
-	return appendEvents(tx, kinds, nil, t)
+	return appendEvents(tx, kinds, nil, t, about)
 }
 
 // apply makes t what the draft says. Zone is for a task that names none.
@@ -149,7 +150,7 @@ func zoneOf(ctx context.Context, tx *change.Tx, named string) (string, error) {
 }
 
 // checkParent refuses a parent that is not there, is not the actor's, is a
-// subtask itself, or is full. The parent stays locked, so that two requests
+// subtask itself, or is full. (What a subtask that recurs has left behind takes no room.) The parent stays locked, so that two requests
 // can not fill or nest it at once.
 func checkParent(ctx context.Context, tx *change.Tx, t *Task) error {
 	var parent Task
@@ -167,7 +168,7 @@ func checkParent(ctx context.Context, tx *change.Tx, t *Task) error {
 	}
 	var siblings, children int
 	err = tx.NewRaw(`SELECT
-		(SELECT count(*) FROM task.tasks WHERE parent_id = ? AND id <> ?),
+		(SELECT count(*) FROM task.tasks WHERE parent_id = ? AND id <> ? AND NOT (is_complete AND recurrence IS NOT NULL)),
 		(SELECT count(*) FROM task.tasks WHERE parent_id = ?)`, *t.ParentID, t.ID, t.ID).Scan(ctx, &siblings, &children)
 	switch {
 	case err != nil:

@@ -82,15 +82,33 @@ func (v Versions) Allow(version int64) bool { return v == nil || slices.Contains
 
 var errStale = refuse.Because(refuse.TaskChanged, "the task has changed since; read it again and send its new ETag")
 
+// Scope is how far an edit of a recurring task goes.
+type Scope string
+
+// The scopes.
+const (
+	ScopeThis      Scope = "this"      // a new due time is that of this occurrence
+	ScopeFollowing Scope = "following" // and the series goes on from it
+)
+
+// edit is what a request changes of a task.
+type edit struct {
+	apply func(t *Task, zone string, now time.Time) error
+	kinds func(before, after *Task) []string // of its events
+	// due says that it tells when the task is due, following that the series goes
+	// on from there.
+	due, following bool
+}
+
 // Replace makes a task of the actor what draft says, and Patch changes parts of it.
 // Their event is an update; where the task became complete, a completion follows.
-func (s *Store) Replace(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, draft Draft) (*Task, error) {
-	return s.edit(ctx, actor, id, match, draft.apply, updated)
+func (s *Store) Replace(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, draft Draft, scope Scope) (*Task, error) {
+	return s.edit(ctx, actor, id, match, edit{draft.apply, updated, true, scope == ScopeFollowing})
 }
 
 // Patch changes parts of a task of the actor; see Replace.
-func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, patch Patch) (*Task, error) {
-	return s.edit(ctx, actor, id, match, patch.apply, updated)
+func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, patch Patch, scope Scope) (*Task, error) {
+	return s.edit(ctx, actor, id, match, edit{patch.apply, updated, patch.DueAt.Present, scope == ScopeFollowing})
 }
 
 // updated are the events of a change of any part of a task.
@@ -103,30 +121,29 @@ func updated(before, after *Task) []string {
 
 // Complete sets whether a task of the actor is complete; nil toggles it.
 func (s *Store) Complete(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, complete *bool) (*Task, error) {
-	return s.edit(ctx, actor, id, match, func(t *Task, _ string, now time.Time) error {
+	return s.edit(ctx, actor, id, match, edit{apply: func(t *Task, _ string, now time.Time) error {
 		done := !t.IsComplete
 		if complete != nil {
 			done = *complete
 		}
 		t.complete(done, now)
 		return nil
-	}, func(_, after *Task) []string {
+	}, kinds: func(_, after *Task) []string {
 		if after.IsComplete {
 			return []string{event.TaskCompleted}
 		}
 		return []string{event.TaskUpdated}
-	})
+	}})
 }
 
-// edit makes one change; kindsOf says which events it has.
-func (s *Store) edit(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, edit func(t *Task, zone string, now time.Time) error, kindsOf func(before, after *Task) []string) (*Task, error) {
+func (s *Store) edit(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, e edit) (*Task, error) {
 	var t *Task
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		zone, err := zoneOf(ctx, tx, "")
 		if err != nil {
 			return err
 		}
-		if err := lockMove(ctx, tx, id, func(t *Task) error { return edit(t, zone, tx.Now) }); err != nil {
+		if err := lockMove(ctx, tx, id, func(t *Task) error { return e.apply(t, zone, tx.Now) }); err != nil {
 			return err
 		}
 		if t, err = read(ctx, tx, actor, id, "UPDATE"); err != nil {
@@ -136,10 +153,16 @@ func (s *Store) edit(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 			return errStale
 		}
 		before := t.clone()
-		if err := edit(t, zone, tx.Now); err != nil {
+		if e.following && t.recurs() && t.IsComplete {
+			return refuse.Because(refuse.AlreadyComplete, "the occurrence is complete; change the open one, which the following ones come from")
+		}
+		if err := e.apply(t, zone, tx.Now); err != nil {
 			return err
 		}
-		if err := t.joinSeries(before); err != nil {
+		if err := t.joinSeries(before, e); err != nil {
+			return err
+		}
+		if err := keepApart(ctx, tx, before, t); err != nil {
 			return err
 		}
 		if t.ParentID != nil && !equal(t.ParentID, before.ParentID) {
@@ -147,32 +170,53 @@ func (s *Store) edit(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 				return err
 			}
 		}
-		if err := t.arm(before, tx.Now); err != nil {
+		if err := save(ctx, tx, before, t, e.kinds(before, t)...); err != nil {
 			return err
 		}
-		if reflect.DeepEqual(before.onTheWire(), t.onTheWire()) {
+		if t.IsComplete == before.IsComplete {
 			return nil
 		}
-		kinds := kindsOf(before, t)
-		t.Version += int64(len(kinds))
-		t.UpdatedAt = tx.Now
-		if err := update(ctx, tx, before, t); err != nil {
-			return err
+		if !t.IsComplete && t.SeriesID != nil {
+			if err := takeBack(ctx, tx, t); err != nil {
+				return err
+			}
 		}
-		return appendEvents(tx, kinds, before, t)
+		return completeSubtasks(ctx, tx, before, t)
 	})
 	return t, err
 }
 
-// lockMove locks a task and the parent that an edit moves it under. Where the
-// edit moves nothing, or fails, it locks nothing.
-func lockMove(ctx context.Context, tx *change.Tx, id uuid.UUID, edit func(*Task) error) error {
+// save writes a task that was changed, with its events, unless it is as before.
+func save(ctx context.Context, tx *change.Tx, before, t *Task, kinds ...string) error {
+	if err := t.arm(before, tx.Now); err != nil {
+		return err
+	}
+	if reflect.DeepEqual(before.onTheWire(), t.onTheWire()) {
+		return nil
+	}
+	t.Version += int64(len(kinds))
+	t.UpdatedAt = tx.Now
+	if err := update(ctx, tx, before, t); err != nil {
+		return err
+	}
+	return appendEvents(tx, kinds, before, t, nil)
+}
+
+// lockMove takes the locks that come before the task's own: see lockSeries, and that of
+// a parent that the edit moves it under, in the order of their ids. Where the edit moves
+// nothing, or fails, it locks no parent.
+func lockMove(ctx context.Context, tx *change.Tx, id uuid.UUID, apply func(*Task) error) error {
 	t, err := read(ctx, tx, tx.Actor, id, "")
 	if err != nil {
 		return err
 	}
+	if t.SeriesID != nil {
+		if err := lockSeries(ctx, tx, id); err != nil {
+			return err
+		}
+	}
 	had := t.ParentID
-	if err := edit(t); err != nil {
+	if err := apply(t); err != nil {
 		return nil //nolint:nilerr // it is said when the task is locked
 	}
 	if t.ParentID == nil || equal(t.ParentID, had) {

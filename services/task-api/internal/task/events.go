@@ -3,6 +3,7 @@ package task
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"unicode/utf8"
 
@@ -14,12 +15,13 @@ import (
 
 // appendEvents appends the events of one change: for each kind one on task-events
 // and one on audit-logs. Before is nil for a creation. Each kind has a version of its
-// own, the last being after's, so that the versions of a task rise with every event.
-func appendEvents(tx *change.Tx, kinds []string, before, after *Task) error {
+// own, the last being after's, so that the versions of a task rise with every event. About is the
+// metadata of the events.
+func appendEvents(tx *change.Tx, kinds []string, before, after *Task, about map[string]any) error {
 	for i, kind := range kinds {
 		state := after.onTheWire()
 		state.Version -= int64(len(kinds) - 1 - i)
-		frame := event.Frame{EventType: kind, TaskID: after.ID, UserID: after.UserID, Timestamp: tx.Now}
+		frame := event.Frame{EventType: kind, TaskID: after.ID, UserID: after.UserID, Timestamp: tx.Now, Metadata: about}
 		data, err := taskData(frame, state)
 		if err != nil {
 			return err
@@ -44,17 +46,23 @@ const maxData = event.MaxSize - 2<<10 - 64
 
 // truncated is the metadata of an event whose descriptions were shortened. The task
 // is whole in the database: an event tells of it.
-func truncated() map[string]any { return map[string]any{"truncated": []string{"description"}} }
+func truncated(about map[string]any) map[string]any {
+	all := map[string]any{"truncated": []string{"description"}}
+	maps.Copy(all, about)
+	return all
+}
 
 func taskData(frame event.Frame, state event.Task) (json.RawMessage, error) {
 	e := event.TaskEvent{Frame: frame, TaskData: state}
-	e.Metadata = map[string]any{}
+	if e.Metadata == nil {
+		e.Metadata = map[string]any{}
+	}
 	data, err := encode(e)
 	if err != nil || len(data) <= maxData {
 		return data, err
 	}
 	e.TaskData.Description = cut(state.Description, maxData-(len(data)-sizeOf(state.Description)))
-	e.Metadata = truncated()
+	e.Metadata = truncated(frame.Metadata)
 	return encodeCut(e)
 }
 
@@ -66,7 +74,9 @@ func auditData(actor access.Actor, frame event.Frame, before *Task, state event.
 	if actor.Service != "" {
 		e.Actor.UserID = frame.UserID // it acts for the owner of the task
 	}
-	e.EventType, e.Metadata = event.AuditPrefix+frame.EventType, map[string]any{}
+	if e.EventType = event.AuditPrefix + frame.EventType; e.Metadata == nil {
+		e.Metadata = map[string]any{}
+	}
 	var was, is event.Task
 	var states [2]any
 	if before != nil {
@@ -94,7 +104,7 @@ func auditData(actor access.Actor, frame event.Frame, before *Task, state event.
 	if err := change.Fill(&e, actor.Origin, states[0], states[1]); err != nil {
 		return nil, err
 	}
-	e.Changed, e.Metadata = changed, truncated()
+	e.Changed, e.Metadata = changed, truncated(frame.Metadata)
 	return encodeCut(e)
 }
 

@@ -160,7 +160,7 @@ func TestASearchFindsAcrossCaseAccentsAndForms(t *testing.T) {
 		}
 		// A change is found at once, and what it replaced is not.
 		id := a.create(Draft{Title: "before", Tags: []string{"one"}})
-		_, err := a.Replace(a.ctx, a.actor, id, nil, Draft{Title: "nachher", Tags: []string{"two"}})
+		_, err := a.Replace(a.ctx, a.actor, id, nil, Draft{Title: "nachher", Tags: []string{"two"}}, ScopeThis)
 		require.NoError(t, err)
 		require.Equal(t, []string{"nachher"}, a.titles(Query{Text: "NACH"}))
 		require.Empty(t, a.titles(Query{Text: "before"}))

@@ -25,7 +25,7 @@ func (d *RecurrenceDraft) with(before *event.Recurrence) *event.Recurrence {
 		DSTGap: cmp.Or(d.DSTGap, recurrence.DSTGapForward), Missed: cmp.Or(d.Missed, recurrence.MissedCollapse),
 	}
 	if before != nil {
-		r.Anchor = before.Anchor
+		r.Anchor, r.Ordinal = before.Anchor, before.Ordinal
 	}
 	return r
 }

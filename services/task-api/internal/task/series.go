@@ -1,29 +1,84 @@
 package task
 
 import (
+	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/recurrence"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
 
-// joinSeries gives a task with a new or changed rule a series of its own, which
-// counts from the task's due time. Moving the due time of one occurrence
-// leaves the series alone: the rule goes on from where it was anchored. So does
-// another policy (month_end, dst_gap, missed): its COUNT does not begin anew.
-func (t *Task) joinSeries(before *Task) error {
-	if t.Recurrence == nil {
+// lockSeries takes the locks that come before that of a task of a series: the series,
+// so that what becomes of it is decided by one change at a time, and the parent that
+// its next occurrence will be under. Of a task in no series it takes none.
+func lockSeries(ctx context.Context, tx *change.Tx, id uuid.UUID) error {
+	var t Task
+	may := tx.Actor.Tasks()
+	err := tx.NewSelect().Model(&t).Column("series_id", "parent_id").Where("id = ?", id).Where(may.SQL, may.Args...).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && t.SeriesID == nil {
 		return nil
 	}
-	if before != nil && before.Recurrence != nil && t.Recurrence.RRule == before.Recurrence.RRule && t.Recurrence.Basis == before.Recurrence.Basis &&
-		t.Timezone == before.Timezone && t.AllDay == before.AllDay {
-		if *t.Recurrence == *before.Recurrence {
-			return nil
-		}
-		return ruleError(t.Recurrence.Rule(t.Timezone, t.AllDay).Validate())
+	if err != nil {
+		return fmt.Errorf("read the task's series: %w", err)
 	}
+	if _, err := tx.NewRaw("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", t.SeriesID.String()).Exec(ctx); err != nil {
+		return fmt.Errorf("lock the series: %w", err)
+	}
+	if t.ParentID == nil {
+		return nil
+	}
+	if _, err := tx.NewRaw("SELECT FROM task.tasks WHERE id = ? FOR KEY SHARE", *t.ParentID).Exec(ctx); err != nil {
+		return fmt.Errorf("lock the task's parent: %w", err)
+	}
+	return nil
+}
+
+// readInSeries reads a task of the actor, locked after its series.
+func readInSeries(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Task, error) {
+	if err := lockSeries(ctx, tx, id); err != nil {
+		return nil, err
+	}
+	return read(ctx, tx, tx.Actor, id, "UPDATE")
+}
+
+// joinSeries gives a task the place in its series that an edit has made. Before is nil
+// for a new task.
+//
+// A task that gets a rule begins a series, which counts from its due time. Another rule
+// is that of the same series from this occurrence on, and counts from it. In another
+// zone, or as an all-day task, the series stays at the moments, or dates, that it had.
+// A new due time is this occurrence's alone, unless it is to be that of the following
+// ones. Only another rule begins COUNT anew.
+func (t *Task) joinSeries(before *Task, e edit) error {
+	switch {
+	case t.Recurrence == nil:
+		return nil
+	case before == nil || !before.recurs():
+		series, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("make a series id: %w", err)
+		}
+		t.SeriesID = &series
+		return t.begin()
+	case t.Recurrence.RRule != before.Recurrence.RRule || t.Recurrence.Basis != before.Recurrence.Basis:
+		return t.begin()
+	case e.following && e.due && t.DueAt != nil:
+		return t.anchorAtDue(before)
+	case t.Timezone != before.Timezone || t.AllDay != before.AllDay:
+		return t.moveSeries(before, e.due && t.DueAt != nil && !equalTime(t.DueAt, before.DueAt))
+	case *t.Recurrence != *before.Recurrence:
+		return ruleError(t.rule().Validate())
+	}
+	return nil
+}
+
+// begin makes the due time the anchor of the rule.
+func (t *Task) begin() error {
 	if t.DueAt == nil {
 		return refuse.Part("recurrence", "needs a due_at to count from")
 	}
@@ -31,15 +86,75 @@ func (t *Task) joinSeries(before *Task) error {
 	if err != nil {
 		return ruleError(err)
 	}
-	t.Recurrence.Anchor = wall
-	if err := t.Recurrence.Rule(t.Timezone, t.AllDay).Validate(); err != nil {
+	return t.standFor(wall, wall, 1)
+}
+
+// anchorAtDue has the series go on from the due time.
+func (t *Task) anchorAtDue(before *Task) error {
+	wall, err := recurrence.WallOf(*t.DueAt, t.Timezone, t.AllDay)
+	if err != nil {
 		return ruleError(err)
+	}
+	if wall == *before.Occurrence && t.Timezone == before.Timezone && t.AllDay == before.AllDay {
+		return ruleError(t.rule().Validate())
+	}
+	anchor, ordinal, err := before.rule().AnchorAt(*before.Occurrence, wall)
+	if err != nil {
+		return ruleError(err)
+	}
+	return t.standFor(wall, anchor, ordinal)
+}
+
+// moveSeries has the series go on in another zone, or another form. Where the due time
+// was given with it, that is what the occurrence stands for.
+func (t *Task) moveSeries(before *Task, toDue bool) error {
+	var wall string
+	var err error
+	switch {
+	case toDue:
+		wall, err = recurrence.WallOf(*t.DueAt, t.Timezone, t.AllDay)
+	case t.AllDay && before.AllDay:
+		wall = *before.Occurrence // a date is the same everywhere
+	default:
+		at, failed := before.stoodFor()
+		if failed != nil {
+			return failed
+		}
+		wall, err = recurrence.WallOf(at, t.Timezone, t.AllDay)
+	}
+	if err != nil {
+		return ruleError(err)
+	}
+	anchor, err := before.rule().Shift(*before.Occurrence, wall)
+	if err != nil {
+		return ruleError(err)
+	}
+	return t.standFor(wall, anchor, before.Recurrence.Ordinal)
+}
+
+func (t *Task) standFor(wall, anchor string, ordinal int) error {
+	t.Occurrence, t.Recurrence.Anchor, t.Recurrence.Ordinal = &wall, anchor, ordinal
+	return ruleError(t.rule().Validate())
+}
+
+// keepApart gives a task a series of its own where another of the same series stands, or
+// has stood, for what it was moved to: no occurrence is there twice.
+func keepApart(ctx context.Context, tx *change.Tx, before, t *Task) error {
+	if !t.recurs() || !equal(t.SeriesID, before.SeriesID) || equal(t.Occurrence, before.Occurrence) {
+		return nil
+	}
+	var taken bool
+	err := tx.NewRaw(`SELECT EXISTS (SELECT FROM task.tasks WHERE series_id = ? AND occurrence = ? AND id <> ?)
+		OR EXISTS (SELECT FROM task.gone_occurrences WHERE series_id = ? AND occurrence = ?)`,
+		*t.SeriesID, *t.Occurrence, t.ID, *t.SeriesID, *t.Occurrence).Scan(ctx, &taken)
+	if err != nil || !taken {
+		return err
 	}
 	series, err := uuid.NewV7()
 	if err != nil {
-		return err
+		return fmt.Errorf("make a series id: %w", err)
 	}
-	t.SeriesID, t.Occurrence = &series, &wall
+	t.SeriesID = &series
 	return nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
-	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
@@ -17,8 +16,8 @@ import (
 
 // Store keeps the tasks in Postgres. Each of its changes is one transaction.
 //
-// Locks are taken from above: a parent, then its task, then the subtasks of that
-// by id, and reminders last. A task that moves under another parent is locked
+// Locks are taken from above: a series, a parent, then its task, then the subtasks of
+// that by id, and reminders last. A task that moves under another parent is locked
 // with that one in the order of their ids.
 type Store struct {
 	DB      *bun.DB
@@ -68,40 +67,4 @@ func readReminders(ctx context.Context, db bun.IDB, tasks []*Task, lock string) 
 		byID[r.TaskID].Reminders = append(byID[r.TaskID].Reminders, r)
 	}
 	return nil
-}
-
-func subtasksOf(ctx context.Context, tx *change.Tx, parent uuid.UUID, lock string) ([]*Task, error) {
-	var found []*Task
-	if err := tx.NewSelect().Model(&found).Where("parent_id = ?", parent).OrderExpr("id").Limit(maxSubtasks).For(lock).Scan(ctx); err != nil {
-		return nil, fmt.Errorf("read the subtasks: %w", err)
-	}
-	return found, readReminders(ctx, tx, found, lock)
-}
-
-// Delete removes a task of the actor and its subtasks, with an event for each.
-func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions) error {
-	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		t, err := read(ctx, tx, actor, id, "UPDATE")
-		if err != nil {
-			return err
-		}
-		if !match.Allow(t.Version) {
-			return errStale
-		}
-		subtasks, err := subtasksOf(ctx, tx, t.ID, "UPDATE")
-		if err != nil {
-			return err
-		}
-		for _, gone := range append(subtasks, t) {
-			before := gone.clone()
-			gone.Version++
-			if err := appendEvents(tx, []string{event.TaskDeleted}, before, gone); err != nil {
-				return err
-			}
-			if _, err := tx.NewDelete().Model(gone).WherePK().Exec(ctx); err != nil {
-				return fmt.Errorf("delete the task: %w", err)
-			}
-		}
-		return nil
-	})
 }

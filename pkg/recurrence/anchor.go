@@ -1,0 +1,57 @@
+package recurrence
+
+import "time"
+
+// A series gets another anchor where its user changes its dates from one occurrence
+// on. COUNT does not begin anew: the ordinal says which place the anchor has.
+
+// AnchorAt is the anchor, and its ordinal, of the series from the current occurrence
+// on, when that is to stand for the wall time to. Where the month has cut the current
+// one short and to is of the same date, the anchor keeps its day: a monthly task of the
+// 31st that is moved to another time of day in February is not one of the 28th.
+//
+// The error is a *FieldError: what Validate says, or one of the two is no wall time.
+func (r Rule) AnchorAt(current, to string) (anchor string, ordinal int, err error) {
+	s, on, begin, err := r.compileWith(current, to)
+	if err != nil {
+		return "", 0, err
+	}
+	if on == begin && s.rule.clamped(s.anchor, on) {
+		anchor, err := r.Shift(current, to)
+		return anchor, s.ordinal, err
+	}
+	ordinal = s.ordinal
+	if s.rule.count > 0 && !s.completion {
+		for o := range s.after(s.anchor) {
+			if o.day > on {
+				break
+			}
+			ordinal++
+		}
+	}
+	return to, ordinal, nil
+}
+
+// Shift is the anchor of the series in another zone, or of another form (all-day or
+// not), in which the current occurrence stands for the wall time to: its date moves by
+// as many days, and its time of day is that of to. Its ordinal stays.
+//
+// The error is a *FieldError: what Validate says, or one of the two is no wall time.
+func (r Rule) Shift(current, to string) (anchor string, err error) {
+	s, on, begin, err := r.compileWith(current, to)
+	if err != nil {
+		return "", err
+	}
+	return (s.anchor + begin - on).midnight().Format(time.DateOnly) + to[len(time.DateOnly):], nil
+}
+
+func (r Rule) compileWith(current, to string) (s *series, on, begin day, err error) {
+	if s, err = r.compile(); err != nil {
+		return nil, 0, 0, err
+	}
+	if on, err = dayOfWall(current); err != nil {
+		return nil, 0, 0, err
+	}
+	begin, err = dayOfWall(to)
+	return s, on, begin, err
+}

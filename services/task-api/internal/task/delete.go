@@ -1,0 +1,195 @@
+package task
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
+)
+
+// Delete removes a task of the actor and its subtasks, with an event for each. With
+// its open occurrence a series ends; deleting a finished one ends nothing.
+func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions) error {
+	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+		t, err := readInSeries(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if !match.Allow(t.Version) {
+			return errStale
+		}
+		outcome := ""
+		switch {
+		case t.SeriesID == nil:
+		case !t.IsComplete:
+			if outcome, err = outcomeOf(ctx, tx, t); err != nil {
+				return err
+			}
+		case t.recurs() && !t.Followed:
+			// Whoever was to have it followed will not find it any more.
+			if _, err := follow(ctx, tx, t, false); err != nil {
+				return err
+			}
+		}
+		return remove(ctx, tx, t, outcome)
+	})
+}
+
+// outcomeOf says what becomes of the series of an open task that is deleted.
+func outcomeOf(ctx context.Context, tx *change.Tx, t *Task) (string, error) {
+	var goesOn bool
+	err := tx.NewRaw(`SELECT EXISTS (SELECT FROM task.tasks WHERE series_id = ? AND id <> ?
+		AND (NOT is_complete OR NOT followed AND recurrence IS NOT NULL))`, *t.SeriesID, t.ID).Scan(ctx, &goesOn)
+	if err != nil {
+		return "", fmt.Errorf("look for another open occurrence: %w", err)
+	}
+	if goesOn {
+		return event.Skipped, nil
+	}
+	return event.Ended, nil
+}
+
+// Skip deletes an open occurrence and answers the next one.
+func (s *Store) Skip(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions) (*Task, error) {
+	var next *Task
+	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+		t, err := readInSeries(ctx, tx, id)
+		switch {
+		case err != nil:
+			return err
+		case !match.Allow(t.Version):
+			return errStale
+		case !t.recurs():
+			return refuse.Because(refuse.NotRecurring, "the task does not recur; delete it instead")
+		case t.IsComplete:
+			return refuse.Because(refuse.AlreadyComplete, "the occurrence is complete; reopen it first")
+		}
+		f, err := follow(ctx, tx, t, true)
+		if err != nil {
+			return err
+		}
+		if next = f.Next; next == nil {
+			return refuse.Because(refuse.LastOccurrence, "nothing follows the last occurrence of a rule; complete it, or delete it to end the series")
+		}
+		if !f.Created {
+			if err := readReminders(ctx, tx, []*Task{next}, ""); err != nil {
+				return err
+			}
+		}
+		return remove(ctx, tx, t, event.Skipped)
+	})
+	return next, err
+}
+
+// takeBack removes what follows a task that was reopened, as long as nobody has touched
+// it or its subtasks: completing the task again brings it back. Else both stand.
+func takeBack(ctx context.Context, tx *change.Tx, t *Task) error {
+	if _, err := tx.NewUpdate().Model((*Task)(nil)).Set("followed = false").Where("id = ?", t.ID).Exec(ctx); err != nil {
+		return fmt.Errorf("mark the task as not followed: %w", err)
+	}
+	var found []*Task
+	err := tx.NewSelect().Model(&found).Where("follows_id = ?", t.ID).Where("NOT is_complete").Where("updated_at = created_at").
+		Limit(1).For("UPDATE").Scan(ctx)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	next := found[0]
+	if err := readReminders(ctx, tx, found, "UPDATE"); err != nil {
+		return err
+	}
+	subtasks, err := subtasksOf(ctx, tx, next.ID, "UPDATE", "")
+	if err != nil {
+		return err
+	}
+	var moved []*Task
+	for _, sub := range subtasks {
+		switch {
+		case sub.recurs() && (sub.FollowsID != nil || sub.CreatedAt.Before(next.CreatedAt)):
+			moved = append(moved, sub) // it has come with its parent's series
+		case !sub.CreatedAt.Equal(next.CreatedAt) || !sub.UpdatedAt.Equal(sub.CreatedAt):
+			return nil
+		}
+	}
+	if err := move(ctx, tx, moved, t.ID); err != nil {
+		return err
+	}
+	return remove(ctx, tx, next, event.TakenBack)
+}
+
+// remove deletes a task and its subtasks. The outcome is that of an occurrence that was
+// open; its subtasks' series end with it.
+func remove(ctx context.Context, tx *change.Tx, t *Task, outcome string) error {
+	var series []uuid.UUID
+	one := func(t *Task, outcome string) error {
+		if t.SeriesID != nil {
+			series = append(series, *t.SeriesID)
+		}
+		return removeOne(ctx, tx, t, outcome)
+	}
+	for {
+		subtasks, err := subtasksOf(ctx, tx, t.ID, "UPDATE", "")
+		if err != nil {
+			return err
+		}
+		for _, sub := range subtasks {
+			ended := ""
+			if sub.SeriesID != nil && !sub.IsComplete {
+				ended = event.Ended
+			}
+			if err := one(sub, ended); err != nil {
+				return err
+			}
+		}
+		if len(subtasks) < 2*maxSubtasks {
+			break
+		}
+		// Subtasks that recur leave as many as they have been done.
+		if err := tx.Flush(ctx); err != nil {
+			return err
+		}
+	}
+	if err := one(t, outcome); err != nil {
+		return err
+	}
+	if len(series) == 0 {
+		return nil
+	}
+	_, err := tx.NewRaw(`DELETE FROM task.gone_occurrences g WHERE series_id IN (?) AND NOT EXISTS (SELECT FROM task.tasks t WHERE t.series_id = g.series_id)`,
+		bun.List(series)).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("forget the series that are gone: %w", err)
+	}
+	return nil
+}
+
+func removeOne(ctx context.Context, tx *change.Tx, t *Task, outcome string) error {
+	before := t.clone()
+	t.Version++
+	var about map[string]any
+	if outcome != "" {
+		about = map[string]any{event.MetaOccurrence: outcome}
+	}
+	if err := appendEvents(tx, []string{event.TaskDeleted}, before, t, about); err != nil {
+		return err
+	}
+	if _, err := tx.NewDelete().Model(t).WherePK().Exec(ctx); err != nil {
+		return fmt.Errorf("delete the task: %w", err)
+	}
+	if t.SeriesID == nil || t.Occurrence == nil {
+		return nil
+	}
+	_, err := tx.NewRaw(`INSERT INTO task.gone_occurrences (series_id, occurrence, version, created_at, taken_back) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (series_id, occurrence) DO UPDATE SET version = greatest(gone_occurrences.version, EXCLUDED.version),
+			created_at = EXCLUDED.created_at, taken_back = EXCLUDED.taken_back`,
+		*t.SeriesID, *t.Occurrence, t.Version, t.CreatedAt, outcome == event.TakenBack).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("remember the occurrence: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,304 @@
+package task
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/recurrence"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
+)
+
+// Follower is what follows a completed task: Next, or nothing where its rule has ended.
+type Follower struct {
+	Next    *Task
+	Created bool // just now
+}
+
+// Follow has a completed task of the actor followed by the next occurrence of its
+// series. It is followed once for each completion: later calls answer what stands.
+func (s *Store) Follow(ctx context.Context, actor access.Actor, id uuid.UUID) (f Follower, err error) {
+	err = s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+		f = Follower{}
+		last, err := readInSeries(ctx, tx, id)
+		switch {
+		case err != nil:
+			return err
+		case !last.recurs():
+			return refuse.Because(refuse.NotRecurring, "the task does not recur any more")
+		case !last.IsComplete:
+			return refuse.Because(refuse.NotComplete, "the task was reopened")
+		case last.Followed:
+			f.Next, err = standing(ctx, tx, last)
+			return err
+		}
+		if f, err = follow(ctx, tx, last, false); err != nil {
+			return err
+		}
+		if _, err := tx.NewUpdate().Model((*Task)(nil)).Set("followed = true").Where("id = ?", last.ID).Exec(ctx); err != nil {
+			return fmt.Errorf("mark the task as followed: %w", err)
+		}
+		return nil
+	})
+	return f, err
+}
+
+// Unfollowed says whether a completed task has yet to be followed, as Follow would do it.
+// Of a task that is gone, open or recurs no more it is false.
+func Unfollowed(ctx context.Context, db bun.IDB, id uuid.UUID) (bool, error) {
+	last := new(Task)
+	err := db.NewSelect().Model(last).Where("id = ?", id).Where("is_complete AND NOT followed AND recurrence IS NOT NULL").Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !last.recurs() {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read a completed task: %w", err)
+	}
+	if open, err := openAfter(ctx, db, last); err != nil || open != nil {
+		return false, err
+	}
+	o, _, err := nextOccurrence(ctx, db, last, *last.CompletedAt, false)
+	return o != nil, err
+}
+
+// recurs says whether the task is an occurrence of a series that has a rule.
+func (t *Task) recurs() bool { return t.Recurrence != nil && t.SeriesID != nil && t.Occurrence != nil }
+
+// standing is what followed a task at the time; nil where its rule had ended.
+func standing(ctx context.Context, tx *change.Tx, last *Task) (*Task, error) {
+	next, err := openAfter(ctx, tx, last)
+	if err != nil || next != nil {
+		return next, err
+	}
+	next = new(Task)
+	err = tx.NewSelect().Model(next).Where("follows_id = ?", last.ID).OrderExpr("created_at DESC").Limit(1).Scan(ctx)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return next, err
+	}
+	o, _, err := nextOccurrence(ctx, tx, last, *last.CompletedAt, false)
+	if err == nil && o != nil {
+		err = refuse.Because(refuse.AlreadyFollowed, "the task that followed was deleted")
+	}
+	return nil, err
+}
+
+// follow creates what comes after the last task of a series that was completed or, just
+// now, skipped. Where one of the series is open that was created later it stands: a
+// series has one open end.
+func follow(ctx context.Context, tx *change.Tx, last *Task, skipped bool) (Follower, error) {
+	next, err := openAfter(ctx, tx, last)
+	if err != nil {
+		return Follower{}, err
+	}
+	if next != nil {
+		return Follower{Next: next}, moveSubtasks(ctx, tx, last, next)
+	}
+	at := tx.Now
+	if !skipped {
+		at = *last.CompletedAt
+	}
+	o, ordinal, err := nextOccurrence(ctx, tx, last, at, skipped)
+	if err != nil || o == nil {
+		return Follower{}, err
+	}
+	if next, err = last.following(*o, ordinal, tx.Now); err != nil {
+		return Follower{}, err
+	}
+	if next.ParentID, err = parentNow(ctx, tx, last.ParentID); err != nil {
+		return Follower{}, err
+	}
+	if err := identify(ctx, tx, next); err != nil {
+		return Follower{}, err
+	}
+	if err := insert(ctx, tx, next, map[string]any{event.MetaFollows: *last.Occurrence}); err != nil {
+		return Follower{}, err
+	}
+	if err := copySubtasks(ctx, tx, last, next); err != nil {
+		return Follower{}, err
+	}
+	return Follower{Next: next, Created: true}, moveSubtasks(ctx, tx, last, next)
+}
+
+// openAfter is the open task of a series that was created after another, if there is one.
+func openAfter(ctx context.Context, db bun.IDB, t *Task) (*Task, error) {
+	open := new(Task)
+	err := db.NewSelect().Model(open).Where("series_id = ?", *t.SeriesID).Where("created_at > ?", t.CreatedAt).
+		Where("NOT is_complete").OrderExpr("created_at").Limit(1).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for the open occurrence of the series: %w", err)
+	}
+	return open, nil
+}
+
+// nextOccurrence is what the rule says comes after a task that was completed or skipped
+// then, and its place in the series; nil where the rule has ended.
+func nextOccurrence(ctx context.Context, db bun.IDB, last *Task, then time.Time, skipped bool) (*recurrence.Occurrence, int, error) {
+	ordinal, err := lastOrdinal(ctx, db, last)
+	if err != nil {
+		return nil, 0, err
+	}
+	past := wallTimes{of: *last.SeriesID}
+	current := recurrence.Position{
+		Wall: *last.Occurrence, Ordinal: ordinal, Skipped: skipped,
+		Taken: func(wall string) bool { return past.has(ctx, db, wall) },
+	}
+	if last.DueAt != nil {
+		current.Due = *last.DueAt
+	}
+	o, err := last.rule().Next(current, then)
+	if err = errors.Join(err, past.err); err != nil {
+		return nil, 0, fmt.Errorf("work out what follows task %s: %w", last.ID, err)
+	}
+	return o, ordinal + 1, nil
+}
+
+func (t *Task) rule() recurrence.Rule { return t.Recurrence.Rule(t.Timezone, t.AllDay) }
+
+// lastOrdinal is the place of the last occurrence that a series has had, which COUNT
+// counts with basis "completion": that of t, and one more for each created after it.
+func lastOrdinal(ctx context.Context, db bun.IDB, t *Task) (int, error) {
+	if t.Recurrence.Basis != recurrence.BasisCompletion {
+		return 0, nil
+	}
+	var later, before int
+	err := db.NewRaw(`SELECT count(*) FILTER (WHERE created_at > ?), count(*) FILTER (WHERE created_at <= ?) FROM (
+			SELECT created_at FROM task.tasks WHERE series_id = ?
+			UNION ALL SELECT created_at FROM task.gone_occurrences WHERE series_id = ? AND NOT taken_back) o`,
+		t.CreatedAt, t.CreatedAt, *t.SeriesID, *t.SeriesID).Scan(ctx, &later, &before)
+	if err != nil {
+		return 0, fmt.Errorf("count the occurrences of the series: %w", err)
+	}
+	if t.Recurrence.Ordinal > 0 {
+		before = t.Recurrence.Ordinal
+	}
+	return before + later, nil
+}
+
+// wallTimes are those that the occurrences of a series have stood for, from the first
+// that is asked for on: usually none.
+type wallTimes struct {
+	of    uuid.UUID
+	found map[string]bool // nil before the first question
+	err   error
+}
+
+func (w *wallTimes) has(ctx context.Context, db bun.IDB, wall string) bool {
+	if w.found != nil {
+		return w.found[wall]
+	}
+	w.found = map[string]bool{}
+	var list []string
+	w.err = db.NewRaw(`SELECT occurrence FROM task.tasks WHERE series_id = ? AND occurrence >= ?
+		UNION ALL SELECT occurrence FROM task.gone_occurrences WHERE series_id = ? AND occurrence >= ? AND NOT taken_back`,
+		w.of, wall, w.of, wall).Scan(ctx, &list)
+	for _, one := range list {
+		w.found[one] = true
+	}
+	return w.found[wall]
+}
+
+// following is the next task of last's series.
+func (last *Task) following(o recurrence.Occurrence, ordinal int, now time.Time) (*Task, error) {
+	next := last.clone()
+	next.FollowsID, next.Followed = &last.ID, false
+	next.Occurrence, next.DueAt = &o.Wall, &o.At
+	if next.Recurrence.Basis == recurrence.BasisCompletion {
+		// It does not follow from the rule: it is where the rule goes on from.
+		next.Recurrence.Anchor, next.Recurrence.Ordinal = o.Wall, ordinal
+	}
+	from, err := last.stoodFor()
+	if err != nil {
+		return nil, err
+	}
+	next.ID = event.OccurrenceID(*last.SeriesID, o.Wall)
+	return next, next.start(from, o.At, now)
+}
+
+// identify finds the id and the version of a new occurrence. One that was taken back
+// comes again as the task that it was, with versions that go on.
+func identify(ctx context.Context, tx *change.Tx, next *Task) error {
+	var taken bool
+	if err := tx.NewRaw("SELECT EXISTS (SELECT FROM task.tasks WHERE id = ?)", next.ID).Scan(ctx, &taken); err != nil {
+		return fmt.Errorf("look for the occurrence: %w", err)
+	}
+	var version int64
+	err := tx.NewRaw("DELETE FROM task.gone_occurrences WHERE series_id = ? AND occurrence = ? RETURNING version", *next.SeriesID, *next.Occurrence).Scan(ctx, &version)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("look for the occurrence as it was: %w", err)
+	}
+	next.Version = version + 1
+	if !taken {
+		return nil
+	}
+	// The task with that id was moved to another date of the series.
+	if next.ID, err = uuid.NewV7(); err != nil {
+		return fmt.Errorf("make a task id: %w", err)
+	}
+	for i := range next.Reminders {
+		next.Reminders[i].TaskID = next.ID
+	}
+	return nil
+}
+
+// stoodFor is the moment of the occurrence that a task of a series stands for, also
+// where its due time was moved. What the next one inherits keeps its distance from
+// that, by the clock on the wall.
+func (last *Task) stoodFor() (time.Time, error) {
+	at, err := recurrence.Resolve(*last.Occurrence, last.Timezone, last.AllDay)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("work out the last occurrence's time: %w", err)
+	}
+	return at, nil
+}
+
+// start makes a copied task a new one: open, with fixed reminders moved as its due time
+// moved from one time to another.
+func (t *Task) start(from, to, now time.Time) error {
+	t.complete(false, now)
+	t.Version, t.CreatedAt, t.UpdatedAt = 1, now, now
+	for i := range t.Reminders {
+		r := &t.Reminders[i]
+		id, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("make a reminder id: %w", err)
+		}
+		*r = Reminder{ID: id, TaskID: t.ID, Ordinal: r.Ordinal, At: r.At, BeforeDue: r.BeforeDue}
+		if r.At != nil {
+			at, err := shift(*r.At, from, to, t.Timezone, false)
+			if err != nil {
+				return err
+			}
+			r.At = &at
+		}
+	}
+	return nil
+}
+
+// shift moves t by what lies between from and to on the wall in the zone.
+func shift(t, from, to time.Time, zone string, allDay bool) (time.Time, error) {
+	location, err := recurrence.Location(zone)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("load the zone of a stored task: %w", err)
+	}
+	wall := func(t time.Time) time.Time {
+		t = t.In(location)
+		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
+	}
+	moved := wall(t).Add(wall(to).Sub(wall(from)))
+	at, err := recurrence.Resolve(moved.Format(event.WallLayout), zone, allDay)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("move a time with its task: %w", err)
+	}
+	return at.UTC(), nil
+}

@@ -1,0 +1,134 @@
+package task
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+)
+
+// Subtasks without a rule are a checklist: they are done and reopened with their task,
+// and each occurrence of a recurring task begins with copies of them. A subtask with a
+// rule goes its own way, and only moves along to where its parent's series is.
+
+// subtasksOf reads the subtasks of a task that meet a condition, locked, by id.
+func subtasksOf(ctx context.Context, tx *change.Tx, parent uuid.UUID, lock, where string, args ...any) ([]*Task, error) {
+	var found []*Task
+	q := tx.NewSelect().Model(&found).Where("parent_id = ?", parent).OrderExpr("id").Limit(2 * maxSubtasks).For(lock)
+	if where != "" {
+		q = q.Where(where, args...)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, fmt.Errorf("read the subtasks: %w", err)
+	}
+	return found, readReminders(ctx, tx, found, lock)
+}
+
+// completeSubtasks completes the open checklist of a task that was completed, or reopens
+// what was completed with it.
+func completeSubtasks(ctx context.Context, tx *change.Tx, before, t *Task) error {
+	where, args, kind := "recurrence IS NULL AND NOT is_complete", []any(nil), event.TaskCompleted
+	if !t.IsComplete {
+		where, args, kind = "recurrence IS NULL AND is_complete AND completed_at = ?", []any{*before.CompletedAt}, event.TaskUpdated
+	}
+	subtasks, err := subtasksOf(ctx, tx, t.ID, "UPDATE", where, args...)
+	if err != nil {
+		return err
+	}
+	for _, sub := range subtasks {
+		was := sub.clone()
+		sub.complete(t.IsComplete, tx.Now)
+		if err := save(ctx, tx, was, sub, kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copySubtasks copies the checklist of the last occurrence to the next one, open.
+func copySubtasks(ctx context.Context, tx *change.Tx, last, next *Task) error {
+	subtasks, err := subtasksOf(ctx, tx, last.ID, "SHARE", "recurrence IS NULL")
+	if err != nil {
+		return err
+	}
+	for _, sub := range subtasks {
+		c, err := sub.copyUnder(last, next, tx.Now)
+		if err != nil {
+			return err
+		}
+		if err := insert(ctx, tx, c, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyUnder is a subtask of last, open again under next. It keeps its distance
+// in time from its parent.
+func (t *Task) copyUnder(last, next *Task, now time.Time) (*Task, error) {
+	c := t.clone()
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make a task id: %w", err)
+	}
+	c.ID, c.ParentID = id, &next.ID
+	c.SeriesID, c.Occurrence, c.FollowsID, c.Followed = nil, nil, nil, false
+	from, err := last.stoodFor()
+	if err != nil {
+		return nil, err
+	}
+	to := *next.DueAt
+	if t.DueAt != nil {
+		at, err := shift(*t.DueAt, from, to, t.Timezone, t.AllDay)
+		if err != nil {
+			return nil, err
+		}
+		c.DueAt = &at
+	}
+	return c, c.start(from, to, now)
+}
+
+// moveSubtasks moves the open subtasks with a rule to the occurrence that follows
+// their parent: they are left as they are, and stay beside its checklist.
+func moveSubtasks(ctx context.Context, tx *change.Tx, last, next *Task) error {
+	subtasks, err := subtasksOf(ctx, tx, last.ID, "UPDATE", "recurrence IS NOT NULL AND NOT is_complete")
+	if err != nil {
+		return err
+	}
+	return move(ctx, tx, subtasks, next.ID)
+}
+
+func move(ctx context.Context, tx *change.Tx, subtasks []*Task, parent uuid.UUID) error {
+	for _, sub := range subtasks {
+		was := sub.clone()
+		sub.ParentID = &parent
+		if err := save(ctx, tx, was, sub, event.TaskUpdated); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parentNow is the parent that the next occurrence of a subtask belongs under: where
+// its own parent was completed and followed, the open one of that series.
+func parentNow(ctx context.Context, tx *change.Tx, id *uuid.UUID) (*uuid.UUID, error) {
+	if id == nil {
+		return nil, nil
+	}
+	var now uuid.UUID
+	err := tx.NewRaw(`SELECT n.id FROM task.tasks p JOIN task.tasks n ON n.series_id = p.series_id AND n.created_at > p.created_at AND NOT n.is_complete
+		WHERE p.id = ? AND p.is_complete ORDER BY n.created_at LIMIT 1`, *id).Scan(ctx, &now)
+	if errors.Is(err, sql.ErrNoRows) {
+		return id, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for the parent's next occurrence: %w", err)
+	}
+	return &now, nil
+}
