@@ -73,7 +73,8 @@ type user struct {
 // while the next occurrence is yet to be found.
 type known struct {
 	id, series uuid.UUID
-	etag       string // "" when it is not known
+	done       uuid.UUID // what was completed last, of a series
+	etag       string    // "" when it is not known
 }
 
 // loaded is what became of a load.
@@ -145,8 +146,16 @@ func (l *load) next() func(context.Context) {
 		if s.id == uuid.Nil {
 			return func(ctx context.Context) { l.find(ctx, u, s) }
 		}
-		if dice < 3 {
+		switch {
+		case dice < 3:
 			return func(ctx context.Context) { l.remove(ctx, u, s) }
+		case dice < 15:
+			return func(ctx context.Context) { l.skip(ctx, u, s) }
+		case dice < 30:
+			return func(ctx context.Context) { l.reopen(ctx, u, s) }
+		case dice < 45:
+			due := time.Now().Add(after+15*time.Minute).AddDate(0, 0, dice%3)
+			return func(ctx context.Context) { l.moveFollowing(ctx, u, s, due) }
 		}
 		return func(ctx context.Context) { l.complete(ctx, u, s) }
 	}
@@ -213,6 +222,66 @@ func (l *load) complete(ctx context.Context, u *user, t *known) {
 		return
 	}
 	l.learn(u, *a, change{kind: completed}, t)
+}
+
+// skip has the next occurrence of a series stand in the place of the open one.
+func (l *load) skip(ctx context.Context, u *user, s *known) {
+	l.mu.Lock()
+	id := s.id
+	l.mu.Unlock()
+	if id == uuid.Nil {
+		return
+	}
+	a, decided := l.send(ctx, u, http.MethodPost, "/api/tasks/"+id.String()+"/skip", nil)
+	if a == nil {
+		l.forget(s, decided)
+		return
+	}
+	l.mu.Lock()
+	l.acknowledged = append(l.acknowledged, change{kind: deleted, task: id})
+	l.mu.Unlock()
+	var next event.Task
+	if err := a.JSON(&next); err == nil {
+		l.mu.Lock()
+		s.id, s.etag = next.ID, ""
+		l.mu.Unlock()
+	}
+}
+
+// reopen opens what was completed last in a series.
+func (l *load) reopen(ctx context.Context, u *user, s *known) {
+	l.mu.Lock()
+	id := s.done
+	s.done = uuid.Nil
+	l.mu.Unlock()
+	if id == uuid.Nil {
+		return
+	}
+	a, decided := l.send(ctx, u, http.MethodPatch, "/api/tasks/"+id.String()+"/complete", map[string]any{"is_complete": false})
+	if a == nil {
+		l.forget(s, decided)
+		return
+	}
+	l.learn(u, *a, change{kind: updated}, s)
+	l.mu.Lock()
+	s.id = id
+	l.mu.Unlock()
+}
+
+// moveFollowing moves a series from its open occurrence on.
+func (l *load) moveFollowing(ctx context.Context, u *user, s *known, due time.Time) {
+	l.mu.Lock()
+	id := s.id
+	l.mu.Unlock()
+	if id == uuid.Nil {
+		return
+	}
+	a, decided := l.send(ctx, u, http.MethodPatch, "/api/tasks/"+id.String()+"?scope=following", map[string]any{"due_at": due})
+	if a == nil {
+		l.forget(s, decided)
+		return
+	}
+	l.learn(u, *a, change{kind: updated}, s)
 }
 
 func (l *load) remove(ctx context.Context, u *user, t *known) {
@@ -302,7 +371,7 @@ func (l *load) learn(u *user, a suite.Answer, c change, t *known) {
 	}
 	t.etag = a.Header.Get("ETag")
 	if c.kind == completed && t.series != uuid.Nil {
-		t.id = uuid.Nil // another one follows
+		t.id, t.done = uuid.Nil, task.ID // another one follows
 	}
 }
 

@@ -40,13 +40,42 @@ type acknowledged struct {
 	IsComplete  bool
 	Series      *uuid.UUID
 	Occurrence  *string
+	Follows     *string // the occurrence before it
+	Outcome     *string // of an occurrence that was deleted while it was open
 	IsRecurring bool
 }
 
 // history is what the log tells of a task.
 type history struct {
-	events  []acknowledged
-	deleted bool
+	events    []acknowledged
+	deleted   bool
+	takenBack bool // by its last event
+}
+
+// completeAt says whether the task was complete at a moment and was reopened later.
+func (h *history) completeAt(at time.Time) bool {
+	then := false
+	for _, e := range h.events {
+		switch {
+		case !e.At.After(at):
+			then = e.IsComplete
+		case then && !e.IsComplete:
+			return true
+		}
+	}
+	return false
+}
+
+// reopened says whether the task has ever been complete and open again.
+func (h *history) reopened() bool {
+	complete := false
+	for _, e := range h.events {
+		if complete && !e.IsComplete {
+			return true
+		}
+		complete = e.IsComplete
+	}
+	return false
 }
 
 func (h *history) version(n int64) (acknowledged, bool) {
@@ -75,7 +104,7 @@ func (t *truth) compare(ctx context.Context, acknowledged []change) ([]*check, e
 	}
 	checks := []*check{t.acknowledgedAreThere(acknowledged), t.rowsAreTheLog()}
 	for _, compare := range []func(context.Context) (*check, error){
-		t.logIsAudited, t.logIsOnTheBroker, t.auditIsTheLog, t.completionsAreFollowed, t.remindersAreDelivered, t.mailsAreSent, t.deadLetters,
+		t.logIsAudited, t.logIsOnTheBroker, t.auditIsTheLog, t.seriesGoOn, t.remindersAreDelivered, t.mailsAreSent, t.deadLetters,
 	} {
 		c, err := compare(ctx)
 		if err != nil {
@@ -93,8 +122,8 @@ func (t *truth) read(ctx context.Context) error {
 	t.told, err = collect[acknowledged](ctx, t.db, `
 		SELECT id, coalesce(seq, 0) AS seq, type, key::uuid AS task, occurred_at AS at, (d->>'version')::bigint AS version, d->>'title' AS title,
 			(d->>'is_complete')::bool AS is_complete, (d->>'series_id')::uuid AS series, d->>'occurrence' AS occurrence,
-			jsonb_typeof(d->'recurrence') = 'object' AS is_recurring
-		FROM (SELECT *, data::jsonb->'task_data' AS d FROM task.events WHERE topic = 'task-events') e ORDER BY seq`)
+			m->>'follows' AS follows, m->>'occurrence' AS outcome, jsonb_typeof(d->'recurrence') = 'object' AS is_recurring
+		FROM (SELECT *, data::jsonb->'task_data' AS d, data::jsonb->'metadata' AS m FROM task.events WHERE topic = 'task-events') e ORDER BY seq`)
 	if err != nil {
 		return fmt.Errorf("read the event log: %w", err)
 	}
@@ -106,7 +135,9 @@ func (t *truth) read(ctx context.Context) error {
 			t.tasks[e.Task] = h
 		}
 		h.events = append(h.events, e)
-		h.deleted = h.deleted || e.Type == "task.deleted"
+		// An occurrence that was taken back comes again as the same task.
+		h.deleted = e.Type == "task.deleted" || h.deleted && (e.Type != "task.created" || !h.takenBack)
+		h.takenBack = e.Outcome != nil && *e.Outcome == "taken_back"
 	}
 	rows, err := collect[row](ctx, t.db, `SELECT id, version, title, is_complete, series_id AS series, occurrence, follows_id AS follows FROM task.tasks`)
 	if err != nil {

@@ -28,7 +28,7 @@ func (t *truth) remindersAreDelivered(ctx context.Context) (*check, error) {
 		Task     uuid.UUID
 		RemindAt *time.Time
 		FiredFor *time.Time
-		Passed   bool // over: it was past when it was set, beside a later one
+		Passed   bool // over: it was past when it was set, beside a later one, or its task done
 		Complete bool
 		Past     bool
 	}
@@ -45,7 +45,9 @@ func (t *truth) remindersAreDelivered(ctx context.Context) (*check, error) {
 		}
 	}
 	stands := map[due]bool{}
+	owner := map[uuid.UUID]uuid.UUID{}
 	for _, r := range reminders {
+		owner[r.ID] = r.Task
 		if r.Complete || r.RemindAt == nil {
 			continue
 		}
@@ -53,6 +55,7 @@ func (t *truth) remindersAreDelivered(ctx context.Context) (*check, error) {
 		switch {
 		case !r.Past || r.FiredFor != nil && r.FiredFor.Equal(*r.RemindAt):
 		case r.Passed && !lastFired[r.Task].Before(*r.RemindAt):
+		case r.Passed && t.tasks[r.Task].completeAt(*r.RemindAt):
 		default:
 			c.lose("reminder %s of task %s was due at %s, and has not fired", r.ID, r.Task, r.RemindAt)
 		}
@@ -108,7 +111,7 @@ func (t *truth) remindersAreDelivered(ctx context.Context) (*check, error) {
 			case !ok:
 				c.lose("event %s has no delivery by %s", e.ID, channel)
 			case d.State == "sent":
-			case d.State == "cancelled" && !stands[key]:
+			case d.State == "cancelled" && (!stands[key] || t.tasks[owner[e.Reminder]].reopened()):
 			default:
 				c.lose("delivery %s by %s of event %s is %s: %s", d.ID, channel, e.ID, d.State, d.Reason)
 			}

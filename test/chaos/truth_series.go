@@ -1,65 +1,161 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
+	"time"
 
 	"github.com/google/uuid"
 )
 
-// completionsAreFollowed: a completed recurring task has exactly one successor,
-// a series at most one open task, and the ledger says what the rows say. A task
-// that was deleted before it could be followed may have none.
-func (t *truth) completionsAreFollowed(ctx context.Context) (*check, error) {
+const wallLayout = "2006-01-02T15:04:05"
+
+// series is what the log tells of one, event by event.
+type series struct {
+	// tasks are what each task stands for now; of one that is gone, what it stood for.
+	tasks map[uuid.UUID]*standing
+	// reopened tells that a task was open again beside one that had followed it.
+	reopened bool
+	ended    bool // with the last open one
+}
+
+type standing struct {
+	occurrence string
+	status     string // as the ledger calls it
+	done       bool
+}
+
+// seriesGoOn: each occurrence of a series follows one that was completed or skipped, and
+// is the next day that none has stood for; a series has one open task, or was ended; and
+// the ledger says what the log says. What follows is worked out here by the calendar
+// alone, not by the package that the suite uses: all rules are daily, and due ahead.
+func (t *truth) seriesGoOn(ctx context.Context) (*check, error) {
 	c := t.check("completions = next occurrences")
-	followers := map[uuid.UUID]int{}
-	open := map[uuid.UUID]int{}
-	for id, r := range t.rows {
-		if r.Follows != nil {
-			followers[*r.Follows]++
-		}
-		if r.Series == nil || r.IsComplete {
+	all := map[uuid.UUID]*series{}
+	of := map[uuid.UUID]uuid.UUID{} // the series of a task
+	for _, e := range t.told {      // by seq
+		if e.Series == nil || e.Occurrence == nil {
 			continue
 		}
-		if open[*r.Series]++; open[*r.Series] > 1 {
-			c.double("series %s has %d open tasks, one of them %s", *r.Series, open[*r.Series], id)
+		s := all[*e.Series]
+		if s == nil {
+			s = &series{tasks: map[uuid.UUID]*standing{}}
+			all[*e.Series] = s
 		}
-	}
-	completed := map[uuid.UUID]bool{}
-	made := map[uuid.UUID][]acknowledged{} // by series
-	for _, e := range t.told {
-		switch {
-		case e.Series == nil || e.Occurrence == nil:
-		case e.Type == "task.created":
-			made[*e.Series] = append(made[*e.Series], e)
-		case e.Type == "task.completed" && e.IsRecurring:
-			completed[e.Task] = true
-		}
-	}
-	c.compared = len(completed)
-	for series, chain := range made {
-		// A daily task is followed by one of a later day, and its title goes along.
-		slices.SortFunc(chain, func(a, b acknowledged) int { return cmp.Compare(*a.Occurrence, *b.Occurrence) })
-		for i, e := range chain {
-			if i > 0 && *e.Occurrence == *chain[i-1].Occurrence {
-				c.double("series %s has occurrence %s twice: tasks %s and %s", series, *e.Occurrence, chain[i-1].Task, e.Task)
+		if was, ok := of[e.Task]; ok && was != *e.Series {
+			// Moved onto a date that its series has had: it goes on in one of its own.
+			if old := all[was]; old.tasks[e.Task].status == "open" {
+				delete(old.tasks, e.Task)
+				old.ended = true
 			}
-			if i > 0 && !completed[chain[i-1].Task] {
-				c.invent("task %s follows %s, which was never completed", e.Task, chain[i-1].Task)
+			s.tasks[e.Task] = &standing{}
+		}
+		of[e.Task] = *e.Series
+		if e.Type == "task.completed" && e.IsRecurring {
+			c.compared++
+		}
+		t.tell(c, s, e)
+	}
+	for id, s := range all {
+		open := 0
+		for task, now := range s.tasks {
+			if now.status != "open" {
+				continue
 			}
-			if i == len(chain)-1 && completed[e.Task] && !t.tasks[e.Task].deleted {
-				c.lose("task %s was completed, and nothing follows it in series %s", e.Task, series)
+			if open++; open > 1 && !s.reopened {
+				c.double("series %s has %d open tasks, one of them %s", id, open, task)
 			}
 		}
-	}
-	for id := range completed {
-		if followers[id] > 1 {
-			c.double("task %s is followed by %d", id, followers[id])
+		if open == 0 && !s.ended {
+			c.lose("series %s has no open task, and was not ended", id)
 		}
 	}
+	return c, t.ledgerIsTheLog(ctx, c, all)
+}
 
+// tell is one event of a series.
+func (t *truth) tell(c *check, s *series, e acknowledged) {
+	now := s.tasks[e.Task]
+	switch e.Type {
+	case "task.created":
+		if now != nil && now.status != "taken_back" {
+			c.double("task %s was created again", e.Task)
+		}
+		if e.Follows != nil {
+			t.follows(c, s, e)
+		} else if len(s.tasks) > 0 {
+			c.invent("task %s begins a series that is there", e.Task)
+		}
+		s.tasks[e.Task], s.ended = &standing{occurrence: *e.Occurrence, status: "open"}, false
+	case "task.deleted":
+		switch {
+		case now == nil:
+		case e.IsComplete:
+			now.status, now.done = "done", true
+		case e.Outcome == nil:
+			c.lose("event %s does not say what became of the occurrence", e.ID)
+		default:
+			now.status = *e.Outcome
+			s.ended = *e.Outcome == "ended"
+		}
+	default:
+		if now == nil {
+			return // rowsAreTheLog says so
+		}
+		if now.done && !e.IsComplete {
+			for task, other := range s.tasks {
+				s.reopened = s.reopened || task != e.Task && other.status == "open" && other.occurrence > now.occurrence
+			}
+		}
+		now.occurrence, now.done, now.status = *e.Occurrence, e.IsComplete, "open"
+		if e.IsComplete {
+			now.status = "done"
+		}
+		s.ended = s.ended && e.IsComplete
+	}
+}
+
+// follows checks a task that follows another.
+func (t *truth) follows(c *check, s *series, e acknowledged) {
+	taken := map[string]bool{}
+	var before *standing
+	for _, one := range s.tasks {
+		if one.status != "taken_back" {
+			taken[one.occurrence] = true
+		}
+		if one.occurrence == *e.Follows && one.status != "taken_back" {
+			before = one
+		}
+	}
+	if before == nil || before.status == "open" && !t.skippedLater(e, *e.Follows) {
+		c.invent("task %s follows %s, which was neither completed nor skipped", e.Task, *e.Follows)
+	}
+	day, err := time.Parse(wallLayout, *e.Follows)
+	if err != nil {
+		c.invent("task %s follows %s: %v", e.Task, *e.Follows, err)
+		return
+	}
+	for day = day.AddDate(0, 0, 1); taken[day.Format(wallLayout)]; {
+		day = day.AddDate(0, 0, 1)
+	}
+	if want := day.Format(wallLayout); *e.Occurrence != want {
+		c.invent("task %s follows %s and stands for %s, not for %s", e.Task, *e.Follows, *e.Occurrence, want)
+	}
+}
+
+// skippedLater says whether an occurrence was skipped, or deleted when it was done, in
+// the change that created the one that follows it: its own event comes after.
+func (t *truth) skippedLater(created acknowledged, occurrence string) bool {
+	for _, e := range t.told {
+		if e.Seq > created.Seq && e.Type == "task.deleted" && e.At.Equal(created.At) && e.Series != nil && *e.Series == *created.Series && *e.Occurrence == occurrence {
+			return true
+		}
+	}
+	return false
+}
+
+// ledgerIsTheLog compares what became of each occurrence.
+func (t *truth) ledgerIsTheLog(ctx context.Context, c *check, all map[uuid.UUID]*series) error {
 	type entry struct {
 		Series     uuid.UUID
 		Occurrence string
@@ -68,25 +164,27 @@ func (t *truth) completionsAreFollowed(ctx context.Context) (*check, error) {
 	}
 	ledger, err := collect[entry](ctx, t.db, `SELECT series_id AS series, occurrence, task_id AS task, status FROM recurring.occurrences`)
 	if err != nil {
-		return nil, fmt.Errorf("read the ledger of occurrences: %w", err)
+		return fmt.Errorf("read the ledger of occurrences: %w", err)
 	}
-	status := map[uuid.UUID]string{}
+	type place struct {
+		series     uuid.UUID
+		occurrence string
+	}
+	status := map[place]string{}
 	for _, e := range ledger {
-		if e.Task != nil {
-			status[*e.Task] = e.Status
+		status[place{e.Series, e.Occurrence}] = e.Status
+	}
+	for id, s := range all {
+		for task, now := range s.tasks {
+			key := place{id, now.occurrence}
+			if is := status[key]; is != now.status {
+				c.lose("occurrence %s of series %s (task %s) is %s, and %q in the ledger", now.occurrence, id, task, now.status, is)
+			}
+			delete(status, key)
 		}
 	}
-	for id, r := range t.rows {
-		if r.Series == nil {
-			continue
-		}
-		want := "open"
-		if r.IsComplete {
-			want = "done"
-		}
-		if status[id] != want {
-			c.lose("occurrence %s of series %s (task %s) is %s, and %q in the ledger", *r.Occurrence, *r.Series, id, want, status[id])
-		}
+	for key, is := range status {
+		c.invent("the ledger says that occurrence %s of series %s is %s", key.occurrence, key.series, is)
 	}
-	return c, nil
+	return nil
 }
