@@ -308,6 +308,7 @@ func TestInternalAddressesAreForTheSidecar(t *testing.T) {
 	a := s.nobody().do(http.MethodGet, at(task.ID), nil, "dapr-api-token", appToken, "dapr-caller-app-id", "recurring-task")
 	require.Equal(t, http.StatusUnauthorized, a.status)
 	require.Equal(t, before, s.state())
+	u.do(http.MethodPatch, at(task.ID)+"/complete", nil)
 	require.Equal(t, http.StatusCreated, s.nobody().do(http.MethodPost, "/internal/occurrences", body, "dapr-api-token", appToken).status)
 }
 

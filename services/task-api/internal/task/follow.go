@@ -35,7 +35,7 @@ func (s *Store) Follow(ctx context.Context, actor access.Actor, id uuid.UUID) (f
 		case !last.recurs():
 			return refuse.Because(refuse.NotRecurring, "the task does not recur any more")
 		case !last.IsComplete:
-			return refuse.Because(refuse.NotComplete, "the task was reopened")
+			return refuse.Because(refuse.NotComplete, "the task is not complete, or not any more")
 		case last.Followed:
 			f.Next, err = standing(ctx, tx, last)
 			return err
