@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -90,6 +91,70 @@ func TestFilters(t *testing.T) {
 			wanted = append(wanted, task.Title)
 		}
 		require.ElementsMatch(t, wanted, got, "%s", query)
+	}
+}
+
+// A day is that of who asks, or of the zone that he names; an all-day task's date is its own.
+func TestDueCountsDaysInTheCallersZone(t *testing.T) {
+	leaveOut(t)
+	now := time.Now().UTC()
+	west, east := twoDates(now)
+	u := s.newUser(t, west)
+	in := func(zone string, days int) string {
+		loc, err := time.LoadLocation(zone)
+		require.NoError(t, err)
+		return now.In(loc).AddDate(0, 0, days).Format(time.DateOnly) + "T00:00:00Z"
+	}
+	u.create(object{"title": "undated"})
+	u.create(object{"title": "past", "due_at": now.Add(-30 * time.Minute)})
+	u.create(object{"title": "soon", "due_at": now.Add(30 * time.Minute)})
+	for title, days := range map[string]int{"yesterday": -1, "today": 0, "tomorrow": 1, "last": 6, "behind": 7} {
+		for _, zone := range []string{west, east} {
+			u.create(object{"title": title, "due_at": in(west, days), "all_day": true, "timezone": zone})
+			u.complete(u.create(object{"title": "done", "due_at": in(west, days), "all_day": true, "timezone": zone}))
+		}
+	}
+	for query, want := range map[string][]string{
+		"due=overdue":                {"yesterday", "yesterday", "past"},
+		"due=today":                  {"today", "today", "past", "soon"},
+		"due=tomorrow":               {"tomorrow", "tomorrow"},
+		"due=week&is_complete=false": {"today", "today", "past", "soon", "tomorrow", "tomorrow", "last", "last"},
+		"due=none":                   {"undated"},
+		"due=overdue&timezone=" + url.QueryEscape(east): {"yesterday", "yesterday", "today", "today", "past"},
+		"due=today&timezone=" + url.QueryEscape(east):   {"tomorrow", "tomorrow", "past", "soon"},
+		"due=today&q=soon": {"soon"},
+		"is_complete=true&timezone=" + url.QueryEscape(east): slices.Repeat([]string{"done"}, 10),
+	} {
+		var got []string
+		for cursor := ""; ; {
+			p := must[page[event.Task]](u, http.StatusOK, http.MethodGet, "/api/tasks?limit=3&sort=-due_at&"+query+cursor, nil)
+			for _, task := range p.Items {
+				got = append(got, task.Title)
+			}
+			if p.NextCursor == nil {
+				break
+			}
+			cursor = "&cursor=" + *p.NextCursor
+		}
+		require.ElementsMatch(t, want, got, "%s", query)
+	}
+}
+
+// twoDates are zones in which it is one day, far from midnight, and the next.
+func twoDates(now time.Time) (west, east string) {
+	day := func(offset int) (int, bool) {
+		local := now.Add(time.Duration(offset) * time.Hour)
+		return local.Day(), local.Hour() >= 1 && local.Hour() < 23
+	}
+	for offset := -12; ; offset++ {
+		for ahead := offset + 1; ahead <= 14; ahead++ {
+			one, ok := day(offset)
+			next, fine := day(ahead)
+			if ok && fine && one != next {
+				// Their sign is the other way round.
+				return fmt.Sprintf("Etc/GMT%+d", -offset), fmt.Sprintf("Etc/GMT%+d", -ahead)
+			}
+		}
 	}
 }
 

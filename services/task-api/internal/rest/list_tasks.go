@@ -17,6 +17,8 @@ type listInput struct {
 	Tag          []string `query:"tag,explode" maxItems:"20" doc:"All of these"`
 	DueBefore    string   `query:"due_before" format:"date-time" doc:"Due earlier than this"`
 	DueAfter     string   `query:"due_after" format:"date-time" doc:"Due at this time or later"`
+	Due          string   `query:"due" enum:"overdue,today,tomorrow,week,none" doc:"Open tasks by the day they are due; all-day tasks by their date, overdue ones else by the moment. week is today and the six days after it, none without a due time"`
+	Timezone     string   `query:"timezone" maxLength:"64" doc:"IANA time zone in which due counts days; default yours"`
 	UpdatedAfter string   `query:"updated_after" format:"date-time" doc:"Changed at this time or later"`
 	ParentID     string   `query:"parent_id" maxLength:"36" doc:"Subtasks of this task, or none: those that are no subtask"`
 	SeriesID     string   `query:"series_id" format:"uuid" doc:"Tasks of this series"`
@@ -27,7 +29,7 @@ type listInput struct {
 }
 
 func (in *listInput) query() (q task.Query, err error) {
-	q = task.Query{Priorities: in.Priority, Tags: in.Tag, Text: in.Q, Sort: in.Sort, Limit: in.Limit, Cursor: in.Cursor}
+	q = task.Query{Priorities: in.Priority, Tags: in.Tag, Due: in.Due, Timezone: in.Timezone, Text: in.Q, Sort: in.Sort, Limit: in.Limit, Cursor: in.Cursor}
 	if in.IsComplete != "" {
 		complete := in.IsComplete == "true"
 		q.IsComplete = &complete

@@ -21,6 +21,8 @@ type Query struct {
 	Tags         []string // all of these
 	DueBefore    *time.Time
 	DueAfter     *time.Time // or then
+	Due          string     // overdue, today, tomorrow, week or none; open tasks alone
+	Timezone     string     // in which Due counts days; "": the user's
 	UpdatedAfter *time.Time // or then
 	TopLevel     bool       // no subtasks
 	ParentID     *uuid.UUID

@@ -53,6 +53,9 @@ func (s *Store) listing(ctx context.Context, actor access.Actor, q Query) (*list
 	if !slices.Contains(orders, l.column) {
 		return nil, refuse.Part("sort", "must be one of "+strings.Join(orders, ", ")+", or one with - before it")
 	}
+	if err := q.checkDue(); err != nil {
+		return nil, err
+	}
 	c, err := l.decode(q.Cursor)
 	if err != nil {
 		return nil, err
@@ -72,7 +75,9 @@ func (s *Store) listing(ctx context.Context, actor access.Actor, q Query) (*list
 			l.column = "title_key"
 		}
 	}
-	l.filter(q)
+	if err := l.filter(ctx, q); err != nil {
+		return nil, err
+	}
 	l.after(c, q)
 	return l, nil
 }
@@ -88,11 +93,11 @@ var covering = []string{"due_at", "parent_id", "priority", "updated_at"}
 
 // filter takes over what the list is narrowed by: to ranges of the index where
 // that is possible, else as filters.
-func (l *listing) filter(q Query) {
+func (l *listing) filter(ctx context.Context, q Query) error {
 	l.ranges = []access.Condition{{SQL: "NOT is_complete"}, {SQL: "is_complete"}}
 	if q.IsComplete != nil && *q.IsComplete {
 		l.ranges = l.ranges[1:]
-	} else if q.IsComplete != nil {
+	} else if q.IsComplete != nil || q.Due != "" {
 		l.ranges = l.ranges[:1]
 	}
 	l.covered = true
@@ -101,6 +106,9 @@ func (l *listing) filter(q Query) {
 	}
 	l.filterTime("due_at", "<", q.DueBefore)
 	l.filterTime("due_at", ">=", q.DueAfter)
+	if err := l.filterDue(ctx, q); err != nil {
+		return err
+	}
 	l.filterTime("updated_at", ">=", q.UpdatedAfter)
 	if q.TopLevel {
 		l.also("parent_id", "parent_id IS NULL")
@@ -125,9 +133,10 @@ func (l *listing) filter(q Query) {
 		l.filters = append(l.filters, access.Condition{SQL: "(SELECT strpos(s.text, ?) > 0 FROM task.search s WHERE s.task_id = t.id)", Args: []any{l.folded}})
 	}
 	l.keys, l.long = search.Wanted(l.user, l.folded, q.Tags)
-	// Due dates have two bounds, tags many.
+	// Due dates have several bounds, tags many.
 	slices.Sort(l.reads)
 	l.reads = slices.DeleteFunc(slices.Compact(l.reads), func(column string) bool { return column == l.column })
+	return nil
 }
 
 // also adds a filter that looks at a column.
@@ -158,14 +167,19 @@ func (l *listing) filterPriorities(names []string) {
 }
 
 func (l *listing) filterTime(column, than string, at *time.Time) {
-	switch {
-	case at == nil:
-	case column == l.column:
-		for i := range l.ranges {
-			l.ranges[i] = l.ranges[i].And(column+" "+than+" ?", at.UTC())
-		}
-	default:
-		l.also(column, column+" "+than+" ?", at.UTC())
+	if at != nil {
+		l.narrow(column, column+" "+than+" ?", at.UTC())
+	}
+}
+
+// narrow adds a filter by a column that an index has the order of.
+func (l *listing) narrow(column, sql string, args ...any) {
+	if column != l.column {
+		l.also(column, sql, args...)
+		return
+	}
+	for i := range l.ranges {
+		l.ranges[i] = l.ranges[i].And(sql, args...)
 	}
 }
 
@@ -214,7 +228,9 @@ func (l *listing) after(c *cursor, q Query) {
 	case c != nil && c.Value == nil:
 		undated = undated.And(behind.SQL, behind.Args...)
 		l.parts = []access.Condition{undated}
-	case q.DueBefore == nil && q.DueAfter == nil:
+	case q.Due == DueNone:
+		l.parts = []access.Condition{undated}
+	case q.DueBefore == nil && q.DueAfter == nil && q.Due == "":
 		behind = behind.And("due_at IS NOT NULL")
 		l.parts = []access.Condition{behind, undated}
 	}

@@ -38,7 +38,7 @@ func (l *listing) order(whole bool) string {
 // first steps of the walk tell, and then how many are found.
 func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	switch {
-	case len(l.filters) == 0:
+	case len(l.reads) == 0: // what filters there are look at the ends of a range alone
 		return l.walkAll(ctx, n)
 	case l.few:
 		return l.gather(ctx, n)
@@ -148,7 +148,7 @@ func (l *listing) gatherFew(ctx context.Context, n, most int) (rows []listed, fe
 		if i > 0 {
 			b.add(" UNION ALL ")
 		}
-		b.add("(SELECT id, "+l.column+" FROM task.tasks WHERE "+l.mine.SQL+" AND ", l.mine.Args...)
+		b.add("(SELECT id, "+l.column+" FROM task.tasks t WHERE "+l.mine.SQL+" AND ", l.mine.Args...)
 		b.all([]access.Condition{r})
 		b.add(" AND (")
 		b.any(l.parts)
