@@ -33,6 +33,15 @@ var correlated = []string{
 	"priority=urgent&sort=created_at", "priority=urgent&is_complete=true&sort=due_at", "parent_id=none&sort=created_at", "tag=new&sort=created_at", "q=soon&sort=created_at",
 }
 
+// days are lists by the day: all tasks are open, a third without a due time, the
+// others due within ten weeks before and after now, half of them all day in one of
+// four zones.
+var days = []string{
+	"due=overdue", "due=overdue&sort=created_at", "due=overdue&sort=due_at", "due=overdue&sort=title", "due=today", "due=today&sort=due_at",
+	"due=today&timezone=Pacific/Auckland&sort=priority", "due=tomorrow&sort=-updated_at", "due=week", "due=week&sort=-due_at", "due=week&sort=title",
+	"due=none", "due=none&sort=due_at", "due=today&tag=new", "due=week&q=soon", "due=week&parent_id=none&priority=urgent&sort=due_at",
+}
+
 // searched are the searches.
 var searched = []string{
 	"q=task", "q=TÁSK", "q=often", "q=often+1f", "q=zzzz", "q=e", "q=z", "q=abcd", "q=abcd&sort=title", "q=abcdef&is_complete=false&sort=due_at",
@@ -99,6 +108,18 @@ func lists(ctx context.Context) error {
 				return err
 			}
 		}
+		progress("making the user's tasks due around today")
+		if err := date(ctx, conn); err != nil {
+			return err
+		}
+		if _, err := waitIndexed(ctx, conn); err != nil {
+			return err
+		}
+		for _, query := range days {
+			if err := row(ctx, u, query, query); err != nil {
+				return err
+			}
+		}
 		fmt.Printf("\nThe user's tasks, written past the API, were indexed in %.0f s.\n", indexed.Seconds())
 		return nil
 	})
@@ -140,6 +161,19 @@ func correlate(ctx context.Context, conn *pgx.Conn) (time.Time, error) {
 		)
 		SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY due_at) FROM changed`, *own).Scan(&middle)
 	return middle, err
+}
+
+// date makes the user's tasks what days says.
+func date(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `WITH mine AS (
+			SELECT id, h, h % 2 = 0 AS all_day, now() + (h % 200003 - 100000) * interval '1 minute' AS due_at,
+				(ARRAY['UTC', 'Pacific/Auckland', 'America/Chicago', 'Europe/Berlin'])[h / 8 % 4 + 1] AS timezone
+			FROM (SELECT id, hashtext(id::text) & 2147483647 AS h FROM task.tasks WHERE user_id = (SELECT id FROM task.users LIMIT 1)) t
+		)
+		UPDATE task.tasks t SET is_complete = false, all_day = mine.all_day, timezone = mine.timezone,
+			due_at = CASE WHEN h % 3 = 0 THEN NULL WHEN mine.all_day THEN date_trunc('day', mine.due_at, mine.timezone) ELSE mine.due_at END
+		FROM mine WHERE mine.id = t.id`)
+	return err
 }
 
 // row measures a list and prints its line of the table.
