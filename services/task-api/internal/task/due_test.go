@@ -342,6 +342,10 @@ func TestADueListGoesOnWithTheDay(t *testing.T) {
 	a.is(*at("2026-06-11T00:00:00+02:00"))
 	in.Cursor = *next
 	require.Equal(t, []string{"2026-06-11T08:00:00+02:00", "2026-06-11T10:00:00+02:00"}, a.titles(in))
+	// Behind any place of a due time are the tasks without one.
+	a.create(Draft{Title: "undated"})
+	in.Due = DueNone
+	require.Equal(t, []string{"undated"}, a.titles(in))
 }
 
 // Zones come and go, and what is stored was known to whoever stored it.
