@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -18,12 +19,14 @@ import (
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/pkg/service"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 	"github.com/taskwire/taskwire/services/task-api/internal/progress"
 	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
+	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
 
-// commands are what operators do with the event log.
+// commands are what operators do with the event log and the tasks.
 var commands = []service.Command[settings]{
 	{Name: "replay", Help: "publish events again that were published before", Run: replay, Usage: `
 task-api replay --from TIME [--to TIME] [--topic TOPIC] [--task ID] [--after SEQ] [--rate N] [--dry-run]
@@ -46,6 +49,16 @@ task-api reconcile [--since DURATION] [--wait DURATION] [--every DURATION]
     again after that time. --replay publishes the events again that a consumer
     has not handled; with --dry-run it says which. The result of a look at a day
     or more is kept, for task-api's metrics.`},
+	{Name: "rezone", Help: "move due times to where a zone's new laws have them", Run: rezone, Usage: `
+task-api rezone [--dry-run]
+    A due time is meant as a time on the wall in its task's zone, and so is a
+    reminder's. What moment that is, the laws of the zone say, and they change: run
+    this once the whole suite knows the new ones (the time zone database, tzdata,
+    that is in its binaries). Of each open task it moves what lies ahead and would
+    be shown at another time on the wall now than when it was written, with its
+    reminders, as a change of the task that its owner's audit trail shows.
+    --dry-run says what would be moved, and writes nothing. It may be stopped and
+    run again, and runs beside the service.`},
 }
 
 // replay publishes a part of the event log again.
@@ -243,6 +256,109 @@ func replayEvents(ctx context.Context, cfg settings, base service.Base, from tim
 		if err := publishAgain(ctx, cfg, r, of, counted, int64(len(chunk))); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// rezonedShown is how many tasks a rezone names.
+const rezonedShown = 20
+
+// rezone moves what the new laws of zones have at another moment.
+func rezone(ctx context.Context, cfg settings, base service.Base, args []string) error {
+	flags := flag.NewFlagSet("rezone", flag.ContinueOnError)
+	dryRun := flags.Bool("dry-run", false, "")
+	rest, err := service.ParseFlags(flags, args)
+	if err != nil {
+		return err
+	}
+	if err := service.NoArguments(flags, rest); err != nil {
+		return err
+	}
+	// Nobody carries these signals to the service: the relay looks each second anyway, and
+	// the reminder clock is woken in the end.
+	const reminders = "taskwire_reminders"
+	tasks := &task.Store{DB: base.DB, Changes: &change.Writer{
+		DB: base.DB, Now: time.Now,
+		Events: eventlog.NewSignal(cfg.DatabaseURL, "taskwire_events", base.Log),
+		Clock:  eventlog.NewSignal(cfg.DatabaseURL, reminders, base.Log),
+	}}
+	total, err := tasks.Count(ctx)
+	if err != nil {
+		return err
+	}
+	var report rezoneReport
+	bar := progress.On(os.Stderr).Begin("rezone", total)
+	err = tasks.Rezone(ctx, *dryRun, report.add, bar.Add)
+	bar.End()
+	if ctx.Err() != nil {
+		err = errors.New("stopped; the same command goes on with what is left")
+	}
+	if printErr := report.print(os.Stdout, *dryRun); printErr != nil {
+		err = errors.Join(err, printErr)
+	}
+	if err != nil || *dryRun {
+		return err
+	}
+	if _, err := base.DB.ExecContext(ctx, "SELECT pg_notify(?, '')", reminders); err != nil {
+		return fmt.Errorf("wake the reminder clock: %w", err)
+	}
+	return nil
+}
+
+// rezoneReport is what a rezone did, by zone.
+type rezoneReport struct {
+	zones map[string]*rezonedZone
+	first []task.Rezoned
+}
+
+type rezonedZone struct{ dues, reminders, noted int }
+
+func (r *rezoneReport) add(one task.Rezoned) {
+	if r.zones == nil {
+		r.zones = map[string]*rezonedZone{}
+	}
+	zone := r.zones[one.Timezone]
+	if zone == nil {
+		zone = &rezonedZone{}
+		r.zones[one.Timezone] = zone
+	}
+	zone.reminders += one.Reminders
+	if one.Noted {
+		zone.noted++
+	}
+	if one.DueAt.IsZero() {
+		return
+	}
+	zone.dues++
+	if len(r.first) < rezonedShown {
+		r.first = append(r.first, one)
+	}
+}
+
+func (r *rezoneReport) print(w io.Writer, dryRun bool) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ZONE\tDUE TIMES\tREMINDERS\tNOT KNOWN BEFORE")
+	var all rezonedZone
+	for _, name := range slices.Sorted(maps.Keys(r.zones)) {
+		z := r.zones[name]
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\n", name, z.dues, z.reminders, z.noted)
+		all.dues, all.reminders, all.noted = all.dues+z.dues, all.reminders+z.reminders, all.noted+z.noted
+	}
+	fmt.Fprintf(table, "all\t%d\t%d\t%d\n", all.dues, all.reminders, all.noted)
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if len(r.first) > 0 {
+		fmt.Fprintln(w)
+	}
+	for _, one := range r.first {
+		fmt.Fprintf(w, "task %s: due %s instead of %s\n", one.TaskID, one.DueAt.UTC().Format(time.RFC3339), one.DueWas.UTC().Format(time.RFC3339))
+	}
+	if n := all.dues - len(r.first); n > 0 {
+		fmt.Fprintf(w, "and %d more\n", n)
+	}
+	if dryRun {
+		fmt.Fprintln(w, "nothing was written")
 	}
 	return nil
 }

@@ -98,6 +98,7 @@ func insert(ctx context.Context, tx *change.Tx, t *Task, about map[string]any) e
 		t.Version++
 		kinds = append(kinds, event.TaskCompleted)
 	}
+	t.keepWalls()
 	t.SearchVersion = t.searchVersion()
 	if _, err := tx.NewInsert().Model(t).Value("title_key", "?", search.TitleKey(t.Title)).Exec(ctx); err != nil {
 		return fmt.Errorf("insert the task: %w", err)

@@ -234,6 +234,7 @@ func lockMove(ctx context.Context, tx *change.Tx, id uuid.UUID, apply func(*Task
 }
 
 func update(ctx context.Context, tx *change.Tx, before, t *Task) error {
+	t.keepWalls()
 	q := tx.NewUpdate().Model(t).ExcludeColumn("id", "user_id", "created_at", "follows_id", "followed").WherePK()
 	indexed := before.indexed()
 	if t.SearchVersion = t.searchVersion(); !indexed || t.Title != before.Title {
@@ -267,7 +268,7 @@ func update(ctx context.Context, tx *change.Tx, before, t *Task) error {
 	}
 	if len(changed) > 0 {
 		_, err := tx.NewInsert().Model(&changed).On("CONFLICT (id) DO UPDATE").
-			Set("ordinal = EXCLUDED.ordinal, at = EXCLUDED.at, before_due = EXCLUDED.before_due, remind_at = EXCLUDED.remind_at, armed = EXCLUDED.armed, passed_for = EXCLUDED.passed_for, trace_parent = EXCLUDED.trace_parent").
+			Set("ordinal = EXCLUDED.ordinal, at = EXCLUDED.at, at_wall = EXCLUDED.at_wall, before_due = EXCLUDED.before_due, remind_at = EXCLUDED.remind_at, armed = EXCLUDED.armed, passed_for = EXCLUDED.passed_for, trace_parent = EXCLUDED.trace_parent").
 			Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("update the reminders: %w", err)
@@ -332,6 +333,9 @@ func (t *Task) showDue(staysAllDay bool) error {
 	}
 	shown := t.DueAt.In(zone)
 	if t.AllDay && staysAllDay {
+		if wall, ok := wallOf(t.DueWall, *t.DueAt, t.Timezone); ok {
+			shown = wall
+		}
 		shown = time.Date(shown.Year(), shown.Month(), shown.Day(), 0, 0, 0, 0, time.UTC)
 	}
 	t.DueAt = &shown

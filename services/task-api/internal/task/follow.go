@@ -213,6 +213,7 @@ func (last *Task) following(o recurrence.Occurrence, ordinal int, now time.Time)
 	next := last.clone()
 	next.FollowsID, next.Followed = &last.ID, false
 	next.Occurrence, next.DueAt = &o.Wall, &o.At
+	next.DueWall = occurrenceWall(o.Wall, o.At, last.Timezone)
 	if next.Recurrence.Basis == recurrence.BasisCompletion {
 		// It does not follow from the rule: it is where the rule goes on from.
 		next.Recurrence.Anchor, next.Recurrence.Ordinal = o.Wall, ordinal

@@ -114,6 +114,9 @@ func (p *problems) normalize(t *Task) {
 		return
 	}
 	date, err := recurrence.Written(*written, t.Timezone, true)
+	if wall, ok := wallOf(t.DueWall, *t.DueAt, t.Timezone); ok {
+		date = wall.Format(recurrence.WallLayout) // the date that it has, sent back as it was read
+	}
 	if err == nil {
 		var at time.Time
 		if at, err = recurrence.Resolve(date, t.Timezone, true); err == nil {

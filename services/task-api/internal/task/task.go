@@ -48,6 +48,8 @@ type Task struct {
 	UpdatedAt   time.Time         `bun:"updated_at"`
 	// SearchVersion is what the task is indexed as; see index.go.
 	SearchVersion *int64 `bun:"search_version"`
+	// DueWall is DueAt as it is meant; see wall.go.
+	DueWall string `bun:"due_wall,nullzero"`
 
 	Reminders []Reminder `bun:"-"`
 }
@@ -67,6 +69,8 @@ type Reminder struct {
 	PassedFor *time.Time `bun:"passed_for"`
 	// TraceParent is of the request that set or moved it.
 	TraceParent string `bun:"trace_parent"`
+	// AtWall is At as it is meant; see wall.go.
+	AtWall string `bun:"at_wall,nullzero"`
 }
 
 // priority is stored as a number, so that it sorts.
