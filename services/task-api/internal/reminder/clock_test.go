@@ -110,6 +110,16 @@ func (r *rig) edit(id uuid.UUID, change func(*task.Task)) {
 	require.NoError(r.t, err)
 }
 
+// rezone has the laws under which a task's due time was written replaced by today's.
+func (r *rig) rezone(id uuid.UUID, written string) {
+	r.t.Helper()
+	_, err := r.db.ExecContext(r.ctx, "UPDATE task.tasks SET due_wall = ? WHERE id = ?", written, id)
+	require.NoError(r.t, err)
+	moved := 0
+	require.NoError(r.t, r.tasks.Rezone(r.ctx, false, func(task.Rezoned) { moved++ }, func(int) {}))
+	require.Equal(r.t, 1, moved)
+}
+
 func (r *rig) count(sql string) int {
 	r.t.Helper()
 	var n int
@@ -245,6 +255,18 @@ func TestWhatFires(t *testing.T) {
 			r.edit(id, func(t *task.Task) { t.DueAt = ptr(hours(4)) })
 			require.Zero(r.t, r.fire())
 			r.set(hours(3))
+		}, 1},
+		{"that has fired, when new laws have its task an hour earlier", task.Draft{DueAt: ptr(hours(3)), Reminders: []task.ReminderDraft{before("PT2H")}}, func(r *rig, id uuid.UUID) {
+			r.set(hours(1))
+			require.Equal(r.t, 1, r.fire())
+			r.set(hours(1).Add(10 * time.Minute))
+			r.rezone(id, "2027-03-01T15:00:00+00:00[Europe/Berlin]")
+		}, 0},
+		{"that has just fired, and may not be delivered, when new laws have its task an hour earlier", task.Draft{DueAt: ptr(hours(3)), Reminders: []task.ReminderDraft{before("PT2H")}}, func(r *rig, id uuid.UUID) {
+			r.set(hours(1))
+			require.Equal(r.t, 1, r.fire())
+			r.set(hours(1).Add(10 * time.Second))
+			r.rezone(id, "2027-03-01T15:00:00+00:00[Europe/Berlin]")
 		}, 1},
 		{"of a task that was deleted", task.Draft{Reminders: []task.ReminderDraft{at(hours(1))}}, func(r *rig, id uuid.UUID) {
 			require.NoError(r.t, r.tasks.Delete(r.ctx, r.actor, id, nil))
