@@ -64,8 +64,8 @@ func (t *Task) keepWalls() {
 	}
 }
 
-// occurrenceWall says that an occurrence is due at a moment, by the clock of whoever
-// worked that out: another service, which may have other laws of the zone than this one.
+// occurrenceWall says that an occurrence is due at a moment: what it stands for is meant,
+// also where the clock leaves that out.
 func occurrenceWall(occurrence string, due time.Time, zone string) string {
 	wall, err := time.Parse(recurrence.WallLayout, occurrence)
 	if err != nil {
