@@ -306,22 +306,26 @@ func walk(r recurrence.Rule, list []recurrence.Occurrence, asked int) error {
 		return err
 	}
 	for i := range list {
-		step, err := r.Next(recurrence.Position{Wall: wall, Ordinal: i + 1}, at)
+		next, err := r.Next(recurrence.Position{Wall: wall, Ordinal: i + 1}, at)
 		if err != nil {
 			return err
 		}
-		if step.Next == nil || *step.Next != list[i] || step.MissedCount > 0 {
-			return fmt.Errorf("completing occurrence %d on time is followed by %v, missed %d; the preview says %v", i+1, step.Next, step.MissedCount, list[i])
+		if next == nil || *next != list[i] {
+			return fmt.Errorf("completing occurrence %d on time is followed by %v; the preview says %v", i+1, next, list[i])
+		}
+		passed, err := r.Passed(wall, next.At.Add(-1))
+		if err != nil || len(passed) > 0 {
+			return fmt.Errorf("between occurrence %d and the next, %d are passed: %w", i+1, len(passed), err)
 		}
 		wall, at = list[i].Wall, list[i].At
 	}
 	if len(list) < asked {
-		step, err := r.Next(recurrence.Position{Wall: wall, Ordinal: len(list) + 1}, at)
+		next, err := r.Next(recurrence.Position{Wall: wall, Ordinal: len(list) + 1}, at)
 		if err != nil {
 			return err
 		}
-		if step.Next != nil {
-			return fmt.Errorf("the preview ends with occurrence %d, completing goes on with %v", len(list)+1, step.Next)
+		if next != nil {
+			return fmt.Errorf("the preview ends with occurrence %d, completing goes on with %v", len(list)+1, next)
 		}
 	}
 	return nil
