@@ -112,6 +112,14 @@ func TestPreview(t *testing.T) {
 		{"Apia, all day and daily", rule{RRule: "FREQ=DAILY", Anchor: "2011-12-29T00:00:00", Timezone: "Pacific/Apia", AllDay: true}, 1, []string{
 			"2011-12-31T00:00:00 = 2011-12-30T10:00:00Z",
 		}},
+		{"Nuuk goes forward onto midnight: moved past the gap, though to the next date", rule{RRule: "FREQ=DAILY", Anchor: "2027-03-26T23:30:00", Timezone: "America/Nuuk"}, 2, []string{
+			"2027-03-27T23:30:00 = 2027-03-28T01:30:00Z (moved past a DST gap)",
+			"2027-03-28T23:30:00 = 2027-03-29T00:30:00Z",
+		}},
+		{"after completion, what is done on the date it was moved to counts from there", rule{RRule: "FREQ=DAILY", Anchor: "2027-03-26T23:30:00", Timezone: "America/Nuuk", Basis: "completion"}, 2, []string{
+			"2027-03-27T23:30:00 = 2027-03-28T01:30:00Z (moved past a DST gap)",
+			"2027-03-29T23:30:00 = 2027-03-30T00:30:00Z",
+		}},
 
 		// The ends of months.
 		{"monthly on the 31st, clamped, does not drift", rule{RRule: "FREQ=MONTHLY", Anchor: "2027-01-31T09:00:00", Timezone: "UTC"}, 5, []string{

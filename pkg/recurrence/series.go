@@ -153,14 +153,14 @@ func (r Rule) Preview(n int) ([]Occurrence, error) {
 		}
 		return list, nil
 	}
-	none := func(string) bool { return false }
-	on := s.anchor
+	last, _, _ := s.occurrence(s.anchor)
 	for len(list) < n {
-		next := s.nextFrom(on, s.ordinal+len(list), none)
+		done := last.Wall
+		next := s.nextFrom(dayOfTime(last.At.In(s.loc)), s.ordinal+len(list), func(wall string) bool { return wall == done })
 		if next == nil {
 			break
 		}
-		list, on = append(list, next.Occurrence), dayOfTime(next.At.In(s.loc))
+		list, last = append(list, next.Occurrence), *next
 	}
 	return list, nil
 }
@@ -287,10 +287,13 @@ func (s *series) occurrence(d day) (o dated, otherDate, ok bool) {
 		case p.repeated:
 			notes = append(notes, NoteRepeated)
 		case p.gapEnd.IsZero():
-		case dayOfTime(p.at) != d:
-			otherDate, notes = true, append(notes, NoteNoDay)
 		default:
-			notes = append(notes, NoteGap)
+			otherDate = dayOfTime(p.at) != d
+			note := NoteGap
+			if _, exists := firstInstant(d, s.loc); !exists {
+				note = NoteNoDay
+			}
+			notes = append(notes, note)
 		}
 	}
 	if s.rule.clamped(s.anchor, d) {

@@ -60,8 +60,8 @@ func TestEveryClockChange(t *testing.T) {
 		workers  sync.WaitGroup
 		failures atomic.Int64
 		counted  struct {
-			zones, with, changes, series, strayed atomic.Int64
-			departures                            [secondOfTwo + 1]atomic.Int64
+			zones, with, changes, series atomic.Int64
+			departures                   [secondOfTwo + 1]atomic.Int64
 		}
 	)
 	try := func(zone string) {
@@ -96,8 +96,6 @@ func TestEveryClockChange(t *testing.T) {
 				want, ok := expected(r, 3, indexOf(to)+100*366)
 				list, err := r.Preview(3)
 				switch {
-				case strayed(r, list) || strayed(r, want):
-					counted.strayed.Add(1)
 				case err != nil || !ok || !slices.Equal(list, want):
 					failures.Add(1)
 					t.Errorf("%+v: %v\n  preview  %q\n  expected %q", r, err, lines(list), lines(want))
@@ -132,8 +130,8 @@ func TestEveryClockChange(t *testing.T) {
 	close(zones)
 	workers.Wait()
 	require.False(t, t.Failed())
-	t.Logf("%d zones, %d changes in %d of them: %d series (%d with an occurrence on another date)",
-		counted.zones.Load(), counted.changes.Load(), counted.with.Load(), counted.series.Load(), counted.strayed.Load())
+	t.Logf("%d zones, %d changes in %d of them: %d series",
+		counted.zones.Load(), counted.changes.Load(), counted.with.Load(), counted.series.Load())
 	t.Logf("rrule-go: %d times moved back, %d on the day before, %d the second of two",
 		counted.departures[movedBack].Load(), counted.departures[dayBefore].Load(), counted.departures[secondOfTwo].Load())
 	require.GreaterOrEqual(t, counted.with.Load(), int64(20))

@@ -82,7 +82,7 @@ func (t *Task) begin() error {
 	if t.DueAt == nil {
 		return refuse.Part("recurrence", "needs a due_at to count from")
 	}
-	wall, err := recurrence.WallOf(*t.DueAt, t.Timezone, t.AllDay)
+	wall, err := t.wall()
 	if err != nil {
 		return ruleError(err)
 	}
@@ -91,7 +91,7 @@ func (t *Task) begin() error {
 
 // anchorAtDue has the series go on from the due time.
 func (t *Task) anchorAtDue(before *Task) error {
-	wall, err := recurrence.WallOf(*t.DueAt, t.Timezone, t.AllDay)
+	wall, err := t.wall()
 	if err != nil {
 		return ruleError(err)
 	}
@@ -112,7 +112,7 @@ func (t *Task) moveSeries(before *Task, toDue bool) error {
 	var err error
 	switch {
 	case toDue:
-		wall, err = recurrence.WallOf(*t.DueAt, t.Timezone, t.AllDay)
+		wall, err = t.wall()
 	case t.AllDay && before.AllDay:
 		wall = *before.Occurrence // a date is the same everywhere
 	default:

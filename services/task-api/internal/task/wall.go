@@ -73,3 +73,15 @@ func occurrenceWall(occurrence string, due time.Time, zone string) string {
 	}
 	return wallText(wall, due, zone)
 }
+
+// wall is the time on the wall that t's due time is meant as; of an all-day task its date.
+func (t *Task) wall() (string, error) {
+	wall, ok := wallOf(t.DueWall, *t.DueAt, t.Timezone)
+	switch {
+	case !ok:
+		return recurrence.WallOf(*t.DueAt, t.Timezone, t.AllDay)
+	case t.AllDay:
+		return wall.Format(time.DateOnly) + "T00:00:00", nil
+	}
+	return wall.Format(recurrence.WallLayout), nil
+}
