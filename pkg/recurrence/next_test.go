@@ -158,7 +158,7 @@ func TestNext(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			completed, err := time.Parse(time.RFC3339, tc.completed)
 			require.NoError(t, err)
-			current := recurrence.Position{Wall: tc.from, Ordinal: tc.ordinal, Skipped: tc.skipped, Taken: func(wall string) bool { return slices.Contains(tc.taken, wall) }}
+			current := recurrence.Position{Wall: tc.from, Ordinal: tc.ordinal, Skipped: tc.skipped, Taken: func(o recurrence.Occurrence) bool { return slices.Contains(tc.taken, o.Wall) }}
 			if tc.due != "" {
 				current.Due, err = time.Parse(time.RFC3339, tc.due)
 				require.NoError(t, err)

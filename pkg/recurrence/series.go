@@ -38,13 +38,13 @@ type Position struct {
 	// Skipped tells that it was not done: what counts from the completion counts from
 	// its due date where that is later, so that a skip never brings the next nearer.
 	Skipped bool
-	// Taken says which wall times an occurrence has stood for already: none comes
-	// twice. Nil is none but Wall.
-	Taken func(wall string) bool
+	// Taken says which occurrences the series has had already: none comes twice. Nil is
+	// none but Wall.
+	Taken func(Occurrence) bool
 }
 
-func (p Position) taken(wall string) bool {
-	return wall == p.Wall || p.Taken != nil && p.Taken(wall)
+func (p Position) taken(o Occurrence) bool {
+	return o.Wall == p.Wall || p.Taken != nil && p.Taken(o)
 }
 
 // series is a rule ready to be asked.
@@ -156,7 +156,7 @@ func (r Rule) Preview(n int) ([]Occurrence, error) {
 	last, _, _ := s.occurrence(s.anchor)
 	for len(list) < n {
 		done := last.Wall
-		next := s.nextFrom(dayOfTime(last.At.In(s.loc)), s.ordinal+len(list), func(wall string) bool { return wall == done })
+		next := s.nextFrom(dayOfTime(last.At.In(s.loc)), s.ordinal+len(list), func(o Occurrence) bool { return o.Wall == done })
 		if next == nil {
 			break
 		}
@@ -179,7 +179,7 @@ func (s *series) next(current Position, on day, completedAt time.Time) *dated {
 		if s.allDay {
 			ahead = o.day > date
 		}
-		if (ahead || !s.collapse) && !current.taken(o.Wall) {
+		if (ahead || !s.collapse) && !current.taken(o.Occurrence) {
 			return &o
 		}
 	}
@@ -200,7 +200,7 @@ func (s *series) countFrom(current Position, on day, completedAt time.Time) day 
 
 // nextFrom is the second occurrence of the schedule that begins on the given day, or
 // the first after it that is not taken; nil when COUNT or UNTIL forbids it.
-func (s *series) nextFrom(begin day, ordinal int, taken func(string) bool) *dated {
+func (s *series) nextFrom(begin day, ordinal int, taken func(Occurrence) bool) *dated {
 	if s.rule.count > 0 && ordinal >= s.rule.count {
 		return nil
 	}
@@ -210,7 +210,7 @@ func (s *series) nextFrom(begin day, ordinal int, taken func(string) bool) *date
 		if s.beyondUntil(o) {
 			return nil
 		}
-		if !taken(o.Wall) {
+		if !taken(o.Occurrence) {
 			return &o
 		}
 	}

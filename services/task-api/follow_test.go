@@ -250,6 +250,19 @@ func TestASeriesGoesOn(t *testing.T) {
 			require.Equal(t, "2030-06-02T09:00:00Z", next.DueAt.Format(time.RFC3339))
 			require.Equal(t, http.StatusNotFound, u.do(http.MethodPost, at(first)+"/skip", nil).status)
 		}, []string{"2030-06-02 open"}, []string{"2030-06-01 skipped"}},
+		"deleted, and looked back at from another zone": {func(first uuid.UUID) {
+			u.remove(u.complete(first))
+			u.reopen(first)
+			u.task(http.StatusOK, http.MethodPatch, at(first), object{"timezone": "Europe/Berlin"})
+			u.complete(first)
+		}, []string{"2030-06-01 done", "2030-06-03 open"}, []string{"2030-06-02 ended"}},
+		"a task that was moved and skipped does not come again as another date": {func(first uuid.UUID) {
+			second := u.complete(first)
+			u.task(http.StatusOK, http.MethodPatch, at(second)+"?scope=following", object{"due_at": "2030-05-31T09:00:00Z"})
+			third := u.task(http.StatusOK, http.MethodPost, at(second)+"/skip", nil)
+			require.NotEqual(t, second, third.ID)
+			require.Equal(t, int64(1), third.Version)
+		}, []string{"2030-06-01 done", "2030-06-02 open"}, []string{"2030-05-31 skipped"}},
 		"the successor is skipped, the first reopened and completed": {func(first uuid.UUID) {
 			u.task(http.StatusOK, http.MethodPost, at(u.complete(first))+"/skip", nil)
 			u.reopen(first)
@@ -384,7 +397,7 @@ func TestSubtasksOfARecurringTask(t *testing.T) {
 		parent := u.create(object{"title": "t"})
 		sub := u.create(object{"title": "many", "parent_id": parent.ID, "due_at": "2030-06-05T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY"}})
 		s.execute(`INSERT INTO task.tasks (id, user_id, title, description, is_complete, priority, tags, all_day, timezone, recurrence, parent_id, series_id, occurrence, followed, completed_at, version, created_at, updated_at)
-			SELECT gen_random_uuid(), user_id, title, '', true, 0, '{}', false, timezone, recurrence, parent_id, series_id, (timestamp '2020-01-01 09:00' + n * interval '1 day')::text, true, now(), 2, created_at - n * interval '1 day', now()
+			SELECT gen_random_uuid(), user_id, title, '', true, 0, '{}', false, timezone, recurrence, parent_id, series_id, to_char(timestamp '2020-01-01 09:00' + n * interval '1 day', 'YYYY-MM-DD"T"HH24:MI:SS'), true, now(), 2, created_at - n * interval '1 day', now()
 			FROM task.tasks, generate_series(1, 1000) n WHERE id = ?`, sub.ID)
 		u.create(object{"title": "what is done takes no room", "parent_id": parent.ID})
 		u.complete(sub.ID)

@@ -3,6 +3,9 @@
 CREATE TABLE task.gone_occurrences (
 	series_id  uuid NOT NULL,
 	occurrence text NOT NULL,
+	-- The moment that it stood for: a series may be in another zone since.
+	at         timestamptz NOT NULL,
+	task_id    uuid NOT NULL,
 	-- The last version of its task: that of one that comes again goes on from there.
 	version    bigint NOT NULL,
 	-- When the task was created: the order of a series.

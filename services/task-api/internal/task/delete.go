@@ -184,10 +184,14 @@ func removeOne(ctx context.Context, tx *change.Tx, t *Task, outcome string) erro
 	if t.SeriesID == nil || t.Occurrence == nil {
 		return nil
 	}
-	_, err := tx.NewRaw(`INSERT INTO task.gone_occurrences (series_id, occurrence, version, created_at, taken_back) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (series_id, occurrence) DO UPDATE SET version = greatest(gone_occurrences.version, EXCLUDED.version),
+	at, err := t.stoodFor()
+	if err != nil {
+		return err
+	}
+	_, err = tx.NewRaw(`INSERT INTO task.gone_occurrences (series_id, occurrence, at, task_id, version, created_at, taken_back) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (series_id, occurrence) DO UPDATE SET at = EXCLUDED.at, task_id = EXCLUDED.task_id, version = EXCLUDED.version,
 			created_at = EXCLUDED.created_at, taken_back = EXCLUDED.taken_back`,
-		*t.SeriesID, *t.Occurrence, t.Version, t.CreatedAt, outcome == event.TakenBack).Exec(ctx)
+		*t.SeriesID, *t.Occurrence, at, t.ID, t.Version, t.CreatedAt, outcome == event.TakenBack).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("remember the occurrence: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -148,10 +149,10 @@ func nextOccurrence(ctx context.Context, db bun.IDB, last *Task, then time.Time,
 	if err != nil {
 		return nil, 0, err
 	}
-	past := wallTimes{of: *last.SeriesID}
+	past := past{of: last}
 	current := recurrence.Position{
 		Wall: *last.Occurrence, Ordinal: ordinal, Skipped: skipped,
-		Taken: func(wall string) bool { return past.has(ctx, db, wall) },
+		Taken: func(o recurrence.Occurrence) bool { return past.has(ctx, db, o) },
 	}
 	if last.DueAt != nil {
 		current.Due = *last.DueAt
@@ -185,27 +186,62 @@ func lastOrdinal(ctx context.Context, db bun.IDB, t *Task) (int, error) {
 	return before + later, nil
 }
 
-// wallTimes are those that the occurrences of a series have stood for, from the first
-// that is asked for on: usually none.
-type wallTimes struct {
-	of    uuid.UUID
-	found map[string]bool // nil before the first question
-	err   error
+// past is what a series has had, near the first occurrence that is asked for and after
+// it: usually nothing.
+type past struct {
+	of     *Task
+	loaded bool
+	found  []hadBefore
+	err    error
 }
 
-func (w *wallTimes) has(ctx context.Context, db bun.IDB, wall string) bool {
-	if w.found != nil {
-		return w.found[wall]
+// hadBefore is an occurrence that a task stands for or stood for.
+type hadBefore struct {
+	Occurrence string     `bun:"occurrence"`
+	At         *time.Time `bun:"at"` // of one that is gone
+	Timezone   string     `bun:"timezone"`
+	AllDay     bool       `bun:"all_day"`
+}
+
+// has says whether the series has had an occurrence: of the same wall time, of the same
+// moment, which may have been that of another zone, or, all-day, on the same date.
+func (p *past) has(ctx context.Context, db bun.IDB, o recurrence.Occurrence) bool {
+	if !p.loaded {
+		p.loaded = true
+		p.err = p.load(ctx, db, o.Wall)
 	}
-	w.found = map[string]bool{}
-	var list []string
-	w.err = db.NewRaw(`SELECT occurrence FROM task.tasks WHERE series_id = ? AND occurrence >= ?
-		UNION ALL SELECT occurrence FROM task.gone_occurrences WHERE series_id = ? AND occurrence >= ? AND NOT taken_back`,
-		w.of, wall, w.of, wall).Scan(ctx, &list)
-	for _, one := range list {
-		w.found[one] = true
+	return slices.ContainsFunc(p.found, func(had hadBefore) bool {
+		if had.Occurrence == o.Wall || had.At.Equal(o.At) {
+			return true
+		}
+		wall, err := recurrence.WallOf(*had.At, p.of.Timezone, true)
+		return err == nil && p.of.AllDay && wall == o.Wall
+	})
+}
+
+func (p *past) load(ctx context.Context, db bun.IDB, wall string) error {
+	on, err := time.Parse(recurrence.WallLayout, wall)
+	if err != nil {
+		return err
 	}
-	return w.found[wall]
+	// The same moment is another wall time elsewhere, by 26 hours at most.
+	from := on.AddDate(0, 0, -2).Format(recurrence.WallLayout)
+	err = db.NewRaw(`SELECT occurrence, NULL::timestamptz AS at, timezone, all_day FROM task.tasks WHERE series_id = ? AND occurrence >= ? AND id <> ?
+		UNION ALL SELECT occurrence, at, '', false FROM task.gone_occurrences WHERE series_id = ? AND occurrence >= ? AND NOT taken_back`,
+		*p.of.SeriesID, from, p.of.ID, *p.of.SeriesID, from).Scan(ctx, &p.found)
+	if err != nil {
+		return fmt.Errorf("read what the series has had: %w", err)
+	}
+	for i := range p.found {
+		if had := &p.found[i]; had.At == nil {
+			at, err := recurrence.Resolve(had.Occurrence, had.Timezone, had.AllDay)
+			if err != nil {
+				return fmt.Errorf("work out what an occurrence stands for: %w", err)
+			}
+			had.At = &at
+		}
+	}
+	return nil
 }
 
 // following is the next task of last's series.
@@ -229,22 +265,30 @@ func (last *Task) following(o recurrence.Occurrence, ordinal int, now time.Time)
 // identify finds the id and the version of a new occurrence. One that was taken back
 // comes again as the task that it was, with versions that go on.
 func identify(ctx context.Context, tx *change.Tx, next *Task) error {
-	var taken bool
-	if err := tx.NewRaw("SELECT EXISTS (SELECT FROM task.tasks WHERE id = ?)", next.ID).Scan(ctx, &taken); err != nil {
-		return fmt.Errorf("look for the occurrence: %w", err)
+	var was struct {
+		TaskID  uuid.UUID `bun:"task_id"`
+		Version int64     `bun:"version"`
 	}
-	var version int64
-	err := tx.NewRaw("DELETE FROM task.gone_occurrences WHERE series_id = ? AND occurrence = ? RETURNING version", *next.SeriesID, *next.Occurrence).Scan(ctx, &version)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	err := tx.NewRaw("DELETE FROM task.gone_occurrences WHERE series_id = ? AND occurrence = ? RETURNING task_id, version", *next.SeriesID, *next.Occurrence).Scan(ctx, &was)
+	switch {
+	case err == nil:
+		next.ID, next.Version = was.TaskID, was.Version+1
+	case errors.Is(err, sql.ErrNoRows):
+		// The task with that id may stand, or have stood, for another date of the series.
+		var used bool
+		err := tx.NewRaw(`SELECT EXISTS (SELECT FROM task.tasks WHERE id = ?) OR EXISTS (SELECT FROM task.gone_occurrences WHERE series_id = ? AND task_id = ?)`,
+			next.ID, *next.SeriesID, next.ID).Scan(ctx, &used)
+		if err != nil {
+			return fmt.Errorf("look for the occurrence: %w", err)
+		}
+		if !used {
+			return nil
+		}
+		if next.ID, err = uuid.NewV7(); err != nil {
+			return fmt.Errorf("make a task id: %w", err)
+		}
+	default:
 		return fmt.Errorf("look for the occurrence as it was: %w", err)
-	}
-	next.Version = version + 1
-	if !taken {
-		return nil
-	}
-	// The task with that id was moved to another date of the series.
-	if next.ID, err = uuid.NewV7(); err != nil {
-		return fmt.Errorf("make a task id: %w", err)
 	}
 	for i := range next.Reminders {
 		next.Reminders[i].TaskID = next.ID
