@@ -502,8 +502,16 @@ func TestTheFollowingOnesAreChangedFromTheOpenOne(t *testing.T) {
 	require.NotEqual(t, second, fourth)
 	require.Equal(t, []string{"2030-06-09 done", "2030-06-10 done", "2030-06-11 done", "2030-06-12 open"}, u.series(*first.SeriesID), "the 10th was done before")
 
+	// Onto a date that was taken back: the same series.
+	fifth := u.complete(fourth)
+	u.reopen(fourth)
+	moved := u.task(http.StatusOK, http.MethodPatch, at(fourth)+"?scope=following", object{"due_at": "2030-06-13T00:00:00Z"})
+	require.Equal(t, first.SeriesID, moved.SeriesID)
+	require.NotEqual(t, fifth, u.complete(fourth))
+	u.reopen(fourth)
+
 	// Onto a date that was done: a series of its own.
-	moved := u.task(http.StatusOK, http.MethodPatch, at(fourth)+"?scope=following", object{"due_at": "2030-06-09T00:00:00Z"})
+	moved = u.task(http.StatusOK, http.MethodPatch, at(fourth)+"?scope=following", object{"due_at": "2030-06-09T00:00:00Z"})
 	require.NotEqual(t, first.SeriesID, moved.SeriesID)
 }
 

@@ -94,10 +94,13 @@ func takeBack(ctx context.Context, tx *change.Tx, t *Task) error {
 		return fmt.Errorf("mark the task as not followed: %w", err)
 	}
 	var found []*Task
-	err := tx.NewSelect().Model(&found).Where("follows_id = ?", t.ID).Where("NOT is_complete").Where("updated_at = created_at").
+	err := tx.NewSelect().Model(&found).Where("follows_id = ?", t.ID).Where("NOT is_complete").
 		Limit(1).For("UPDATE").Scan(ctx)
-	if err != nil || len(found) == 0 {
-		return err
+	if err != nil {
+		return fmt.Errorf("read what follows the task: %w", err)
+	}
+	if len(found) == 0 || !found[0].pristine() {
+		return nil
 	}
 	next := found[0]
 	if err := readReminders(ctx, tx, found, "UPDATE"); err != nil {
@@ -112,7 +115,7 @@ func takeBack(ctx context.Context, tx *change.Tx, t *Task) error {
 		switch {
 		case sub.recurs() && (sub.FollowsID != nil || sub.CreatedAt.Before(next.CreatedAt)):
 			moved = append(moved, sub) // it has come with its parent's series
-		case !sub.CreatedAt.Equal(next.CreatedAt) || !sub.UpdatedAt.Equal(sub.CreatedAt):
+		case !sub.pristine() || !sub.CreatedAt.Equal(next.CreatedAt):
 			return nil
 		}
 	}
@@ -188,10 +191,8 @@ func removeOne(ctx context.Context, tx *change.Tx, t *Task, outcome string) erro
 	if err != nil {
 		return err
 	}
-	_, err = tx.NewRaw(`INSERT INTO task.gone_occurrences (series_id, occurrence, at, task_id, version, created_at, taken_back) VALUES (?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (series_id, occurrence) DO UPDATE SET at = EXCLUDED.at, task_id = EXCLUDED.task_id, version = EXCLUDED.version,
-			created_at = EXCLUDED.created_at, taken_back = EXCLUDED.taken_back`,
-		*t.SeriesID, *t.Occurrence, at, t.ID, t.Version, t.CreatedAt, outcome == event.TakenBack).Exec(ctx)
+	_, err = tx.NewRaw(`INSERT INTO task.gone_occurrences (series_id, task_id, occurrence, at, all_day, version, created_at, taken_back) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		*t.SeriesID, t.ID, *t.Occurrence, at, t.AllDay, t.Version, t.CreatedAt, outcome == event.TakenBack).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("remember the occurrence: %w", err)
 	}

@@ -119,6 +119,8 @@ func follow(ctx context.Context, tx *change.Tx, last *Task, skipped bool) (Follo
 	if err := identify(ctx, tx, next); err != nil {
 		return Follower{}, err
 	}
+	made := next.Version
+	next.PristineVersion = &made
 	if err := insert(ctx, tx, next, map[string]any{event.MetaFollows: *last.Occurrence}); err != nil {
 		return Follower{}, err
 	}
@@ -211,11 +213,16 @@ func (p *past) has(ctx context.Context, db bun.IDB, o recurrence.Occurrence) boo
 		p.err = p.load(ctx, db, o.Wall)
 	}
 	return slices.ContainsFunc(p.found, func(had hadBefore) bool {
-		if had.Occurrence == o.Wall || had.At.Equal(o.At) {
+		switch {
+		case had.Occurrence == o.Wall:
 			return true
+		case had.AllDay && p.of.AllDay:
+			return false // a date is the same everywhere
+		case !p.of.AllDay:
+			return had.At.Equal(o.At)
 		}
 		wall, err := recurrence.WallOf(*had.At, p.of.Timezone, true)
-		return err == nil && p.of.AllDay && wall == o.Wall
+		return err == nil && wall == o.Wall
 	})
 }
 
@@ -227,7 +234,7 @@ func (p *past) load(ctx context.Context, db bun.IDB, wall string) error {
 	// The same moment is another wall time elsewhere, by 26 hours at most.
 	from := on.AddDate(0, 0, -2).Format(recurrence.WallLayout)
 	err = db.NewRaw(`SELECT occurrence, NULL::timestamptz AS at, timezone, all_day FROM task.tasks WHERE series_id = ? AND occurrence >= ? AND id <> ?
-		UNION ALL SELECT occurrence, at, '', false FROM task.gone_occurrences WHERE series_id = ? AND occurrence >= ? AND NOT taken_back`,
+		UNION ALL SELECT occurrence, at, '', all_day FROM task.gone_occurrences WHERE series_id = ? AND occurrence >= ? AND NOT taken_back`,
 		*p.of.SeriesID, from, p.of.ID, *p.of.SeriesID, from).Scan(ctx, &p.found)
 	if err != nil {
 		return fmt.Errorf("read what the series has had: %w", err)
@@ -269,7 +276,7 @@ func identify(ctx context.Context, tx *change.Tx, next *Task) error {
 		TaskID  uuid.UUID `bun:"task_id"`
 		Version int64     `bun:"version"`
 	}
-	err := tx.NewRaw("DELETE FROM task.gone_occurrences WHERE series_id = ? AND occurrence = ? RETURNING task_id, version", *next.SeriesID, *next.Occurrence).Scan(ctx, &was)
+	err := tx.NewRaw("DELETE FROM task.gone_occurrences WHERE series_id = ? AND occurrence = ? AND taken_back RETURNING task_id, version", *next.SeriesID, *next.Occurrence).Scan(ctx, &was)
 	switch {
 	case err == nil:
 		next.ID, next.Version = was.TaskID, was.Version+1

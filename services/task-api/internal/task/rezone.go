@@ -183,6 +183,10 @@ func (s *Store) rezoneOne(ctx context.Context, id uuid.UUID) (done *Rezoned, err
 			return err
 		}
 		t.silence(before, tx.Now)
+		if t.pristine() {
+			next := t.Version + 1
+			t.PristineVersion = &next
+		}
 		t.Version++
 		t.UpdatedAt = tx.Now
 		if err := update(ctx, tx, before, t); err != nil {

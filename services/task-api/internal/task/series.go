@@ -138,23 +138,38 @@ func (t *Task) standFor(wall, anchor string, ordinal int) error {
 }
 
 // keepApart gives a task a series of its own where another of the same series stands, or
-// has stood, for what it was moved to: no occurrence is there twice.
+// has stood, for what it was moved to: no occurrence is there twice. A series remembers
+// who has left it, whose id may be made of it.
 func keepApart(ctx context.Context, tx *change.Tx, before, t *Task) error {
-	if !t.recurs() || !equal(t.SeriesID, before.SeriesID) || equal(t.Occurrence, before.Occurrence) {
+	if before.SeriesID == nil || t.SeriesID == nil {
 		return nil
 	}
-	var taken bool
-	err := tx.NewRaw(`SELECT EXISTS (SELECT FROM task.tasks WHERE series_id = ? AND occurrence = ? AND id <> ?)
-		OR EXISTS (SELECT FROM task.gone_occurrences WHERE series_id = ? AND occurrence = ?)`,
-		*t.SeriesID, *t.Occurrence, t.ID, *t.SeriesID, *t.Occurrence).Scan(ctx, &taken)
-	if err != nil || !taken {
-		return err
+	if equal(t.SeriesID, before.SeriesID) {
+		if equal(t.Occurrence, before.Occurrence) {
+			return nil
+		}
+		var taken bool
+		err := tx.NewRaw(`SELECT EXISTS (SELECT FROM task.tasks WHERE series_id = ? AND occurrence = ? AND id <> ?)
+			OR EXISTS (SELECT FROM task.gone_occurrences WHERE series_id = ? AND occurrence = ? AND NOT taken_back)`,
+			*t.SeriesID, *t.Occurrence, t.ID, *t.SeriesID, *t.Occurrence).Scan(ctx, &taken)
+		if err != nil {
+			return fmt.Errorf("look for the occurrence that the task was moved to: %w", err)
+		}
+		if !taken {
+			return nil
+		}
+		series, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("make a series id: %w", err)
+		}
+		t.SeriesID = &series
 	}
-	series, err := uuid.NewV7()
+	_, err := tx.NewRaw(`INSERT INTO task.gone_occurrences (series_id, task_id, all_day, version, created_at, taken_back)
+		SELECT ?0, ?1, false, ?2, ?3, true WHERE EXISTS (SELECT FROM task.tasks WHERE series_id = ?0 AND id <> ?1)`,
+		*before.SeriesID, t.ID, t.Version, t.CreatedAt).Exec(ctx)
 	if err != nil {
-		return fmt.Errorf("make a series id: %w", err)
+		return fmt.Errorf("remember that the task was of the series: %w", err)
 	}
-	t.SeriesID = &series
 	return nil
 }
 

@@ -62,6 +62,8 @@ func copySubtasks(ctx context.Context, tx *change.Tx, last, next *Task) error {
 		if err != nil {
 			return err
 		}
+		made := c.Version
+		c.PristineVersion = &made
 		if err := insert(ctx, tx, c, nil); err != nil {
 			return err
 		}
@@ -108,6 +110,10 @@ func move(ctx context.Context, tx *change.Tx, subtasks []*Task, parent uuid.UUID
 	for _, sub := range subtasks {
 		was := sub.clone()
 		sub.ParentID = &parent
+		if sub.pristine() {
+			next := sub.Version + 1
+			sub.PristineVersion = &next
+		}
 		if err := save(ctx, tx, was, sub, event.TaskUpdated); err != nil {
 			return err
 		}
@@ -116,14 +122,15 @@ func move(ctx context.Context, tx *change.Tx, subtasks []*Task, parent uuid.UUID
 }
 
 // parentNow is the parent that the next occurrence of a subtask belongs under: where
-// its own parent was completed and followed, the open one of that series.
+// its own parent was completed and followed, the open one of that series. It is locked:
+// whoever deletes it meanwhile has it first.
 func parentNow(ctx context.Context, tx *change.Tx, id *uuid.UUID) (*uuid.UUID, error) {
 	if id == nil {
 		return nil, nil
 	}
 	var now uuid.UUID
 	err := tx.NewRaw(`SELECT n.id FROM task.tasks p JOIN task.tasks n ON n.series_id = p.series_id AND n.created_at > p.created_at AND NOT n.is_complete
-		WHERE p.id = ? AND p.is_complete ORDER BY n.created_at LIMIT 1`, *id).Scan(ctx, &now)
+		WHERE p.id = ? AND p.is_complete ORDER BY n.created_at LIMIT 1 FOR KEY SHARE OF n`, *id).Scan(ctx, &now)
 	if errors.Is(err, sql.ErrNoRows) {
 		return id, nil
 	}

@@ -42,10 +42,12 @@ type Task struct {
 	Occurrence  *string           `bun:"occurrence"`
 	FollowsID   *uuid.UUID        `bun:"follows_id"`
 	Followed    bool              `bun:"followed"`
-	CompletedAt *time.Time        `bun:"completed_at"`
-	Version     int64             `bun:"version"`
-	CreatedAt   time.Time         `bun:"created_at"`
-	UpdatedAt   time.Time         `bun:"updated_at"`
+	// PristineVersion is the version that a series has made, until a user changes it.
+	PristineVersion *int64     `bun:"pristine_version"`
+	CompletedAt     *time.Time `bun:"completed_at"`
+	Version         int64      `bun:"version"`
+	CreatedAt       time.Time  `bun:"created_at"`
+	UpdatedAt       time.Time  `bun:"updated_at"`
 	// SearchVersion is what the task is indexed as; see index.go.
 	SearchVersion *int64 `bun:"search_version"`
 	// DueWall is DueAt as it is meant; see wall.go.
@@ -119,6 +121,14 @@ func answered(was event.Task) *Task {
 		}
 	}
 	return t
+}
+
+// pristine says whether nobody has touched the task since its series made it.
+func (t *Task) pristine() bool {
+	if t.PristineVersion == nil { // of the version before, or its user's own
+		return t.FollowsID != nil && t.UpdatedAt.Equal(t.CreatedAt)
+	}
+	return *t.PristineVersion == t.Version
 }
 
 // clone copies the task deep enough that changing one leaves the other.
