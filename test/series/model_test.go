@@ -1,0 +1,571 @@
+package series
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/recurrence"
+)
+
+// The model knows of a series what its user can know: who was completed, skipped,
+// deleted and reopened, in which order. From that it says what each step has to
+// leave in the log. It shares nothing with the services but pkg/recurrence, which
+// says what dates a rule has; its own tests are in that package.
+
+// What became of a task that was deleted while it was open.
+const (
+	skippedAway = "skipped"
+	ended       = "ended"
+	takenBack   = "taken_back"
+)
+
+type task struct {
+	event.Task
+	name    string
+	family  string // those that follow it and the copies of it have the same
+	born    int64  // when it was created, in the order of the log
+	deleted bool
+	how     string // it was deleted
+	wasDone bool   // when it was deleted
+
+	parent   *task
+	follows  *task
+	follower *task // not one that was taken back
+	followed bool  // since it was completed last
+	touched  bool  // by its user, or a subtask of it was
+	ordinal  int   // how many had a task since the rule was set, this one included
+	walls    []string
+	restless bool // its zone, form or dates were changed, or those of one before it
+	byUser   bool // open since its user wanted it open
+}
+
+func (t *task) recurs() bool { return t.SeriesID != nil && t.Recurrence != nil && t.Occurrence != nil }
+
+type model struct {
+	tasks    map[uuid.UUID]*task
+	families map[string]int
+	order    int64
+	ended    map[uuid.UUID]bool // series that their user has ended
+}
+
+func newModel() *model {
+	return &model{tasks: map[uuid.UUID]*task{}, families: map[string]int{}, ended: map[uuid.UUID]bool{}}
+}
+
+func (m *model) named(name string) *task {
+	for _, t := range m.tasks {
+		if t.name == name {
+			return t
+		}
+	}
+	return nil
+}
+
+// nextFamily is the title of a task that its user creates: A, B, …
+func (m *model) nextFamily() string { return string(rune('A' + len(m.families))) }
+
+// all are the tasks, the first created first.
+func (m *model) all() []*task {
+	var list []*task
+	for _, t := range m.tasks {
+		list = append(list, t)
+	}
+	slices.SortFunc(list, func(a, b *task) int { return cmp.Compare(a.born, b.born) })
+	return list
+}
+
+func (m *model) standing() []*task {
+	return slices.DeleteFunc(m.all(), func(t *task) bool { return t.deleted })
+}
+
+func (m *model) series(id uuid.UUID) []*task {
+	return slices.DeleteFunc(m.all(), func(t *task) bool { return t.SeriesID == nil || *t.SeriesID != id || t.how == takenBack })
+}
+
+func (m *model) subtasks(t *task) []*task {
+	return slices.DeleteFunc(m.standing(), func(s *task) bool { return s.parent != t })
+}
+
+// line is an event as a step expects it: its kind, its task, and what it says beside.
+type line []string
+
+func (l line) String() string { return strings.Join(l, " ") }
+
+// outcome is what the log gets of one step, in any order.
+type outcome []line
+
+var nothing = []outcome{{}}
+
+func (o outcome) String() string {
+	if len(o) == 0 {
+		return "nothing"
+	}
+	return strings.Join(o.sorted(), ", ")
+}
+
+func (o outcome) sorted() []string {
+	var texts []string
+	for _, l := range o {
+		texts = append(texts, l.String())
+	}
+	slices.Sort(texts)
+	return texts
+}
+
+func (o outcome) is(other outcome) bool { return slices.Equal(o.sorted(), other.sorted()) }
+
+func updated(t *task) []outcome { return []outcome{{{"updated", t.name}}} }
+
+// cross is each of a with each of b.
+func cross(a, b []outcome) []outcome {
+	var all []outcome
+	for _, x := range a {
+		for _, y := range b {
+			all = append(all, append(slices.Clone(x), y...))
+		}
+	}
+	return all
+}
+
+// open says which other tasks of t's series are open.
+func (m *model) open(t *task) []*task {
+	return slices.DeleteFunc(m.series(*t.SeriesID), func(o *task) bool { return o == t || o.deleted || o.IsComplete })
+}
+
+// next are the walls that may follow t, which was completed or skipped at a time;
+// "" where nothing does. There are two where the rules leave it open whether a date
+// that a task was moved away from counts as stood for.
+func (m *model) next(t *task, at time.Time) []string {
+	var walls []string
+	for _, ever := range []bool{false, true} {
+		stood := map[string]bool{}
+		for _, o := range m.series(*t.SeriesID) {
+			if o.Occurrence != nil {
+				stood[*o.Occurrence] = true
+			}
+			if ever {
+				for _, w := range o.walls {
+					stood[w] = true
+				}
+			}
+		}
+		rule := t.Recurrence.Rule(t.Timezone, t.AllDay)
+		after := at
+		if rule.Basis == recurrence.BasisDue && rule.Missed == recurrence.MissedCollapse && t.DueAt != nil && t.DueAt.After(after) {
+			after = *t.DueAt
+		}
+		wall := *t.Occurrence
+		for {
+			step, err := rule.Next(recurrence.Position{Wall: wall, Ordinal: t.ordinal}, after)
+			if err != nil || step.Next == nil {
+				wall = ""
+				break
+			}
+			if wall = step.Next.Wall; !stood[wall] {
+				break
+			}
+		}
+		if !slices.Contains(walls, wall) {
+			walls = append(walls, wall)
+		}
+	}
+	return walls
+}
+
+// follow is what comes of following a task that is complete, or is leaving.
+func (m *model) follow(t *task, at time.Time) []outcome {
+	if !t.recurs() {
+		return nothing
+	}
+	for _, o := range m.open(t) {
+		if o.born > t.born {
+			return nothing
+		}
+	}
+	var all []outcome
+	for _, wall := range m.next(t, at) {
+		if wall == "" {
+			all = append(all, nothing...)
+			continue
+		}
+		o := outcome{{"created", t.family, "follows", t.name}}
+		for _, s := range m.subtasks(t) {
+			if !s.recurs() {
+				o = append(o, line{"created", s.family})
+			} else if !s.IsComplete && !t.leaving() {
+				o = append(o, line{"updated", s.name})
+			}
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+// leaving says whether a task that is followed is deleted by the same step.
+func (t *task) leaving() bool { return t.deleted }
+
+// afterEvents is what comes of delivering events.
+func (m *model) afterEvents(events []*told) []outcome {
+	all := nothing
+	seen := map[*task]bool{}
+	for _, e := range events {
+		t := m.tasks[e.data.TaskID]
+		if e.done || e.kind != event.TaskCompleted || t == nil || seen[t] || t.deleted || !t.IsComplete || t.followed {
+			continue
+		}
+		seen[t] = true
+		all = cross(all, m.follow(t, *t.CompletedAt))
+	}
+	if len(seen) > 1 {
+		return nil // what follows the first may be what the second finds
+	}
+	return all
+}
+
+func (m *model) afterComplete(t *task) []outcome {
+	if t.IsComplete {
+		return nothing
+	}
+	o := outcome{{"completed", t.name}}
+	for _, s := range m.subtasks(t) {
+		if !s.IsComplete && s.Recurrence == nil {
+			o = append(o, line{"completed", s.name})
+		}
+	}
+	return []outcome{o}
+}
+
+func (m *model) afterReopen(t *task) []outcome {
+	if !t.IsComplete {
+		return nothing
+	}
+	o := outcome{{"updated", t.name}}
+	for _, s := range m.subtasks(t) {
+		if s.IsComplete && s.Recurrence == nil && s.CompletedAt.Equal(*t.CompletedAt) {
+			o = append(o, line{"updated", s.name})
+		}
+	}
+	if y := t.follower; y != nil && !y.deleted && !y.touched {
+		o = append(o, line{"deleted", y.name, takenBack})
+		for _, s := range m.subtasks(y) {
+			if s.Recurrence != nil {
+				o = append(o, line{"updated", s.name}) // back under the one it came from
+			} else {
+				o = append(o, line{"deleted", s.name})
+			}
+		}
+	}
+	return []outcome{o}
+}
+
+// gone is what comes of deleting a task: with it go its subtasks.
+func (m *model) gone(t *task, how string) outcome {
+	o := outcome{{"deleted", t.name, how}}
+	if t.IsComplete || t.SeriesID == nil || t.Recurrence == nil && how == ended {
+		o = outcome{{"deleted", t.name}}
+	}
+	for _, s := range m.subtasks(t) {
+		if s.recurs() && !s.IsComplete {
+			o = append(o, line{"deleted", s.name, m.howDeleted(s)})
+		} else {
+			o = append(o, line{"deleted", s.name})
+		}
+	}
+	return o
+}
+
+func (m *model) howDeleted(t *task) string {
+	if t.SeriesID != nil && len(m.open(t)) > 0 {
+		return skippedAway
+	}
+	return ended
+}
+
+func (m *model) afterSkip(t *task) (all []outcome, status []int) {
+	if t.IsComplete || !t.recurs() {
+		return nil, []int{http.StatusConflict}
+	}
+	for _, o := range m.open(t) {
+		if o.born > t.born {
+			return []outcome{m.gone(t, skippedAway)}, []int{http.StatusOK}
+		}
+	}
+	for _, wall := range m.next(t, time.Now()) {
+		if wall == "" {
+			status = append(status, http.StatusConflict)
+			continue
+		}
+		status = append(status, http.StatusOK)
+		leaving := *t
+		leaving.deleted = true
+		o := m.gone(t, skippedAway)
+		o = append(o, line{"created", t.family, "follows", t.name})
+		for _, s := range m.subtasks(t) {
+			if !s.recurs() {
+				o = append(o, line{"created", s.family})
+			}
+		}
+		all = append(all, o)
+	}
+	return all, status
+}
+
+func (m *model) afterDelete(t *task) []outcome {
+	o := []outcome{m.gone(t, m.howDeleted(t))}
+	if !t.IsComplete || t.followed {
+		return o
+	}
+	return cross(o, m.follow(t, *t.CompletedAt))
+}
+
+// learn takes in what the log has got, and says of it in what outcomes are made
+// of. What can not be true whatever has been done is told.
+func (m *model) learn(events []*told, fail func(string, ...any)) outcome {
+	var got outcome
+	// In one transaction the place of what follows is looked for when the others
+	// have left theirs.
+	slices.SortStableFunc(events, func(a, b *told) int {
+		if !a.at.Equal(b.at) {
+			return cmp.Compare(a.position, b.position)
+		}
+		return cmp.Compare(rank(a), rank(b))
+	})
+	for _, e := range events {
+		got = append(got, m.learnOne(e, fail))
+	}
+	slices.SortFunc(events, func(a, b *told) int { return cmp.Compare(a.position, b.position) })
+	return got
+}
+
+func rank(e *told) int {
+	if e.kind != event.TaskCreated {
+		return 0
+	}
+	if e.data.TaskData.ParentID == nil {
+		return 1
+	}
+	return 2
+}
+
+func (m *model) learnOne(e *told, fail func(string, ...any)) line {
+	is := e.data.TaskData
+	kind := strings.TrimPrefix(e.kind, "task.")
+	t := m.tasks[is.ID]
+	before := t
+	if t != nil {
+		copied := *t
+		before = &copied
+	}
+	switch {
+	case t == nil && e.kind != event.TaskCreated:
+		fail("the log tells of %s of a task that was never created", kind)
+		return line{kind}
+	case t == nil:
+		m.families[is.Title]++
+		t = &task{name: is.Title + strconv.Itoa(m.families[is.Title]), family: is.Title}
+		m.tasks[is.ID] = t
+		if is.Version != 1 {
+			fail("%s begins with version %d", t.name, is.Version)
+		}
+	default:
+		if is.Version != t.Version+1 {
+			fail("%s: version %d comes after %d", t.name, is.Version, t.Version)
+		}
+		if e.kind != event.TaskCreated && t.deleted {
+			fail("%s is %s, and was deleted", t.name, kind)
+		}
+	}
+	was := t.Task
+	t.Task = is
+	t.parent = nil
+	if is.ParentID != nil {
+		t.parent = m.tasks[*is.ParentID]
+	}
+	if is.Occurrence != nil && !slices.Contains(t.walls, *is.Occurrence) {
+		t.walls = append(t.walls, *is.Occurrence)
+	}
+	switch e.kind {
+	case event.TaskCreated:
+		return m.created(e, t, before, fail)
+	case event.TaskDeleted:
+		how, _ := e.data.Metadata["occurrence"].(string)
+		t.deleted, t.how, t.wasDone = true, how, is.IsComplete
+		if how == ended && t.SeriesID != nil {
+			m.ended[*t.SeriesID] = true
+		}
+		if how == takenBack && t.follows != nil {
+			t.follows.follower, t.follows.followed = nil, false
+		}
+		if t.parent != nil && !t.parent.deleted {
+			t.parent.touched = true
+		}
+		if how != "" {
+			return line{kind, t.name, how}
+		}
+		return line{kind, t.name}
+	}
+	m.changed(t, was, e.at, fail)
+	return line{kind, t.name}
+}
+
+// created learns of a new task: its user's, a copied subtask, or one that follows.
+func (m *model) created(e *told, t, before *task, fail func(string, ...any)) line {
+	m.order++
+	t.born, t.ordinal, t.follower, t.followed, t.touched = m.order, 1, nil, false, false
+	t.walls, t.how, t.deleted = nil, "", false
+	if t.Occurrence != nil {
+		t.walls = []string{*t.Occurrence}
+	}
+	if t.parent != nil && !t.parent.CreatedAt.Equal(t.CreatedAt) {
+		t.parent.touched = true
+	}
+	if before != nil && (!before.deleted || before.how != takenBack) {
+		fail("%s is created a second time", t.name)
+	}
+	wall, follows := e.data.Metadata["follows"].(string)
+	if !follows {
+		t.byUser = true
+		if before == nil && t.parent == nil && m.families[t.family] > 1 {
+			fail("%s is created, and follows nothing", t.name)
+		}
+		return line{"created", t.family}
+	}
+	var p *task
+	for _, o := range m.series(*t.SeriesID) {
+		if o != t && o.Occurrence != nil && *o.Occurrence == wall && o.family == t.family {
+			p = o
+		}
+	}
+	if p == nil {
+		fail("%s follows occurrence %s, for which there never was a task", t.name, wall)
+		return line{"created", t.family, "follows", wall}
+	}
+	t.follows, t.ordinal, t.restless = p, p.ordinal+1, p.restless
+	if p.Recurrence == nil {
+		fail("%s follows %s, which has no rule", t.name, p.name)
+		return line{"created", t.family, "follows", p.name}
+	}
+	for _, o := range m.series(*t.SeriesID) {
+		if o == t {
+			continue
+		}
+		if !o.deleted && !o.IsComplete && o.born > p.born {
+			fail("%s follows %s, and %s is open, which was created after that", t.name, p.name, o.name)
+		}
+		if o.Occurrence != nil && *o.Occurrence == *t.Occurrence {
+			fail("%s stands for %s, as %s does or did", t.name, *t.Occurrence, o.name)
+		}
+	}
+	if p.followed {
+		fail("%s follows %s, which is followed by %s", t.name, p.name, p.follower.name)
+	}
+	if !p.deleted && !p.IsComplete {
+		fail("%s follows %s, which is open", t.name, p.name)
+	}
+	at := e.at
+	if p.CompletedAt != nil {
+		at = *p.CompletedAt
+	}
+	// The new task is no occurrence that the next could not be.
+	t.how = takenBack
+	expected := m.next(p, at)
+	if at != e.at {
+		expected = append(expected, m.next(p, e.at)...)
+	}
+	t.how = ""
+	if !slices.Contains(expected, *t.Occurrence) {
+		fail("%s follows %s (%s) and is of %s, not %q", t.name, p.name, wall, *t.Occurrence, expected)
+	}
+	if n := count(t.Recurrence.RRule); n > 0 && t.ordinal > n {
+		fail("%s is the %d. with a task, of %s", t.name, t.ordinal, t.Recurrence.RRule)
+	}
+	p.follower, p.followed = t, true
+	delete(m.ended, *t.SeriesID)
+	return line{"created", t.family, "follows", p.name}
+}
+
+// count is the COUNT of a rule, 0 for none.
+func count(rrule string) int {
+	_, after, _ := strings.Cut(rrule, "COUNT=")
+	digits, _, _ := strings.Cut(after, ";")
+	n, _ := strconv.Atoi(digits)
+	return n
+}
+
+// changed learns of an update or a completion.
+func (m *model) changed(t *task, was event.Task, at time.Time, fail func(string, ...any)) {
+	moved := was.ParentID != nil && t.ParentID != nil && *was.ParentID != *t.ParentID
+	if !moved {
+		t.touched = true
+		if t.parent != nil {
+			t.parent.touched = true
+		}
+	}
+	if !was.IsComplete && t.IsComplete {
+		t.followed = false
+		if t.SeriesID != nil {
+			delete(m.ended, *t.SeriesID)
+		}
+	}
+	if was.IsComplete && !t.IsComplete {
+		t.followed, t.byUser = false, true
+	}
+	if was.Recurrence == nil || t.Recurrence == nil || was.SeriesID == nil || t.SeriesID == nil {
+		if t.Recurrence != nil {
+			if was.SeriesID != nil && t.SeriesID != nil && *was.SeriesID == *t.SeriesID {
+				fail("%s has a rule again, in the series that it ended", t.name)
+			}
+			t.ordinal, t.restless, t.follows, t.follower, t.followed = 1, false, nil, nil, false
+		}
+		return
+	}
+	if *was.SeriesID != *t.SeriesID {
+		fail("%s is in another series than before", t.name)
+		return
+	}
+	ruled := was.Recurrence.RRule != t.Recurrence.RRule || was.Recurrence.Basis != t.Recurrence.Basis
+	shown := was.Timezone != t.Timezone || was.AllDay != t.AllDay
+	switch {
+	case ruled:
+		t.ordinal, t.restless = 1, true
+		if wall, err := recurrence.WallOf(*t.DueAt, t.Timezone, t.AllDay); err != nil || wall != t.Recurrence.Anchor {
+			fail("%s has a new rule, and the anchor %s, not its due time %s", t.name, t.Recurrence.Anchor, wall)
+		}
+	case shown:
+		t.restless = true
+		if !was.AllDay && !t.AllDay {
+			m.same(t, "occurrence", *was.Occurrence, *t.Occurrence, was.Timezone, fail)
+			m.same(t, "anchor", was.Recurrence.Anchor, t.Recurrence.Anchor, was.Timezone, fail)
+		}
+	case *was.Occurrence != *t.Occurrence || was.Recurrence.Anchor != t.Recurrence.Anchor:
+		// The whole series was moved.
+		t.restless = true
+		wall, err := recurrence.WallOf(*t.DueAt, t.Timezone, t.AllDay)
+		if err != nil || wall != *t.Occurrence {
+			fail("%s and all that follow are moved to %s, and it stands for %s", t.name, wall, *t.Occurrence)
+		}
+		if t.Recurrence.Anchor != wall && t.Recurrence.Anchor[10:] != wall[10:] {
+			fail("%s and all that follow are moved to %s, and the anchor is %s", t.name, wall, t.Recurrence.Anchor)
+		}
+	}
+	_ = at
+}
+
+// same checks that a wall time in one zone is that of before in another.
+func (m *model) same(t *task, what, was, is, zone string, fail func(string, ...any)) {
+	a, err := recurrence.Resolve(was, zone, false)
+	b, err2 := recurrence.Resolve(is, t.Timezone, false)
+	if err != nil || err2 != nil || !a.Equal(b) {
+		fail("%s: the %s %s in %s became %s in %s", t.name, what, was, zone, is, t.Timezone)
+	}
+}
+
+func (t *task) String() string { return fmt.Sprintf("%s (%s)", t.name, *t.Occurrence) }
