@@ -109,6 +109,13 @@ chaos: ## Break the parts of a suite under load, and compare (DURATION=10m, SEED
 soak: ## Attack a suite under normal load, and see what its users notice (DURATION=8s, ATTACK=…, SEED=…)
 	@$(GO) run ./test/soak $(foreach option,DURATION ATTACK SEED,$(if $($(option)),-$(call lower,$(option)) "$($(option))"))
 
+# The random sequences of the model test. SEED repeats a run, FROM begins at one of its sequences.
+SEQUENCES ?= 10000
+
+.PHONY: model
+model: ## Run the model test of series for long (SEQUENCES=10000, SEED=…)
+	@cd "$(END_TO_END)/series" && $(GO) test -count=1 -timeout 6h -args -sequences $(SEQUENCES) $(foreach option,SEED FROM,$(if $($(option)),-$(call lower,$(option)) "$($(option))"))
+
 FUZZTIME ?= 1m
 
 # One fuzz test at a time: go test takes no more.
@@ -123,12 +130,13 @@ fuzz: ## Fuzz everything that parses (FUZZTIME=1m for each)
 
 # What is too long for each change. The seeds of chaos are in its output.
 .PHONY: nightly
-nightly: ## Run what is too long for each change: every broker whole, chaos, soak, fuzzing, a Kubernetes (hours)
+nightly: ## Run what is too long for each change: every broker whole, chaos, soak, the model test, fuzzing, a Kubernetes (hours)
 	@$(MAKE) test-brokers
 	@GOFLAGS=-race $(MAKE) chaos DURATION=10m RATE=20
 	@$(MAKE) chaos DURATION=5m BROKER=redis
 	@EVENT_TRANSPORT=kafka $(MAKE) chaos DURATION=5m
 	@$(MAKE) soak
+	@$(MAKE) model
 	@$(MAKE) fuzz
 	@$(MAKE) k8s-test
 

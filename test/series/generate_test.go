@@ -20,24 +20,26 @@ func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
 func chance(r *rand.Rand, percent float64) bool { return r.Float64()*100 < percent }
 
-func randomRule(r *rand.Rand) string {
+// randomRule is one of a task that is due in so many days.
+func randomRule(r *rand.Rand, due int) string {
 	rule := pick(r, rules)
 	switch {
 	case chance(r, 35):
 		rule += fmt.Sprintf(";COUNT=%d", 1+r.IntN(6))
 	case chance(r, 25):
-		rule += fmt.Sprintf(";UNTIL=%dd", r.IntN(60))
+		rule += fmt.Sprintf(";UNTIL=%dd", due+1+r.IntN(60))
 	}
 	return rule
 }
 
-func randomDue(r *rand.Rand) string {
-	return fmt.Sprintf("due=%dd%s", r.IntN(60)-40, pick(r, clocks))
+func randomSeries(r *rand.Rand) string {
+	due := r.IntN(60) - 40
+	return fmt.Sprintf("rule=%s due=%dd%s", randomRule(r, due), due, pick(r, clocks))
 }
 
 // first is the step that every sequence begins with.
 func first(r *rand.Rand) string {
-	words := []string{"create", "rule=" + randomRule(r), randomDue(r), "zone=" + pick(r, zones)}
+	words := []string{"create", randomSeries(r), "zone=" + pick(r, zones)}
 	option := func(percent float64, word string) {
 		if chance(r, percent) {
 			words = append(words, word)
@@ -52,13 +54,13 @@ func first(r *rand.Rand) string {
 	return strings.Join(words, " ")
 }
 
-// second are the steps that make the subtasks.
+// subtasks are the steps that make the subtasks.
 func subtasks(r *rand.Rand) []string {
 	var lines []string
 	for range r.IntN(3) {
 		line := "subtask A1"
 		if chance(r, 40) {
-			line += " rule=" + randomRule(r) + " " + randomDue(r)
+			line += " " + randomSeries(r)
 		}
 		lines = append(lines, line)
 	}
@@ -151,7 +153,7 @@ func (q *sequence) proposeChange(r *rand.Rand) string {
 	case n < 75:
 		return "following " + t.name + " " + pick(r, shifts)
 	case n < 80:
-		return "rule " + t.name + " " + randomRule(r)
+		return "rule " + t.name + " " + randomRule(r, r.IntN(40)-20)
 	case n < 83:
 		return "policy " + t.name + " " + pick(r, []string{"basis=completion", "basis=due"})
 	case n < 87:

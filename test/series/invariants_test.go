@@ -140,21 +140,14 @@ func (t *task) missedPolicy() string {
 
 // between are the dates of the rule between two tasks of a series that no task stands for.
 func (q *sequence) between(p, t *task) []string {
-	rule := t.Recurrence.Rule(t.Timezone, t.AllDay)
-	rule.Missed = recurrence.MissedAll
 	var walls []string
 	stood := map[string]bool{}
 	for _, o := range q.model.series(*t.SeriesID) {
 		stood[*o.Occurrence] = true
 	}
-	at := *p.Occurrence
-	for range recurrence.MaxMissed {
-		step, err := rule.Next(recurrence.Position{Wall: at, Ordinal: 1}, p.CreatedAt)
-		if err != nil || step.Next == nil || step.Next.Wall >= *t.Occurrence {
-			break
-		}
-		if at = step.Next.Wall; !stood[at] {
-			walls = append(walls, at)
+	for _, o := range dates(t.Recurrence.Rule(t.Timezone, t.AllDay)) {
+		if o.Wall > *p.Occurrence && o.Wall < *t.Occurrence && !stood[o.Wall] {
+			walls = append(walls, o.Wall)
 		}
 	}
 	return walls
@@ -175,10 +168,10 @@ func (q *sequence) checkEnd(series uuid.UUID) {
 	if last == nil || q.model.ended[series] || !last.recurs() {
 		return
 	}
-	if last.parent != nil && last.deleted {
-		return // it went with its parent
+	if last.parent != nil && last.deleted || last.ruled {
+		return // it went with its parent; or its rule is of after it was done
 	}
-	if next := q.model.next(last, *last.CompletedAt); !slices.Contains(next, "") {
+	if next := q.model.next(last, *last.CompletedAt, false); !slices.Contains(next, "") {
 		q.fail("nothing is open in the series of %s, which was completed last; %s comes next", last, strings.Join(next, " or "))
 	}
 }
@@ -189,14 +182,11 @@ func (q *sequence) checkSubtasks() {
 	for _, t := range q.model.standing() {
 		seen := map[string]bool{}
 		for _, s := range q.model.subtasks(t) {
-			if s.recurs() && s.IsComplete {
-				continue
-			}
-			if seen[s.family] {
+			if seen[s.family] && s.SeriesID == nil {
 				q.fail("%s has %s twice", t.name, s.family)
 			}
 			seen[s.family] = true
-			if t.IsComplete && !s.IsComplete && !s.recurs() && !s.byUser {
+			if t.IsComplete && !s.IsComplete && s.Recurrence == nil && !s.byUser {
 				q.fail("%s is complete, and its subtask %s is open", t.name, s.name)
 			}
 		}

@@ -39,8 +39,11 @@ type task struct {
 	parent   *task
 	follows  *task
 	follower *task // not one that was taken back
-	followed bool  // since it was completed last
+	followed bool  // since it was completed last; by nothing, where its rule has no further date
+	unsure   bool  // whether it is followed, since two things were done at once
 	touched  bool  // by its user, or a subtask of it was
+	trimmed  bool  // a subtask of it was deleted
+	ruled    bool  // it got another rule when it was complete
 	ordinal  int   // how many had a task since the rule was set, this one included
 	walls    []string
 	restless bool // its zone, form or dates were changed, or those of one before it
@@ -143,10 +146,10 @@ func (m *model) open(t *task) []*task {
 // next are the walls that may follow t, which was completed or skipped at a time;
 // "" where nothing does. There are two where the rules leave it open whether a date
 // that a task was moved away from counts as stood for.
-func (m *model) next(t *task, at time.Time) []string {
+func (m *model) next(t *task, at time.Time, skipped bool) []string {
 	var walls []string
 	for _, ever := range []bool{false, true} {
-		stood := map[string]bool{}
+		stood := map[string]bool{*t.Occurrence: true}
 		for _, o := range m.series(*t.SeriesID) {
 			if o.Occurrence != nil {
 				stood[*o.Occurrence] = true
@@ -157,19 +160,10 @@ func (m *model) next(t *task, at time.Time) []string {
 				}
 			}
 		}
-		rule := t.Recurrence.Rule(t.Timezone, t.AllDay)
-		after := at
-		if rule.Basis == recurrence.BasisDue && rule.Missed == recurrence.MissedCollapse && t.DueAt != nil && t.DueAt.After(after) {
-			after = *t.DueAt
-		}
-		wall := *t.Occurrence
-		for {
-			step, err := rule.Next(recurrence.Position{Wall: wall, Ordinal: t.ordinal}, after)
-			if err != nil || step.Next == nil {
-				wall = ""
-				break
-			}
-			if wall = step.Next.Wall; !stood[wall] {
+		wall := ""
+		for _, o := range m.candidates(t, at, skipped) {
+			if !stood[o.Wall] {
+				wall = o.Wall
 				break
 			}
 		}
@@ -180,28 +174,107 @@ func (m *model) next(t *task, at time.Time) []string {
 	return walls
 }
 
-// follow is what comes of following a task that is complete, or is leaving.
-func (m *model) follow(t *task, at time.Time) []outcome {
+// candidates are the dates that the rule of t has after it.
+func (m *model) candidates(t *task, at time.Time, skipped bool) []recurrence.Occurrence {
+	rule := t.Recurrence.Rule(t.Timezone, t.AllDay)
+	day := func(at time.Time) string {
+		wall, err := recurrence.WallOf(at, t.Timezone, true)
+		if err != nil {
+			return ""
+		}
+		return wall[:len(time.DateOnly)]
+	}
+	if rule.Basis == recurrence.BasisCompletion {
+		if n := count(rule.RRule); n > 0 && m.ordinal(t) >= n {
+			return nil
+		}
+		begin := day(at)
+		if skipped {
+			begin = max(begin, day(*t.DueAt), (*t.Occurrence)[:len(time.DateOnly)])
+		}
+		rule.RRule, rule.Basis, rule.Anchor = uncounted(rule.RRule), recurrence.BasisDue, begin+rule.Anchor[len(time.DateOnly):]
+		return dates(rule)
+	}
+	if t.DueAt.After(at) {
+		at = *t.DueAt
+	}
+	return slices.DeleteFunc(dates(rule), func(o recurrence.Occurrence) bool {
+		switch {
+		case o.Wall[:len(time.DateOnly)] <= (*t.Occurrence)[:len(time.DateOnly)]:
+			return true
+		case rule.Missed == recurrence.MissedAll:
+			return false
+		case t.AllDay:
+			return o.Wall[:len(time.DateOnly)] <= day(at)
+		}
+		return !o.At.After(at)
+	})
+}
+
+// dates are those of a rule with basis due, after its anchor.
+func dates(rule recurrence.Rule) []recurrence.Occurrence {
+	const farEnough = 400
+	list, err := rule.Preview(farEnough)
+	if err != nil {
+		return nil // it has none
+	}
+	return list
+}
+
+// ordinal is the place of the last occurrence of t's series, counted from where the
+// rule of t was set.
+func (m *model) ordinal(t *task) int {
+	n := t.ordinal
+	for _, o := range m.series(*t.SeriesID) {
+		if o.born > t.born {
+			n++
+		}
+	}
+	return n
+}
+
+// count is the COUNT of a rule, 0 for none.
+func count(rrule string) int {
+	_, after, _ := strings.Cut(rrule, "COUNT=")
+	digits, _, _ := strings.Cut(after, ";")
+	n, _ := strconv.Atoi(digits)
+	return n
+}
+
+func uncounted(rrule string) string {
+	before, after, found := strings.Cut(rrule, ";COUNT=")
+	if !found {
+		return rrule
+	}
+	return before + strings.TrimLeft(after, "0123456789")
+}
+
+// follow is what comes of following a task that was completed or skipped at a time.
+func (m *model) follow(t *task, at time.Time, skipped bool) []outcome {
 	if !t.recurs() {
 		return nothing
 	}
+	var moved outcome
+	for _, s := range m.subtasks(t) {
+		if s.Recurrence != nil && !s.IsComplete {
+			moved = append(moved, line{"updated", s.name})
+		}
+	}
 	for _, o := range m.open(t) {
 		if o.born > t.born {
-			return nothing
+			return []outcome{moved}
 		}
 	}
 	var all []outcome
-	for _, wall := range m.next(t, at) {
+	for _, wall := range m.next(t, at, skipped) {
 		if wall == "" {
 			all = append(all, nothing...)
 			continue
 		}
-		o := outcome{{"created", t.family, "follows", t.name}}
+		o := append(outcome{{"created", t.family, "follows", t.name}}, moved...)
 		for _, s := range m.subtasks(t) {
-			if !s.recurs() {
+			if s.Recurrence == nil {
 				o = append(o, line{"created", s.family})
-			} else if !s.IsComplete && !t.leaving() {
-				o = append(o, line{"updated", s.name})
 			}
 		}
 		all = append(all, o)
@@ -209,20 +282,20 @@ func (m *model) follow(t *task, at time.Time) []outcome {
 	return all
 }
 
-// leaving says whether a task that is followed is deleted by the same step.
-func (t *task) leaving() bool { return t.deleted }
-
 // afterEvents is what comes of delivering events.
 func (m *model) afterEvents(events []*told) []outcome {
 	all := nothing
 	seen := map[*task]bool{}
 	for _, e := range events {
 		t := m.tasks[e.data.TaskID]
+		if t != nil && t.unsure {
+			return nil
+		}
 		if e.done || e.kind != event.TaskCompleted || t == nil || seen[t] || t.deleted || !t.IsComplete || t.followed {
 			continue
 		}
 		seen[t] = true
-		all = cross(all, m.follow(t, *t.CompletedAt))
+		all = cross(all, m.follow(t, *t.CompletedAt, false))
 	}
 	if len(seen) > 1 {
 		return nil // what follows the first may be what the second finds
@@ -253,38 +326,56 @@ func (m *model) afterReopen(t *task) []outcome {
 			o = append(o, line{"updated", s.name})
 		}
 	}
-	if y := t.follower; y != nil && !y.deleted && !y.touched {
-		o = append(o, line{"deleted", y.name, takenBack})
-		for _, s := range m.subtasks(y) {
-			if s.Recurrence != nil {
-				o = append(o, line{"updated", s.name}) // back under the one it came from
-			} else {
-				o = append(o, line{"deleted", s.name})
-			}
+	y := t.follower
+	if y == nil || y.deleted || y.touched {
+		return []outcome{o}
+	}
+	back := append(slices.Clone(o), line{"deleted", y.name, takenBack})
+	for _, s := range m.subtasks(y) {
+		if s.Recurrence != nil {
+			back = append(back, line{"updated", s.name}) // back under the one it came from
+		} else {
+			back = append(back, line{"deleted", s.name})
 		}
 	}
-	return []outcome{o}
+	if y.trimmed {
+		return []outcome{back, o} // whether that is a touch is not said
+	}
+	return []outcome{back}
 }
 
-// gone is what comes of deleting a task: with it go its subtasks.
-func (m *model) gone(t *task, how string) outcome {
-	o := outcome{{"deleted", t.name, how}}
-	if t.IsComplete || t.SeriesID == nil || t.Recurrence == nil && how == ended {
-		o = outcome{{"deleted", t.name}}
+// gone is what comes of deleting a task, when some of its subtasks have been moved:
+// the others go with it.
+func (m *model) gone(t *task, how string, moved bool) outcome {
+	o := outcome{{"deleted", t.name}}
+	if how != "" {
+		o = outcome{{"deleted", t.name, how}}
 	}
 	for _, s := range m.subtasks(t) {
-		if s.recurs() && !s.IsComplete {
-			o = append(o, line{"deleted", s.name, m.howDeleted(s)})
-		} else {
+		switch {
+		case moved && s.Recurrence != nil && !s.IsComplete:
+		case s.SeriesID != nil && !s.IsComplete:
+			o = append(o, line{"deleted", s.name, ended})
+		default:
 			o = append(o, line{"deleted", s.name})
 		}
 	}
 	return o
 }
 
+// howDeleted is what becomes of an open task that is deleted: with the last one that
+// its series goes on from the series has ended.
 func (m *model) howDeleted(t *task) string {
-	if t.SeriesID != nil && len(m.open(t)) > 0 {
+	switch {
+	case t.SeriesID == nil || t.IsComplete:
+		return ""
+	case len(m.open(t)) > 0:
 		return skippedAway
+	}
+	for _, o := range m.series(*t.SeriesID) {
+		if o != t && !o.deleted && o.IsComplete && o.Recurrence != nil && !o.followed {
+			return skippedAway
+		}
 	}
 	return ended
 }
@@ -293,37 +384,46 @@ func (m *model) afterSkip(t *task) (all []outcome, status []int) {
 	if t.IsComplete || !t.recurs() {
 		return nil, []int{http.StatusConflict}
 	}
+	later := false
 	for _, o := range m.open(t) {
-		if o.born > t.born {
-			return []outcome{m.gone(t, skippedAway)}, []int{http.StatusOK}
-		}
+		later = later || o.born > t.born
 	}
-	for _, wall := range m.next(t, time.Now()) {
-		if wall == "" {
+	for _, o := range m.follow(t, time.Now(), true) {
+		if len(o) == 0 && !later {
 			status = append(status, http.StatusConflict)
 			continue
 		}
 		status = append(status, http.StatusOK)
-		leaving := *t
-		leaving.deleted = true
-		o := m.gone(t, skippedAway)
-		o = append(o, line{"created", t.family, "follows", t.name})
-		for _, s := range m.subtasks(t) {
-			if !s.recurs() {
-				o = append(o, line{"created", s.family})
-			}
-		}
-		all = append(all, o)
+		all = append(all, append(slices.Clone(o), m.gone(t, skippedAway, true)...))
 	}
 	return all, status
 }
 
 func (m *model) afterDelete(t *task) []outcome {
-	o := []outcome{m.gone(t, m.howDeleted(t))}
-	if !t.IsComplete || t.followed {
-		return o
+	for _, o := range m.all() {
+		if o.unsure && t.SeriesID != nil && o.SeriesID != nil && *o.SeriesID == *t.SeriesID {
+			return nil
+		}
 	}
-	return cross(o, m.follow(t, *t.CompletedAt))
+	if !t.IsComplete || t.followed || !t.recurs() {
+		return []outcome{m.gone(t, m.howDeleted(t), false)}
+	}
+	var all []outcome
+	for _, o := range m.follow(t, *t.CompletedAt, false) {
+		followed := len(o) > 0
+		for _, other := range m.open(t) {
+			followed = followed || other.born > t.born
+		}
+		all = append(all, append(slices.Clone(o), m.gone(t, "", followed)...))
+	}
+	return all
+}
+
+// answered learns that task-api has seen to it that a task is followed.
+func (m *model) answered(id uuid.UUID, sure bool) {
+	if t := m.tasks[id]; t != nil && t.IsComplete && !t.followed {
+		t.followed, t.unsure = true, !sure
+	}
 }
 
 // learn takes in what the log has got, and says of it in what outcomes are made
@@ -340,6 +440,11 @@ func (m *model) learn(events []*told, fail func(string, ...any)) outcome {
 	})
 	for _, e := range events {
 		got = append(got, m.learnOne(e, fail))
+	}
+	for _, t := range m.tasks {
+		if t.ParentID != nil {
+			t.parent = m.tasks[*t.ParentID] // it may have been created after t was moved
+		}
 	}
 	slices.SortFunc(events, func(a, b *told) int { return cmp.Compare(a.position, b.position) })
 	return got
@@ -405,7 +510,7 @@ func (m *model) learnOne(e *told, fail func(string, ...any)) line {
 			t.follows.follower, t.follows.followed = nil, false
 		}
 		if t.parent != nil && !t.parent.deleted {
-			t.parent.touched = true
+			t.parent.trimmed = true
 		}
 		if how != "" {
 			return line{kind, t.name, how}
@@ -424,15 +529,14 @@ func (m *model) created(e *told, t, before *task, fail func(string, ...any)) lin
 	if t.Occurrence != nil {
 		t.walls = []string{*t.Occurrence}
 	}
-	if t.parent != nil && !t.parent.CreatedAt.Equal(t.CreatedAt) {
-		t.parent.touched = true
-	}
 	if before != nil && (!before.deleted || before.how != takenBack) {
 		fail("%s is created a second time", t.name)
 	}
 	wall, follows := e.data.Metadata["follows"].(string)
 	if !follows {
-		t.byUser = true
+		if t.byUser = t.parent == nil || !t.parent.CreatedAt.Equal(t.CreatedAt); t.byUser && t.parent != nil {
+			t.parent.touched = true
+		}
 		if before == nil && t.parent == nil && m.families[t.family] > 1 {
 			fail("%s is created, and follows nothing", t.name)
 		}
@@ -448,15 +552,14 @@ func (m *model) created(e *told, t, before *task, fail func(string, ...any)) lin
 		fail("%s follows occurrence %s, for which there never was a task", t.name, wall)
 		return line{"created", t.family, "follows", wall}
 	}
-	t.follows, t.ordinal, t.restless = p, p.ordinal+1, p.restless
+	t.how = takenBack // it is no occurrence yet
+	t.follows, t.ordinal, t.restless = p, m.ordinal(p)+1, p.restless
 	if p.Recurrence == nil {
 		fail("%s follows %s, which has no rule", t.name, p.name)
+		t.how = ""
 		return line{"created", t.family, "follows", p.name}
 	}
 	for _, o := range m.series(*t.SeriesID) {
-		if o == t {
-			continue
-		}
 		if !o.deleted && !o.IsComplete && o.born > p.born {
 			fail("%s follows %s, and %s is open, which was created after that", t.name, p.name, o.name)
 		}
@@ -464,8 +567,8 @@ func (m *model) created(e *told, t, before *task, fail func(string, ...any)) lin
 			fail("%s stands for %s, as %s does or did", t.name, *t.Occurrence, o.name)
 		}
 	}
-	if p.followed {
-		fail("%s follows %s, which is followed by %s", t.name, p.name, p.follower.name)
+	if p.followed && !p.unsure {
+		fail("%s follows %s, which has been followed", t.name, p.name)
 	}
 	if !p.deleted && !p.IsComplete {
 		fail("%s follows %s, which is open", t.name, p.name)
@@ -474,17 +577,13 @@ func (m *model) created(e *told, t, before *task, fail func(string, ...any)) lin
 	if p.CompletedAt != nil {
 		at = *p.CompletedAt
 	}
-	// The new task is no occurrence that the next could not be.
-	t.how = takenBack
-	expected := m.next(p, at)
-	if at != e.at {
-		expected = append(expected, m.next(p, e.at)...)
-	}
+	skipped := p.deleted && !p.wasDone
+	expected := m.next(p, at, skipped)
 	t.how = ""
 	if !slices.Contains(expected, *t.Occurrence) {
 		fail("%s follows %s (%s) and is of %s, not %q", t.name, p.name, wall, *t.Occurrence, expected)
 	}
-	if n := count(t.Recurrence.RRule); n > 0 && t.ordinal > n {
+	if n := count(t.Recurrence.RRule); n > 0 && t.ordinal > n && !t.restless {
 		fail("%s is the %d. with a task, of %s", t.name, t.ordinal, t.Recurrence.RRule)
 	}
 	p.follower, p.followed = t, true
@@ -492,31 +591,29 @@ func (m *model) created(e *told, t, before *task, fail func(string, ...any)) lin
 	return line{"created", t.family, "follows", p.name}
 }
 
-// count is the COUNT of a rule, 0 for none.
-func count(rrule string) int {
-	_, after, _ := strings.Cut(rrule, "COUNT=")
-	digits, _, _ := strings.Cut(after, ";")
-	n, _ := strconv.Atoi(digits)
-	return n
-}
-
 // changed learns of an update or a completion.
 func (m *model) changed(t *task, was event.Task, at time.Time, fail func(string, ...any)) {
 	moved := was.ParentID != nil && t.ParentID != nil && *was.ParentID != *t.ParentID
 	if !moved {
 		t.touched = true
-		if t.parent != nil {
+		if t.parent != nil && t.Recurrence == nil {
 			t.parent.touched = true
 		}
 	}
 	if !was.IsComplete && t.IsComplete {
-		t.followed = false
+		t.followed, t.unsure, t.byUser, t.ruled = false, false, false, false
+		for _, s := range m.subtasks(t) {
+			s.byUser = false
+		}
 		if t.SeriesID != nil {
 			delete(m.ended, *t.SeriesID)
 		}
 	}
+	if t.IsComplete && ((was.Recurrence == nil) != (t.Recurrence == nil) || t.Recurrence != nil && *was.Recurrence != *t.Recurrence) {
+		t.ruled = true
+	}
 	if was.IsComplete && !t.IsComplete {
-		t.followed, t.byUser = false, true
+		t.followed, t.unsure, t.byUser = false, false, true
 	}
 	if was.Recurrence == nil || t.Recurrence == nil || was.SeriesID == nil || t.SeriesID == nil {
 		if t.Recurrence != nil {
@@ -528,8 +625,16 @@ func (m *model) changed(t *task, was event.Task, at time.Time, fail func(string,
 		return
 	}
 	if *was.SeriesID != *t.SeriesID {
-		fail("%s is in another series than before", t.name)
-		return
+		taken := false
+		for _, o := range m.series(*was.SeriesID) {
+			taken = taken || slices.Contains(o.walls, *t.Occurrence)
+		}
+		if !taken {
+			fail("%s is in another series than before", t.name)
+		}
+		// Two of one series can not stand for one date: it goes on alone.
+		m.ended[*was.SeriesID] = true
+		t.restless, t.follows = true, nil
 	}
 	ruled := was.Recurrence.RRule != t.Recurrence.RRule || was.Recurrence.Basis != t.Recurrence.Basis
 	shown := was.Timezone != t.Timezone || was.AllDay != t.AllDay
@@ -543,7 +648,10 @@ func (m *model) changed(t *task, was event.Task, at time.Time, fail func(string,
 		t.restless = true
 		if !was.AllDay && !t.AllDay {
 			m.same(t, "occurrence", *was.Occurrence, *t.Occurrence, was.Timezone, fail)
-			m.same(t, "anchor", was.Recurrence.Anchor, t.Recurrence.Anchor, was.Timezone, fail)
+		}
+		// The anchor goes along: it is as many days before, at the same time of day.
+		if days(was.Recurrence.Anchor, *was.Occurrence) != days(t.Recurrence.Anchor, *t.Occurrence) || t.Recurrence.Anchor[10:] != (*t.Occurrence)[10:] {
+			fail("%s: occurrence %s with anchor %s became %s with anchor %s", t.name, *was.Occurrence, was.Recurrence.Anchor, *t.Occurrence, t.Recurrence.Anchor)
 		}
 	case *was.Occurrence != *t.Occurrence || was.Recurrence.Anchor != t.Recurrence.Anchor:
 		// The whole series was moved.
@@ -557,6 +665,17 @@ func (m *model) changed(t *task, was event.Task, at time.Time, fail func(string,
 		}
 	}
 	_ = at
+}
+
+// days are those between the dates of two wall times.
+func days(from, to string) int {
+	a, err := time.Parse(event.WallLayout, from)
+	b, err2 := time.Parse(event.WallLayout, to)
+	if err != nil || err2 != nil {
+		return -1
+	}
+	const day = 24 * time.Hour
+	return int(b.Truncate(day).Sub(a.Truncate(day)) / day)
 }
 
 // same checks that a wall time in one zone is that of before in another.

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -247,17 +248,21 @@ func (s *sidecar) forget(id uuid.UUID) {
 
 // of is the sequence that a call is about.
 func (s *sidecar) of(body []byte) *sequence {
-	_, after, _ := bytes.Cut(body, []byte(`"after_task_id":"`))
-	if len(after) < 36 {
-		return nil
-	}
-	id, err := uuid.ParseBytes(after[:36])
+	id, err := aboutTask(body)
 	if err != nil {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.faults[id]
+}
+
+func aboutTask(body []byte) (uuid.UUID, error) {
+	var ask struct {
+		After uuid.UUID `json:"after_task_id"`
+	}
+	err := json.Unmarshal(body, &ask)
+	return ask.After, err
 }
 
 func (s *sidecar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -290,6 +295,9 @@ func (s *sidecar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req.Header.Set("dapr-api-token", tokenOfAPI)
 	res, err := client.Do(req)
 	if err != nil {
+		if q != nil {
+			q.called(path, body, 0, nil)
+		}
 		http.Error(w, "task-api does not answer", http.StatusInternalServerError)
 		return
 	}

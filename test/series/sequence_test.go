@@ -50,7 +50,8 @@ type sequence struct {
 	mu       sync.Mutex
 	fault    string
 	calls    sync.WaitGroup
-	answered []string // what task-api answered to calls, for who reads a finding
+	answered []string           // what task-api answered to calls, for who reads a finding
+	seenTo   map[uuid.UUID]bool // what calls of this step were about, and whether they were answered
 }
 
 // told is an event of the log.
@@ -72,7 +73,7 @@ func newSequence(p *pair) (*sequence, error) {
 		return nil, err
 	}
 	return &sequence{
-		pair: p, user: user, token: token, model: newModel(), today: time.Now(), events: map[uuid.UUID]*told{},
+		pair: p, user: user, token: token, model: newModel(), today: time.Now(), events: map[uuid.UUID]*told{}, seenTo: map[uuid.UUID]bool{},
 	}, nil
 }
 
@@ -121,6 +122,9 @@ func (q *sequence) takeFault() string {
 func (q *sequence) called(path string, body []byte, status int, answer []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if id, err := aboutTask(body); err == nil && status < 300 || status == 0 {
+		q.seenTo[id] = status != 0
+	}
 	q.answered = append(q.answered, fmt.Sprintf("%s %s: %d %s", path, body, status, answer))
 	if status >= 500 {
 		q.findings = append(q.findings, fmt.Sprintf("after step %d: task-api answered recurring-task %d %s", len(q.steps), status, answer))
@@ -267,10 +271,15 @@ func (q *sequence) read() []*told {
 }
 
 // sync has the model learn what the log has got, which must be one of what was
-// expected; nil expects nothing in particular.
-func (q *sequence) sync(expected []outcome) {
+// expected; nil expects nothing in particular. atOnce says that the step did two
+// things, of which nobody knows the order.
+func (q *sequence) sync(expected []outcome, atOnce bool) {
 	fresh := q.read()
 	got := q.model.learn(fresh, q.fail)
+	for id, answered := range q.seenTo {
+		q.model.answered(id, answered && !atOnce)
+	}
+	clear(q.seenTo)
 	for _, e := range fresh {
 		q.pair.sidecar.owns(e.data.TaskID, q)
 		e.name = q.model.tasks[e.data.TaskID].name + "." + strconv.FormatInt(e.data.TaskData.Version, 10)
@@ -297,7 +306,7 @@ func (q *sequence) step(line string) bool {
 	}
 	if !both {
 		q.steps = append(q.steps, line)
-		q.sync(do())
+		q.sync(do(), false)
 		return true
 	}
 	beside := q.action(second)
@@ -309,7 +318,7 @@ func (q *sequence) step(line string) bool {
 	running.Go(func() { beside() })
 	do()
 	running.Wait()
-	q.sync(nil) // either order is one
+	q.sync(nil, true) // either order is one
 	return true
 }
 
@@ -482,6 +491,9 @@ func (q *sequence) operate(t *task, words []string) []outcome {
 			return nothing
 		}
 		if !slices.Contains(status, http.StatusOK) {
+			if a.status == 0 {
+				return nothing
+			}
 			q.fail("answered %d %s, not 409", a.status, a.body)
 			return nil
 		}
@@ -502,7 +514,11 @@ func (q *sequence) operate(t *task, words []string) []outcome {
 		} else if len(q.steps)%2 == 0 {
 			query = "?scope=this"
 		}
-		return q.must(patch(query, object{"due_at": due}), http.StatusOK, append(updated(t), nothing...))
+		a := patch(query, object{"due_at": due})
+		if words[0] == "following" {
+			return q.may(a, append(updated(t), nothing...))
+		}
+		return q.must(a, http.StatusOK, append(updated(t), nothing...))
 	case "rule":
 		return q.may(patch("", object{"recurrence": object{"rrule": q.rule(rest[0])}}), append(updated(t), nothing...))
 	case "policy":
@@ -596,6 +612,7 @@ func (q *sequence) mark(events []*told, taken []bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i, e := range events {
+		q.answered = append(q.answered, fmt.Sprintf("delivery of %s: %t", e.name, taken[i]))
 		if taken[i] && !e.done {
 			e.done = true
 			q.waiting = slices.DeleteFunc(q.waiting, func(w *told) bool { return w == e })
@@ -619,7 +636,7 @@ func (q *sequence) drain() []outcome {
 		if !taken[0] {
 			time.Sleep(10 * time.Millisecond) // as a sidecar, before it delivers again
 		}
-		q.sync(maybe(expected, taken))
+		q.sync(maybe(expected, taken), false)
 		if q.failed() {
 			return nil
 		}

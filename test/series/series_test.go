@@ -131,7 +131,7 @@ func generate(t *testing.T, p *pair, n uint64) *sequence {
 func finish(q *sequence) {
 	q.ending = true
 	if !q.failed() {
-		q.sync(q.drain())
+		q.sync(q.drain(), false)
 	}
 	if !q.failed() {
 		q.check()
