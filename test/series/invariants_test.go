@@ -79,7 +79,9 @@ func (q *sequence) check() {
 func (q *sequence) checkLedger() {
 	of := map[uuid.UUID][]entry{}
 	missed := map[string]bool{}
-	for _, e := range collect[entry](q, `SELECT series_id, occurrence, task_id, status FROM recurring.occurrences WHERE user_id = $1`) {
+	for _, e := range collect[entry](q, `
+		SELECT series_id, occurrence, CASE WHEN status <> 'taken_back' OR NOT passed THEN task_id END, CASE WHEN status = 'taken_back' AND passed THEN 'missed' ELSE status END
+		FROM recurring.occurrences WHERE user_id = $1`) {
 		switch {
 		case e.TaskID != nil:
 			of[*e.TaskID] = append(of[*e.TaskID], e)
@@ -182,10 +184,12 @@ func (q *sequence) checkSubtasks() {
 	for _, t := range q.model.standing() {
 		seen := map[string]bool{}
 		for _, s := range q.model.subtasks(t) {
-			if seen[s.family] && s.SeriesID == nil {
-				q.fail("%s has %s twice", t.name, s.family)
+			if s.SeriesID == nil {
+				if seen[s.family] {
+					q.fail("%s has %s twice", t.name, s.family)
+				}
+				seen[s.family] = true
 			}
-			seen[s.family] = true
 			if t.IsComplete && !s.IsComplete && s.Recurrence == nil && !s.byUser {
 				q.fail("%s is complete, and its subtask %s is open", t.name, s.name)
 			}

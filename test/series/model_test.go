@@ -615,10 +615,16 @@ func (m *model) changed(t *task, was event.Task, at time.Time, fail func(string,
 	if was.IsComplete && !t.IsComplete {
 		t.followed, t.unsure, t.byUser = false, false, true
 	}
+	if was.Recurrence != nil && t.Recurrence == nil && !t.IsComplete {
+		t.byUser = true // it did not go with its parent
+	}
 	if was.Recurrence == nil || t.Recurrence == nil || was.SeriesID == nil || t.SeriesID == nil {
 		if t.Recurrence != nil {
 			if was.SeriesID != nil && t.SeriesID != nil && *was.SeriesID == *t.SeriesID {
 				fail("%s has a rule again, in the series that it ended", t.name)
+			}
+			if was.SeriesID != nil {
+				m.ended[*was.SeriesID] = true
 			}
 			t.ordinal, t.restless, t.follows, t.follower, t.followed = 1, false, nil, nil, false
 		}
