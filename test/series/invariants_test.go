@@ -119,7 +119,7 @@ func (q *sequence) checkLedger() {
 		if missed[t.SeriesID.String()+*t.Occurrence] {
 			q.fail("%s has a task, and the ledger says missed", t)
 		}
-		if t.follows == nil || t.restless || t.Recurrence == nil || t.Recurrence.Basis != recurrence.BasisDue || t.Recurrence.Missed != t.follows.missedPolicy() {
+		if t.follows == nil || t.restless || t.follows.restless || t.Recurrence == nil || t.Recurrence.Basis != recurrence.BasisDue || t.Recurrence.Missed != t.follows.missedPolicy() {
 			continue
 		}
 		for _, wall := range q.between(t.follows, t) {

@@ -162,7 +162,7 @@ func (m *model) next(t *task, at time.Time, skipped bool) []string {
 		}
 		wall := ""
 		for _, o := range m.candidates(t, at, skipped) {
-			if !stood[o.Wall] {
+			if !stood[o.Wall] && !m.stoodAt(t, o.At) {
 				wall = o.Wall
 				break
 			}
@@ -172,6 +172,20 @@ func (m *model) next(t *task, at time.Time, skipped bool) []string {
 		}
 	}
 	return walls
+}
+
+// stoodAt says whether another task of t's series stands or stood for a moment, in
+// whatever zone.
+func (m *model) stoodAt(t *task, at time.Time) bool {
+	for _, o := range m.series(*t.SeriesID) {
+		if t.AllDay || o.AllDay || o.Occurrence == nil {
+			continue
+		}
+		if stood, err := recurrence.Resolve(*o.Occurrence, o.Timezone, false); err == nil && stood.Equal(at) {
+			return true
+		}
+	}
+	return false
 }
 
 // candidates are the dates that the rule of t has after it.
@@ -291,7 +305,7 @@ func (m *model) afterEvents(events []*told) []outcome {
 		if t != nil && t.unsure {
 			return nil
 		}
-		if e.done || e.kind != event.TaskCompleted || t == nil || seen[t] || t.deleted || !t.IsComplete || t.followed {
+		if e.done || e.kind != event.TaskCompleted || e.data.TaskData.Recurrence == nil || t == nil || seen[t] || t.deleted || !t.IsComplete || t.followed {
 			continue
 		}
 		seen[t] = true
@@ -565,6 +579,8 @@ func (m *model) created(e *told, t, before *task, fail func(string, ...any)) lin
 		}
 		if o.Occurrence != nil && *o.Occurrence == *t.Occurrence {
 			fail("%s stands for %s, as %s does or did", t.name, *t.Occurrence, o.name)
+		} else if a, b, ok := moments(t, o); ok && a.Equal(b) {
+			fail("%s stands for %s in %s, which %s does or did as %s in %s", t.name, *t.Occurrence, t.Timezone, o.name, *o.Occurrence, o.Timezone)
 		}
 	}
 	if p.followed && !p.unsure {
@@ -583,7 +599,7 @@ func (m *model) created(e *told, t, before *task, fail func(string, ...any)) lin
 	if !slices.Contains(expected, *t.Occurrence) {
 		fail("%s follows %s (%s) and is of %s, not %q", t.name, p.name, wall, *t.Occurrence, expected)
 	}
-	if n := count(t.Recurrence.RRule); n > 0 && t.ordinal > n && !t.restless {
+	if n := count(t.Recurrence.RRule); n > 0 && t.ordinal > n && !slices.ContainsFunc(m.series(*t.SeriesID), func(o *task) bool { return o.restless }) {
 		fail("%s is the %d. with a task, of %s", t.name, t.ordinal, t.Recurrence.RRule)
 	}
 	p.follower, p.followed = t, true
@@ -671,6 +687,16 @@ func (m *model) changed(t *task, was event.Task, at time.Time, fail func(string,
 		}
 	}
 	_ = at
+}
+
+// moments are those that two tasks stand for, where both have a time of day.
+func moments(a, b *task) (x, y time.Time, ok bool) {
+	if a.AllDay || b.AllDay || a.Occurrence == nil || b.Occurrence == nil {
+		return x, y, false
+	}
+	x, err := recurrence.Resolve(*a.Occurrence, a.Timezone, false)
+	y, err2 := recurrence.Resolve(*b.Occurrence, b.Timezone, false)
+	return x, y, err == nil && err2 == nil
 }
 
 // days are those between the dates of two wall times.
