@@ -27,7 +27,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/local"
 )
@@ -36,8 +35,10 @@ const (
 	tokenOfAPI      = "the token that the sidecar shows to task-api"
 	tokenOfConsumer = "the token that the sidecar shows to recurring-task"
 	tokenOfSidecar  = "the token that the sidecar asks for"
-	secret          = "users are made by their tokens, without a password to hash"
 )
+
+// secret signs the tokens of users, who are made by them: there is no password to hash.
+var secret = rand.Text() + rand.Text()
 
 // patience bounds a failure, not a success.
 const patience = 60 * time.Second
@@ -62,7 +63,7 @@ func startPair(t *testing.T) *pair {
 			t.Fatal(err)
 		}
 	}
-	dir, err := os.MkdirTemp("", "taskwire-series-")
+	dir, err := os.MkdirTemp("", "taskwire-series-") //nolint:usetesting // the logs stay when it fails
 	must(err)
 	const services = "github.com/taskwire/taskwire/services/"
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir+string(filepath.Separator), services+"task-api", services+"recurring-task")
@@ -127,9 +128,8 @@ func startPair(t *testing.T) *pair {
 
 // tokenFor is a token of a user that nobody has to register.
 func tokenFor(user uuid.UUID) (string, error) {
-	return jwt.NewWithClaims(jwt.SigningMethodHS256, auth.Claims{
-		Email:            user.String() + "@example.org",
-		RegisteredClaims: jwt.RegisteredClaims{Subject: user.String(), ExpiresAt: jwt.NewNumericDate(time.Now().Add(24 * time.Hour)), IssuedAt: jwt.NewNumericDate(time.Now())},
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"sub": user.String(), "email": user.String() + "@example.org", "iat": time.Now().Unix(), "exp": time.Now().Add(24 * time.Hour).Unix(),
 	}).SignedString([]byte(secret))
 }
 
@@ -174,16 +174,25 @@ func (p *process) run() error {
 	}
 	deadline := time.Now().Add(patience)
 	for {
-		res, err := client.Get(p.base + "/healthz")
-		if err == nil {
-			res.Body.Close()
+		if err := p.healthy(); err == nil {
 			return nil
-		}
-		if time.Now().After(deadline) {
+		} else if time.Now().After(deadline) {
 			return fmt.Errorf("%s does not answer: %w", p.name, err)
 		}
 		time.Sleep(20 * time.Millisecond) // between two looks
 	}
+}
+
+func (p *process) healthy() error {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, p.base+"/healthz", nil)
+	if err != nil {
+		return err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
 }
 
 // kill ends the process as kill -9 does, and returns when it answers again.

@@ -293,7 +293,7 @@ func (q *sequence) sync(expected []outcome, atOnce bool) {
 	for _, o := range expected {
 		texts = append(texts, o.String())
 	}
-	q.fail("the log got\n      %s\n    not\n      %s", outcome(got), strings.Join(texts, "\n    or\n      "))
+	q.fail("the log got\n      %s\n    not\n      %s", got, strings.Join(texts, "\n    or\n      "))
 }
 
 // step does one step. It says whether there was something to do it to: a step

@@ -88,12 +88,12 @@ func random(t *testing.T, p *pair) {
 					continue
 				}
 				findings.Add(1)
-				t.Errorf("sequence %d of seed %d", n, *seed)
-				report(t, q)
+				// At once: what a test logs is shown at its end.
+				fmt.Fprintf(os.Stderr, "series: sequence %d of seed %d: %s\n", n, *seed, q)
 				if small := shrink(t, p, q); small != nil {
-					t.Log("what is left of it when it is made smaller:")
-					report(t, small)
+					fmt.Fprintf(os.Stderr, "series: what is left of it when it is made smaller: %s\n", small)
 				}
+				t.Errorf("sequence %d of seed %d", n, *seed)
 			}
 		})
 	}
@@ -185,12 +185,16 @@ func shrink(t *testing.T, p *pair, q *sequence) *sequence {
 	return small
 }
 
-// report says what was found, and how to see it again.
+// report fails a test in which something was found.
 func report(t *testing.T, q *sequence) {
 	t.Helper()
-	if !q.failed() {
-		return
+	if q.failed() {
+		t.Error(q)
 	}
+}
+
+// String says what was found, and how to see it again.
+func (q *sequence) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "user %s, on %s\n", q.user, q.today.Format(time.DateOnly))
 	for _, f := range q.findings {
@@ -205,9 +209,9 @@ func report(t *testing.T, q *sequence) {
 		fmt.Fprintf(&b, "  %s\n", task.describe())
 	}
 	for _, a := range q.answered {
-		fmt.Fprintf(&b, "  call %s\n", a)
+		fmt.Fprintf(&b, "  %s\n", a)
 	}
-	t.Error(b.String())
+	return b.String()
 }
 
 func (t *task) describe() string {
