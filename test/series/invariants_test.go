@@ -140,12 +140,15 @@ func (t *task) missedPolicy() string {
 	return t.Recurrence.Missed
 }
 
-// between are the dates of the rule between two tasks of a series that no task stands for.
+// between are the dates of the rule between two tasks of a series that no task has
+// stood for.
 func (q *sequence) between(p, t *task) []string {
 	var walls []string
 	stood := map[string]bool{}
 	for _, o := range q.model.series(*t.SeriesID) {
-		stood[*o.Occurrence] = true
+		for _, wall := range o.walls {
+			stood[wall] = true // also where it was moved since
+		}
 	}
 	for _, o := range dates(t.Recurrence.Rule(t.Timezone, t.AllDay)) {
 		if o.Wall > *p.Occurrence && o.Wall < *t.Occurrence && !stood[o.Wall] {
