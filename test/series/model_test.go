@@ -531,7 +531,7 @@ func (m *model) learnOne(e *told, fail func(string, ...any)) line {
 		}
 		return line{kind, t.name}
 	}
-	m.changed(t, was, e.at, fail)
+	m.changed(t, was, fail)
 	return line{kind, t.name}
 }
 
@@ -608,7 +608,7 @@ func (m *model) created(e *told, t, before *task, fail func(string, ...any)) lin
 }
 
 // changed learns of an update or a completion.
-func (m *model) changed(t *task, was event.Task, at time.Time, fail func(string, ...any)) {
+func (m *model) changed(t *task, was event.Task, fail func(string, ...any)) {
 	moved := was.ParentID != nil && t.ParentID != nil && *was.ParentID != *t.ParentID
 	if !moved {
 		t.touched = true
@@ -686,7 +686,6 @@ func (m *model) changed(t *task, was event.Task, at time.Time, fail func(string,
 			fail("%s and all that follow are moved to %s, and the anchor is %s", t.name, wall, t.Recurrence.Anchor)
 		}
 	}
-	_ = at
 }
 
 // moments are those that two tasks stand for, where both have a time of day.
