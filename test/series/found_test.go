@@ -70,4 +70,7 @@ var found = []struct {
 	{"a date that was skipped in another zone than the one before it is in", []string{
 		"create rule=FREQ=MONTHLY;COUNT=4 due=19d23:30 zone=America/New_York", "complete A1", "drain", "zone A2 Asia/Kolkata", "skip A2", "complete A3", "drain", "reopen A1", "complete A1", "delete A4", "drain",
 	}},
+	{"moved to a date that was taken back, with all that follow", []string{
+		"create rule=FREQ=DAILY due=3d09:00 zone=UTC", "complete A1", "drain", "reopen A1", "following A1 24h", "complete A1", "drain", "complete A2", "drain",
+	}},
 }
