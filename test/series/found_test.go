@@ -73,4 +73,7 @@ var found = []struct {
 	{"moved to a date that was taken back, with all that follow", []string{
 		"create rule=FREQ=DAILY due=3d09:00 zone=UTC", "complete A1", "drain", "reopen A1", "following A1 24h", "complete A1", "drain", "complete A2", "drain",
 	}},
+	{"an id that a task had that has left for a series of its own, and was deleted there", []string{
+		"create rule=FREQ=DAILY due=14d09:00 zone=UTC", "complete A1", "drain", "complete A2", "drain", "delete A1", "following A3 -48h", "delete A3", "reopen A2", "complete A2", "drain",
+	}},
 }
