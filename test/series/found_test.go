@@ -76,4 +76,13 @@ var found = []struct {
 	{"an id that a task had that has left for a series of its own, and was deleted there", []string{
 		"create rule=FREQ=DAILY due=14d09:00 zone=UTC", "complete A1", "drain", "complete A2", "drain", "delete A1", "following A3 -48h", "delete A3", "reopen A2", "complete A2", "drain",
 	}},
+	{"a date that was done at a time, when the series is all-day", []string{
+		"create rule=FREQ=WEEKLY;BYDAY=MO,TH due=-2d02:30 zone=Asia/Kolkata basis=completion", "complete A1", "drain", "complete A2", "drain", "skip A3", "allday A4 on", "complete A4", "drain",
+	}},
+	{"an all-day date that was deleted is the same date in another zone, and no other", []string{
+		"create rule=FREQ=DAILY due=-14d00:00 zone=Pacific/Auckland allday", "complete A1", "drain", "delete A2", "reopen A1", "zone A1 America/New_York", "complete A1", "drain",
+	}},
+	{"the parent's open occurrence is deleted while a subtask is followed", []string{
+		"create rule=FREQ=DAILY due=3d09:00 zone=UTC", "subtask A1 rule=FREQ=DAILY due=3d09:00", "complete B1", "complete A1", "deliver A1.2", "delete A2 || deliver B1.2", "drain",
+	}},
 }

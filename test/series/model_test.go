@@ -162,7 +162,7 @@ func (m *model) next(t *task, at time.Time, skipped bool) []string {
 		}
 		wall := ""
 		for _, o := range m.candidates(t, at, skipped) {
-			if !stood[o.Wall] && !m.stoodAt(t, o.At) {
+			if !stood[o.Wall] && !m.stoodFor(t, o) {
 				wall = o.Wall
 				break
 			}
@@ -174,14 +174,19 @@ func (m *model) next(t *task, at time.Time, skipped bool) []string {
 	return walls
 }
 
-// stoodAt says whether another task of t's series stands or stood for a moment, in
-// whatever zone.
-func (m *model) stoodAt(t *task, at time.Time) bool {
+// stoodFor says whether another task of t's series stands or stood for what a date of
+// t is: the same moment in another zone, or for an all-day t a moment of that date. A
+// date of an all-day task is the same everywhere, and known by its wall time.
+func (m *model) stoodFor(t *task, date recurrence.Occurrence) bool {
 	for _, o := range m.series(*t.SeriesID) {
-		if t.AllDay || o.AllDay || o.Occurrence == nil {
+		if o.Occurrence == nil || t.AllDay && o.AllDay {
 			continue
 		}
-		if stood, err := recurrence.Resolve(*o.Occurrence, o.Timezone, false); err == nil && stood.Equal(at) {
+		at, err := recurrence.Resolve(*o.Occurrence, o.Timezone, o.AllDay)
+		if err != nil {
+			continue
+		}
+		if wall, err := recurrence.WallOf(at, t.Timezone, t.AllDay); at.Equal(date.At) || t.AllDay && err == nil && wall == date.Wall {
 			return true
 		}
 	}
