@@ -104,6 +104,15 @@ func busy(t *testing.T) (*running, client, map[string]event.Task) {
 		u.task(http.StatusOK, http.MethodPatch, at(tasks[name].ID)+"/complete", nil)
 	}
 	s.follow(tasks["recurring"].ID)
+	// A series in which everything has happened.
+	series := u.create(object{"title": "s", "due_at": "2027-01-31T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY"}})
+	u.complete(series.ID)
+	u.reopen(series.ID)
+	again := u.complete(series.ID)
+	u.task(http.StatusOK, http.MethodPost, at(again)+"/skip", nil)
+	pending := u.create(object{"title": "p", "due_at": "2027-01-31T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY"}})
+	u.task(http.StatusOK, http.MethodPatch, at(pending.ID)+"/complete", nil)
+	u.remove(pending.ID)
 	require.Eventually(t, func() bool {
 		var fired int
 		require.NoError(t, s.db.NewRaw("SELECT count(*) FROM task.events WHERE topic = 'reminders'").Scan(t.Context(), &fired))
@@ -111,6 +120,24 @@ func busy(t *testing.T) (*running, client, map[string]event.Task) {
 	}, patience, 10*time.Millisecond)
 	s.consume()
 	return s, u, tasks
+}
+
+// An occurrence that was taken back comes again with versions that go on: the first of
+// them may be older than what is looked at.
+func TestAnOccurrenceThatCameAgainReconciles(t *testing.T) {
+	s := start(t)
+	s.consumers()
+	u := s.newUser()
+	series := u.create(object{"title": "s", "due_at": "2027-01-31T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY"}})
+	u.complete(series.ID)
+	u.reopen(series.ID)
+	s.execute("UPDATE task.events SET occurred_at = occurred_at - interval '3 hours'")
+	s.execute("UPDATE task.tasks SET created_at = created_at - interval '3 hours'")
+	again := u.complete(series.ID)
+	require.EqualValues(t, 3, u.task(http.StatusOK, http.MethodGet, at(again), nil).Version)
+	s.consume()
+	results := s.reconcile()
+	require.Empty(t, gaps(t, results))
 }
 
 func TestWhatIsInOrderReconciles(t *testing.T) {

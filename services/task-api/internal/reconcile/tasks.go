@@ -16,6 +16,7 @@ import (
 type run struct {
 	first, last int64
 	began       time.Time // when the first of them happened
+	created     bool      // and that was a creation
 	deleted     bool
 }
 
@@ -118,12 +119,12 @@ func (c *comparison) tasks(ctx context.Context, result *Result) error {
 // add takes an event into a run. Within a topic the versions of a task rise.
 func (r *run) add(e loggedEvent, topic string, result *Result) {
 	kind := strings.TrimPrefix(e.Type, event.AuditPrefix)
-	if r.deleted && kind == event.TaskCreated {
-		*r = run{} // the same occurrence of a series, made again
+	if r.deleted && kind == event.TaskCreated && e.Version == 1 {
+		*r = run{} // the same occurrence of a series, made again by a version of before
 	}
 	switch {
 	case r.last == 0:
-		r.first, r.began = e.Version, e.OccurredAt
+		r.first, r.began, r.created = e.Version, e.OccurredAt, kind == event.TaskCreated
 	case e.Version <= r.last:
 		result.missing("task %s: %s tells of version %d again (event %s)", e.Key, topic, e.Version, e.ID)
 		return
@@ -177,6 +178,9 @@ func (c *comparison) compareVersions(id uuid.UUID, h *history, topic string, run
 	switch {
 	case h.version > 0 && h.created.After(edge):
 		first = 1
+		if run.created {
+			first = run.first // an occurrence that came again: its versions went on
+		}
 	case other.last > 0 && other.began.After(edge):
 		first = other.first
 	case run.last > 0:
