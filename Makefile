@@ -116,6 +116,13 @@ SEQUENCES ?= 10000
 model: ## Run the model test of series for long (SEQUENCES=10000, SEED=…)
 	@cd "$(END_TO_END)/series" && $(GO) test -count=1 -timeout 6h -args -sequences $(SEQUENCES) $(foreach option,SEED FROM,$(if $($(option)),-$(call lower,$(option)) "$($(option))"))
 
+# How many random rules the dates are worked out of a second time.
+RULES ?= 100000
+
+.PHONY: oracle
+oracle: ## Hold recurrence against a second reading of RFC 5545 (RULES=100000, SEED=…), and every clock change until 2040
+	@cd pkg && $(GO) test ./recurrence -count=1 -v -timeout 2h -run 'TestAgreesWithTheReference|TestEveryClockChange' -transitions -rules $(RULES) $(if $(SEED),-seed $(SEED))
+
 FUZZTIME ?= 1m
 
 # One fuzz test at a time: go test takes no more.
@@ -130,13 +137,14 @@ fuzz: ## Fuzz everything that parses (FUZZTIME=1m for each)
 
 # What is too long for each change. The seeds of chaos are in its output.
 .PHONY: nightly
-nightly: ## Run what is too long for each change: every broker whole, chaos, soak, the model test, fuzzing, a Kubernetes (hours)
+nightly: ## Run what is too long for each change: every broker whole, chaos, soak, the model test, recurrence's oracle, fuzzing, a Kubernetes (hours)
 	@$(MAKE) test-brokers
 	@GOFLAGS=-race $(MAKE) chaos DURATION=10m RATE=20
 	@$(MAKE) chaos DURATION=5m BROKER=redis
 	@EVENT_TRANSPORT=kafka $(MAKE) chaos DURATION=5m
 	@$(MAKE) soak
 	@$(MAKE) model
+	@$(MAKE) oracle
 	@$(MAKE) fuzz
 	@$(MAKE) k8s-test
 

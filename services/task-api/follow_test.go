@@ -423,6 +423,26 @@ func TestABasisOfCompletionCountsFromIt(t *testing.T) {
 	require.Equal(t, uuid.Nil, u.complete(skipped.ID), "one that was skipped counts")
 }
 
+// At the end of all times a series ends, or goes on from now, and nothing breaks.
+func TestSeriesAtTheEndOfAllTimes(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	for _, basis := range []string{"due", "completion"} {
+		t.Run(basis, func(t *testing.T) {
+			task := u.create(object{"title": "t", "due_at": "2030-01-01T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=YEARLY;INTERVAL=90", "basis": basis}})
+			task = u.task(http.StatusOK, http.MethodPatch, at(task.ID), object{"due_at": "8890-01-01T09:00:00Z"})
+			a := u.do(http.MethodPost, at(task.ID)+"/skip", nil)
+			for a.status == http.StatusOK {
+				require.NoError(t, json.Unmarshal(a.body, &task))
+				a = u.do(http.MethodPost, at(task.ID)+"/skip", nil)
+			}
+			require.Equal(t, http.StatusConflict, a.status, "%s", a.body)
+			next := u.complete(task.ID)
+			require.Equal(t, basis == "due", next == uuid.Nil)
+		})
+	}
+}
+
 // R5: with COUNT=4, and a policy, the zone or the form changed on the second, there were five.
 func TestOnlyAnotherRuleBeginsCountAnew(t *testing.T) {
 	s := start(t)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/recurrence"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -163,6 +164,9 @@ func nextOccurrence(ctx context.Context, db bun.IDB, last *Task, then time.Time,
 	if err = errors.Join(err, past.err); err != nil {
 		return nil, 0, fmt.Errorf("work out what follows task %s: %w", last.ID, err)
 	}
+	if o != nil && !database.StorableTime(o.At) {
+		o = nil // beyond all times that a task can be due
+	}
 	return o, ordinal + 1, nil
 }
 
@@ -258,8 +262,12 @@ func (last *Task) following(o recurrence.Occurrence, ordinal int, now time.Time)
 	next.Occurrence, next.DueAt = &o.Wall, &o.At
 	next.DueWall = occurrenceWall(o.Wall, o.At, last.Timezone)
 	if next.Recurrence.Basis == recurrence.BasisCompletion {
-		// It does not follow from the rule: it is where the rule goes on from.
+		// It does not follow from the rule: it is where the rule goes on from, unless it is
+		// so far away that no rule may begin there.
 		next.Recurrence.Anchor, next.Recurrence.Ordinal = o.Wall, ordinal
+		if next.rule().Validate() != nil {
+			next.Recurrence.Anchor = last.Recurrence.Anchor
+		}
 	}
 	from, err := last.stoodFor()
 	if err != nil {
