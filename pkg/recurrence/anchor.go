@@ -20,16 +20,50 @@ func (r Rule) AnchorAt(current, to string) (anchor string, ordinal int, err erro
 		anchor, err := r.Shift(current, to)
 		return anchor, s.ordinal, err
 	}
-	ordinal = s.ordinal
-	if s.rule.count > 0 && !s.completion {
-		for o := range s.after(s.anchor) {
-			if o.day > on {
-				break
-			}
-			ordinal++
-		}
+	return to, s.place(on), nil
+}
+
+// Place is the place in the series, from 1, of the last occurrence that is not after the
+// current one. It is counted for COUNT alone: without it, and with basis "completion", it
+// is the anchor's.
+//
+// The error is a *FieldError: what Validate says, or current is no wall time.
+func (r Rule) Place(current string) (int, error) {
+	s, on, _, err := r.compileWith(current, current)
+	if err != nil {
+		return 0, err
 	}
-	return to, ordinal, nil
+	return s.place(on), nil
+}
+
+func (s *series) place(on day) int {
+	place := s.ordinal
+	if s.rule.count == 0 || s.completion {
+		return place
+	}
+	for o := range s.after(s.anchor) {
+		if o.day > on {
+			break
+		}
+		place++
+	}
+	return place
+}
+
+// Clamps says whether the current occurrence is one of the rule's that a month has cut
+// short, and the rule does not count: such a rule can go on from its anchor, whichever
+// rule the occurrence came from.
+//
+// The error is a *FieldError: what Validate says, or current is no wall time.
+func (r Rule) Clamps(current string) (bool, error) {
+	s, on, _, err := r.compileWith(current, current)
+	if err != nil || s.rule.count > 0 || !s.rule.clamped(s.anchor, on) {
+		return false, err
+	}
+	for d := range s.rule.dates(s.anchor, on-1) {
+		return d == on, nil
+	}
+	return false, nil
 }
 
 // Shift is the anchor of the series in another zone, or of another form (all-day or

@@ -381,8 +381,57 @@ func TestSubtasksOfARecurringTask(t *testing.T) {
 		sub := u.create(object{"title": "own", "parent_id": parent.ID, "due_at": "2030-06-05T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=WEEKLY"}})
 		u.task(http.StatusOK, http.MethodPatch, at(sub.ID)+"/complete", nil)
 		next := u.complete(parent.ID)
-		require.Equal(t, http.StatusCreated, u.follow(sub.ID).status)
+		require.Equal(t, http.StatusOK, u.follow(sub.ID).status, "it was followed with its parent")
 		require.Equal(t, []string{"own 2030-06-12 open"}, u.checklist(next))
+	})
+	for how, do := range map[string]func(parent uuid.UUID){
+		"skipped": func(parent uuid.UUID) { u.task(http.StatusOK, http.MethodPost, at(parent)+"/skip", nil) },
+		"completed and deleted": func(parent uuid.UUID) {
+			u.task(http.StatusOK, http.MethodPatch, at(parent)+"/complete", nil)
+			u.remove(parent)
+		},
+		"followed, then deleted": func(parent uuid.UUID) {
+			u.complete(parent)
+			u.remove(parent)
+		},
+	} {
+		t.Run("its parent is "+how+" before it is followed", func(t *testing.T) {
+			parent := u.create(object{"title": "t", "due_at": "2030-06-07T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=WEEKLY"}})
+			sub := u.create(object{"title": "own", "parent_id": parent.ID, "due_at": "2030-06-05T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY"}})
+			u.task(http.StatusOK, http.MethodPatch, at(sub.ID)+"/complete", nil)
+			do(parent.ID)
+			require.Contains(t, u.series(*sub.SeriesID), "2030-06-06 open")
+		})
+	}
+	for how, do := range map[string]func(next uuid.UUID, item event.Task){
+		"deleted": func(_ uuid.UUID, item event.Task) { u.remove(item.ID) },
+		"moved away": func(_ uuid.UUID, item event.Task) {
+			u.task(http.StatusOK, http.MethodPatch, at(item.ID), object{"parent_id": nil})
+		},
+		"joined by another": func(next uuid.UUID, _ event.Task) {
+			other := u.create(object{"title": "other"})
+			u.task(http.StatusOK, http.MethodPatch, at(other.ID), object{"parent_id": next})
+		},
+	} {
+		t.Run("an item of the next one's checklist is "+how+": both stand", func(t *testing.T) {
+			parent := u.create(object{"title": "t", "due_at": "2030-06-07T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=WEEKLY"}})
+			u.create(object{"title": "item", "parent_id": parent.ID})
+			next := u.complete(parent.ID)
+			var found struct{ Items []event.Task }
+			require.NoError(t, json.Unmarshal(u.do(http.MethodGet, "/api/tasks?parent_id="+next.String(), nil).body, &found))
+			do(next, found.Items[0])
+			u.reopen(parent.ID)
+			require.Equal(t, []string{"2030-06-07 open", "2030-06-14 open"}, u.series(*parent.SeriesID))
+		})
+	}
+	t.Run("what an occurrence inherits is a day on over a gap", func(t *testing.T) {
+		parent := u.create(object{"title": "t", "due_at": "2027-03-27T02:30:00+01:00", "timezone": "Europe/Berlin", "recurrence": object{"rrule": "FREQ=DAILY"}, "reminders": []object{{"at": "2027-03-26T20:00:00+01:00"}}})
+		u.create(object{"title": "item", "parent_id": parent.ID, "due_at": "2027-03-27T10:00:00+01:00", "timezone": "Europe/Berlin"})
+		next := u.task(http.StatusOK, http.MethodGet, at(u.complete(parent.ID)), nil)
+		require.Equal(t, "2027-03-27T19:00:00Z", next.Reminders[0].At.Format(time.RFC3339))
+		var found struct{ Items []event.Task }
+		require.NoError(t, json.Unmarshal(u.do(http.MethodGet, "/api/tasks?parent_id="+next.ID.String(), nil).body, &found))
+		require.Equal(t, "2027-03-28T08:00:00Z", found.Items[0].DueAt.Format(time.RFC3339))
 	})
 	t.Run("it comes back when its parent is reopened", func(t *testing.T) {
 		parent := u.create(object{"title": "t", "due_at": "2030-06-07T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=WEEKLY"}})
@@ -421,6 +470,67 @@ func TestABasisOfCompletionCountsFromIt(t *testing.T) {
 	skipped := u.task(http.StatusOK, http.MethodPost, at(second.ID)+"/skip", nil)
 	require.Equal(t, today.AddDate(0, 0, 10).Format(time.DateOnly), skipped.DueAt.Format(time.DateOnly), "a skip counts from the date that it skips")
 	require.Equal(t, uuid.Nil, u.complete(skipped.ID), "one that was skipped counts")
+}
+
+// A rule counts from the occurrence, wherever its due time was moved; another spelling is
+// the same rule, and one that rests can be sent back as it was read.
+func TestARuleThatIsSentAgain(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	task := u.create(object{"title": "t", "due_at": "2030-06-03T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=WEEKLY;COUNT=2"}})
+	task = u.task(http.StatusOK, http.MethodPatch, at(task.ID), object{"due_at": "2030-06-05T15:00:00Z"})
+	second := u.complete(task.ID)
+	u.task(http.StatusOK, http.MethodPatch, at(second), object{"recurrence": object{"rrule": "freq=weekly;count=2"}})
+	require.Equal(t, uuid.Nil, u.complete(second), "COUNT did not begin anew")
+
+	task = u.create(object{"title": "t", "due_at": "2030-06-03T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=WEEKLY"}})
+	u.task(http.StatusOK, http.MethodPatch, at(task.ID), object{"due_at": "2030-06-05T15:00:00Z"})
+	ended := u.task(http.StatusOK, http.MethodPatch, at(task.ID), object{"recurrence": object{"rrule": "FREQ=WEEKLY;UNTIL=20310101"}})
+	require.Equal(t, "2030-06-03T09:00:00", ended.Recurrence.Anchor)
+
+	u.task(http.StatusOK, http.MethodPatch, at(task.ID), object{"due_at": nil})
+	read := u.do(http.MethodGet, at(task.ID), nil)
+	u.task(http.StatusOK, http.MethodPut, at(task.ID), read.body)
+	u.task(http.StatusOK, http.MethodPatch, at(task.ID), object{"recurrence": object{"missed": "all"}})
+
+	date := u.create(object{"title": "t", "due_at": "2030-06-03T00:00:00+12:00", "all_day": true, "timezone": "Pacific/Auckland", "recurrence": object{"rrule": "FREQ=DAILY"}})
+	moved := u.task(http.StatusOK, http.MethodPut, at(date.ID), object{"title": "t", "due_at": date.DueAt, "all_day": true, "timezone": "America/New_York", "recurrence": object{"rrule": "FREQ=DAILY"}})
+	require.Equal(t, "2030-06-03T00:00:00", *moved.Occurrence, "a date stays one")
+}
+
+// Each completion of a task that is done, undone and done again was a mail.
+func TestWhatWasRemindedOfIsNotAgain(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	task := u.create(object{"title": "t", "due_at": time.Now().Add(-time.Hour), "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY"}, "reminders": []object{{"before_due": "P1D"}}})
+	fired := func() (n int) {
+		require.NoError(t, s.db.NewRaw("SELECT count(*) FROM task.events WHERE topic = 'reminders'").Scan(t.Context(), &n))
+		return n
+	}
+	next := u.complete(task.ID)
+	require.Eventually(t, func() bool { return fired() == 2 }, patience, 10*time.Millisecond)
+	for range 3 {
+		u.reopen(task.ID)
+		require.Equal(t, next, u.complete(task.ID))
+	}
+	var armed int
+	require.NoError(t, s.db.NewRaw("SELECT count(*) FROM task.reminders WHERE armed").Scan(t.Context(), &armed))
+	require.Zero(t, armed)
+	require.Equal(t, 2, fired())
+}
+
+// Of a series that has had thousands of occurrences, thousands of which are taken, what
+// follows costs as little. It was quadratic: 3 s of CPU for 4,000.
+func TestALongPastIsCheap(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	task := u.create(object{"title": "t", "due_at": "2030-01-01T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY"}})
+	s.execute(`INSERT INTO task.gone_occurrences (series_id, task_id, occurrence, at, all_day, version, created_at, taken_back)
+		SELECT ?, gen_random_uuid(), to_char(d, 'YYYY-MM-DD"T"HH24:MI:SS'), d, false, 1, now() - interval '1 day', false
+		FROM generate_series(timestamp '2030-01-02 09:00', timestamp '2030-01-02 09:00' + interval '5999 days', interval '1 day') d`, *task.SeriesID)
+	a := u.do(http.MethodPost, at(task.ID)+"/skip", nil)
+	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+	require.Contains(t, string(a.body), `"occurrence":"2046-06-07T09:00:00"`)
 }
 
 // At the end of all times a series ends, or goes on from now, and nothing breaks.
@@ -483,6 +593,29 @@ func TestOnlyAnotherRuleBeginsCountAnew(t *testing.T) {
 	}
 }
 
+// Another policy has other dates in the past; COUNT counts what was there.
+func TestAPolicyCountsWhatWasThere(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	for before, c := range map[string]struct {
+		after string
+		want  []string
+	}{
+		"clamp": {"skip", []string{"2030-01-31 done", "2030-02-28 done", "2030-03-31 done", "2030-05-31 done"}},
+		"skip":  {"clamp", []string{"2030-01-31 done", "2030-03-31 done", "2030-04-30 done", "2030-05-31 done"}},
+	} {
+		t.Run(before, func(t *testing.T) {
+			first := u.create(object{"title": "t", "due_at": "2030-01-31T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=MONTHLY;COUNT=4", "month_end": before}})
+			second := u.complete(first.ID)
+			u.task(http.StatusOK, http.MethodPatch, at(second), object{"recurrence": object{"month_end": c.after}})
+			for id := second; id != uuid.Nil; {
+				id = u.complete(id)
+			}
+			require.Equal(t, c.want, u.series(*first.SeriesID))
+		})
+	}
+}
+
 // A month's end stays one when only the time of day or the zone is another.
 func TestAMonthsEndDoesNotDrift(t *testing.T) {
 	s := start(t)
@@ -494,6 +627,9 @@ func TestAMonthsEndDoesNotDrift(t *testing.T) {
 		"another time of day": {object{"due_at": "2031-02-28T10:00:00Z"}, "2031-03-31T10:00:00Z"},
 		"another zone":        {object{"timezone": "Europe/Berlin"}, "2031-03-31T08:00:00Z"}, // 10:00 on the wall
 		"another day":         {object{"due_at": "2031-02-20T09:00:00Z"}, "2031-03-20T09:00:00Z"},
+		"an end":              {object{"recurrence": object{"rrule": "FREQ=MONTHLY;UNTIL=20401231"}}, "2031-03-31T09:00:00Z"},
+		"another interval":    {object{"recurrence": object{"rrule": "FREQ=MONTHLY;INTERVAL=2"}}, "2031-04-28T09:00:00Z"},
+		"every year":          {object{"recurrence": object{"rrule": "FREQ=YEARLY"}}, "2032-02-28T09:00:00Z"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			first := u.create(object{"title": "t", "due_at": "2031-01-31T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=MONTHLY"}})

@@ -85,4 +85,14 @@ var found = []struct {
 	{"the parent's open occurrence is deleted while a subtask is followed", []string{
 		"create rule=FREQ=DAILY due=3d09:00 zone=UTC", "subtask A1 rule=FREQ=DAILY due=3d09:00", "complete B1", "complete A1", "deliver A1.2", "delete A2 || deliver B1.2", "drain",
 	}},
+	{"another policy, by which other dates would have been there before", []string{
+		"create rule=FREQ=MONTHLY;COUNT=5 due=-26d23:30 zone=Europe/Berlin", "complete A1", "deliver A1.2", "complete A2", "drain",
+		"policy A3 month_end=skip", "complete A3", "deliver A3.2 A3.3 A2.3 A4.1", "complete A4", "deliver A4.2", "skip A5", "drain",
+	}},
+	{"the parent is skipped before its subtask, which is done, is followed", []string{
+		"create rule=FREQ=WEEKLY due=3d09:00 zone=UTC", "subtask A1 rule=FREQ=DAILY due=2d09:00", "complete B1", "skip A1", "drain",
+	}},
+	{"the parent is deleted, done, before its subtask is followed", []string{
+		"create rule=FREQ=WEEKLY due=3d09:00 zone=UTC", "subtask A1 rule=FREQ=DAILY due=2d09:00", "complete B1", "complete A1", "delete A1", "drain",
+	}},
 }

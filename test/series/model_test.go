@@ -301,6 +301,12 @@ func (m *model) follow(t *task, at time.Time, skipped bool) []outcome {
 	return all
 }
 
+// pending says whether a subtask that recurs was done, and is not followed yet: it is
+// together with its parent, and what comes of it is asked in the end only.
+func (m *model) pending(t *task) bool {
+	return slices.ContainsFunc(m.subtasks(t), func(s *task) bool { return s.recurs() && s.IsComplete && !s.followed })
+}
+
 // afterEvents is what comes of delivering events.
 func (m *model) afterEvents(events []*told) []outcome {
 	all := nothing
@@ -312,6 +318,9 @@ func (m *model) afterEvents(events []*told) []outcome {
 		}
 		if e.done || e.kind != event.TaskCompleted || e.data.TaskData.Recurrence == nil || t == nil || seen[t] || t.deleted || !t.IsComplete || t.followed {
 			continue
+		}
+		if m.pending(t) {
+			return nil
 		}
 		seen[t] = true
 		all = cross(all, m.follow(t, *t.CompletedAt, false))
@@ -374,7 +383,7 @@ func (m *model) gone(t *task, how string, moved bool) outcome {
 		switch {
 		case moved && s.Recurrence != nil && !s.IsComplete:
 		case s.SeriesID != nil && !s.IsComplete:
-			o = append(o, line{"deleted", s.name, ended})
+			o = append(o, line{"deleted", s.name, m.howDeleted(s)})
 		default:
 			o = append(o, line{"deleted", s.name})
 		}
@@ -424,8 +433,18 @@ func (m *model) afterDelete(t *task) []outcome {
 			return nil
 		}
 	}
+	if t.IsComplete && t.SeriesID != nil && m.pending(t) {
+		return nil
+	}
 	if !t.IsComplete || t.followed || !t.recurs() {
-		return []outcome{m.gone(t, m.howDeleted(t), false)}
+		later := t.IsComplete && t.SeriesID != nil && slices.ContainsFunc(m.open(t), func(o *task) bool { return o.born > t.born })
+		var o outcome
+		for _, s := range m.subtasks(t) {
+			if later && s.Recurrence != nil && !s.IsComplete {
+				o = append(o, line{"updated", s.name})
+			}
+		}
+		return []outcome{append(o, m.gone(t, m.howDeleted(t), later)...)}
 	}
 	var all []outcome
 	for _, o := range m.follow(t, *t.CompletedAt, false) {
@@ -668,8 +687,13 @@ func (m *model) changed(t *task, was event.Task, fail func(string, ...any)) {
 	switch {
 	case ruled:
 		t.ordinal, t.restless = 1, true
-		if wall, err := recurrence.WallOf(*t.DueAt, t.Timezone, t.AllDay); err != nil || wall != t.Recurrence.Anchor {
-			fail("%s has a new rule, and the anchor %s, not its due time %s", t.name, t.Recurrence.Anchor, wall)
+		wall := *was.Occurrence
+		if shown || was.DueAt == nil || !was.DueAt.Equal(*t.DueAt) {
+			wall, _ = recurrence.WallOf(*t.DueAt, t.Timezone, t.AllDay) // of a zone that was taken
+		}
+		kept := t.Recurrence.Anchor == was.Recurrence.Anchor && count(t.Recurrence.RRule) == 0 // it was clamped
+		if *t.Occurrence != wall || t.Recurrence.Anchor != wall && !kept {
+			fail("%s has a new rule, stands for %s, and has the anchor %s, not %s", t.name, *t.Occurrence, t.Recurrence.Anchor, wall)
 		}
 	case shown:
 		t.restless = true
@@ -680,6 +704,9 @@ func (m *model) changed(t *task, was event.Task, fail func(string, ...any)) {
 		if days(was.Recurrence.Anchor, *was.Occurrence) != days(t.Recurrence.Anchor, *t.Occurrence) || t.Recurrence.Anchor[10:] != (*t.Occurrence)[10:] {
 			fail("%s: occurrence %s with anchor %s became %s with anchor %s", t.name, *was.Occurrence, was.Recurrence.Anchor, *t.Occurrence, t.Recurrence.Anchor)
 		}
+	case *was.Occurrence == *t.Occurrence && t.Recurrence.Anchor == *t.Occurrence:
+		// Another policy, which would have more dates before: it goes on from here.
+		t.restless = true
 	case *was.Occurrence != *t.Occurrence || was.Recurrence.Anchor != t.Recurrence.Anchor:
 		// The whole series was moved.
 		t.restless = true

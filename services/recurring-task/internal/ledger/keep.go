@@ -11,8 +11,8 @@ import (
 
 const (
 	// missedLife is how long it is remembered what a series has passed over: one
-	// completion may write 1,000 rows (recurrence.MaxMissed). What a task stood for
-	// is as many rows as the user has made tasks; COUNT counts them, and they stay.
+	// completion may write 1,000 rows (recurrence.MaxPassed). What a task stood for
+	// is as many rows as the user has made tasks, and stays.
 	missedLife = 90 * 24 * time.Hour
 	// keepInterval is how often it is looked for what is old.
 	keepInterval = time.Hour

@@ -15,6 +15,8 @@ CREATE TABLE task.gone_occurrences (
 	-- When the task was created: the order of a series.
 	created_at timestamptz NOT NULL,
 	taken_back boolean NOT NULL,
+	-- The latest moment that the task has reminded for.
+	reminded   timestamptz,
 	PRIMARY KEY (series_id, task_id)
 );
 

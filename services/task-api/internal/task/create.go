@@ -122,17 +122,25 @@ func (d Draft) apply(t *Task, zone string, now time.Time) error {
 	var p problems
 	t.Title, t.Description = d.Title, d.Description
 	t.Priority, t.Tags = priorityOf(d.Priority), tags(d.Tags)
+	if t.AllDay && d.AllDay && d.DueAt != nil && equalTime(d.DueAt, t.DueAt) {
+		// The date that it has, sent back as it was read: it stays one in another zone.
+		if err := t.showDue(true); err != nil {
+			return err
+		}
+		d.DueAt = t.DueAt
+	}
 	t.DueAt, t.AllDay, t.ParentID = d.DueAt, d.AllDay, d.ParentID
 	t.Timezone = d.Timezone
 	if t.Timezone == "" {
 		t.Timezone = zone
 	}
-	t.Recurrence = d.Recurrence.with(t.Recurrence)
+	had := t.Recurrence
+	t.Recurrence = d.Recurrence.with(had)
 	p.reminders(t, d.Reminders)
 	t.complete(d.IsComplete, now)
 	p.normalize(t)
 	if len(p) == 0 {
-		p.needsDue(t, d.Reminders, d.Recurrence != nil)
+		p.needsDue(t, d.Reminders, t.Recurrence != nil && anotherRule(had, t.Recurrence))
 	}
 	return p.err()
 }

@@ -3,6 +3,7 @@ package task
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
@@ -24,6 +25,11 @@ func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, ma
 		if !match.Allow(t.Version) {
 			return errStale
 		}
+		if t.Recurrence == nil {
+			if err := touchParent(ctx, tx, t.ParentID); err != nil {
+				return err
+			}
+		}
 		outcome := ""
 		switch {
 		case t.SeriesID == nil:
@@ -34,6 +40,15 @@ func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, ma
 		case t.recurs() && !t.Followed:
 			// Whoever was to have it followed will not find it any more.
 			if _, err := follow(ctx, tx, t, false); err != nil {
+				return err
+			}
+		default:
+			// What is under it and goes on by itself does so elsewhere.
+			next, err := openAfter(ctx, tx, t)
+			if err == nil && next != nil {
+				err = moveSubtasks(ctx, tx, t, next)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -106,27 +121,32 @@ func takeBack(ctx context.Context, tx *change.Tx, t *Task) error {
 	if err := readReminders(ctx, tx, found, "UPDATE"); err != nil {
 		return err
 	}
-	subtasks, err := subtasksOf(ctx, tx, next.ID, "UPDATE", "")
+	checklist, err := subtasksOf(ctx, tx, next.ID, "UPDATE", "recurrence IS NULL")
 	if err != nil {
 		return err
 	}
-	var moved []*Task
-	for _, sub := range subtasks {
-		switch {
-		case sub.recurs() && (sub.FollowsID != nil || sub.CreatedAt.Before(next.CreatedAt)):
-			moved = append(moved, sub) // it has come with its parent's series
-		case !sub.pristine() || !sub.CreatedAt.Equal(next.CreatedAt):
+	for _, sub := range checklist {
+		if !sub.pristine() || !sub.CreatedAt.Equal(next.CreatedAt) {
 			return nil
 		}
 	}
-	if err := move(ctx, tx, moved, t.ID); err != nil {
+	added, err := tx.NewSelect().Model((*Task)(nil)).Where("parent_id = ?", next.ID).Where("recurrence IS NOT NULL").
+		Where("follows_id IS NULL").Where("created_at > ?", next.CreatedAt).Exists(ctx)
+	if err != nil {
+		return fmt.Errorf("look for subtasks that were added: %w", err)
+	}
+	if added {
+		return nil
+	}
+	// What has come along goes back.
+	if err := moveAll(ctx, tx, next.ID, t.ID, "true"); err != nil {
 		return err
 	}
 	return remove(ctx, tx, next, event.TakenBack)
 }
 
 // remove deletes a task and its subtasks. The outcome is that of an occurrence that was
-// open; its subtasks' series end with it.
+// open.
 func remove(ctx context.Context, tx *change.Tx, t *Task, outcome string) error {
 	var series []uuid.UUID
 	one := func(t *Task, outcome string) error {
@@ -141,15 +161,17 @@ func remove(ctx context.Context, tx *change.Tx, t *Task, outcome string) error {
 			return err
 		}
 		for _, sub := range subtasks {
-			ended := ""
+			became := ""
 			if sub.SeriesID != nil && !sub.IsComplete {
-				ended = event.Ended
+				if became, err = outcomeOf(ctx, tx, sub); err != nil {
+					return err
+				}
 			}
-			if err := one(sub, ended); err != nil {
+			if err := one(sub, became); err != nil {
 				return err
 			}
 		}
-		if len(subtasks) < 2*maxSubtasks {
+		if len(subtasks) < batch {
 			break
 		}
 		// Subtasks that recur leave as many as they have been done.
@@ -169,6 +191,19 @@ func remove(ctx context.Context, tx *change.Tx, t *Task, outcome string) error {
 		return fmt.Errorf("forget the series that are gone: %w", err)
 	}
 	return nil
+}
+
+// lastReminded is the latest moment that the task has reminded for, or has let pass.
+func (t *Task) lastReminded() *time.Time {
+	var last *time.Time
+	for _, r := range t.Reminders {
+		for _, at := range []*time.Time{r.FiredFor, r.PassedFor} {
+			if at != nil && (last == nil || at.After(*last)) {
+				last = at
+			}
+		}
+	}
+	return last
 }
 
 func removeOne(ctx context.Context, tx *change.Tx, t *Task, outcome string) error {
@@ -191,8 +226,8 @@ func removeOne(ctx context.Context, tx *change.Tx, t *Task, outcome string) erro
 	if err != nil {
 		return err
 	}
-	_, err = tx.NewRaw(`INSERT INTO task.gone_occurrences (series_id, task_id, occurrence, at, all_day, version, created_at, taken_back) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		*t.SeriesID, t.ID, *t.Occurrence, at, t.AllDay, t.Version, t.CreatedAt, outcome == event.TakenBack).Exec(ctx)
+	_, err = tx.NewRaw(`INSERT INTO task.gone_occurrences (series_id, task_id, occurrence, at, all_day, version, created_at, taken_back, reminded) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		*t.SeriesID, t.ID, *t.Occurrence, at, t.AllDay, t.Version, t.CreatedAt, outcome == event.TakenBack, t.lastReminded()).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("remember the occurrence: %w", err)
 	}

@@ -219,7 +219,15 @@ func lockMove(ctx context.Context, tx *change.Tx, id uuid.UUID, apply func(*Task
 	if err := apply(t); err != nil {
 		return nil //nolint:nilerr // it is said when the task is locked
 	}
-	if t.ParentID == nil || equal(t.ParentID, had) {
+	if equal(t.ParentID, had) {
+		return nil
+	}
+	for _, parent := range []*uuid.UUID{had, t.ParentID} {
+		if err := touchParent(ctx, tx, parent); err != nil {
+			return err
+		}
+	}
+	if t.ParentID == nil {
 		return nil
 	}
 	ids := []uuid.UUID{id, *t.ParentID}
@@ -302,6 +310,7 @@ func (in Patch) apply(t *Task, zone string, now time.Time) error {
 	if in.ParentID.Present {
 		t.ParentID = in.ParentID.pointer()
 	}
+	had := t.Recurrence
 	switch {
 	case in.Recurrence.Null:
 		t.Recurrence = nil
@@ -314,9 +323,9 @@ func (in Patch) apply(t *Task, zone string, now time.Time) error {
 	t.complete(in.IsComplete.or(t.IsComplete), now)
 	p.normalize(t)
 	if len(p) == 0 {
-		// {"due_at": null} clears only that: reminders and the recurrence that
-		// count from it rest until there is a due time again.
-		p.needsDue(t, in.Reminders.Value, in.Recurrence.Present && !in.Recurrence.Null)
+		// {"due_at": null} clears only that: reminders that count from it rest until
+		// there is a due time again, and the series goes on from what the task stands for.
+		p.needsDue(t, in.Reminders.Value, t.Recurrence != nil && anotherRule(had, t.Recurrence))
 	}
 	return p.err()
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,12 +44,16 @@ func (s *Store) Follow(ctx context.Context, actor access.Actor, id uuid.UUID) (f
 		if f, err = follow(ctx, tx, last, false); err != nil {
 			return err
 		}
-		if _, err := tx.NewUpdate().Model((*Task)(nil)).Set("followed = true").Where("id = ?", last.ID).Exec(ctx); err != nil {
-			return fmt.Errorf("mark the task as followed: %w", err)
-		}
-		return nil
+		return markFollowed(ctx, tx, last)
 	})
 	return f, err
+}
+
+func markFollowed(ctx context.Context, tx *change.Tx, last *Task) error {
+	if _, err := tx.NewUpdate().Model((*Task)(nil)).Set("followed = true").Where("id = ?", last.ID).Exec(ctx); err != nil {
+		return fmt.Errorf("mark the task as followed: %w", err)
+	}
+	return nil
 }
 
 // Unfollowed says whether a completed task has yet to be followed, as Follow would do it.
@@ -96,6 +99,14 @@ func standing(ctx context.Context, tx *change.Tx, last *Task) (*Task, error) {
 // now, skipped. Where one of the series is open that was created later it stands: a
 // series has one open end.
 func follow(ctx context.Context, tx *change.Tx, last *Task, skipped bool) (Follower, error) {
+	parent, err := parentNow(ctx, tx, last.ParentID)
+	if err != nil {
+		return Follower{}, err
+	}
+	return followUnder(ctx, tx, last, skipped, parent)
+}
+
+func followUnder(ctx context.Context, tx *change.Tx, last *Task, skipped bool, parent *uuid.UUID) (Follower, error) {
 	next, err := openAfter(ctx, tx, last)
 	if err != nil {
 		return Follower{}, err
@@ -114,9 +125,7 @@ func follow(ctx context.Context, tx *change.Tx, last *Task, skipped bool) (Follo
 	if next, err = last.following(*o, ordinal, tx.Now); err != nil {
 		return Follower{}, err
 	}
-	if next.ParentID, err = parentNow(ctx, tx, last.ParentID); err != nil {
-		return Follower{}, err
-	}
+	next.ParentID = parent
 	if err := identify(ctx, tx, next); err != nil {
 		return Follower{}, err
 	}
@@ -195,62 +204,70 @@ func lastOrdinal(ctx context.Context, db bun.IDB, t *Task) (int, error) {
 // past is what a series has had, near the first occurrence that is asked for and after
 // it: usually nothing.
 type past struct {
-	of     *Task
-	loaded bool
-	found  []hadBefore
-	err    error
-}
-
-// hadBefore is an occurrence that a task stands for or stood for.
-type hadBefore struct {
-	Occurrence string     `bun:"occurrence"`
-	At         *time.Time `bun:"at"` // of one that is gone
-	Timezone   string     `bun:"timezone"`
-	AllDay     bool       `bun:"all_day"`
+	of      *Task
+	loaded  bool
+	walls   map[string]bool
+	moments map[int64]bool // of a series with times, in whatever zone they were
+	err     error
 }
 
 // has says whether the series has had an occurrence: of the same wall time, of the same
 // moment, which may have been that of another zone, or, all-day, on the same date.
 func (p *past) has(ctx context.Context, db bun.IDB, o recurrence.Occurrence) bool {
+	if !database.StorableTime(o.At) {
+		return false // there can be none, and nothing is behind it
+	}
 	if !p.loaded {
 		p.loaded = true
 		p.err = p.load(ctx, db, o.Wall)
 	}
-	return slices.ContainsFunc(p.found, func(had hadBefore) bool {
-		switch {
-		case had.Occurrence == o.Wall:
-			return true
-		case had.AllDay && p.of.AllDay:
-			return false // a date is the same everywhere
-		case !p.of.AllDay:
-			return had.At.Equal(o.At)
-		}
-		wall, err := recurrence.WallOf(*had.At, p.of.Timezone, true)
-		return err == nil && wall == o.Wall
-	})
+	if p.err == nil {
+		p.err = ctx.Err() // whoever asked may have gone, and thousands may be taken
+	}
+	return p.err == nil && (p.walls[o.Wall] || p.moments[o.At.Unix()])
 }
 
 func (p *past) load(ctx context.Context, db bun.IDB, wall string) error {
 	on, err := time.Parse(recurrence.WallLayout, wall)
 	if err != nil {
-		return err
+		return fmt.Errorf("read an occurrence: %w", err)
+	}
+	var found []struct {
+		Occurrence string     `bun:"occurrence"`
+		At         *time.Time `bun:"at"` // of one that is gone
+		Timezone   string     `bun:"timezone"`
+		AllDay     bool       `bun:"all_day"`
 	}
 	// The same moment is another wall time elsewhere, by 26 hours at most.
 	from := on.AddDate(0, 0, -2).Format(recurrence.WallLayout)
 	err = db.NewRaw(`SELECT occurrence, NULL::timestamptz AS at, timezone, all_day FROM task.tasks WHERE series_id = ? AND occurrence >= ? AND id <> ?
 		UNION ALL SELECT occurrence, at, '', all_day FROM task.gone_occurrences WHERE series_id = ? AND occurrence >= ? AND NOT taken_back`,
-		*p.of.SeriesID, from, p.of.ID, *p.of.SeriesID, from).Scan(ctx, &p.found)
+		*p.of.SeriesID, from, p.of.ID, *p.of.SeriesID, from).Scan(ctx, &found)
 	if err != nil {
 		return fmt.Errorf("read what the series has had: %w", err)
 	}
-	for i := range p.found {
-		if had := &p.found[i]; had.At == nil {
+	p.walls, p.moments = map[string]bool{}, map[int64]bool{}
+	for _, had := range found {
+		p.walls[had.Occurrence] = true
+		if p.of.AllDay && had.AllDay {
+			continue // a date is the same everywhere
+		}
+		if had.At == nil {
 			at, err := recurrence.Resolve(had.Occurrence, had.Timezone, had.AllDay)
 			if err != nil {
 				return fmt.Errorf("work out what an occurrence stands for: %w", err)
 			}
 			had.At = &at
 		}
+		if !p.of.AllDay {
+			p.moments[had.At.Unix()] = true
+			continue
+		}
+		date, err := recurrence.WallOf(*had.At, p.of.Timezone, true)
+		if err != nil {
+			return fmt.Errorf("work out the date of an occurrence: %w", err)
+		}
+		p.walls[date] = true
 	}
 	return nil
 }
@@ -269,25 +286,26 @@ func (last *Task) following(o recurrence.Occurrence, ordinal int, now time.Time)
 			next.Recurrence.Anchor = last.Recurrence.Anchor
 		}
 	}
-	from, err := last.stoodFor()
+	by, err := last.distance(next)
 	if err != nil {
 		return nil, err
 	}
 	next.ID = event.OccurrenceID(*last.SeriesID, o.Wall)
-	return next, next.start(from, o.At, now)
+	return next, next.start(by, now)
 }
 
 // identify finds the id and the version of a new occurrence. One that was taken back
 // comes again as the task that it was, with versions that go on.
 func identify(ctx context.Context, tx *change.Tx, next *Task) error {
 	var was struct {
-		TaskID  uuid.UUID `bun:"task_id"`
-		Version int64     `bun:"version"`
+		TaskID   uuid.UUID  `bun:"task_id"`
+		Version  int64      `bun:"version"`
+		Reminded *time.Time `bun:"reminded"`
 	}
-	err := tx.NewRaw("DELETE FROM task.gone_occurrences WHERE series_id = ? AND occurrence = ? AND taken_back RETURNING task_id, version", *next.SeriesID, *next.Occurrence).Scan(ctx, &was)
+	err := tx.NewRaw("DELETE FROM task.gone_occurrences WHERE series_id = ? AND occurrence = ? AND taken_back RETURNING task_id, version, reminded", *next.SeriesID, *next.Occurrence).Scan(ctx, &was)
 	switch {
 	case err == nil:
-		next.ID, next.Version = was.TaskID, was.Version+1
+		next.ID, next.Version, next.reminded = was.TaskID, was.Version+1, was.Reminded
 	case errors.Is(err, sql.ErrNoRows):
 		// The task with that id may stand, or have stood, for another date of the series.
 		var used bool
@@ -312,8 +330,7 @@ func identify(ctx context.Context, tx *change.Tx, next *Task) error {
 }
 
 // stoodFor is the moment of the occurrence that a task of a series stands for, also
-// where its due time was moved. What the next one inherits keeps its distance from
-// that, by the clock on the wall.
+// where its due time was moved.
 func (last *Task) stoodFor() (time.Time, error) {
 	at, err := recurrence.Resolve(*last.Occurrence, last.Timezone, last.AllDay)
 	if err != nil {
@@ -322,9 +339,20 @@ func (last *Task) stoodFor() (time.Time, error) {
 	return at, nil
 }
 
-// start makes a copied task a new one: open, with fixed reminders moved as its due time
-// moved from one time to another.
-func (t *Task) start(from, to, now time.Time) error {
+// distance is how far the next occurrence is from the last by the clock on the wall, in
+// seconds: what it inherits is moved by that, wherever their due times are.
+func (last *Task) distance(next *Task) (int64, error) {
+	from, err := time.Parse(recurrence.WallLayout, *last.Occurrence)
+	to, failed := time.Parse(recurrence.WallLayout, *next.Occurrence)
+	if err = errors.Join(err, failed); err != nil {
+		return 0, fmt.Errorf("work out the distance of two occurrences: %w", err)
+	}
+	return to.Unix() - from.Unix(), nil
+}
+
+// start makes a copied task a new one: open, with fixed reminders moved by so many seconds
+// on the wall.
+func (t *Task) start(by int64, now time.Time) error {
 	t.complete(false, now)
 	t.Version, t.CreatedAt, t.UpdatedAt = 1, now, now
 	for i := range t.Reminders {
@@ -335,7 +363,7 @@ func (t *Task) start(from, to, now time.Time) error {
 		}
 		*r = Reminder{ID: id, TaskID: t.ID, Ordinal: r.Ordinal, At: r.At, BeforeDue: r.BeforeDue}
 		if r.At != nil {
-			at, err := shift(*r.At, from, to, t.Timezone, false)
+			at, err := shift(*r.At, by, t.Timezone, false)
 			if err != nil {
 				return err
 			}
@@ -345,18 +373,13 @@ func (t *Task) start(from, to, now time.Time) error {
 	return nil
 }
 
-// shift moves t by what lies between from and to on the wall in the zone.
-func shift(t, from, to time.Time, zone string, allDay bool) (time.Time, error) {
+// shift moves t by so many seconds on the wall in the zone.
+func shift(t time.Time, by int64, zone string, allDay bool) (time.Time, error) {
 	location, err := recurrence.Location(zone)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("load the zone of a stored task: %w", err)
 	}
-	wall := func(t time.Time) time.Time {
-		t = t.In(location)
-		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
-	}
-	moved := wall(t).Add(wall(to).Sub(wall(from)))
-	at, err := recurrence.Resolve(moved.Format(event.WallLayout), zone, allDay)
+	at, err := recurrence.Resolve(time.Unix(clock(t, location).Unix()+by, 0).UTC().Format(event.WallLayout), zone, allDay)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("move a time with its task: %w", err)
 	}

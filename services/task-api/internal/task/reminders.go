@@ -76,6 +76,10 @@ func (t *Task) arm(before *Task, now time.Time) error {
 				r.RemindAt = &at
 			}
 		}
+		if t.reminded != nil && r.RemindAt != nil && !r.RemindAt.After(*t.reminded) {
+			r.Armed, r.PassedFor = false, r.RemindAt
+			continue
+		}
 		moved := !equalTime(was, r.RemindAt)
 		if moved {
 			r.PassedFor = nil

@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/recurrence"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
@@ -65,16 +67,43 @@ func (t *Task) joinSeries(before *Task, e edit) error {
 		}
 		t.SeriesID = &series
 		return t.begin()
-	case t.Recurrence.RRule != before.Recurrence.RRule || t.Recurrence.Basis != before.Recurrence.Basis:
-		return t.begin()
+	case anotherRule(before.Recurrence, t.Recurrence):
+		if moved := e.due && !equalTime(t.DueAt, before.DueAt); moved || t.DueAt == nil || t.Timezone != before.Timezone || t.AllDay != before.AllDay {
+			return t.begin()
+		}
+		return t.beginAt(*before.Occurrence)
 	case e.following && e.due && t.DueAt != nil:
 		return t.anchorAtDue(before)
 	case t.Timezone != before.Timezone || t.AllDay != before.AllDay:
 		return t.moveSeries(before, e.due && t.DueAt != nil && !equalTime(t.DueAt, before.DueAt))
 	case *t.Recurrence != *before.Recurrence:
-		return ruleError(t.rule().Validate())
+		return t.keepCount(before)
 	}
 	return nil
+}
+
+// keepCount has COUNT go on where another policy has other dates before this occurrence:
+// what has been there was there, whatever the rule would say of it now.
+func (t *Task) keepCount(before *Task) error {
+	was, err := before.rule().Place(*before.Occurrence)
+	if err != nil {
+		return ruleError(err)
+	}
+	is, err := t.rule().Place(*before.Occurrence)
+	if err != nil {
+		return ruleError(err)
+	}
+	if ordinal := max(1, t.Recurrence.Ordinal) + was - is; ordinal >= 1 {
+		return t.standFor(*before.Occurrence, t.Recurrence.Anchor, ordinal)
+	}
+	// Dates that were left out would be there: what stands is none of them.
+	return t.standFor(*before.Occurrence, *before.Occurrence, was)
+}
+
+// anotherRule says whether a recurrence has another rule than before, not only another
+// spelling of it (RFC 5545 is a grammar whose letters are of any case) or other policies.
+func anotherRule(before, r *event.Recurrence) bool {
+	return before == nil || !strings.EqualFold(r.RRule, before.RRule) || r.Basis != before.Basis
 }
 
 // begin makes the due time the anchor of the rule.
@@ -85,6 +114,18 @@ func (t *Task) begin() error {
 	wall, err := t.wall()
 	if err != nil {
 		return ruleError(err)
+	}
+	return t.standFor(wall, wall, 1)
+}
+
+// beginAt has another rule count from the occurrence that the task stands for, wherever
+// its due time was moved. Where the month had cut that short the anchor stays, unless
+// COUNT is to count from here: a task of the 31st is not one of the 28th from then on.
+func (t *Task) beginAt(wall string) error {
+	if keeps, err := t.rule().Clamps(wall); err != nil {
+		return ruleError(err)
+	} else if keeps {
+		return t.standFor(wall, t.Recurrence.Anchor, t.Recurrence.Ordinal)
 	}
 	return t.standFor(wall, wall, 1)
 }

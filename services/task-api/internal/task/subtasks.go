@@ -17,10 +17,14 @@ import (
 // and each occurrence of a recurring task begins with copies of them. A subtask with a
 // rule goes its own way, and only moves along to where its parent's series is.
 
-// subtasksOf reads the subtasks of a task that meet a condition, locked, by id.
+// batch is how many subtasks are read at once: those that recur leave as many behind as
+// they have been done.
+const batch = 2 * maxSubtasks
+
+// subtasksOf reads a batch of the subtasks of a task that meet a condition, locked, by id.
 func subtasksOf(ctx context.Context, tx *change.Tx, parent uuid.UUID, lock, where string, args ...any) ([]*Task, error) {
 	var found []*Task
-	q := tx.NewSelect().Model(&found).Where("parent_id = ?", parent).OrderExpr("id").Limit(2 * maxSubtasks).For(lock)
+	q := tx.NewSelect().Model(&found).Where("parent_id = ?", parent).OrderExpr("id").Limit(batch).For(lock)
 	if where != "" {
 		q = q.Where(where, args...)
 	}
@@ -37,18 +41,22 @@ func completeSubtasks(ctx context.Context, tx *change.Tx, before, t *Task) error
 	if !t.IsComplete {
 		where, args, kind = "recurrence IS NULL AND is_complete AND completed_at = ?", []any{*before.CompletedAt}, event.TaskUpdated
 	}
-	subtasks, err := subtasksOf(ctx, tx, t.ID, "UPDATE", where, args...)
-	if err != nil {
-		return err
-	}
-	for _, sub := range subtasks {
-		was := sub.clone()
-		sub.complete(t.IsComplete, tx.Now)
-		if err := save(ctx, tx, was, sub, kind); err != nil {
+	for {
+		subtasks, err := subtasksOf(ctx, tx, t.ID, "UPDATE", where, args...)
+		if err != nil {
 			return err
 		}
+		for _, sub := range subtasks {
+			was := sub.clone()
+			sub.complete(t.IsComplete, tx.Now)
+			if err := save(ctx, tx, was, sub, kind); err != nil {
+				return err
+			}
+		}
+		if len(subtasks) < batch {
+			return nil
+		}
 	}
-	return nil
 }
 
 // copySubtasks copies the checklist of the last occurrence to the next one, open.
@@ -81,29 +89,64 @@ func (t *Task) copyUnder(last, next *Task, now time.Time) (*Task, error) {
 	}
 	c.ID, c.ParentID = id, &next.ID
 	c.SeriesID, c.Occurrence, c.FollowsID, c.Followed = nil, nil, nil, false
-	from, err := last.stoodFor()
+	by, err := last.distance(next)
 	if err != nil {
 		return nil, err
 	}
-	to := *next.DueAt
 	if t.DueAt != nil {
-		at, err := shift(*t.DueAt, from, to, t.Timezone, t.AllDay)
+		at, err := shift(*t.DueAt, by, t.Timezone, t.AllDay)
 		if err != nil {
 			return nil, err
 		}
 		c.DueAt = &at
 	}
-	return c, c.start(from, to, now)
+	return c, c.start(by, now)
 }
 
 // moveSubtasks moves the open subtasks with a rule to the occurrence that follows
-// their parent: they are left as they are, and stay beside its checklist.
+// their parent: they are left as they are, and stay beside its checklist. What of them is
+// done and not followed yet is followed first: its parent may be about to go.
 func moveSubtasks(ctx context.Context, tx *change.Tx, last, next *Task) error {
-	subtasks, err := subtasksOf(ctx, tx, last.ID, "UPDATE", "recurrence IS NOT NULL AND NOT is_complete")
+	done, err := subtasksOf(ctx, tx, last.ID, "UPDATE", "recurrence IS NOT NULL AND series_id IS NOT NULL AND is_complete AND NOT followed")
 	if err != nil {
 		return err
 	}
-	return move(ctx, tx, subtasks, next.ID)
+	for _, sub := range done {
+		if _, err := followUnder(ctx, tx, sub, false, &next.ID); err != nil {
+			return err
+		}
+		if err := markFollowed(ctx, tx, sub); err != nil {
+			return err
+		}
+	}
+	return moveAll(ctx, tx, last.ID, next.ID, "NOT is_complete")
+}
+
+// moveAll moves the subtasks with a rule that meet a condition to another parent.
+func moveAll(ctx context.Context, tx *change.Tx, from, to uuid.UUID, where string) error {
+	for {
+		subtasks, err := subtasksOf(ctx, tx, from, "UPDATE", "recurrence IS NOT NULL AND "+where)
+		if err != nil {
+			return err
+		}
+		if err := move(ctx, tx, subtasks, to); err != nil || len(subtasks) < batch {
+			return err
+		}
+	}
+}
+
+// touchParent notes that somebody has changed the checklist that a task is of: what its
+// series made is no more as it made it.
+func touchParent(ctx context.Context, tx *change.Tx, parent *uuid.UUID) error {
+	if parent == nil {
+		return nil
+	}
+	may := tx.Actor.Tasks()
+	_, err := tx.NewUpdate().Model((*Task)(nil)).Set("pristine_version = 0").Where("id = ?", *parent).Where("pristine_version > 0").Where(may.SQL, may.Args...).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("note that the checklist was changed: %w", err)
+	}
+	return nil
 }
 
 func move(ctx context.Context, tx *change.Tx, subtasks []*Task, parent uuid.UUID) error {

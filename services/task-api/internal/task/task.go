@@ -54,6 +54,9 @@ type Task struct {
 	DueWall string `bun:"due_wall,nullzero"`
 
 	Reminders []Reminder `bun:"-"`
+
+	// reminded is until when a task has reminded that was taken back and comes again.
+	reminded *time.Time
 }
 
 // Reminder is a reminder as it is stored; see the migration for its fields.
