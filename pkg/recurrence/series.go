@@ -286,8 +286,7 @@ func (s *series) occurrence(d day) (o dated, otherDate, ok bool) {
 		switch {
 		case p.repeated:
 			notes = append(notes, NoteRepeated)
-		case p.gapEnd.IsZero():
-		default:
+		case !p.gapEnd.IsZero():
 			otherDate = dayOfTime(p.at) != d
 			note := NoteGap
 			if _, exists := firstInstant(d, s.loc); !exists {

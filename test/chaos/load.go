@@ -210,9 +210,7 @@ func (l *load) update(ctx context.Context, u *user, t *known, title string, cond
 }
 
 func (l *load) complete(ctx context.Context, u *user, t *known) {
-	l.mu.Lock()
-	id := t.id
-	l.mu.Unlock()
+	id := l.idOf(t)
 	if id == uuid.Nil {
 		return // another request has just completed it
 	}
@@ -224,11 +222,16 @@ func (l *load) complete(ctx context.Context, u *user, t *known) {
 	l.learn(u, *a, change{kind: completed}, t)
 }
 
+// idOf is the task that k is now; Nil where another request has just completed it.
+func (l *load) idOf(k *known) uuid.UUID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return k.id
+}
+
 // skip has the next occurrence of a series stand in the place of the open one.
 func (l *load) skip(ctx context.Context, u *user, s *known) {
-	l.mu.Lock()
-	id := s.id
-	l.mu.Unlock()
+	id := l.idOf(s)
 	if id == uuid.Nil {
 		return
 	}
@@ -270,9 +273,7 @@ func (l *load) reopen(ctx context.Context, u *user, s *known) {
 
 // moveFollowing moves a series from its open occurrence on.
 func (l *load) moveFollowing(ctx context.Context, u *user, s *known, due time.Time) {
-	l.mu.Lock()
-	id := s.id
-	l.mu.Unlock()
+	id := l.idOf(s)
 	if id == uuid.Nil {
 		return
 	}
@@ -285,9 +286,7 @@ func (l *load) moveFollowing(ctx context.Context, u *user, s *known, due time.Ti
 }
 
 func (l *load) remove(ctx context.Context, u *user, t *known) {
-	l.mu.Lock()
-	id := t.id
-	l.mu.Unlock()
+	id := l.idOf(t)
 	if id == uuid.Nil {
 		return
 	}

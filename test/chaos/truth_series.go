@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-)
 
-const wallLayout = "2006-01-02T15:04:05"
+	"github.com/taskwire/taskwire/pkg/event"
+)
 
 // series is what the log tells of one, event by event.
 type series struct {
@@ -130,15 +130,15 @@ func (t *truth) follows(c *check, s *series, e acknowledged) {
 	if before == nil || before.status == "open" && !t.skippedLater(e, *e.Follows) {
 		c.invent("task %s follows %s, which was neither completed nor skipped", e.Task, *e.Follows)
 	}
-	day, err := time.Parse(wallLayout, *e.Follows)
+	day, err := time.Parse(event.WallLayout, *e.Follows)
 	if err != nil {
 		c.invent("task %s follows %s: %v", e.Task, *e.Follows, err)
 		return
 	}
-	for day = day.AddDate(0, 0, 1); taken[day.Format(wallLayout)]; {
+	for day = day.AddDate(0, 0, 1); taken[day.Format(event.WallLayout)]; {
 		day = day.AddDate(0, 0, 1)
 	}
-	if want := day.Format(wallLayout); *e.Occurrence != want {
+	if want := day.Format(event.WallLayout); *e.Occurrence != want {
 		c.invent("task %s follows %s and stands for %s, not for %s", e.Task, *e.Follows, *e.Occurrence, want)
 	}
 }

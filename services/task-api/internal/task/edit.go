@@ -210,10 +210,8 @@ func lockMove(ctx context.Context, tx *change.Tx, id uuid.UUID, apply func(*Task
 	if err != nil {
 		return err
 	}
-	if t.SeriesID != nil {
-		if err := lockSeries(ctx, tx, id); err != nil {
-			return err
-		}
+	if err := lockSeries(ctx, tx, t); err != nil {
+		return err
 	}
 	had := t.ParentID
 	if err := apply(t); err != nil {

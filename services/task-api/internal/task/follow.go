@@ -129,8 +129,7 @@ func followUnder(ctx context.Context, tx *change.Tx, last *Task, skipped bool, p
 	if err := identify(ctx, tx, next); err != nil {
 		return Follower{}, err
 	}
-	made := next.Version
-	next.PristineVersion = &made
+	next.madeBySeries(next.Version)
 	if err := insert(ctx, tx, next, map[string]any{event.MetaFollows: *last.Occurrence}); err != nil {
 		return Follower{}, err
 	}

@@ -184,8 +184,7 @@ func (s *Store) rezoneOne(ctx context.Context, id uuid.UUID) (done *Rezoned, err
 		}
 		t.silence(before, tx.Now)
 		if t.pristine() {
-			next := t.Version + 1
-			t.PristineVersion = &next
+			t.madeBySeries(t.Version + 1)
 		}
 		t.Version++
 		t.UpdatedAt = tx.Now

@@ -18,15 +18,9 @@ import (
 // lockSeries takes the locks that come before that of a task of a series: the series,
 // so that what becomes of it is decided by one change at a time, and the parent that
 // its next occurrence will be under. Of a task in no series it takes none.
-func lockSeries(ctx context.Context, tx *change.Tx, id uuid.UUID) error {
-	var t Task
-	may := tx.Actor.Tasks()
-	err := tx.NewSelect().Model(&t).Column("series_id", "parent_id").Where("id = ?", id).Where(may.SQL, may.Args...).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && t.SeriesID == nil {
+func lockSeries(ctx context.Context, tx *change.Tx, t *Task) error {
+	if t.SeriesID == nil {
 		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read the task's series: %w", err)
 	}
 	if _, err := tx.NewRaw("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", t.SeriesID.String()).Exec(ctx); err != nil {
 		return fmt.Errorf("lock the series: %w", err)
@@ -42,7 +36,16 @@ func lockSeries(ctx context.Context, tx *change.Tx, id uuid.UUID) error {
 
 // readInSeries reads a task of the actor, locked after its series.
 func readInSeries(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Task, error) {
-	if err := lockSeries(ctx, tx, id); err != nil {
+	var t Task
+	may := tx.Actor.Tasks()
+	err := tx.NewSelect().Model(&t).Column("series_id", "parent_id").Where("id = ?", id).Where(may.SQL, may.Args...).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, errNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the task's series: %w", err)
+	}
+	if err := lockSeries(ctx, tx, &t); err != nil {
 		return nil, err
 	}
 	return read(ctx, tx, tx.Actor, id, "UPDATE")

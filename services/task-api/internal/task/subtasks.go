@@ -70,8 +70,7 @@ func copySubtasks(ctx context.Context, tx *change.Tx, last, next *Task) error {
 		if err != nil {
 			return err
 		}
-		made := c.Version
-		c.PristineVersion = &made
+		c.madeBySeries(c.Version)
 		if err := insert(ctx, tx, c, nil); err != nil {
 			return err
 		}
@@ -154,8 +153,7 @@ func move(ctx context.Context, tx *change.Tx, subtasks []*Task, parent uuid.UUID
 		was := sub.clone()
 		sub.ParentID = &parent
 		if sub.pristine() {
-			next := sub.Version + 1
-			sub.PristineVersion = &next
+			sub.madeBySeries(sub.Version + 1)
 		}
 		if err := save(ctx, tx, was, sub, event.TaskUpdated); err != nil {
 			return err

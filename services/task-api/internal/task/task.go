@@ -134,6 +134,9 @@ func (t *Task) pristine() bool {
 	return *t.PristineVersion == t.Version
 }
 
+// madeBySeries notes that a version of the task is its series' work.
+func (t *Task) madeBySeries(version int64) { t.PristineVersion = &version }
+
 // clone copies the task deep enough that changing one leaves the other.
 func (t *Task) clone() *Task {
 	c := *t
