@@ -123,6 +123,12 @@ RULES ?= 100000
 oracle: ## Hold recurrence against a second reading of RFC 5545 (RULES=100000, SEED=…), and every clock change until 2040
 	@cd pkg && $(GO) test ./recurrence -count=1 -v -timeout 2h -run 'TestAgreesWithTheReference|TestEveryClockChange' -transitions -rules $(RULES) $(if $(SEED),-seed $(SEED))
 
+.PHONY: openapi
+openapi: ## Write the description of the API anew from the code
+	@failed=0; for service in services/*/openapi.json services/task-api/internal/rest; do \
+		service="$${service%/openapi.json}"; (cd "$$service" && $(GO) test -count=1 -run '^TestOpenAPI$$' . -update) || failed=1; \
+	done; exit $$failed
+
 FUZZTIME ?= 1m
 
 # One fuzz test at a time: go test takes no more.

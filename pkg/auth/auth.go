@@ -244,8 +244,7 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 		caller, err := v.Verify(token)
 		if errors.Is(err, ErrNoKeys) {
 			// Not 401: a client would throw a good token away.
-			w.Header().Set("Retry-After", "1")
-			httpapi.WriteProblem(w, r, http.StatusServiceUnavailable, "tokens can not be checked at the moment; try again")
+			httpapi.Unavailable("tokens can not be checked at the moment; try again").Write(w, r)
 			return
 		}
 		if err != nil {
@@ -270,7 +269,7 @@ func tokenOf(r *http.Request) (string, bool) {
 
 func unauthorized(w http.ResponseWriter, r *http.Request, detail string) {
 	w.Header().Set("WWW-Authenticate", `Bearer realm="taskwire"`)
-	httpapi.WriteProblem(w, r, http.StatusUnauthorized, detail)
+	httpapi.NewProblem(httpapi.Unauthenticated, detail).Write(w, r)
 }
 
 // SidecarOnly admits requests that carry the token which the own sidecar was
@@ -279,7 +278,7 @@ func SidecarOnly(token string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !httpapi.IsSidecar(r, token) {
-				httpapi.WriteProblem(w, r, http.StatusForbidden, "this address is for the sidecar alone")
+				httpapi.NewProblem(httpapi.SidecarOnly, "this address is for the sidecar alone").Write(w, r)
 				return
 			}
 			next.ServeHTTP(w, r)

@@ -140,8 +140,8 @@ type ReminderEvent struct {
 
 // Actor is who made a change.
 type Actor struct {
-	UserID uuid.UUID `json:"user_id"`
-	Email  string    `json:"email"`
+	UserID uuid.UUID `json:"user_id" format:"uuid" doc:"The user"`
+	Email  string    `json:"email" doc:"The user's e-mail address at that time"`
 }
 
 // AuditEvent is the data of an event on TopicAudit. Before is null for what

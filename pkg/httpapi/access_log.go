@@ -103,7 +103,7 @@ func recoverPanic(log *slog.Logger) func(http.Handler) http.Handler {
 					panic(cause)
 				}
 				log.ErrorContext(r.Context(), "a handler panicked", "cause", cause, "stack", string(debug.Stack()))
-				WriteProblem(w, r, http.StatusInternalServerError, "")
+				NewProblem(Internal, "").Write(w, r)
 			}()
 			next.ServeHTTP(w, r)
 		})

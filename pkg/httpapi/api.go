@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -13,30 +12,13 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// NewAPI mounts an OpenAPI 3.1 description of the operations registered on it
-// at /openapi.json. Unknown query parameters are refused: a misspelled filter
-// that answers everything is worse than an error.
-func NewAPI(r chi.Router, title, version string) huma.API {
-	return humachi.New(r, config(title, version))
-}
-
-// Within returns api for operations that are mounted on r: a part of the same
-// router with middleware of its own. They stand in the same description.
-func Within(api huma.API, r chi.Router) huma.API {
-	c := config("", "")
-	c.OpenAPI, c.OpenAPIPath = api.OpenAPI(), ""
-	return humachi.New(r, c)
-}
-
-// NewInternalAPI is for operations that are not described to the outside.
-func NewInternalAPI(r chi.Router) huma.API {
-	c := config("internal", "")
-	c.OpenAPIPath = ""
-	return humachi.New(r, c)
-}
-
-func config(title, version string) huma.Config {
-	config := huma.DefaultConfig(title, version)
+// NewAPI is for operations that are mounted on r. Unknown query parameters are
+// refused: a misspelled filter that answers everything is worse than an error. What
+// the operations say of themselves is served by task-api, for the whole suite, out of
+// a document that a test keeps (openapitest).
+func NewAPI(r chi.Router) huma.API {
+	config := huma.DefaultConfig("", "")
+	config.OpenAPIPath = ""
 	config.DocsPath = ""
 	config.SchemasPath = ""
 	config.CreateHooks = nil // no $schema member in answers: the contract has none
@@ -46,7 +28,7 @@ func config(title, version string) huma.Config {
 		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
 		"cookie": {Type: "apiKey", In: "cookie", Name: "auth_token"},
 	}
-	return config
+	return humachi.New(r, config)
 }
 
 // The longest that an operation may take. A statement of Postgres that runs at
@@ -56,12 +38,20 @@ const (
 	readTime      = 5 * time.Second // of a GET: it holds a connection that others need
 )
 
-// Register adds an operation whose errors become problems by way of failures.
+// Register adds an operation, described by Describe, whose errors become problems by
+// way of failures.
 func Register[I, O any](api huma.API, failures Failures, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
-	for _, status := range []int{http.StatusUnprocessableEntity, http.StatusInternalServerError} {
-		if !slices.Contains(op.Errors, status) {
-			op.Errors = append(op.Errors, status)
-		}
+	said, _ := op.Metadata[describedBy].(description)
+	problems := append(everyProblem(op, reflect.TypeFor[I]()), said.problems...)
+	op.Errors = statuses(problems)
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
+	if op.Security == nil {
+		op.Security = []map[string][]string{} // said, since some tools take nothing for anything
+	}
+	if _, hasBody := reflect.TypeFor[I]().FieldByName("Body"); hasBody && op.RequestBody == nil {
+		op.RequestBody = &huma.RequestBody{} // huma fills it
 	}
 	// Bodies has read the body. A deadline for it would stay on the connection, and end
 	// the request when it passes.
@@ -77,7 +67,7 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 		var out *O
 		var err error
 		if bad := unstorable(reflect.ValueOf(in).Elem(), ""); len(bad) > 0 {
-			err = NewProblem(http.StatusUnprocessableEntity, "validation failed", bad...)
+			err = NewProblem(Unprocessable, "validation failed", bad...)
 		} else {
 			out, err = handler(ctx, in)
 		}
@@ -94,6 +84,7 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 		}
 		return out, nil
 	})
+	document(&op, problems, said)
 }
 
 // Authenticated marks an operation as one that needs a token.

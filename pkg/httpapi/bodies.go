@@ -47,18 +47,17 @@ func Bodies(max int64) func(http.Handler) http.Handler {
 			switch {
 			case err == nil:
 			case errors.As(err, &tooLarge):
-				WriteProblem(w, r, http.StatusRequestEntityTooLarge, "the request body is too large")
+				NewProblem(TooLarge, "the request body is too large").Write(w, r)
 				return
 			case errors.Is(err, context.DeadlineExceeded):
-				w.Header().Set("Retry-After", "1")
-				WriteProblem(w, r, http.StatusServiceUnavailable, "there is no room for the request body at the moment; try again shortly")
+				Unavailable("there is no room for the request body at the moment; try again shortly").Write(w, r)
 				return
 			case errors.Is(err, os.ErrDeadlineExceeded):
 				w.Header().Set("Connection", "close")
-				WriteProblem(w, r, http.StatusRequestTimeout, "the request body did not come in time")
+				NewProblem(TooSlow, "the request body did not come in time").Write(w, r)
 				return
 			default:
-				WriteProblem(w, r, http.StatusBadRequest, "the request body could not be read")
+				NewProblem(Malformed, "the request body could not be read").Write(w, r)
 				return
 			}
 			r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body.bytes)), int64(len(body.bytes)), nil

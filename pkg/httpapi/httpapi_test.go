@@ -51,7 +51,7 @@ func service(fail error) http.Handler {
 	router.Get("/panic", func(http.ResponseWriter, *http.Request) { panic("secret detail") })
 	router.Get("/nothing", func(http.ResponseWriter, *http.Request) {})
 	router.Group(func(r chi.Router) {
-		api := httpapi.NewAPI(r, "test", "1")
+		api := httpapi.NewAPI(r)
 		httpapi.Register(api, httpapi.Failures{Log: quiet}, huma.Operation{OperationID: "do", Method: http.MethodPost, Path: "/do"},
 			func(context.Context, *input) (*struct{}, error) { return nil, fail })
 		httpapi.Register(api, httpapi.Failures{Log: quiet}, huma.Operation{OperationID: "list", Method: http.MethodGet, Path: "/list"},
@@ -166,7 +166,7 @@ func TestAProblemNamesFiftyFields(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, p.Status)
 	require.Len(t, p.Errors, httpapi.MaxErrors)
 	require.Contains(t, p.Detail, "only the first 50")
-	require.Len(t, httpapi.NewProblem(422, "", make([]httpapi.FieldError, 51)...).Errors, httpapi.MaxErrors)
+	require.Len(t, httpapi.NewProblem(httpapi.Unprocessable, "", make([]httpapi.FieldError, 51)...).Errors, httpapi.MaxErrors)
 }
 
 // A name with a dot in it is named as itself, and makes no later one longer.
@@ -186,7 +186,7 @@ func TestUnknownMembersAreNamedApart(t *testing.T) {
 // A read has less time than a write.
 func TestOperationsHaveADeadline(t *testing.T) {
 	router := httpapi.NewRouter(quiet)
-	api := httpapi.NewAPI(router, "test", "1")
+	api := httpapi.NewAPI(router)
 	for method, most := range map[string]time.Duration{http.MethodGet: 5 * time.Second, http.MethodPost: 15 * time.Second} {
 		httpapi.Register(api, httpapi.Failures{Log: quiet}, huma.Operation{OperationID: method, Method: method, Path: "/"},
 			func(ctx context.Context, _ *struct{}) (*struct{}, error) {

@@ -22,12 +22,12 @@ const statusGone = 499
 
 // Problem is an error as a client sees it: RFC 9457, with the fields at fault.
 type Problem struct {
-	Type      string       `json:"type" doc:"Always about:blank: the status says what kind of problem it is"`
-	Title     string       `json:"title"`
-	Status    int          `json:"status"`
-	Detail    string       `json:"detail,omitempty" doc:"What went wrong here, and what to do"`
-	Errors    []FieldError `json:"errors,omitempty" nullable:"false" doc:"The fields at fault"`
-	RequestID string       `json:"request_id,omitempty" doc:"Name it when you ask the operator"`
+	Type      string       `json:"type" format:"uri-reference" doc:"What kind of problem it is: /problems/CODE, as /problems lists them" example:"/problems/invalid"`
+	Title     string       `json:"title" doc:"The kind of problem in words" example:"Something in the request can not be"`
+	Status    int          `json:"status" doc:"The HTTP status" example:"422"`
+	Detail    string       `json:"detail,omitempty" doc:"What went wrong here, and what to do" example:"validation failed"`
+	Errors    []FieldError `json:"errors,omitempty" nullable:"false" maxItems:"50" doc:"The places at fault"`
+	RequestID string       `json:"request_id,omitempty" doc:"Name it when you ask the operator" example:"c3b0c2f5a0c94b7e8f4d"`
 
 	header http.Header
 }
@@ -35,8 +35,8 @@ type Problem struct {
 // FieldError says what is wrong with one part of a request. Location is a path
 // such as body.recurrence.rrule or query.limit.
 type FieldError struct {
-	Location string `json:"location"`
-	Message  string `json:"message"`
+	Location string `json:"location" doc:"Where, such as body.recurrence.rrule, query.limit or path.id" example:"body.title"`
+	Message  string `json:"message" doc:"What is wrong there" example:"expected length >= 1"`
 }
 
 // Error makes a Problem an error.
@@ -59,40 +59,46 @@ func (p *Problem) ContentType(string) string { return "application/problem+json"
 // MaxErrors is how many fields at fault a problem names.
 const MaxErrors = 50
 
-// NewProblem returns a problem with a status and a text for the user. Of more
-// than MaxErrors fields it names the first, and says so.
-func NewProblem(status int, detail string, fields ...FieldError) *Problem {
+// NewProblem returns a problem of a kind with a text for the user. Of more than
+// MaxErrors fields it names the first, and says so.
+func NewProblem(kind Kind, detail string, fields ...FieldError) *Problem {
 	if len(fields) > MaxErrors {
 		fields = fields[:MaxErrors]
 		detail += fmt.Sprintf("; of the errors only the first %d are listed", MaxErrors)
 	}
-	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Errors: fields}
+	return &Problem{Type: "/problems/" + kind.Code, Title: kind.Title, Status: kind.Status, Detail: detail, Errors: fields}
+}
+
+// After says when the client may try again, in Retry-After: whole seconds, at least 1.
+func (p *Problem) After(wait time.Duration) *Problem {
+	seconds := max(1, int64((wait+time.Second-1)/time.Second))
+	p.header = http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}
+	return p
 }
 
 // Invalid is a 422 that names one part of the request.
 func Invalid(location, message string) *Problem {
-	return NewProblem(http.StatusUnprocessableEntity, "validation failed", FieldError{location, message})
+	return NewProblem(Unprocessable, "validation failed", FieldError{location, message})
 }
 
 // NotFound is a 404: the thing does not exist, or is not the caller's.
 func NotFound(what string) *Problem {
-	return NewProblem(http.StatusNotFound, "there is no such "+what)
+	return NewProblem(Missing, "there is no such "+what)
+}
+
+// NothingHere is a 404 of an address that leads nowhere.
+func NothingHere() *Problem {
+	return NewProblem(NoSuchAddress, "there is nothing at this address; /openapi.json lists what is")
 }
 
 // Unavailable is a 503 for what may pass; the client should try again after a second.
 func Unavailable(detail string) *Problem {
-	p := NewProblem(http.StatusServiceUnavailable, detail)
-	p.header = http.Header{"Retry-After": {"1"}}
-	return p
+	return NewProblem(Busy, detail).After(time.Second)
 }
 
-// TooMany is a 429: the client did too much of something, and may go on after a
-// while. Retry-After says so in whole seconds, at least 1.
-func TooMany(detail string, after time.Duration) *Problem {
-	p := NewProblem(http.StatusTooManyRequests, detail)
-	seconds := max(1, int64((after+time.Second-1)/time.Second))
-	p.header = http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}
-	return p
+// TooMany is a 429: the client did too much of something, and may go on after a while.
+func TooMany(detail string, wait time.Duration) *Problem {
+	return NewProblem(TooManyRequests, detail).After(wait)
 }
 
 // Failures turns the errors of a service's operations into problems. A Problem
@@ -118,13 +124,13 @@ func (f Failures) Of(ctx context.Context, err error) error {
 	// the pool, that the connection or the transaction is gone.
 	if errors.Is(ctx.Err(), context.Canceled) && (errors.Is(err, context.Canceled) || database.IsTransient(err)) {
 		// The client has gone: nobody reads the answer, and nothing failed.
-		return NewProblem(statusGone, "the client closed the request")
+		return NewProblem(ClientGone, "the client closed the request")
 	}
 	f.Log.ErrorContext(ctx, "request failed", "error", err)
 	if database.IsTransient(err) {
 		return Unavailable("the service can not reach its data at the moment; try again shortly")
 	}
-	return NewProblem(http.StatusInternalServerError, "the server could not do this; try again, and name the request_id to the operator if it stays so")
+	return NewProblem(Internal, "the server could not do this; try again, and name the request_id to the operator if it stays so")
 }
 
 // Write answers a request that failed with err, outside huma.
@@ -133,20 +139,20 @@ func (f Failures) Write(w http.ResponseWriter, r *http.Request, err error) {
 	if !errors.As(f.Of(r.Context(), err), &p) {
 		return
 	}
+	p.Write(w, r)
+}
+
+// Write answers a request with the problem, outside huma.
+func (p *Problem) Write(w http.ResponseWriter, r *http.Request) {
+	mine := *p // many requests may fail with the same Problem at once
+	mine.RequestID = RequestID(r.Context())
 	for name, values := range p.header {
 		w.Header()[name] = values
 	}
-	WriteProblem(w, r, p.Status, p.Detail, p.Errors...)
-}
-
-// WriteProblem answers a request with a problem document, outside huma.
-func WriteProblem(w http.ResponseWriter, r *http.Request, status int, detail string, fields ...FieldError) {
-	p := NewProblem(status, detail, fields...)
-	p.RequestID = RequestID(r.Context())
 	w.Header().Set("Content-Type", p.ContentType(""))
-	w.WriteHeader(status)
+	w.WriteHeader(p.Status)
 	// The client may have gone; there is nobody left to tell.
-	_ = json.NewEncoder(w).Encode(p)
+	_ = json.NewEncoder(w).Encode(mine)
 }
 
 func init() {
@@ -170,7 +176,7 @@ func init() {
 func fromHuma(status int, msg string, errs []error) *Problem {
 	if status == http.StatusInternalServerError && msg == "cannot read request body" {
 		// A broken chunked encoding or a cut connection is the client's doing.
-		status, msg, errs = http.StatusBadRequest, "the request body could not be read", nil
+		return NewProblem(Malformed, "the request body could not be read")
 	}
 	var fields []FieldError
 	for _, err := range errs {
@@ -181,7 +187,7 @@ func fromHuma(status int, msg string, errs []error) *Problem {
 			fields = append(fields, fieldError(err))
 		}
 	}
-	return NewProblem(status, msg, fields...)
+	return NewProblem(ofStatus(status), msg, fields...)
 }
 
 // fieldError never asks a huma.ErrorDetail for its text: that has the value in

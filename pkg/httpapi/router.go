@@ -40,7 +40,7 @@ func NewRouter(log *slog.Logger, trusted ...Trust) *chi.Mux {
 		wellFormedQuery,
 	)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		WriteProblem(w, r, http.StatusNotFound, "there is nothing at this address; /openapi.json lists what is")
+		NothingHere().Write(w, r)
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
 		for _, method := range methods {
@@ -48,7 +48,7 @@ func NewRouter(log *slog.Logger, trusted ...Trust) *chi.Mux {
 				w.Header().Add("Allow", method)
 			}
 		}
-		WriteProblem(w, req, http.StatusMethodNotAllowed, "this method is not possible here; the header Allow lists those that are")
+		NewProblem(NoSuchMethod, "this method is not possible here; the header Allow lists those that are").Write(w, req)
 	})
 	return r
 }
@@ -89,7 +89,7 @@ func wellFormedQuery(next http.Handler) http.Handler {
 			wrong = "must be percent-encoded name=value pairs, separated by &"
 		}
 		if wrong != "" {
-			WriteProblem(w, r, http.StatusUnprocessableEntity, "validation failed", FieldError{"query", wrong})
+			Invalid("query", wrong).Write(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -24,7 +24,7 @@ func TestAStatementEndsWithItsRequest(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	router := httpapi.NewRouter(quiet)
-	httpapi.Register(httpapi.NewAPI(router, "test", "1"), httpapi.Failures{Log: quiet}, huma.Operation{OperationID: "slow", Method: http.MethodGet, Path: "/slow"},
+	httpapi.Register(httpapi.NewAPI(router), httpapi.Failures{Log: quiet}, huma.Operation{OperationID: "slow", Method: http.MethodGet, Path: "/slow"},
 		func(ctx context.Context, _ *struct{}) (*struct{}, error) {
 			_, err := db.ExecContext(ctx, "SELECT pg_sleep(600)")
 			return nil, err

@@ -10,14 +10,10 @@ import (
 
 // MountUserAPI adds what a consumer serves to users. They come by way of
 // task-api and the sidecars, so only the own sidecar is let in; the user's
-// token is verified here again. The description is open to every sidecar's app.
+// token is verified here again.
 func (b Base) MountUserAPI(r chi.Router, verifier *auth.Verifier, mount func(huma.API)) {
 	r.Group(func(r chi.Router) {
-		r.Use(auth.SidecarOnly(b.settings.AppAPIToken), httpapi.Bodies(httpapi.MaxBody))
-		api := httpapi.NewAPI(r, "taskwire "+b.name, Version())
-		r.Group(func(r chi.Router) {
-			r.Use(verifier.Middleware)
-			mount(httpapi.Within(api, r))
-		})
+		r.Use(auth.SidecarOnly(b.settings.AppAPIToken), httpapi.Bodies(httpapi.MaxBody), verifier.Middleware)
+		mount(httpapi.NewAPI(r))
 	})
 }

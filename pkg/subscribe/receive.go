@@ -48,14 +48,14 @@ func (s *Subscriber) receive(topic string, effect effect) http.HandlerFunc {
 			room = maxInHand
 		}
 		if err := s.room.Acquire(r.Context(), room); err != nil {
-			httpapi.WriteProblem(w, r, http.StatusServiceUnavailable, "there was no room for the delivery")
+			httpapi.Unavailable("there was no room for the delivery").Write(w, r)
 			return
 		}
 		defer s.room.Release(room)
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
 			// Not read to its end: the sidecar delivers it again.
-			httpapi.WriteProblem(w, r, http.StatusServiceUnavailable, "the delivery could not be read")
+			httpapi.Unavailable("the delivery could not be read").Write(w, r)
 			return
 		}
 		var bulk struct {
@@ -163,7 +163,7 @@ func (s *Subscriber) guarded(ctx context.Context, f func() error) (err error) {
 // have the sidecar throw its events away.
 func (s *Subscriber) unknown(w http.ResponseWriter, r *http.Request) {
 	s.Log.ErrorContext(r.Context(), "events came for a topic that has no handler; correct the subscription", "topic", chi.URLParam(r, "*"))
-	httpapi.WriteProblem(w, r, http.StatusServiceUnavailable, "no handler for this topic")
+	httpapi.Unavailable("no handler for this topic").Write(w, r)
 }
 
 func noSubscriptions(w http.ResponseWriter, _ *http.Request) { answer(w, []any{}) }

@@ -37,9 +37,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	router := httpapi.NewRouter(base.Log, httpapi.Trust{SidecarToken: cfg.AppAPIToken})
 	service.MountHealth(router, base.DatabaseCheck(), base.DiskCheck())
 	events.Mount(router)
-	base.MountUserAPI(router, verifier, func(api huma.API) {
-		(&trail.API{DB: base.DB, Failures: httpapi.Failures{Log: base.Log}}).Mount(api)
-	})
+	base.MountUserAPI(router, verifier, operations(base))
 	return base.Run(ctx, router, service.Worker{Name: "keeper of the inbox", Run: events.Keep})
 }
 
@@ -52,4 +50,11 @@ func subscriptions(cfg settings, base service.Base) *subscribe.Subscriber {
 	})
 	events.InTx(event.TopicAudit, recorder.Record)
 	return events
+}
+
+// operations are what users ask of the service.
+func operations(base service.Base) func(huma.API) {
+	return func(api huma.API) {
+		(&trail.API{DB: base.DB, Failures: httpapi.Failures{Log: base.Log}}).Mount(api)
+	}
 }

@@ -72,9 +72,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		r.Use(consumer.Wake)
 		events.Mount(r)
 	})
-	base.MountUserAPI(router, verifier, func(api huma.API) {
-		inapp.Register(api, failures, inapp.NewStore(base.DB, time.Now))
-	})
+	base.MountUserAPI(router, verifier, operations(base))
 	router.Group(func(r chi.Router) {
 		r.Use(auth.SidecarOnly(cfg.AppAPIToken))
 		(&recipient.Store{DB: base.DB, Now: time.Now}).Mount(r, failures)
@@ -100,4 +98,11 @@ func subscriptions(cfg settings, base service.Base, consumer *delivery.Consumer)
 // found by the service's own workers.
 func byHand(cfg settings, base service.Base) *subscribe.Subscriber {
 	return subscriptions(cfg, base, delivery.NewConsumer(time.Now, func() {}))
+}
+
+// operations are what users ask of the service.
+func operations(base service.Base) func(huma.API) {
+	return func(api huma.API) {
+		inapp.Register(api, httpapi.Failures{Log: base.Log}, inapp.NewStore(base.DB, time.Now))
+	}
 }

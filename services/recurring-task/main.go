@@ -42,11 +42,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	router := httpapi.NewRouter(base.Log, httpapi.Trust{SidecarToken: cfg.AppAPIToken})
 	service.MountHealth(router, base.DatabaseCheck(), base.DiskCheck())
 	events.Mount(router)
-	base.MountUserAPI(router, verifier, func(api huma.API) {
-		failures := httpapi.Failures{Log: base.Log}
-		ledger.Mount(api, failures, occurrences)
-		preview.Mount(api, failures)
-	})
+	base.MountUserAPI(router, verifier, operations(base))
 	return base.Run(ctx, router,
 		service.Worker{Name: "keeper of the inbox", Run: events.Keep},
 		service.Worker{Name: "keeper of the ledger", Run: func(ctx context.Context) error { return occurrences.Keep(ctx, base.Log, time.Now) }},
@@ -62,4 +58,13 @@ func subscriptions(cfg settings, base service.Base) *subscribe.Subscriber {
 	})
 	events.Idempotent(event.TopicTasks, spawner.Handle)
 	return events
+}
+
+// operations are what users ask of the service.
+func operations(base service.Base) func(huma.API) {
+	return func(api huma.API) {
+		failures := httpapi.Failures{Log: base.Log}
+		ledger.Mount(api, failures, &ledger.Store{DB: base.DB})
+		preview.Mount(api, failures)
+	}
 }

@@ -102,16 +102,15 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		return err
 	}
 	bodies := httpapi.Bodies(httpapi.MaxBody)
-	door.MountDescriptions(router.With(bodies))
-	docs.Mount(router, frontdoor.Descriptions())
+	docs.Mount(router)
 	door.MountOpen(router, cfg.TrustedProxies)
 	router.Group(func(r chi.Router) {
 		r.Use(frontdoor.SameOrigin, rest.Origin(cfg.TrustedProxies))
-		api := httpapi.NewAPI(r, "taskwire", service.Version())
+		rest.MountProblems(httpapi.NewAPI(r), failures)
 		r.Group(func(r chi.Router) {
 			// Turns at hashing bound what they take of the database, and know devices.
 			r.Use(strangers.InFlight, bodies)
-			accounts.MountOpen(httpapi.Within(api, r))
+			accounts.MountOpen(httpapi.NewAPI(r))
 		})
 		r.Group(func(r chi.Router) {
 			r.Use(verifier.Middleware, callers.InFlight, callers.Writes, bodies)
@@ -120,7 +119,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 			door.Mount(r, share)
 			r.Group(func(r chi.Router) {
 				r.Use(share()...)
-				mine := httpapi.Within(api, r)
+				mine := httpapi.NewAPI(r)
 				accounts.Mount(mine)
 				(&rest.Tasks{Store: tasks, Failures: failures}).Mount(mine)
 			})
@@ -129,7 +128,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	router.Group(func(r chi.Router) {
 		r.Use(auth.SidecarOnly(cfg.AppAPIToken), rest.Origin(cfg.TrustedProxies), bodies)
 		services := &rest.Services{Tasks: tasks, Reminders: &reminder.Store{DB: db}, Failures: failures}
-		services.Mount(httpapi.NewInternalAPI(r))
+		services.Mount(httpapi.NewAPI(r))
 	})
 	return base.Run(ctx, router, workers...)
 }

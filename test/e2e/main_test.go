@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/test/openapi"
 	"github.com/taskwire/taskwire/test/suite"
 	"github.com/taskwire/taskwire/test/suite/suitetest"
 )
@@ -32,7 +33,17 @@ var s world
 // oneUsersLoad turns off what would refuse the loads that one user sends here.
 var oneUsersLoad = []string{"LIMIT_WRITES=0", "LIMIT_IN_FLIGHT=0"}
 
+// contract is the description of the API. Whatever the suites of these tests answer is held
+// against it.
+var contract *openapi.Description
+
 func TestMain(m *testing.M) {
+	var err error
+	if contract, err = openapi.Load("../../" + openapi.File); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	suite.Transport = contract.Transport(suite.Transport)
 	os.Exit(suitetest.Main(m, func(started *suite.Suite) { s = world{started} }, oneUsersLoad...))
 }
 

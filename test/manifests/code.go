@@ -72,8 +72,6 @@ func ReadCode(read func(service string) map[string]settings.Setting) (Code, erro
 			code.Routes[service] = append(code.Routes[service], Route{strings.ToUpper(m[1]), m[2]})
 		}
 		if strings.Contains(sources[service], "MountUserAPI(") {
-			code.Routes[service] = append(code.Routes[service], Route{"GET", "/openapi.json"})
-			code.Calls[Call{"task-api", service, "GET", "/openapi.json"}] = true
 			for _, m := range invokePattern.FindAllStringSubmatch(auth, -1) {
 				code.Calls[Call{service, m[1], "GET", m[2]}] = true
 			}

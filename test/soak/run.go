@@ -280,8 +280,13 @@ func (k *soaking) restart(ctx context.Context) error {
 
 // ready asks each service, through the front door, for what a user asks.
 func (k *soaking) ready(ctx context.Context) error {
-	for _, path := range []string{"/api/tasks", "/api/notifications", "/api/audit", "/openapi/recurring-task.json"} {
-		a, err := k.load.users[0].Do(ctx, http.MethodGet, path, nil)
+	rule := map[string]any{"rrule": "FREQ=DAILY", "due_at": "2027-01-01T09:00:00Z", "timezone": "UTC"}
+	for path, body := range map[string]any{"/api/tasks": nil, "/api/notifications": nil, "/api/audit": nil, "/api/recurrence/preview": rule} {
+		method := http.MethodGet
+		if body != nil {
+			method = http.MethodPost
+		}
+		a, err := k.load.users[0].Do(ctx, method, path, body)
 		if err != nil {
 			return err
 		}

@@ -254,8 +254,9 @@ type Answer struct {
 // JSON decodes the answer's body into v.
 func (a Answer) JSON(v any) error { return json.Unmarshal(a.Body, v) }
 
-// transport is shared, so that a load does not run out of ports.
-var transport = &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: 30 * time.Second}
+// Transport is what clients share that have none of their own, so that a load does
+// not run out of ports.
+var Transport http.RoundTripper = &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: 30 * time.Second}
 
 // Do sends a request. Body is nil, []byte as it is, or anything that becomes
 // JSON; header holds name, value pairs.
@@ -292,7 +293,7 @@ func (c *Client) Do(ctx context.Context, method, path string, body any, header .
 	}
 	way := c.Transport
 	if way == nil {
-		way = transport
+		way = Transport
 	}
 	res, err := (&http.Client{Transport: way, Timeout: 30 * time.Second}).Do(req)
 	if err != nil {

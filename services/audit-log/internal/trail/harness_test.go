@@ -90,7 +90,7 @@ func (s *service) replica() http.Handler {
 				next.ServeHTTP(w, r.WithContext(auth.WithCaller(r.Context(), auth.Caller{UserID: user})))
 			})
 		})
-		(&trail.API{DB: s.db, Failures: httpapi.Failures{Log: log}}).Mount(httpapi.NewAPI(r, "test", "1"))
+		(&trail.API{DB: s.db, Failures: httpapi.Failures{Log: log}}).Mount(httpapi.NewAPI(r))
 	})
 	return router
 }

@@ -24,39 +24,48 @@ type API struct {
 	Failures httpapi.Failures
 }
 
-// Entry is an entry as its user sees it.
-type Entry struct {
-	ID        uuid.UUID       `json:"id"`
-	Action    string          `json:"action" example:"task.updated"`
-	TaskID    *uuid.UUID      `json:"task_id"`
-	Actor     event.Actor     `json:"actor"`
-	Target    string          `json:"target"`
-	Before    json.RawMessage `json:"before"`
-	After     json.RawMessage `json:"after"`
-	Changed   []string        `json:"changed" nullable:"false"`
+// AuditEntry is an entry as its user sees it.
+type AuditEntry struct {
+	ID        uuid.UUID       `json:"id" format:"uuid" doc:"The id of the event that it was made of"`
+	Action    string          `json:"action" doc:"What was done: task.created, task.updated, task.completed, task.deleted, user.registered, user.signed_in, user.sign_in_failed or user.updated"`
+	TaskID    *uuid.UUID      `json:"task_id" nullable:"true" format:"uuid" doc:"The task it was done to; null where it was the account"`
+	Actor     event.Actor     `json:"actor" doc:"Who did it"`
+	Target    string          `json:"target" doc:"What it was done to: task or user, and its id"`
+	Before    Snapshot        `json:"before" doc:"The task or the account before; null for what was created"`
+	After     Snapshot        `json:"after" doc:"The task or the account afterwards; null for what was deleted"`
+	Changed   []string        `json:"changed" nullable:"false" doc:"The fields that differ"`
 	Truncated []string        `json:"truncated" nullable:"false" doc:"Fields of before and after that were shortened, because an event is at most 64 KiB"`
-	IP        string          `json:"ip"`
-	UserAgent string          `json:"user_agent"`
-	RequestID string          `json:"request_id"`
-	TraceID   string          `json:"trace_id"`
-	At        time.Time       `json:"at"`
+	IP        string          `json:"ip" doc:"The address that the request came from; empty where there was no request"`
+	UserAgent string          `json:"user_agent" doc:"The program that sent the request"`
+	RequestID string          `json:"request_id" doc:"The id of the request"`
+	TraceID   string          `json:"trace_id" doc:"The trace that the request belongs to"`
+	At        time.Time       `json:"at" doc:"When it was done"`
+}
+
+// Snapshot is a task or an account as it was, or null.
+type Snapshot struct{ json.RawMessage }
+
+// Schema describes any object, or null.
+func (Snapshot) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, Nullable: true, AdditionalProperties: true}
+}
+
+// AuditPage is one page of entries.
+type AuditPage struct {
+	Items      []AuditEntry `json:"items" nullable:"false" doc:"The entries"`
+	NextCursor *string      `json:"next_cursor" doc:"The cursor of the next page; null on the last"`
 }
 
 // Filter narrows a list of entries.
 type Filter struct {
-	Action string `query:"action" maxLength:"100" doc:"Such as task.updated"`
-	From   string `query:"from" format:"date-time" doc:"Happened at this time or later"`
-	To     string `query:"to" format:"date-time" doc:"Happened earlier than this"`
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Action string `query:"action" maxLength:"100" doc:"Only what was done so, such as task.updated" example:"task.updated"`
+	From   string `query:"from" format:"date-time" doc:"Happened at this time or later" example:"2027-03-01T00:00:00Z"`
+	To     string `query:"to" format:"date-time" doc:"Happened earlier than this" example:"2027-04-01T00:00:00Z"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many at most"`
 	Cursor string `query:"cursor" maxLength:"500" doc:"next_cursor of the page before"`
 }
 
-type listOutput struct {
-	Body struct {
-		Items      []Entry `json:"items" nullable:"false"`
-		NextCursor *string `json:"next_cursor" doc:"null on the last page"`
-	}
-}
+type listOutput struct{ Body AuditPage }
 
 // cursor is the place of the last entry of a page.
 type cursor struct {
@@ -69,11 +78,13 @@ type cursor struct {
 func (a *API) Mount(api huma.API) {
 	httpapi.Register(api, a.Failures, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit", Tags: []string{"Audit"},
-		Summary: "What was done to what is yours, the latest first", Security: httpapi.Authenticated, Errors: []int{http.StatusUnauthorized},
+		Summary:     "What was done to what is yours, the latest first",
+		Description: "Every change of your tasks and of your account, and every sign-in, also those that failed. A change appears here within moments.", Security: httpapi.Authenticated, Metadata: httpapi.Describe(nil, examplePage),
 	}, a.list)
 	httpapi.Register(api, a.Failures, huma.Operation{
 		OperationID: "task-history", Method: http.MethodGet, Path: "/api/tasks/{id}/history", Tags: []string{"Audit"},
-		Summary: "What was done to a task, the earliest first", Security: httpapi.Authenticated, Errors: []int{http.StatusUnauthorized, http.StatusNotFound},
+		Summary:     "What was done to a task, the earliest first",
+		Description: "Every change of a task, also when it has been deleted since.", Security: httpapi.Authenticated, Metadata: httpapi.Describe(nil, examplePage, httpapi.Missing),
 	}, a.history)
 }
 
@@ -94,7 +105,7 @@ func (a *API) list(ctx context.Context, in *struct {
 }
 
 func (a *API) history(ctx context.Context, in *struct {
-	ID uuid.UUID `path:"id" format:"uuid"`
+	ID uuid.UUID `path:"id" format:"uuid" doc:"The task"`
 	Filter
 },
 ) (*listOutput, error) {
@@ -146,7 +157,7 @@ func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*l
 	if err != nil {
 		return nil, err
 	}
-	items := make([]Entry, len(rows))
+	items := make([]AuditEntry, len(rows))
 	for i, r := range rows {
 		items[i] = r.public()
 	}
@@ -185,20 +196,14 @@ func read(ctx context.Context, q *bun.SelectQuery, behind string, n int) ([]entr
 	return all, nil
 }
 
-func (e entry) public() Entry {
-	null := func(raw json.RawMessage) json.RawMessage {
-		if raw == nil {
-			return json.RawMessage("null")
-		}
-		return raw
-	}
+func (e entry) public() AuditEntry {
 	changed := e.Changed
 	if changed == nil {
 		changed = []string{}
 	}
-	return Entry{
+	return AuditEntry{
 		ID: e.ID, Action: e.Action, TaskID: e.TaskID, Actor: event.Actor{UserID: e.ActorID, Email: e.ActorEmail},
-		Target: e.Target, Before: null(e.Before), After: null(e.After), Changed: changed, Truncated: append([]string{}, e.Truncated...), IP: e.IP,
+		Target: e.Target, Before: Snapshot{e.Before}, After: Snapshot{e.After}, Changed: changed, Truncated: append([]string{}, e.Truncated...), IP: e.IP,
 		UserAgent: e.UserAgent, RequestID: e.RequestID, TraceID: e.TraceID, At: e.OccurredAt.UTC(),
 	}
 }

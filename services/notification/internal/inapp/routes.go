@@ -3,6 +3,7 @@ package inapp
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -15,65 +16,88 @@ import (
 
 type listInput struct {
 	Unread bool   `query:"unread" doc:"Only those that have not been read"`
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many at most"`
 	Cursor string `query:"cursor" maxLength:"500" doc:"next_cursor of the page before"`
 }
 
-type listOutput struct {
-	Body struct {
-		Items      []Notification `json:"items" nullable:"false"`
-		NextCursor *string        `json:"next_cursor" doc:"Where the next page begins; null on the last"`
-		Unread     int64          `json:"unread" doc:"How many have not been read, on all pages"`
-	}
+// NotificationPage is one page of notifications.
+type NotificationPage struct {
+	Items      []Notification `json:"items" nullable:"false" doc:"The notifications"`
+	NextCursor *string        `json:"next_cursor" doc:"The cursor of the next page; null on the last"`
+	Unread     int64          `json:"unread" doc:"How many have not been read, on all pages"`
 }
 
+// NotificationMark says what a notification is to be.
+type NotificationMark struct {
+	Read bool `json:"read" doc:"Whether it has been read"`
+}
+
+// MarkedNotifications is what marking all has done.
+type MarkedNotifications struct {
+	Updated int64 `json:"updated" doc:"How many were unread"`
+}
+
+type listOutput struct{ Body NotificationPage }
+
 type markInput struct {
-	ID   uuid.UUID `path:"id" format:"uuid"`
-	Body struct {
-		Read bool `json:"read"`
-	}
+	ID   uuid.UUID `path:"id" format:"uuid" doc:"The notification"`
+	Body NotificationMark
 }
 
 type readInput struct {
-	ID uuid.UUID `path:"id" format:"uuid"`
+	ID uuid.UUID `path:"id" format:"uuid" doc:"The notification"`
 }
 
 type markOutput struct{ Body Notification }
 
-type readAllOutput struct {
-	Body struct {
-		Updated int64 `json:"updated" doc:"How many were unread"`
+type readAllOutput struct{ Body MarkedNotifications }
+
+// What the description of the API shows.
+var (
+	exampleDue  = time.Date(2027, 3, 8, 8, 0, 0, 0, time.UTC)
+	exampleRead = time.Date(2027, 3, 8, 7, 50, 0, 0, time.UTC)
+	example     = Notification{
+		ID: uuid.MustParse("0190c8a0-2c3d-7e5f-9061-8293a4b5c6d7"), TaskID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c6"),
+		ReminderID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c9"), Title: "Call Grace back", DueAt: &exampleDue,
+		RemindAt: exampleDue.Add(-15 * time.Minute), DeliveredAt: exampleDue.Add(-15*time.Minute + 412*time.Millisecond), LateMS: 412,
+		ReadAt: &exampleRead, CreatedAt: exampleDue.Add(-15*time.Minute + 412*time.Millisecond),
 	}
-}
+)
 
 // Register adds the notifications' operations to api, whose router admits
 // callers with a valid token only.
 func Register(api huma.API, failures httpapi.Failures, store *Store) {
-	operation := func(id, method, path, summary string, errors ...int) huma.Operation {
+	operation := func(id, method, path, summary, more string, said map[string]any) huma.Operation {
 		return huma.Operation{
-			OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{"Notifications"},
-			Security: httpapi.Authenticated, Errors: append(errors, http.StatusUnauthorized), MaxBodyBytes: httpapi.MaxBody,
+			OperationID: id, Method: method, Path: path, Summary: summary, Description: more, Tags: []string{"Notifications"},
+			Security: httpapi.Authenticated, Metadata: said, MaxBodyBytes: httpapi.MaxBody,
 		}
 	}
-	httpapi.Register(api, failures, operation("list-notifications", http.MethodGet, "/api/notifications", "List your notifications, newest first"),
+	httpapi.Register(api, failures, operation("list-notifications", http.MethodGet, "/api/notifications", "List your notifications, newest first",
+		"The reminders that you were sent, whatever became of their tasks.",
+		httpapi.Describe(nil, NotificationPage{Items: []Notification{example}})),
 		func(ctx context.Context, in *listInput) (*listOutput, error) { return store.page(ctx, in) })
-	httpapi.Register(api, failures, operation("mark-notification", http.MethodPatch, "/api/notifications/{id}", "Mark a notification as read or unread", http.StatusNotFound),
+	httpapi.Register(api, failures, operation("mark-notification", http.MethodPatch, "/api/notifications/{id}", "Mark a notification as read or unread",
+		"Marking it as what it is changes nothing.",
+		httpapi.Describe(NotificationMark{Read: true}, example, httpapi.Missing)),
 		func(ctx context.Context, in *markInput) (*markOutput, error) {
 			return store.answerMark(ctx, in.ID, in.Body.Read)
 		})
-	httpapi.Register(api, failures, operation("read-notification", http.MethodPost, "/api/notifications/{id}/read", "Mark a notification as read", http.StatusNotFound),
+	httpapi.Register(api, failures, operation("read-notification", http.MethodPost, "/api/notifications/{id}/read", "Mark a notification as read",
+		"Reading it again changes nothing.",
+		httpapi.Describe(nil, example, httpapi.Missing)),
 		func(ctx context.Context, in *readInput) (*markOutput, error) {
 			return store.answerMark(ctx, in.ID, true)
 		})
-	httpapi.Register(api, failures, operation("read-all-notifications", http.MethodPost, "/api/notifications/read-all", "Mark all your notifications as read"),
+	httpapi.Register(api, failures, operation("read-all-notifications", http.MethodPost, "/api/notifications/read-all", "Mark all your notifications as read",
+		"Those that come later are unread.",
+		httpapi.Describe(nil, MarkedNotifications{Updated: 1})),
 		func(ctx context.Context, _ *struct{}) (*readAllOutput, error) {
 			n, err := store.markAll(ctx, auth.CallerOf(ctx).UserID)
 			if err != nil {
 				return nil, err
 			}
-			out := &readAllOutput{}
-			out.Body.Updated = n
-			return out, nil
+			return &readAllOutput{MarkedNotifications{Updated: n}}, nil
 		})
 }
 

@@ -57,7 +57,7 @@ func newClient(t *testing.T) *client {
 				next.ServeHTTP(w, r.WithContext(auth.WithCaller(r.Context(), auth.Caller{UserID: user})))
 			})
 		})
-		inapp.Register(httpapi.NewAPI(r, "test", "1"), httpapi.Failures{Log: log}, inapp.NewStore(db, func() time.Time { return now }))
+		inapp.Register(httpapi.NewAPI(r), httpapi.Failures{Log: log}, inapp.NewStore(db, func() time.Time { return now }))
 	})
 	server := httptest.NewServer(router)
 	t.Cleanup(server.Close)

@@ -16,17 +16,17 @@ import (
 type Notification struct {
 	bun.BaseModel `bun:"table:notification.notifications,alias:n" json:"-"`
 
-	ID          uuid.UUID  `bun:",pk" json:"id"`
+	ID          uuid.UUID  `bun:",pk" json:"id" format:"uuid" doc:"The notification"`
 	UserID      uuid.UUID  `json:"-"`
-	TaskID      uuid.UUID  `json:"task_id"`
-	ReminderID  uuid.UUID  `json:"reminder_id"`
+	TaskID      uuid.UUID  `json:"task_id" format:"uuid" doc:"The task that it reminds of"`
+	ReminderID  uuid.UUID  `json:"reminder_id" format:"uuid" doc:"The reminder that it was sent for"`
 	Title       string     `json:"title" doc:"The task's title when it was reminded of"`
-	DueAt       *time.Time `json:"due_at" doc:"When the task is due"`
+	DueAt       *time.Time `json:"due_at" nullable:"true" doc:"When the task is due"`
 	RemindAt    time.Time  `json:"remind_at" doc:"When the reminder was set for"`
-	DeliveredAt time.Time  `json:"delivered_at"`
+	DeliveredAt time.Time  `json:"delivered_at" doc:"When it was delivered"`
 	LateMS      int64      `bun:"late_ms" json:"late_ms" doc:"delivered_at − remind_at, in milliseconds"`
-	ReadAt      *time.Time `json:"read_at" doc:"null while it is unread"`
-	CreatedAt   time.Time  `json:"created_at"`
+	ReadAt      *time.Time `json:"read_at" nullable:"true" doc:"null while it is unread"`
+	CreatedAt   time.Time  `json:"created_at" doc:"When it was written"`
 }
 
 // Store reads and marks notifications. Every method sees the caller's own only.

@@ -29,21 +29,21 @@ const (
 	TakenBack = "taken_back"
 )
 
-// Entry is an occurrence in the ledger.
-type Entry struct {
+// Occurrence is an occurrence in the ledger.
+type Occurrence struct {
 	bun.BaseModel `bun:"table:recurring.occurrences,alias:o" json:"-"`
 
-	SeriesID   uuid.UUID  `bun:"series_id,pk" json:"series_id"`
+	SeriesID   uuid.UUID  `bun:"series_id,pk" json:"series_id" format:"uuid" doc:"The series"`
 	Occurrence string     `bun:"occurrence,pk" json:"occurrence" doc:"The wall time that it stands for"`
 	UserID     uuid.UUID  `bun:"user_id" json:"-"`
-	TaskID     *uuid.UUID `bun:"task_id" json:"task_id" doc:"null for one that was missed"`
-	Status     string     `bun:"status" json:"status" enum:"open,done,skipped,missed,ended"`
-	DueAt      *time.Time `bun:"due_at" json:"due_at"`
+	TaskID     *uuid.UUID `bun:"task_id" json:"task_id" nullable:"true" format:"uuid" doc:"The task that stands for it; null where none does: it was missed, or its task was deleted"`
+	Status     string     `bun:"status" json:"status" enum:"open,done,skipped,missed,ended" doc:"What became of it"`
+	DueAt      *time.Time `bun:"due_at" json:"due_at" nullable:"true" doc:"When it is or was due"`
 	Version    int64      `bun:"version" json:"-"`
 	// Passed tells that the series has gone past it, whatever else is known: it was
 	// missed, unless a task stands or stood for it.
 	Passed    bool      `bun:"passed" json:"-"`
-	UpdatedAt time.Time `bun:"updated_at" json:"updated_at"`
+	UpdatedAt time.Time `bun:"updated_at" json:"updated_at" doc:"When its status was last written"`
 }
 
 // Store keeps the ledger in Postgres.
@@ -57,7 +57,7 @@ type Store struct {
 // it was done in another series.
 func (s *Store) Record(ctx context.Context, kind string, of event.TaskEvent, at time.Time) error {
 	t := of.TaskData
-	e := &Entry{
+	e := &Occurrence{
 		SeriesID: *t.SeriesID, Occurrence: *t.Occurrence, UserID: t.UserID, TaskID: &t.ID,
 		Status: Open, DueAt: t.DueAt, Version: t.Version, UpdatedAt: at,
 	}
@@ -78,7 +78,7 @@ func (s *Store) Record(ctx context.Context, kind string, of event.TaskEvent, at 
 		if err != nil {
 			return fmt.Errorf("record occurrence %s of series %s: %w", e.Occurrence, e.SeriesID, err)
 		}
-		_, err = tx.NewDelete().Model((*Entry)(nil)).Where("task_id = ?", t.ID).
+		_, err = tx.NewDelete().Model((*Occurrence)(nil)).Where("task_id = ?", t.ID).
 			Where("version < (SELECT max(version) FROM recurring.occurrences WHERE task_id = ?)", t.ID).
 			Where("(series_id = ? OR status = ?)", e.SeriesID, Open).Exec(ctx)
 		if err != nil {
@@ -94,10 +94,10 @@ func (s *Store) RecordMissed(ctx context.Context, t event.Task, missed []recurre
 	if len(missed) == 0 {
 		return nil
 	}
-	entries := make([]Entry, len(missed))
+	entries := make([]Occurrence, len(missed))
 	for i, m := range missed {
 		due := m.At
-		entries[i] = Entry{SeriesID: *t.SeriesID, Occurrence: m.Wall, UserID: t.UserID, Status: Missed, DueAt: &due, Passed: true, UpdatedAt: at}
+		entries[i] = Occurrence{SeriesID: *t.SeriesID, Occurrence: m.Wall, UserID: t.UserID, Status: Missed, DueAt: &due, Passed: true, UpdatedAt: at}
 	}
 	_, err := s.DB.NewInsert().Model(&entries).On("CONFLICT (series_id, occurrence) DO UPDATE").
 		Set("passed = true").Where("NOT o.passed").Exec(ctx)
@@ -112,9 +112,9 @@ var errNotFound = errors.New("the task is in no series of the user")
 
 // page lists the series of a user's task, the latest occurrence first, from
 // behind the one named.
-func (s *Store) page(ctx context.Context, user, task uuid.UUID, behind string, limit int) ([]Entry, error) {
+func (s *Store) page(ctx context.Context, user, task uuid.UUID, behind string, limit int) ([]Occurrence, error) {
 	var series uuid.UUID
-	err := s.DB.NewSelect().Model((*Entry)(nil)).Column("series_id").
+	err := s.DB.NewSelect().Model((*Occurrence)(nil)).Column("series_id").
 		Where("task_id = ?", task).Where("user_id = ?", user).OrderExpr("version DESC").Limit(1).Scan(ctx, &series)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, errNotFound
@@ -122,7 +122,7 @@ func (s *Store) page(ctx context.Context, user, task uuid.UUID, behind string, l
 	if err != nil {
 		return nil, fmt.Errorf("find the series of a task: %w", err)
 	}
-	entries := []Entry{}
+	entries := []Occurrence{}
 	q := s.DB.NewSelect().Model(&entries).Where("series_id = ?", series).Where("(status <> ? OR passed)", TakenBack).OrderExpr("occurrence DESC").Limit(int64(limit))
 	if behind != "" {
 		q = q.Where("occurrence < ?", behind)

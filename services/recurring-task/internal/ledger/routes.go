@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -15,17 +16,29 @@ import (
 )
 
 type listInput struct {
-	ID     uuid.UUID `path:"id" format:"uuid"`
-	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	ID     uuid.UUID `path:"id" format:"uuid" doc:"A task of the series"`
+	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many at most"`
 	Cursor string    `query:"cursor" maxLength:"200" doc:"next_cursor of the page before"`
 }
 
-type listOutput struct {
-	Body struct {
-		Items      []Entry `json:"items" nullable:"false"`
-		NextCursor *string `json:"next_cursor" doc:"null on the last page"`
-	}
+// OccurrencePage is one page of a series.
+type OccurrencePage struct {
+	Items      []Occurrence `json:"items" nullable:"false" doc:"The occurrences"`
+	NextCursor *string      `json:"next_cursor" doc:"The cursor of the next page; null on the last"`
 }
+
+type listOutput struct{ Body OccurrencePage }
+
+// example is what the description of the API shows.
+var example = OccurrencePage{Items: []Occurrence{{
+	SeriesID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c5"), Occurrence: "2027-03-08T09:00:00", TaskID: &exampleTask,
+	Status: Open, DueAt: &exampleDue, UpdatedAt: time.Date(2027, 3, 1, 8, 30, 0, 0, time.UTC),
+}}}
+
+var (
+	exampleTask = uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c6")
+	exampleDue  = time.Date(2027, 3, 8, 8, 0, 0, 0, time.UTC)
+)
 
 type cursor struct {
 	Occurrence string `json:"o"`
@@ -35,8 +48,9 @@ type cursor struct {
 func Mount(api huma.API, failures httpapi.Failures, store *Store) {
 	httpapi.Register(api, failures, huma.Operation{
 		OperationID: "list-occurrences", Method: http.MethodGet, Path: "/api/tasks/{id}/occurrences", Tags: []string{"Recurrence"},
-		Summary: "What became of each occurrence of a task's series, the latest first", Security: httpapi.Authenticated,
-		Errors: []int{http.StatusUnauthorized, http.StatusNotFound},
+		Summary:     "What became of each occurrence of a task's series, the latest first",
+		Description: "Each occurrence is open, done, skipped, missed, or ended with the series. A change appears here within moments.", Security: httpapi.Authenticated,
+		Metadata: httpapi.Describe(nil, example, httpapi.Missing),
 	}, func(ctx context.Context, in *listInput) (*listOutput, error) {
 		var from cursor
 		if in.Cursor != "" {

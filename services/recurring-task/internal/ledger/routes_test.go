@@ -54,7 +54,7 @@ func newServer(t *testing.T) *server {
 				next.ServeHTTP(w, r.WithContext(auth.WithCaller(r.Context(), auth.Caller{UserID: user})))
 			})
 		})
-		ledger.Mount(httpapi.NewAPI(r, "test", "1"), httpapi.Failures{Log: log}, l)
+		ledger.Mount(httpapi.NewAPI(r), httpapi.Failures{Log: log}, l)
 	})
 	return &server{t: t, ledger: l, router: router}
 }

@@ -15,7 +15,7 @@ import (
 func TestNoRequestIsDear(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	router := httpapi.NewRouter(log)
-	preview.Mount(httpapi.NewAPI(router, "test", "1"), httpapi.Failures{Log: log})
+	preview.Mount(httpapi.NewAPI(router), httpapi.Failures{Log: log})
 	server := httptest.NewServer(router)
 	defer server.Close()
 	var more []string

@@ -14,37 +14,53 @@ import (
 	"github.com/taskwire/taskwire/pkg/recurrence"
 )
 
-type input struct {
-	Body struct {
-		RRule    string            `json:"rrule" maxLength:"500"`
-		DueAt    httpapi.Timestamp `json:"due_at" doc:"The first due time, which the rule counts from"`
-		Timezone string            `json:"timezone" maxLength:"64"`
-		AllDay   bool              `json:"all_day,omitempty"`
-		Basis    string            `json:"basis,omitempty" enum:"due,completion" default:"due"`
-		MonthEnd string            `json:"month_end,omitempty" enum:"clamp,skip" default:"clamp"`
-		DSTGap   string            `json:"dst_gap,omitempty" enum:"forward,skip" default:"forward"`
-		Missed   string            `json:"missed,omitempty" enum:"collapse,all" default:"collapse"`
-		Count    int               `json:"count,omitempty" minimum:"1" maximum:"100" default:"10"`
-	}
+// PreviewInput is a rule and what it counts from.
+type PreviewInput struct {
+	RRule    string            `json:"rrule" maxLength:"500" doc:"RFC 5545 RRULE value, DAILY or coarser"`
+	DueAt    httpapi.Timestamp `json:"due_at" doc:"The first due time, which the rule counts from"`
+	Timezone string            `json:"timezone" maxLength:"64" doc:"IANA time zone that the due time is meant in"`
+	AllDay   bool              `json:"all_day,omitempty" doc:"Due on a date, not at a time"`
+	Basis    string            `json:"basis,omitempty" enum:"due,completion" default:"due" doc:"What the next date counts from"`
+	MonthEnd string            `json:"month_end,omitempty" enum:"clamp,skip" default:"clamp" doc:"Where the month lacks the day: its last one, or none"`
+	DSTGap   string            `json:"dst_gap,omitempty" enum:"forward,skip" default:"forward" doc:"Where the clock jumps over the time: moved on by the gap, or none"`
+	Missed   string            `json:"missed,omitempty" enum:"collapse,all" default:"collapse" doc:"Of dates that pass while a task is open: the next one to come, or all, one after another"`
+	Count    int               `json:"count,omitempty" minimum:"1" maximum:"100" default:"10" doc:"How many dates"`
 }
 
-type occurrence struct {
+// PreviewedOccurrence is one of the dates to come.
+type PreviewedOccurrence struct {
 	Occurrence string    `json:"occurrence" doc:"The wall time that it stands for"`
-	DueAt      time.Time `json:"due_at"`
+	DueAt      time.Time `json:"due_at" doc:"The moment that it is due"`
 	Note       string    `json:"note" doc:"Why it is not the plain date, if so"`
 }
 
-type output struct {
-	Body struct {
-		Occurrences []occurrence `json:"occurrences" nullable:"false"`
-	}
+// Preview is the dates to come.
+type Preview struct {
+	Occurrences []PreviewedOccurrence `json:"occurrences" nullable:"false" doc:"The dates, the earliest first"`
 }
+
+type input struct{ Body PreviewInput }
+
+type output struct{ Body Preview }
+
+var (
+	exampleInput = PreviewInput{
+		RRule: "FREQ=MONTHLY", DueAt: httpapi.Timestamp{Time: time.Date(2027, 1, 31, 8, 0, 0, 0, time.UTC)}, Timezone: "Europe/Berlin",
+		Basis: recurrence.BasisDue, MonthEnd: recurrence.MonthEndClamp, DSTGap: recurrence.DSTGapForward, Missed: recurrence.MissedCollapse, Count: 2,
+	}
+	exampleAnswer = Preview{Occurrences: []PreviewedOccurrence{
+		{Occurrence: "2027-02-28T09:00:00", DueAt: time.Date(2027, 2, 28, 8, 0, 0, 0, time.UTC), Note: "clamped to the month's last day"},
+		{Occurrence: "2027-03-31T09:00:00", DueAt: time.Date(2027, 3, 31, 7, 0, 0, 0, time.UTC)},
+	}}
+)
 
 // Mount adds the preview.
 func Mount(api huma.API, failures httpapi.Failures) {
 	httpapi.Register(api, failures, huma.Operation{
 		OperationID: "preview-recurrence", Method: http.MethodPost, Path: "/api/recurrence/preview", Tags: []string{"Recurrence"},
-		Summary: "The next dates of a rule, each with what explains it", Security: httpapi.Authenticated, Errors: []int{http.StatusUnauthorized},
+		Summary:     "The next dates of a rule, each with what explains it",
+		Description: "What completing each occurrence in time would lead to. Nothing is stored.", Security: httpapi.Authenticated,
+		Metadata: httpapi.Describe(exampleInput, exampleAnswer),
 	}, preview)
 }
 
@@ -66,9 +82,9 @@ func preview(_ context.Context, in *input) (*output, error) {
 		return nil, problem(err)
 	}
 	out := &output{}
-	out.Body.Occurrences = make([]occurrence, len(next))
+	out.Body.Occurrences = make([]PreviewedOccurrence, len(next))
 	for i, o := range next {
-		out.Body.Occurrences[i] = occurrence{o.Wall, o.At.UTC(), o.Note}
+		out.Body.Occurrences[i] = PreviewedOccurrence{o.Wall, o.At.UTC(), o.Note}
 	}
 	return out, nil
 }

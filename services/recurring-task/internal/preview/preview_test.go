@@ -18,7 +18,7 @@ func post(t *testing.T, body string, status int, into any) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	router := httpapi.NewRouter(log)
-	preview.Mount(httpapi.NewAPI(router, "test", "1"), httpapi.Failures{Log: log})
+	preview.Mount(httpapi.NewAPI(router), httpapi.Failures{Log: log})
 	req := httptest.NewRequest(http.MethodPost, "/api/recurrence/preview", strings.NewReader(body))
 	req.Header.Set("Content-Type", "application/json")
 	rec := httptest.NewRecorder()

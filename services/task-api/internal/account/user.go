@@ -24,12 +24,12 @@ import (
 type User struct {
 	bun.BaseModel `bun:"table:task.users,alias:u" json:"-"`
 
-	ID           uuid.UUID `bun:"id,pk" json:"id"`
-	Email        string    `bun:"email" json:"email"`
-	Name         string    `bun:"name" json:"name"`
+	ID           uuid.UUID `bun:"id,pk" json:"id" format:"uuid" doc:"You"`
+	Email        string    `bun:"email" json:"email" doc:"By which you sign in, and where reminders go"`
+	Name         string    `bun:"name" json:"name" doc:"How you are called"`
 	Timezone     string    `bun:"timezone" json:"timezone" doc:"IANA time zone that new tasks get"`
-	CreatedAt    time.Time `bun:"created_at" json:"created_at"`
-	UpdatedAt    time.Time `bun:"updated_at" json:"updated_at"`
+	CreatedAt    time.Time `bun:"created_at" json:"created_at" doc:"When you registered"`
+	UpdatedAt    time.Time `bun:"updated_at" json:"updated_at" doc:"When your profile was last changed"`
 	PasswordHash *string   `bun:"password_hash" json:"-"`
 }
 

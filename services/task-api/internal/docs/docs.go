@@ -6,10 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"embed"
-	"encoding/json"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -26,21 +23,23 @@ var page embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// Mount adds /docs, which renders the description at /openapi.json and, to
-// choose from, those of the other services: their addresses by name.
-func Mount(r chi.Router, others map[string]string) {
-	type document struct {
-		URL  string `json:"url"`
-		Name string `json:"name"`
+// The description of the whole API, which a test keeps (make openapi), and the same for
+// tools that know no OpenAPI 3.1.
+//
+//go:embed openapi.json openapi-3.0.json
+var descriptions embed.FS
+
+// Mount adds /openapi.json, /openapi-3.0.json and /docs, which renders the first.
+func Mount(r chi.Router) {
+	for _, name := range []string{"openapi.json", "openapi-3.0.json"} {
+		content, _ := descriptions.ReadFile(name) // it is embedded
+		r.Get("/"+name, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/vnd.oai.openapi+json")
+			http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
+		})
 	}
-	documents := []document{{"/openapi.json", "task-api"}}
-	for _, name := range slices.Sorted(maps.Keys(others)) {
-		documents = append(documents, document{others[name], name})
-	}
-	// A list of strings can always be written.
-	list, _ := json.Marshal(documents)
 	assets := http.StripPrefix("/docs/", statigz.FileServer(static.FS))
-	own := map[string][]byte{"documents.json": list}
+	own := map[string][]byte{}
 	for _, name := range []string{"page.html", "page.css", "page.js"} {
 		own[name], _ = page.ReadFile(name) // it is embedded
 	}

@@ -17,7 +17,7 @@ import (
 // page, where its policy would not let it run.
 func TestThePageObeysItsPolicy(t *testing.T) {
 	router := chi.NewRouter()
-	docs.Mount(router, map[string]string{"audit-log": "/openapi/audit-log.json"})
+	docs.Mount(router)
 	get := func(path string) *httptest.ResponseRecorder {
 		req := httptest.NewRequest(http.MethodGet, path, nil)
 		req.Header.Set("Accept-Encoding", "gzip")
@@ -38,5 +38,4 @@ func TestThePageObeysItsPolicy(t *testing.T) {
 		require.NotZero(t, get(part[1]).Body.Len(), part[1])
 	}
 	require.NotRegexp(t, `<style|style=|<script>|\son[a-z]+=`, page.Body.String())
-	require.JSONEq(t, `[{"url":"/openapi.json","name":"task-api"},{"url":"/openapi/audit-log.json","name":"audit-log"}]`, get("/docs/documents.json").Body.String())
 }

@@ -50,7 +50,7 @@ func (d *Door) asks(may ask, next http.Handler) http.Handler {
 			r = r.Clone(r.Context())
 			r.URL.Path, r.URL.RawPath = strings.Replace(r.URL.Path, id, uuid.NewString(), 1), ""
 		case errors.Is(err, access.ErrRefused):
-			d.failures.Write(w, r, httpapi.NotFound("user"))
+			httpapi.NotFound("user").Write(w, r)
 			return
 		default:
 			d.failures.Write(w, r, err)

@@ -15,7 +15,7 @@ func SameOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "" {
 			if err := protection.Check(r); err != nil {
-				httpapi.WriteProblem(w, r, http.StatusForbidden, "a page of another origin may not do this in your name")
+				httpapi.NewProblem(httpapi.ForeignOrigin, "a page of another origin may not do this in your name").Write(w, r)
 				return
 			}
 		}

@@ -101,7 +101,7 @@ func (d *Door) Mount(r chi.Router, perService func() chi.Middlewares) {
 			within = perService().Handler
 			services[route.AppID] = within
 		}
-		handler := within(d.asks(route.ask, d.proxy(route.AppID, "")))
+		handler := within(d.asks(route.ask, d.proxy(route.AppID)))
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 			r.Method(method, route.Pattern, handler)
 		}
@@ -115,10 +115,10 @@ func (d *Door) MountOpen(r chi.Router, proxies httpapi.Proxies) {
 	r = r.With(httprate.LimitBy(openRate, time.Minute,
 		func(r *http.Request) (string, error) { return limit.Network(proxies.ClientAddress(r)), nil },
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) {
-			httpapi.WriteProblem(w, r, http.StatusTooManyRequests, "too many requests from this address; try again in a minute")
+			httpapi.TooMany("too many requests from this address; try again in a minute", time.Minute).Write(w, r)
 		})), httpapi.Bodies(openBody))
 	for _, route := range OpenRoutes {
-		through := d.proxy(route.AppID, "")
+		through := d.proxy(route.AppID)
 		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Security-Policy", openPolicy)
 			through.ServeHTTP(w, r)
@@ -129,38 +129,16 @@ func (d *Door) MountOpen(r chi.Router, proxies httpapi.Proxies) {
 	}
 }
 
-// Descriptions are where the services' OpenAPI documents are found, by app id.
-func Descriptions() map[string]string {
-	found := map[string]string{}
-	for _, route := range Routes {
-		found[route.AppID] = "/openapi/" + route.AppID + ".json"
-	}
-	return found
-}
-
-// MountDescriptions adds the services' OpenAPI documents, for everybody.
-func (d *Door) MountDescriptions(r chi.Router) {
-	for appID, path := range Descriptions() {
-		r.Method(http.MethodGet, path, d.proxy(appID, "/openapi.json"))
-	}
-}
-
-const nothingHere = "there is nothing at this address; /openapi.json lists what is"
-
 var errNoRoute = errors.New("the sidecar let nothing through to the service")
 
-// proxy passes requests on to an app, to the same path or to the one given. Their
-// bodies have been read (httpapi.Bodies): what is wrong with one is the client's doing,
+// proxy passes requests on to an app, to the same path. Their bodies have been read (httpapi.Bodies): what is wrong with one is the client's doing,
 // and must not look like a service that is away.
-func (d *Door) proxy(appID, path string) http.Handler {
+func (d *Door) proxy(appID string) http.Handler {
 	unavailable.WithLabelValues(appID) // from zero: the first step is seen as one
 	p := &httputil.ReverseProxy{
 		Transport: d.transport,
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.SetURL(d.sidecar)
-			if path != "" {
-				pr.Out.URL.Path, pr.Out.URL.RawPath, pr.Out.URL.RawQuery = path, "", ""
-			}
 			// What a client says in Dapr's own headers would be taken for ours.
 			for name := range pr.Out.Header {
 				if strings.HasPrefix(strings.ToLower(name), "dapr-") {
@@ -193,19 +171,18 @@ func (d *Door) proxy(appID, path string) http.Handler {
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if errors.Is(err, errNoRoute) {
-				httpapi.WriteProblem(w, r, http.StatusNotFound, nothingHere)
+				httpapi.NothingHere().Write(w, r)
 				return
 			}
 			d.log.WarnContext(r.Context(), "a service could not be reached", "app", appID, "error", err)
 			unavailable.WithLabelValues(appID).Inc()
-			w.Header().Set("Retry-After", "2")
-			httpapi.WriteProblem(w, r, http.StatusServiceUnavailable, "this part of the suite is not there at the moment; try again shortly")
+			httpapi.Unavailable("this part of the suite is not there at the moment; try again shortly").Write(w, r)
 		},
 		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path == "" && !plain(r.URL.EscapedPath()) {
-			httpapi.WriteProblem(w, r, http.StatusNotFound, nothingHere)
+		if !plain(r.URL.EscapedPath()) {
+			httpapi.NothingHere().Write(w, r)
 			return
 		}
 		p.ServeHTTP(w, r)

@@ -5,24 +5,25 @@ package refuse
 
 import "time"
 
-// Code says why something was refused. Codes are stable.
+// Code says why something was refused. Codes are stable, and each is that of a kind
+// of problem (httpapi.Kinds).
 type Code string
 
 // The codes.
 const (
-	Invalid         Code = "invalid"           // what was sent can not be; Fields say where
-	NotFound        Code = "not_found"         // it does not exist, or is not the actor's
-	KeyUsed         Code = "key_used"          // the idempotency key, for another request
-	TaskChanged     Code = "task_changed"      // since the version that the change is meant for
-	NotRecurring    Code = "not_recurring"     // the task does not recur (any more)
-	NotComplete     Code = "not_complete"      // the occurrence was reopened
-	AlreadyComplete Code = "already_complete"  // the occurrence is done
-	AlreadyFollowed Code = "already_followed"  // by a task that was deleted
-	LastOccurrence  Code = "last_occurrence"   // of a rule, which nothing follows
-	EmailTaken      Code = "email_taken"       // there is an account with it
-	WrongPassword   Code = "wrong_password"    // or there is no such account
-	TooManyAttempts Code = "too_many_attempts" // to sign in or to register; After says until when
-	Busy            Code = "busy"              // it may pass in a moment
+	Invalid         Code = "invalid"              // what was sent can not be; Fields say where
+	NotFound        Code = "not-found"            // it does not exist, or is not the actor's
+	KeyUsed         Code = "idempotency-key-used" // the idempotency key, for another request
+	TaskChanged     Code = "task-changed"         // since the version that the change is meant for
+	NotRecurring    Code = "not-recurring"        // the task does not recur (any more)
+	NotComplete     Code = "not-complete"         // the occurrence was reopened
+	AlreadyComplete Code = "already-complete"     // the occurrence is done
+	AlreadyFollowed Code = "already-followed"     // by a task that was deleted
+	LastOccurrence  Code = "last-occurrence"      // of a rule, which nothing follows
+	EmailTaken      Code = "email-taken"          // there is an account with it
+	WrongPassword   Code = "wrong-password"       // or there is no such account
+	TooManyAttempts Code = "too-many-attempts"    // to sign in or to register; After says until when
+	Busy            Code = "unavailable"          // it may pass in a moment
 )
 
 // Codes are all of them.

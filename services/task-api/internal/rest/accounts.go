@@ -29,27 +29,54 @@ type Accounts struct {
 
 // signedIn is the answer to whoever has just proved who he is.
 type signedIn struct {
-	SetCookie []http.Cookie `header:"Set-Cookie"`
-	Body      struct {
-		User      *account.User `json:"user"`
-		Token     string        `json:"token"`
-		ExpiresAt time.Time     `json:"expires_at"`
-	}
+	SetCookie []http.Cookie `header:"Set-Cookie" doc:"auth_token, which signs the browser in, and taskwire_device, by which it is known"`
+	Body      SignedIn
+}
+
+// SignedIn is a user and his token.
+type SignedIn struct {
+	User      account.User `json:"user" doc:"Who you are"`
+	Token     string       `json:"token" doc:"For Authorization: Bearer"`
+	ExpiresAt time.Time    `json:"expires_at" doc:"When the token ends"`
+}
+
+// Registration is what an account begins with.
+type Registration struct {
+	Email    string `json:"email" minLength:"3" maxLength:"254" doc:"By which you sign in, and where reminders go"`
+	Password string `json:"password" minLength:"10" maxLength:"200" doc:"Chosen by you"`
+	Name     string `json:"name,omitempty" maxLength:"200" doc:"How you are called"`
+	Timezone string `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone that new tasks get; default UTC"`
+}
+
+// Credentials are what a user signs in with.
+type Credentials struct {
+	Email    string `json:"email" maxLength:"254" doc:"As you registered it"`
+	Password string `json:"password" maxLength:"200" doc:"Yours"`
+}
+
+// ProfilePatch changes a profile. What is left out stays.
+type ProfilePatch struct {
+	Name     *string `json:"name,omitempty" maxLength:"200" doc:"How you are called"`
+	Timezone *string `json:"timezone,omitempty" minLength:"1" maxLength:"64" doc:"IANA time zone that new tasks get"`
 }
 
 // MountOpen adds what needs no token: register, login and logout.
 func (a *Accounts) MountOpen(api huma.API) {
 	forStranger(api, a.Failures, huma.Operation{
 		OperationID: "register", Method: http.MethodPost, Path: "/api/auth/register", Tags: []string{"Accounts"},
-		Summary: "Create an account and sign in", DefaultStatus: http.StatusCreated, Errors: []int{http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable},
+		Summary:     "Create an account and sign in",
+		Description: "The token is answered, and set as the cookie auth_token.", DefaultStatus: http.StatusCreated,
+		Metadata: httpapi.Describe(exampleRegistration, exampleSignedIn, httpapi.EmailTaken, httpapi.TooManyAttempts),
 	}, a.register)
 	forStranger(api, a.Failures, huma.Operation{
 		OperationID: "login", Method: http.MethodPost, Path: "/api/auth/login", Tags: []string{"Accounts"},
-		Summary: "Sign in", Errors: []int{http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusServiceUnavailable},
+		Summary:  "Sign in",
+		Metadata: httpapi.Describe(exampleCredentials, exampleSignedIn, httpapi.WrongPassword, httpapi.TooManyAttempts),
 	}, a.login)
 	forStranger(api, a.Failures, huma.Operation{
 		OperationID: "logout", Method: http.MethodPost, Path: "/api/auth/logout", Tags: []string{"Accounts"},
-		Summary: "Drop the cookie; a token stays valid until it expires", DefaultStatus: http.StatusNoContent,
+		Summary:     "Drop the cookie; a token stays valid until it expires",
+		Description: "For browsers: the cookie auth_token is emptied.", DefaultStatus: http.StatusNoContent,
 	}, a.logout)
 }
 
@@ -57,20 +84,19 @@ func (a *Accounts) MountOpen(api huma.API) {
 func (a *Accounts) Mount(api huma.API) {
 	forUser(api, a.Failures, huma.Operation{
 		OperationID: "me", Method: http.MethodGet, Path: "/api/auth/me", Tags: []string{"Accounts"}, Summary: "Your profile",
+		Description: "Who the token belongs to.",
+		Metadata:    httpapi.Describe(nil, exampleUser),
 	}, a.me)
 	forUser(api, a.Failures, huma.Operation{
 		OperationID: "update-me", Method: http.MethodPatch, Path: "/api/auth/me", Tags: []string{"Accounts"}, Summary: "Change your profile",
+		Description: "What is left out stays. A new time zone is that of new tasks; those that there are keep theirs.",
+		Metadata:    httpapi.Describe(ProfilePatch{Name: &exampleUser.Name, Timezone: &exampleUser.Timezone}, exampleUser),
 	}, a.updateMe)
 }
 
 type registerInput struct {
 	Device string `cookie:"taskwire_device" doc:"Set at a sign-in"`
-	Body   struct {
-		Email    string `json:"email" minLength:"3" maxLength:"254"`
-		Password string `json:"password" minLength:"10" maxLength:"200"`
-		Name     string `json:"name,omitempty" maxLength:"200"`
-		Timezone string `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone; default UTC"`
-	}
+	Body   Registration
 }
 
 func (a *Accounts) register(ctx context.Context, actor access.Actor, in *registerInput) (*signedIn, error) {
@@ -84,10 +110,7 @@ func (a *Accounts) register(ctx context.Context, actor access.Actor, in *registe
 
 type loginInput struct {
 	Device string `cookie:"taskwire_device" doc:"Set at a sign-in: a device that has signed in before is not held up by others' wrong passwords"`
-	Body   struct {
-		Email    string `json:"email" maxLength:"254"`
-		Password string `json:"password" maxLength:"200"`
-	}
+	Body   Credentials
 }
 
 func (a *Accounts) login(ctx context.Context, actor access.Actor, in *loginInput) (*signedIn, error) {
@@ -114,12 +137,12 @@ func (a *Accounts) signedIn(u *account.User, from account.Stranger) (*signedIn, 
 		return nil, err
 	}
 	out := &signedIn{SetCookie: []http.Cookie{a.cookie(auth.Cookie, "/", token, expires), a.cookie(DeviceCookie, "/api/auth", value, until)}}
-	out.Body.User, out.Body.Token, out.Body.ExpiresAt = u, token, expires.UTC()
+	out.Body.User, out.Body.Token, out.Body.ExpiresAt = *u, token, expires.UTC()
 	return out, nil
 }
 
 type dropped struct {
-	SetCookie http.Cookie `header:"Set-Cookie"`
+	SetCookie http.Cookie `header:"Set-Cookie" doc:"auth_token, empty and past"`
 }
 
 func (a *Accounts) logout(context.Context, access.Actor, *struct{}) (*dropped, error) {
@@ -145,10 +168,7 @@ func (a *Accounts) me(ctx context.Context, actor access.Actor, _ *struct{}) (*pr
 }
 
 func (a *Accounts) updateMe(ctx context.Context, actor access.Actor, in *struct {
-	Body struct {
-		Name     *string `json:"name,omitempty" maxLength:"200"`
-		Timezone *string `json:"timezone,omitempty" minLength:"1" maxLength:"64"`
-	}
+	Body ProfilePatch
 },
 ) (*profile, error) {
 	u, err := a.Doorkeeper.Store.Update(ctx, actor, account.Profile(in.Body))

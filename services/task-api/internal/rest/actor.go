@@ -45,7 +45,6 @@ type handler[I, O any] func(ctx context.Context, actor access.Actor, in *I) (*O,
 // forUser adds an operation of a signed-in user.
 func forUser[I, O any](api huma.API, failures httpapi.Failures, op huma.Operation, f handler[I, O]) {
 	op.Security = httpapi.Authenticated
-	op.Errors = append(op.Errors, http.StatusUnauthorized)
 	register(api, failures, op, ActorOf, f)
 }
 

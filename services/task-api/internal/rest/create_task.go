@@ -23,35 +23,42 @@ type ReminderInput struct {
 
 // RecurrenceInput is a recurrence as a request says it.
 type RecurrenceInput struct {
-	RRule    string `json:"rrule" maxLength:"500" doc:"RFC 5545 RRULE value, DAILY or coarser" example:"FREQ=WEEKLY;BYDAY=MO"`
-	Basis    string `json:"basis,omitempty" enum:"due,completion" default:"due"`
-	MonthEnd string `json:"month_end,omitempty" enum:"clamp,skip" default:"clamp"`
-	DSTGap   string `json:"dst_gap,omitempty" enum:"forward,skip" default:"forward"`
-	Missed   string `json:"missed,omitempty" enum:"collapse,all" default:"collapse"`
+	RRule    string `json:"rrule" maxLength:"500" doc:"RFC 5545 RRULE value, DAILY or coarser"`
+	Basis    string `json:"basis,omitempty" enum:"due,completion" default:"due" doc:"What the next date counts from"`
+	MonthEnd string `json:"month_end,omitempty" enum:"clamp,skip" default:"clamp" doc:"Where the month lacks the day: its last one, or none"`
+	DSTGap   string `json:"dst_gap,omitempty" enum:"forward,skip" default:"forward" doc:"Where the clock jumps over the time: moved on by the gap, or none"`
+	Missed   string `json:"missed,omitempty" enum:"collapse,all" default:"collapse" doc:"Of dates that pass while a task is open: the next one to come, or all, one after another"`
 	Anchor   string `json:"anchor,omitempty" readOnly:"true" maxLength:"19" doc:"Answered, and ignored in a request"`
 	Ordinal  int    `json:"ordinal,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
 }
 
-// Input is a whole task as a request says it. What is left out is empty.
-type Input struct {
-	Title       string             `json:"title" minLength:"1" maxLength:"200"`
-	Description string             `json:"description,omitempty" maxLength:"20000"`
-	IsComplete  bool               `json:"is_complete,omitempty"`
-	Priority    string             `json:"priority,omitempty" enum:"none,low,medium,high,urgent" default:"none"`
-	Tags        []string           `json:"tags,omitempty" maxItems:"20" minLength:"1" maxLength:"50"`
-	DueAt       *httpapi.Timestamp `json:"due_at,omitempty" nullable:"true"`
+// TaskInput is a whole task as a request says it. What is left out is empty.
+type TaskInput struct {
+	Title       string             `json:"title" minLength:"1" maxLength:"200" doc:"What is to be done"`
+	Description string             `json:"description,omitempty" maxLength:"20000" doc:"More about it"`
+	IsComplete  bool               `json:"is_complete,omitempty" doc:"Whether it is done"`
+	Priority    string             `json:"priority,omitempty" enum:"none,low,medium,high,urgent" default:"none" doc:"How much it matters"`
+	Tags        []string           `json:"tags,omitempty" maxItems:"20" minLength:"1" maxLength:"50" doc:"Words to find it by"`
+	DueAt       *httpapi.Timestamp `json:"due_at,omitempty" nullable:"true" doc:"When it is due; of an all-day task the date as it is written counts"`
 	AllDay      bool               `json:"all_day,omitempty" doc:"Due on a date, not at a time"`
 	Timezone    string             `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone; default: yours"`
-	Reminders   []ReminderInput    `json:"reminders,omitempty" maxItems:"20"`
-	Recurrence  *RecurrenceInput   `json:"recurrence,omitempty"`
-	ParentID    *uuid.UUID         `json:"parent_id,omitempty" nullable:"true" format:"uuid"`
+	Reminders   []ReminderInput    `json:"reminders,omitempty" maxItems:"20" doc:"When you want to be reminded"`
+	Recurrence  *RecurrenceInput   `json:"recurrence,omitempty" doc:"How it comes back"`
+	ParentID    *uuid.UUID         `json:"parent_id,omitempty" nullable:"true" format:"uuid" doc:"The task that it is a subtask of"`
+}
+
+type createdOutput struct {
+	Status   int
+	ETag     string `header:"ETag" doc:"The version, for If-Match and If-None-Match"`
+	Location string `header:"Location" doc:"Where the task is"`
+	Body     *Task
 }
 
 func (a *Tasks) create(ctx context.Context, actor access.Actor, in *struct {
 	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"Chosen by you: a repetition within a day creates nothing and answers the same"`
-	Body Input
+	Body TaskInput
 },
-) (*taskOutput, error) {
+) (*createdOutput, error) {
 	key, err := keyOf(in.Key, in.Body)
 	if err != nil {
 		return nil, err
@@ -60,12 +67,11 @@ func (a *Tasks) create(ctx context.Context, actor access.Actor, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	out.Status, out.Location = http.StatusCreated, "/api/tasks/"+out.Body.ID.String()
-	return out, nil
+	return &createdOutput{Status: http.StatusCreated, ETag: out.ETag, Location: "/api/tasks/" + out.Body.ID.String(), Body: out.Body}, nil
 }
 
 // keyOf is an Idempotency-Key with the body that it is for; nil for none.
-func keyOf(key string, body Input) (*task.Key, error) {
+func keyOf(key string, body TaskInput) (*task.Key, error) {
 	if key == "" {
 		return nil, nil
 	}
@@ -77,7 +83,7 @@ func keyOf(key string, body Input) (*task.Key, error) {
 	return &task.Key{Key: key, Hash: sum[:]}, nil
 }
 
-func (in Input) draft() task.Draft {
+func (in TaskInput) draft() task.Draft {
 	d := task.Draft{
 		Title: in.Title, Description: in.Description, IsComplete: in.IsComplete, Priority: in.Priority, Tags: in.Tags,
 		DueAt: in.DueAt.Pointer(), AllDay: in.AllDay, Timezone: in.Timezone, Reminders: reminderDrafts(in.Reminders), ParentID: in.ParentID,

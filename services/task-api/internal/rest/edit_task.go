@@ -15,42 +15,42 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
 
-// ReplaceInput is Input for PUT, which also takes what GET answered: the
+// TaskReplacement is TaskInput for PUT, which also takes what GET answered: the
 // fields that only the server sets are ignored.
-type ReplaceInput struct {
-	Input
-	ID          any `json:"id,omitempty" readOnly:"true"`
-	UserID      any `json:"user_id,omitempty" readOnly:"true"`
-	SeriesID    any `json:"series_id,omitempty" readOnly:"true"`
-	Occurrence  any `json:"occurrence,omitempty" readOnly:"true"`
-	CompletedAt any `json:"completed_at,omitempty" readOnly:"true"`
-	Version     any `json:"version,omitempty" readOnly:"true"`
-	CreatedAt   any `json:"created_at,omitempty" readOnly:"true"`
-	UpdatedAt   any `json:"updated_at,omitempty" readOnly:"true"`
+type TaskReplacement struct {
+	TaskInput
+	ID          any `json:"id,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
+	UserID      any `json:"user_id,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
+	SeriesID    any `json:"series_id,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
+	Occurrence  any `json:"occurrence,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
+	CompletedAt any `json:"completed_at,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
+	Version     any `json:"version,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
+	CreatedAt   any `json:"created_at,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
+	UpdatedAt   any `json:"updated_at,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
 }
 
-// PatchInput is a JSON merge patch of a task.
-type PatchInput struct {
-	Title       optional[string]            `json:"title,omitempty" minLength:"1" maxLength:"200" nullable:"false"`
-	Description optional[string]            `json:"description,omitempty" maxLength:"20000"`
-	IsComplete  optional[bool]              `json:"is_complete,omitempty"`
-	Priority    optional[string]            `json:"priority,omitempty" enum:"none,low,medium,high,urgent"`
-	Tags        optional[[]string]          `json:"tags,omitempty" maxItems:"20" minLength:"1" maxLength:"50"`
-	DueAt       optional[httpapi.Timestamp] `json:"due_at,omitempty"`
-	AllDay      optional[bool]              `json:"all_day,omitempty"`
-	Timezone    optional[string]            `json:"timezone,omitempty" maxLength:"64"`
-	Reminders   optional[[]ReminderInput]   `json:"reminders,omitempty" maxItems:"20"`
-	Recurrence  optional[RecurrencePatch]   `json:"recurrence,omitempty"`
-	ParentID    optional[uuid.UUID]         `json:"parent_id,omitempty" format:"uuid"`
+// TaskPatch is a JSON merge patch of a task.
+type TaskPatch struct {
+	Title       optional[string]            `json:"title,omitempty" minLength:"1" maxLength:"200" nullable:"false" doc:"What is to be done"`
+	Description optional[string]            `json:"description,omitempty" maxLength:"20000" doc:"More about it"`
+	IsComplete  optional[bool]              `json:"is_complete,omitempty" doc:"Whether it is done"`
+	Priority    optional[string]            `json:"priority,omitempty" enum:"none,low,medium,high,urgent" doc:"How much it matters"`
+	Tags        optional[[]string]          `json:"tags,omitempty" maxItems:"20" minLength:"1" maxLength:"50" doc:"Words to find it by"`
+	DueAt       optional[httpapi.Timestamp] `json:"due_at,omitempty" doc:"When it is due"`
+	AllDay      optional[bool]              `json:"all_day,omitempty" doc:"Due on a date, not at a time"`
+	Timezone    optional[string]            `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone that the due time is meant in"`
+	Reminders   optional[[]ReminderInput]   `json:"reminders,omitempty" maxItems:"20" doc:"When you want to be reminded"`
+	Recurrence  optional[RecurrencePatch]   `json:"recurrence,omitempty" doc:"How it comes back; null ends that"`
+	ParentID    optional[uuid.UUID]         `json:"parent_id,omitempty" format:"uuid" doc:"The task that it is a subtask of"`
 }
 
 // RecurrencePatch is a merge patch of a recurrence.
 type RecurrencePatch struct {
-	RRule    optional[string] `json:"rrule,omitempty" maxLength:"500" doc:"RFC 5545 RRULE value, DAILY or coarser" example:"FREQ=WEEKLY;BYDAY=MO"`
-	Basis    optional[string] `json:"basis,omitempty" enum:"due,completion"`
-	MonthEnd optional[string] `json:"month_end,omitempty" enum:"clamp,skip"`
-	DSTGap   optional[string] `json:"dst_gap,omitempty" enum:"forward,skip"`
-	Missed   optional[string] `json:"missed,omitempty" enum:"collapse,all"`
+	RRule    optional[string] `json:"rrule,omitempty" maxLength:"500" doc:"RFC 5545 RRULE value, DAILY or coarser"`
+	Basis    optional[string] `json:"basis,omitempty" enum:"due,completion" doc:"What the next date counts from"`
+	MonthEnd optional[string] `json:"month_end,omitempty" enum:"clamp,skip" doc:"Where the month lacks the day: its last one, or none"`
+	DSTGap   optional[string] `json:"dst_gap,omitempty" enum:"forward,skip" doc:"Where the clock jumps over the time: moved on by the gap, or none"`
+	Missed   optional[string] `json:"missed,omitempty" enum:"collapse,all" doc:"Of dates that pass while a task is open: the next one to come, or all, one after another"`
 	Anchor   optional[string] `json:"anchor,omitempty" readOnly:"true" maxLength:"19" doc:"Answered, and ignored in a request"`
 	Ordinal  optional[int]    `json:"ordinal,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
 }
@@ -86,7 +86,7 @@ type ScopeInput struct {
 	Scope string `query:"scope" enum:"this,following" default:"this" doc:"Of a recurring task: whether a new due time is that of this occurrence, or that which the series goes on from"`
 }
 
-func (in PatchInput) patch() task.Patch {
+func (in TaskPatch) patch() task.Patch {
 	r := in.Recurrence.Value
 	return task.Patch{
 		Title: in.Title.Optional, Description: in.Description.Optional, IsComplete: in.IsComplete.Optional,
@@ -107,7 +107,7 @@ func (a *Tasks) replace(ctx context.Context, actor access.Actor, in *struct {
 	IDInput
 	MatchInput
 	ScopeInput
-	Body ReplaceInput
+	Body TaskReplacement
 },
 ) (*taskOutput, error) {
 	return answer(a.Store.Replace(ctx, actor, in.ID, versions(in.IfMatch), in.Body.draft(), task.Scope(in.Scope)))
@@ -117,7 +117,7 @@ func (a *Tasks) patch(ctx context.Context, actor access.Actor, in *struct {
 	IDInput
 	MatchInput
 	ScopeInput
-	Body PatchInput `contentType:"application/merge-patch+json"`
+	Body TaskPatch `contentType:"application/merge-patch+json"`
 },
 ) (*taskOutput, error) {
 	return answer(a.Store.Patch(ctx, actor, in.ID, versions(in.IfMatch), in.Body.patch(), task.Scope(in.Scope)))

@@ -12,14 +12,14 @@ import (
 )
 
 type listInput struct {
-	IsComplete   string   `query:"is_complete" enum:"true,false"`
-	Priority     []string `query:"priority,explode" enum:"none,low,medium,high,urgent" doc:"Any of these"`
-	Tag          []string `query:"tag,explode" maxItems:"20" doc:"All of these"`
-	DueBefore    string   `query:"due_before" format:"date-time" doc:"Due earlier than this"`
-	DueAfter     string   `query:"due_after" format:"date-time" doc:"Due at this time or later"`
+	IsComplete   string   `query:"is_complete" enum:"true,false" doc:"Only those that are done, or open" example:"false"`
+	Priority     []string `query:"priority,explode" enum:"none,low,medium,high,urgent" doc:"Any of these" example:"high,urgent"`
+	Tag          []string `query:"tag,explode" maxItems:"20" doc:"All of these" example:"home"`
+	DueBefore    string   `query:"due_before" format:"date-time" doc:"Due earlier than this" example:"2027-04-01T00:00:00Z"`
+	DueAfter     string   `query:"due_after" format:"date-time" doc:"Due at this time or later" example:"2027-03-01T00:00:00Z"`
 	Due          string   `query:"due" enum:"overdue,today,tomorrow,week,none" doc:"Open tasks by the day they are due; all-day tasks by their date, overdue ones else by the moment. week is today and the six days after it, none without a due time"`
 	Timezone     string   `query:"timezone" maxLength:"64" doc:"IANA time zone in which due counts days; default yours"`
-	UpdatedAfter string   `query:"updated_after" format:"date-time" doc:"Changed at this time or later"`
+	UpdatedAfter string   `query:"updated_after" format:"date-time" doc:"Changed at this time or later" example:"2026-01-01T00:00:00Z"`
 	ParentID     string   `query:"parent_id" maxLength:"36" doc:"Subtasks of this task, or none: those that are no subtask"`
 	SeriesID     string   `query:"series_id" format:"uuid" doc:"Tasks of this series"`
 	Q            string   `query:"q" maxLength:"200" doc:"Text in the title or the description, whatever its case, accents and Unicode form"`
@@ -64,13 +64,13 @@ func idOf(location, text, must string) (*uuid.UUID, error) {
 	return &id, nil
 }
 
-// Page is one page of a list.
-type Page struct {
-	Items      []Task  `json:"items" nullable:"false"`
-	NextCursor *string `json:"next_cursor" doc:"null on the last page"`
+// TaskPage is one page of a list.
+type TaskPage struct {
+	Items      []Task  `json:"items" nullable:"false" doc:"The tasks"`
+	NextCursor *string `json:"next_cursor" doc:"The cursor of the next page; null on the last"`
 }
 
-func (a *Tasks) list(ctx context.Context, actor access.Actor, in *listInput) (*struct{ Body Page }, error) {
+func (a *Tasks) list(ctx context.Context, actor access.Actor, in *listInput) (*struct{ Body TaskPage }, error) {
 	q, err := in.query()
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (a *Tasks) list(ctx context.Context, actor access.Actor, in *listInput) (*s
 	for i, t := range found.Tasks {
 		items[i] = shown(t)
 	}
-	var out struct{ Body Page }
+	var out struct{ Body TaskPage }
 	out.Body.Items, out.Body.NextCursor, err = page.Cut(items, in.Limit, found.CursorOf)
 	return &out, err
 }

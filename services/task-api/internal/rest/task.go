@@ -10,43 +10,43 @@ import (
 
 // Task is a task as the API shows it.
 type Task struct {
-	ID          uuid.UUID   `json:"id"`
-	UserID      uuid.UUID   `json:"user_id"`
-	Title       string      `json:"title"`
-	Description string      `json:"description"`
-	IsComplete  bool        `json:"is_complete"`
-	Priority    string      `json:"priority" enum:"none,low,medium,high,urgent"`
-	Tags        []string    `json:"tags" nullable:"false"`
-	DueAt       *time.Time  `json:"due_at" nullable:"true"`
-	AllDay      bool        `json:"all_day"`
+	ID          uuid.UUID   `json:"id" format:"uuid" doc:"The task"`
+	UserID      uuid.UUID   `json:"user_id" format:"uuid" doc:"Whose it is"`
+	Title       string      `json:"title" doc:"What is to be done"`
+	Description string      `json:"description" doc:"More about it, in Markdown or plain text"`
+	IsComplete  bool        `json:"is_complete" doc:"Whether it is done"`
+	Priority    string      `json:"priority" enum:"none,low,medium,high,urgent" doc:"How much it matters"`
+	Tags        []string    `json:"tags" nullable:"false" doc:"Words to find it by"`
+	DueAt       *time.Time  `json:"due_at" nullable:"true" doc:"When it is due; of an all-day task the date as it is written, at midnight UTC"`
+	AllDay      bool        `json:"all_day" doc:"Due on a date, not at a time"`
 	Timezone    string      `json:"timezone" doc:"IANA time zone that the due time is meant in"`
-	Reminders   []Reminder  `json:"reminders" nullable:"false"`
-	Recurrence  *Recurrence `json:"recurrence"`
-	ParentID    *uuid.UUID  `json:"parent_id"`
-	SeriesID    *uuid.UUID  `json:"series_id" doc:"The series that a recurring task belongs to"`
-	Occurrence  *string     `json:"occurrence" doc:"The wall-clock date and time of the series that this task stands for"`
-	CompletedAt *time.Time  `json:"completed_at"`
-	Version     int64       `json:"version" doc:"Counts the changes of the task, from 1"`
-	CreatedAt   time.Time   `json:"created_at"`
-	UpdatedAt   time.Time   `json:"updated_at"`
+	Reminders   []Reminder  `json:"reminders" nullable:"false" doc:"When you want to be reminded"`
+	Recurrence  *Recurrence `json:"recurrence" doc:"How it comes back; null if it does not"`
+	ParentID    *uuid.UUID  `json:"parent_id" nullable:"true" format:"uuid" doc:"The task that it is a subtask of"`
+	SeriesID    *uuid.UUID  `json:"series_id" nullable:"true" format:"uuid" doc:"The series that a recurring task belongs to"`
+	Occurrence  *string     `json:"occurrence" nullable:"true" doc:"The wall-clock date and time of the series that this task stands for"`
+	CompletedAt *time.Time  `json:"completed_at" nullable:"true" doc:"When it was done; null while it is open"`
+	Version     int64       `json:"version" minimum:"1" doc:"Counts the changes of the task, from 1"`
+	CreatedAt   time.Time   `json:"created_at" doc:"When it was created"`
+	UpdatedAt   time.Time   `json:"updated_at" doc:"When it was last changed"`
 }
 
 // Reminder is a moment at which the user wants to be told of a task: a fixed
 // one (At), or one before the task is due (BeforeDue, an ISO 8601 duration).
 type Reminder struct {
-	ID        uuid.UUID  `json:"id"`
-	At        *time.Time `json:"at,omitempty"`
-	BeforeDue string     `json:"before_due,omitempty"`
+	ID        uuid.UUID  `json:"id" format:"uuid" doc:"The reminder"`
+	At        *time.Time `json:"at,omitempty" doc:"At this moment"`
+	BeforeDue string     `json:"before_due,omitempty" doc:"This long before the task is due: an ISO 8601 duration"`
 }
 
 // Recurrence says when a task comes back. Anchor is the wall time of the due
 // date that the rule counts from, in the task's time zone.
 type Recurrence struct {
-	RRule    string `json:"rrule"`
-	Basis    string `json:"basis"`
-	MonthEnd string `json:"month_end"`
-	DSTGap   string `json:"dst_gap"`
-	Missed   string `json:"missed"`
+	RRule    string `json:"rrule" doc:"RFC 5545 RRULE value"`
+	Basis    string `json:"basis" enum:"due,completion" doc:"What the next date counts from"`
+	MonthEnd string `json:"month_end" enum:"clamp,skip" doc:"Where the month lacks the day: its last one, or none"`
+	DSTGap   string `json:"dst_gap" enum:"forward,skip" doc:"Where the clock jumps over the time: moved on by the gap, or none"`
+	Missed   string `json:"missed" enum:"collapse,all" doc:"Of dates that pass while a task is open: the next one to come, or all, one after another"`
 	Anchor   string `json:"anchor" doc:"The wall time that the rule counts from"`
 	Ordinal  int    `json:"ordinal,omitempty" doc:"The anchor's place in the series, from 1: COUNT counts from there"`
 }

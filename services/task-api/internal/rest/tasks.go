@@ -20,7 +20,7 @@ type Tasks struct {
 
 // IDInput names a task in the path.
 type IDInput struct {
-	ID uuid.UUID `path:"id" format:"uuid"`
+	ID uuid.UUID `path:"id" format:"uuid" doc:"The task"`
 }
 
 // MatchInput is the condition of a change.
@@ -28,11 +28,15 @@ type MatchInput struct {
 	IfMatch string `header:"If-Match" maxLength:"1000" doc:"ETag of the version that the change is meant for; 412 when it is no longer that"`
 }
 
+// TaskCompletion says what a task is to be.
+type TaskCompletion struct {
+	IsComplete *bool `json:"is_complete,omitempty" doc:"Whether it is done; left out: what it is not"`
+}
+
 type taskOutput struct {
-	Status   int
-	ETag     string `header:"ETag"`
-	Location string `header:"Location"`
-	Body     *Task
+	Status int
+	ETag   string `header:"ETag" doc:"The version, for If-Match and If-None-Match"`
+	Body   *Task
 }
 
 func answer(t *task.Task, err error) (*taskOutput, error) {
@@ -45,27 +49,37 @@ func answer(t *task.Task, err error) (*taskOutput, error) {
 
 // Mount adds the operations of a user on his tasks.
 func (a *Tasks) Mount(api huma.API) {
-	operation := func(id, method, path, summary string, errors ...int) huma.Operation {
-		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{"Tasks"}, Errors: errors}
+	operation := func(id, method, path, summary, more string, said map[string]any) huma.Operation {
+		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Description: more, Tags: []string{"Tasks"}, Metadata: said}
 	}
-	create := operation("create-task", http.MethodPost, "/api/tasks", "Create a task")
+	say := httpapi.Describe
+	create := operation("create-task", http.MethodPost, "/api/tasks", "Create a task",
+		"With an Idempotency-Key a repetition within a day creates nothing, and answers the same.", say(exampleInput, exampleTask, httpapi.KeyUsed))
 	create.DefaultStatus = http.StatusCreated
 	forUser(api, a.Failures, create, a.create)
-	forUser(api, a.Failures, operation("list-tasks", http.MethodGet, "/api/tasks", "List your tasks"), a.list)
-	forUser(api, a.Failures, operation("get-task", http.MethodGet, "/api/tasks/{id}", "Read a task", http.StatusNotFound), a.get)
-	forUser(api, a.Failures, operation("replace-task", http.MethodPut, "/api/tasks/{id}", "Replace a task", http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed), a.replace)
-	forUser(api, a.Failures, operation("update-task", http.MethodPatch, "/api/tasks/{id}", "Change a task by a JSON merge patch", http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed), a.patch)
-	forUser(api, a.Failures, operation("complete-task", http.MethodPatch, "/api/tasks/{id}/complete", "Complete a task, or reopen it; without a body it toggles", http.StatusNotFound, http.StatusPreconditionFailed), a.complete)
-	forUser(api, a.Failures, operation("skip-task", http.MethodPost, "/api/tasks/{id}/skip", "Skip an occurrence of a recurring task, and answer the next one", http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed), a.skip)
-	remove := operation("delete-task", http.MethodDelete, "/api/tasks/{id}", "Delete a task and its subtasks", http.StatusNotFound, http.StatusPreconditionFailed)
+	forUser(api, a.Failures, operation("list-tasks", http.MethodGet, "/api/tasks", "List your tasks",
+		"Filters are all to be met. A cursor goes with the filters and the sort that it came with.",
+		say(nil, TaskPage{Items: []Task{exampleTask}})), a.list)
+	get := operation("get-task", http.MethodGet, "/api/tasks/{id}", "Read a task",
+		"With If-None-Match an unchanged task is not sent again.", say(nil, exampleTask, httpapi.Missing))
+	get.Responses = map[string]*huma.Response{"304": {Description: "It is still the version that If-None-Match names"}}
+	forUser(api, a.Failures, get, a.get)
+	forUser(api, a.Failures, operation("replace-task", http.MethodPut, "/api/tasks/{id}", "Replace a task",
+		"What is left out becomes empty. What GET answers can be sent back: the members that only the server sets are ignored.",
+		say(TaskReplacement{TaskInput: exampleInput}, exampleTask, httpapi.Missing, httpapi.TaskChanged)), a.replace)
+	forUser(api, a.Failures, operation("update-task", http.MethodPatch, "/api/tasks/{id}", "Change a task by a JSON merge patch",
+		"RFC 7396: what is left out stays, and null empties. A patch that changes nothing has no effect.",
+		say(examplePatch, exampleTask, httpapi.Missing, httpapi.TaskChanged)), a.patch)
+	forUser(api, a.Failures, operation("complete-task", http.MethodPatch, "/api/tasks/{id}/complete", "Complete a task, or reopen it; without a body it toggles",
+		"Open subtasks are completed and reopened with it. What recurs is followed by its next occurrence; reopened, that one is taken back unless you have changed it.",
+		say(TaskCompletion{&exampleDone}, exampleTask, httpapi.Missing, httpapi.TaskChanged)), a.complete)
+	forUser(api, a.Failures, operation("skip-task", http.MethodPost, "/api/tasks/{id}/skip", "Skip an occurrence of a recurring task, and answer the next one",
+		"The skipped one goes, and is recorded as skipped.",
+		say(nil, exampleTask, httpapi.Missing, httpapi.NotRecurring, httpapi.AlreadyComplete, httpapi.LastOccurrence, httpapi.TaskChanged)), a.skip)
+	remove := operation("delete-task", http.MethodDelete, "/api/tasks/{id}", "Delete a task and its subtasks",
+		"Deleting the open occurrence of a series ends the series.", say(nil, nil, httpapi.Missing, httpapi.TaskChanged))
 	remove.DefaultStatus = http.StatusNoContent
 	forUser(api, a.Failures, remove, a.remove)
-
-	// A $ref can not say that it may be null as well; OpenAPI 3.1 says it so.
-	if t := api.OpenAPI().Components.Schemas.Map()["Task"]; t != nil {
-		recurrence := t.Properties["recurrence"]
-		t.Properties["recurrence"] = &huma.Schema{AnyOf: []*huma.Schema{recurrence, {Type: "null"}}}
-	}
 }
 
 func (a *Tasks) get(ctx context.Context, actor access.Actor, in *struct {
@@ -86,9 +100,7 @@ func (a *Tasks) get(ctx context.Context, actor access.Actor, in *struct {
 func (a *Tasks) complete(ctx context.Context, actor access.Actor, in *struct {
 	IDInput
 	MatchInput
-	Body *struct {
-		IsComplete *bool `json:"is_complete,omitempty"`
-	}
+	Body *TaskCompletion
 },
 ) (*taskOutput, error) {
 	var wanted *bool

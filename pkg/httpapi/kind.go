@@ -1,0 +1,87 @@
+package httpapi
+
+import "net/http"
+
+// Kind is a kind of problem. Clients tell problems apart by its Code, which is the
+// last part of a problem's type: it never changes.
+type Kind struct {
+	Code   string `json:"code" doc:"The last part of the problem's type" example:"not-found"`
+	Status int    `json:"status" doc:"The HTTP status that it comes with" example:"404"`
+	Title  string `json:"title" doc:"What it is" example:"There is no such thing"`
+	Help   string `json:"help" doc:"What to do about it" example:"Look at the id: it does not exist, or is not yours."`
+}
+
+// The kinds of problem of the whole suite, by status. docs/problems.md shows them.
+var (
+	Malformed = kind(http.StatusBadRequest, "malformed", "The request can not be read", "Send a body that is JSON (RFC 8259), whole.")
+
+	Unauthenticated = kind(http.StatusUnauthorized, "unauthenticated", "Nobody is signed in", "Sign in, and send the token as Authorization: Bearer or in the cookie.")
+	WrongPassword   = kind(http.StatusUnauthorized, "wrong-password", "E-mail address or password are wrong", "Try another password.")
+
+	ForeignOrigin = kind(http.StatusForbidden, "foreign-origin", "A page of another origin asked", "Send a token as Authorization: Bearer instead of the cookie.")
+	SidecarOnly   = kind(http.StatusForbidden, "sidecar-only", "This address is for the sidecar", "Ask task-api.")
+
+	Missing       = kind(http.StatusNotFound, "not-found", "There is no such thing", "Look at the id: it does not exist, or is not yours.")
+	NoSuchAddress = kind(http.StatusNotFound, "no-such-address", "There is nothing at this address", "See /openapi.json for what there is.")
+
+	NoSuchMethod = kind(http.StatusMethodNotAllowed, "method-not-allowed", "This method is not possible here", "Use one of those that the header Allow lists.")
+
+	TooSlow = kind(http.StatusRequestTimeout, "body-too-slow", "The request body did not come in time", "Send it again.")
+
+	EmailTaken      = kind(http.StatusConflict, "email-taken", "There is an account with this e-mail address", "Sign in, or use another address.")
+	NotRecurring    = kind(http.StatusConflict, "not-recurring", "The task does not recur", "Complete or delete it instead.")
+	NotComplete     = kind(http.StatusConflict, "not-complete", "The occurrence is open", "Complete it first.")
+	AlreadyComplete = kind(http.StatusConflict, "already-complete", "The occurrence is complete", "Reopen it first.")
+	AlreadyFollowed = kind(http.StatusConflict, "already-followed", "The occurrence was followed by a task that was deleted", "Nothing: a series does not bring back what was deleted.")
+	LastOccurrence  = kind(http.StatusConflict, "last-occurrence", "Nothing follows the last occurrence of a rule", "Complete it, or delete it to end the series.")
+
+	TaskChanged = kind(http.StatusPreconditionFailed, "task-changed", "The task is no longer the version that the change is meant for", "Read it again, and send the change with its new ETag.")
+
+	TooLarge = kind(http.StatusRequestEntityTooLarge, "body-too-large", "The request body is too large", "Send at most 1 MiB.")
+
+	UnsupportedType = kind(http.StatusUnsupportedMediaType, "unsupported-media-type", "The request body is of a type that is not read here", "Send application/json.")
+
+	Unprocessable = kind(http.StatusUnprocessableEntity, "invalid", "Something in the request can not be", "See errors: each names a place of the request and what is wrong there.")
+	KeyUsed       = kind(http.StatusUnprocessableEntity, "idempotency-key-used", "The Idempotency-Key was used for another request", "Use a new key for each new request.")
+
+	TooManyRequests = kind(http.StatusTooManyRequests, "too-many-requests", "There were too many requests", "Wait as many seconds as Retry-After says.")
+	TooManyAttempts = kind(http.StatusTooManyRequests, "too-many-attempts", "There were too many attempts to sign in or to register", "Wait as many seconds as Retry-After says.")
+
+	ClientGone = kind(statusGone, "client-gone", "The client closed the request", "Nothing: only logs and metrics see it.")
+
+	Internal = kind(http.StatusInternalServerError, "internal", "The server failed", "Try again; name the request_id to the operator if it stays so.")
+
+	Busy = kind(http.StatusServiceUnavailable, "unavailable", "A part of the suite is not there or has no room at the moment", "Try again after as many seconds as Retry-After says.")
+)
+
+var kinds []Kind
+
+func kind(status int, code, title, help string) Kind {
+	k := Kind{Code: code, Status: status, Title: title, Help: help}
+	kinds = append(kinds, k)
+	return k
+}
+
+// Kinds are all of them, by status.
+func Kinds() []Kind { return kinds }
+
+// KindOf is the kind with a code.
+func KindOf(code string) (Kind, bool) {
+	for _, k := range kinds {
+		if k.Code == code {
+			return k, true
+		}
+	}
+	return Kind{}, false
+}
+
+// ofStatus is the kind of a problem that huma has found, of which it says no more
+// than the status.
+func ofStatus(status int) Kind {
+	for _, k := range []Kind{Malformed, Missing, TooSlow, TooLarge, UnsupportedType, Unprocessable} {
+		if k.Status == status {
+			return k
+		}
+	}
+	return Internal
+}

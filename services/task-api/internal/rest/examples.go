@@ -1,0 +1,46 @@
+package rest
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/account"
+)
+
+// What the description of the API shows. Tests send the requests, and see that no
+// field is left out.
+var (
+	exampleDue  = time.Date(2027, 3, 1, 8, 0, 0, 0, time.UTC)
+	exampleDone = true
+
+	exampleInput = TaskInput{
+		Title: "Call Grace back", Description: "About the compiler", Priority: "high", Tags: []string{"phone", "work"},
+		DueAt: &httpapi.Timestamp{Time: exampleDue}, Timezone: "Europe/Berlin", Reminders: []ReminderInput{{BeforeDue: "PT15M"}},
+		Recurrence: &RecurrenceInput{RRule: "FREQ=WEEKLY;BYDAY=MO", Basis: "due", MonthEnd: "clamp", DSTGap: "forward", Missed: "collapse"},
+	}
+	examplePatch = map[string]any{"title": "Call Grace", "priority": "urgent", "reminders": []map[string]any{{"before_due": "PT1H"}}}
+
+	exampleSeries     = uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c5")
+	exampleOccurrence = "2027-03-01T09:00:00"
+	exampleCompleted  = time.Date(2027, 3, 1, 8, 30, 0, 0, time.UTC)
+	exampleTask       = Task{
+		ID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c6"), UserID: exampleUser.ID, Title: exampleInput.Title, Description: exampleInput.Description,
+		IsComplete: true, Priority: exampleInput.Priority, Tags: exampleInput.Tags, DueAt: &exampleDue, Timezone: exampleInput.Timezone,
+		Reminders: []Reminder{{ID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c9"), BeforeDue: "PT15M"}},
+		Recurrence: &Recurrence{
+			RRule: "FREQ=WEEKLY;BYDAY=MO", Basis: "due", MonthEnd: "clamp", DSTGap: "forward", Missed: "collapse", Anchor: exampleOccurrence, Ordinal: 1,
+		},
+		SeriesID: &exampleSeries, Occurrence: &exampleOccurrence, CompletedAt: &exampleCompleted, Version: 2,
+		CreatedAt: time.Date(2027, 2, 22, 12, 0, 0, 0, time.UTC), UpdatedAt: exampleCompleted,
+	}
+
+	exampleUser = account.User{
+		ID: uuid.MustParse("0190c8a0-0b10-7f4e-8d21-3a9c5b7e1f00"), Email: "ada@example.org", Name: "Ada", Timezone: "Europe/Berlin",
+		CreatedAt: time.Date(2027, 1, 4, 9, 0, 0, 0, time.UTC), UpdatedAt: time.Date(2027, 1, 4, 9, 0, 0, 0, time.UTC),
+	}
+	exampleRegistration = Registration{Email: exampleUser.Email, Password: "correct horse battery", Name: exampleUser.Name, Timezone: exampleUser.Timezone}
+	exampleCredentials  = Credentials{Email: exampleUser.Email, Password: exampleRegistration.Password}
+	exampleSignedIn     = SignedIn{User: exampleUser, Token: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTkwYzhhMCJ9.c2lnbmF0dXJl", ExpiresAt: time.Date(2027, 1, 5, 9, 0, 0, 0, time.UTC)}
+)

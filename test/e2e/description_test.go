@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/test/openapi"
+)
+
+// Each operation is tried with the example that is shown of it, and answers as it is
+// described: those that delete come last, so that the others find what they name.
+func TestTheExampleOfEachOperation(t *testing.T) {
+	u := s.newUser(t, "Europe/Berlin")
+	operations := slices.Clone(contract.Operations)
+	slices.SortStableFunc(operations, func(a, b openapi.Operation) int {
+		last := func(o openapi.Operation) int { return strings.Compare(o.Method, http.MethodDelete) & 1 }
+		return last(b) - last(a)
+	})
+	for _, op := range operations {
+		t.Run(op.ID, func(t *testing.T) {
+			body := op.Request
+			switch op.ID {
+			case "register":
+				body = bytes.ReplaceAll(body, []byte("ada@"), []byte("ada-"+strings.ReplaceAll(u.Email, "@", "-")+"@"))
+			case "login":
+				body = bytes.ReplaceAll(body, []byte("ada@example.org"), []byte(u.Email))
+			}
+			path, query := op.Path, url.Values{}
+			for _, p := range op.Parameters {
+				switch {
+				case p.In == "path" && p.Name == "id":
+					path = strings.Replace(path, "{id}", u.exampleOf(t, op), 1)
+				case p.In == "path":
+					path = strings.Replace(path, "{"+p.Name+"}", p.Example.(string), 1)
+				case p.In == "query" && p.Example != nil:
+					several, ok := p.Example.([]any)
+					if !ok {
+						several = []any{p.Example}
+					}
+					for _, one := range several {
+						query.Add(p.Name, fmt.Sprint(one))
+					}
+				}
+			}
+			if len(query) > 0 {
+				path += "?" + query.Encode()
+			}
+			var sent any
+			var header []string
+			if body != nil {
+				sent, header = []byte(body), []string{"Content-Type", op.ContentType}
+			}
+			a, err := u.Do(t.Context(), op.Method, path, sent, header...)
+			require.NoError(t, err)
+			require.Equal(t, op.Success, a.Status, "%s %s: %s", op.Method, path, a.Body)
+		})
+	}
+}
+
+// exampleOf makes what an operation names by its id: a task of the create operation's
+// example, or its notification.
+func (u *user) exampleOf(t *testing.T, op openapi.Operation) string {
+	t.Helper()
+	at := slices.IndexFunc(contract.Operations, func(o openapi.Operation) bool { return o.ID == "create-task" })
+	var example object
+	require.NoError(t, json.Unmarshal(contract.Operations[at].Request, &example))
+	if strings.HasPrefix(op.Path, "/api/notifications/") {
+		example["reminders"] = []object{{"at": "2026-01-01T00:00:00Z"}}
+		task := u.create(example)
+		var id string
+		eventually(t, func() error {
+			list := must[page[struct{ ID, TaskID string }]](u, http.StatusOK, http.MethodGet, "/api/notifications", nil)
+			if len(list.Items) == 0 {
+				return errNotYet("the notification of " + task.ID.String())
+			}
+			id = list.Items[0].ID
+			return nil
+		})
+		return id
+	}
+	task := u.create(example)
+	if op.ID == "task-history" || op.ID == "list-occurrences" {
+		eventually(t, func() error {
+			a, err := u.Do(t.Context(), op.Method, strings.Replace(op.Path, "{id}", task.ID.String(), 1), nil)
+			if err == nil && a.Status != http.StatusOK {
+				err = errNotYet(op.ID)
+			}
+			return err
+		})
+	}
+	return task.ID.String()
+}
+
