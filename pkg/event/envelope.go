@@ -28,14 +28,17 @@ const (
 // events of up to 64 KiB; larger ones may be lost on the way.
 const MaxSize = 64 << 10
 
+// SchemaBase is what the $id of each JSON Schema begins with.
+const SchemaBase = "https://github.com/taskwire/taskwire/schemas/"
+
 const (
-	schemaBase = "https://github.com/taskwire/taskwire/schemas/"
-	major      = "v1"
+	major          = "v1"
+	envelopeSchema = "envelope/v1"
 )
 
 // SchemaURI is the dataschema of the events on topic.
 func SchemaURI(topic string) string {
-	return schemaBase + schemaName(topic) + "/" + major
+	return SchemaBase + schemaName(topic) + "/" + major
 }
 
 func schemaName(topic string) string {
@@ -148,8 +151,8 @@ func Decode(raw []byte) (cloudevents.Event, error) {
 	if err := e.Validate(); err != nil {
 		return e, fmt.Errorf("not a valid CloudEvent: %w", err)
 	}
-	name, version, ok := strings.Cut(strings.TrimPrefix(e.DataSchema(), schemaBase), "/")
-	if !ok || !strings.HasPrefix(e.DataSchema(), schemaBase) || name == "" {
+	name, version, ok := strings.Cut(strings.TrimPrefix(e.DataSchema(), SchemaBase), "/")
+	if !ok || !strings.HasPrefix(e.DataSchema(), SchemaBase) || name == "" {
 		return e, fmt.Errorf("unknown dataschema %q", e.DataSchema())
 	}
 	if version != major {

@@ -40,23 +40,18 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 	})
 	s.drained(t)
 
-	for topic, want := range map[string][]string{
-		event.TopicTasks:     {event.TaskCreated, event.TaskUpdated, event.TaskCompleted, event.TaskDeleted},
-		event.TopicReminders: {event.ReminderDue},
-		event.TopicAudit: {
-			"audit.task.created", "audit.task.updated", "audit.task.completed", "audit.task.deleted",
-			"audit.user.registered", "audit.user.sign_in_failed", "audit.user.signed_in", "audit.user.updated",
-		},
-	} {
-		raw, err := event.Schema(topic)
-		require.NoError(t, err)
+	schemas, err := event.Schemas()
+	require.NoError(t, err)
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	for name, raw := range schemas {
 		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 		require.NoError(t, err)
-		compiler := jsonschema.NewCompiler()
-		compiler.AssertFormat()
-		require.NoError(t, compiler.AddResource(event.SchemaURI(topic), document))
-		schema, err := compiler.Compile(event.SchemaURI(topic))
-		require.NoError(t, err)
+		require.NoError(t, compiler.AddResource(event.SchemaBase+name, document))
+	}
+	envelope := compiler.MustCompile(event.SchemaBase + "envelope/v1")
+	for _, topic := range event.Topics {
+		schema := compiler.MustCompile(event.SchemaURI(topic))
 
 		expected := s.column(t, "SELECT id::text FROM task.events WHERE topic = $1", topic)
 		kinds := map[string]bool{}
@@ -68,14 +63,17 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 			}
 			delete(expected, e.ID())
 			kinds[e.Type()] = true
-			data, err := jsonschema.UnmarshalJSON(bytes.NewReader(e.Data()))
+			whole, err := jsonschema.UnmarshalJSON(bytes.NewReader(r.Value))
 			require.NoError(t, err)
-			require.NoError(t, schema.Validate(data), "%s %s", e.Type(), e.Data())
+			require.NoError(t, envelope.Validate(whole), "%s", r.Value)
+			require.NoError(t, schema.Validate(whole.(map[string]any)["data"]), "%s %s", e.Type(), e.Data())
 			return len(expected) == 0
 		}))
 		cancel()
-		for _, kind := range want {
-			require.True(t, kinds[kind], "no %s on %s", kind, topic)
+		for _, kind := range event.Types {
+			require.Equal(t, kind.Topic == topic, kinds[kind.Name], "%s on %s", kind.Name, topic)
+			delete(kinds, kind.Name)
 		}
+		require.Empty(t, kinds, "types that event.Types does not list")
 	}
 }

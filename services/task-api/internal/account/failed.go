@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
@@ -139,6 +140,6 @@ func (s *Store) recordFailed(ctx context.Context, one failedSignIn) error {
 		return err
 	}
 	return s.Changes.Do(ctx, u.actor(one.from), func(_ context.Context, tx *change.Tx) error {
-		return appendAudit(tx, "user.sign_in_failed", u, nil, nil, map[string]any{"reason": one.reason})
+		return appendAudit(tx, event.UserSignInFailed, u, nil, nil, map[string]any{"reason": one.reason})
 	})
 }

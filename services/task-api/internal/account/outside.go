@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
@@ -80,7 +81,7 @@ func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller au
 		if err != nil {
 			return fmt.Errorf("update the outside user's address: %w", err)
 		}
-		return appendAudit(tx, "user.updated", &after, &before[0], &after, nil)
+		return appendAudit(tx, event.UserUpdated, &after, &before[0], &after, nil)
 	})
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func (s *Store) Create(ctx context.Context, from access.Origin, u *User) error {
 			return refuse.Because(refuse.EmailTaken, "there is an account with this email address; sign in instead",
 				refuse.Field{Name: "email", Message: "is taken"})
 		}
-		return appendAudit(tx, "user.registered", u, nil, u, nil)
+		return appendAudit(tx, event.UserRegistered, u, nil, u, nil)
 	})
 }
 
@@ -134,7 +134,7 @@ func (s *Store) Update(ctx context.Context, actor access.Actor, to Profile) (*Us
 		if _, err := tx.NewUpdate().Model(u).Column("name", "timezone", "updated_at").WherePK().Exec(ctx); err != nil {
 			return fmt.Errorf("update the user: %w", err)
 		}
-		return appendAudit(tx, "user.updated", u, &before, u, nil)
+		return appendAudit(tx, event.UserUpdated, u, &before, u, nil)
 	})
 	return u, err
 }
@@ -142,7 +142,7 @@ func (s *Store) Update(ctx context.Context, actor access.Actor, to Profile) (*Us
 // RecordSignIn adds a sign-in to the audit trail.
 func (s *Store) RecordSignIn(ctx context.Context, from access.Origin, u *User) error {
 	return s.Changes.Do(ctx, u.actor(from), func(_ context.Context, tx *change.Tx) error {
-		return appendAudit(tx, "user.signed_in", u, nil, nil, nil)
+		return appendAudit(tx, event.UserSignedIn, u, nil, nil, nil)
 	})
 }
 
