@@ -103,6 +103,9 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	}
 	bodies := httpapi.Bodies(httpapi.MaxBody)
 	docs.Mount(router)
+	if err := docs.MountEvents(router, service.Version()); err != nil {
+		return err
+	}
 	door.MountOpen(router, cfg.TrustedProxies)
 	router.Group(func(r chi.Router) {
 		r.Use(frontdoor.SameOrigin, rest.Origin(cfg.TrustedProxies))
