@@ -98,4 +98,3 @@ func (u *user) exampleOf(t *testing.T, op openapi.Operation) string {
 	}
 	return task.ID.String()
 }
-

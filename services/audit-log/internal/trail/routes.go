@@ -26,20 +26,20 @@ type API struct {
 
 // AuditEntry is an entry as its user sees it.
 type AuditEntry struct {
-	ID        uuid.UUID       `json:"id" format:"uuid" doc:"The id of the event that it was made of"`
-	Action    string          `json:"action" doc:"What was done: task.created, task.updated, task.completed, task.deleted, user.registered, user.signed_in, user.sign_in_failed or user.updated"`
-	TaskID    *uuid.UUID      `json:"task_id" nullable:"true" format:"uuid" doc:"The task it was done to; null where it was the account"`
-	Actor     event.Actor     `json:"actor" doc:"Who did it"`
-	Target    string          `json:"target" doc:"What it was done to: task or user, and its id"`
-	Before    Snapshot        `json:"before" doc:"The task or the account before; null for what was created"`
-	After     Snapshot        `json:"after" doc:"The task or the account afterwards; null for what was deleted"`
-	Changed   []string        `json:"changed" nullable:"false" doc:"The fields that differ"`
-	Truncated []string        `json:"truncated" nullable:"false" doc:"Fields of before and after that were shortened, because an event is at most 64 KiB"`
-	IP        string          `json:"ip" doc:"The address that the request came from; empty where there was no request"`
-	UserAgent string          `json:"user_agent" doc:"The program that sent the request"`
-	RequestID string          `json:"request_id" doc:"The id of the request"`
-	TraceID   string          `json:"trace_id" doc:"The trace that the request belongs to"`
-	At        time.Time       `json:"at" doc:"When it was done"`
+	ID        uuid.UUID   `json:"id" format:"uuid" doc:"The id of the event that it was made of"`
+	Action    string      `json:"action" doc:"What was done: task.created, task.updated, task.completed, task.deleted, user.registered, user.signed_in, user.sign_in_failed or user.updated"`
+	TaskID    *uuid.UUID  `json:"task_id" nullable:"true" format:"uuid" doc:"The task it was done to; null where it was the account"`
+	Actor     event.Actor `json:"actor" doc:"Who did it"`
+	Target    string      `json:"target" doc:"What it was done to: task or user, and its id"`
+	Before    Snapshot    `json:"before" doc:"The task or the account before; null for what was created"`
+	After     Snapshot    `json:"after" doc:"The task or the account afterwards; null for what was deleted"`
+	Changed   []string    `json:"changed" nullable:"false" doc:"The fields that differ"`
+	Truncated []string    `json:"truncated" nullable:"false" doc:"Fields of before and after that were shortened, because an event is at most 64 KiB"`
+	IP        string      `json:"ip" doc:"The address that the request came from; empty where there was no request"`
+	UserAgent string      `json:"user_agent" doc:"The program that sent the request"`
+	RequestID string      `json:"request_id" doc:"The id of the request"`
+	TraceID   string      `json:"trace_id" doc:"The trace that the request belongs to"`
+	At        time.Time   `json:"at" doc:"When it was done"`
 }
 
 // Snapshot is a task or an account as it was, or null.

@@ -33,10 +33,7 @@ var descriptions embed.FS
 func Mount(r chi.Router) {
 	for _, name := range []string{"openapi.json", "openapi-3.0.json"} {
 		content, _ := descriptions.ReadFile(name) // it is embedded
-		r.Get("/"+name, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Type", "application/vnd.oai.openapi+json")
-			http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
-		})
+		r.Method(http.MethodGet, "/"+name, fixed("application/vnd.oai.openapi+json", content))
 	}
 	assets := http.StripPrefix("/docs/", statigz.FileServer(static.FS))
 	own := map[string][]byte{}
