@@ -32,7 +32,7 @@ var (
 	NotRecurring    = kind(http.StatusConflict, "not-recurring", "The task does not recur", "Complete or delete it instead.")
 	NotComplete     = kind(http.StatusConflict, "not-complete", "The occurrence is open", "Complete it first.")
 	AlreadyComplete = kind(http.StatusConflict, "already-complete", "The occurrence is complete", "Reopen it first.")
-	AlreadyFollowed = kind(http.StatusConflict, "already-followed", "The occurrence was followed by a task that was deleted", "Nothing: a series does not bring back what was deleted.")
+	AlreadyFollowed = kind(http.StatusConflict, "already-followed", "The occurrence has been followed", "Nothing: an occurrence is followed once.")
 	LastOccurrence  = kind(http.StatusConflict, "last-occurrence", "Nothing follows the last occurrence of a rule", "Complete it, or delete it to end the series.")
 
 	TaskChanged = kind(http.StatusPreconditionFailed, "task-changed", "The task is no longer the version that the change is meant for", "Read it again, and send the change with its new ETag.")

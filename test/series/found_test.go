@@ -92,6 +92,10 @@ var found = []struct {
 	{"the parent is skipped before its subtask, which is done, is followed", []string{
 		"create rule=FREQ=WEEKLY due=3d09:00 zone=UTC", "subtask A1 rule=FREQ=DAILY due=2d09:00", "complete B1", "skip A1", "drain",
 	}},
+	{"two done subtasks of a series are followed by one when their parent is", []string{
+		"create rule=FREQ=MONTHLY;COUNT=2 due=9d02:30 zone=Pacific/Auckland missed=all", "subtask A1 rule=FREQ=DAILY;INTERVAL=3 due=-26d09:00", "complete B1", "deliver B1.2",
+		"complete A1", "complete B2", "reopen B1", "skip B1", "complete B3", "deliver A1.2", "complete B4",
+	}},
 	{"the parent is deleted, done, before its subtask is followed", []string{
 		"create rule=FREQ=WEEKLY due=3d09:00 zone=UTC", "subtask A1 rule=FREQ=DAILY due=2d09:00", "complete B1", "complete A1", "delete A1", "drain",
 	}},

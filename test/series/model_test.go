@@ -459,8 +459,23 @@ func (m *model) afterDelete(t *task) []outcome {
 
 // answered learns that task-api has seen to it that a task is followed.
 func (m *model) answered(id uuid.UUID, sure bool) {
-	if t := m.tasks[id]; t != nil && t.IsComplete && !t.followed {
+	t := m.tasks[id]
+	if t == nil || !t.IsComplete {
+		return
+	}
+	if !t.followed {
 		t.followed, t.unsure = true, !sure
+	}
+	m.settle(t)
+}
+
+// settle learns that what was done of the subtasks of a task that is followed is so,
+// too: by what, there may have been several to choose from.
+func (m *model) settle(t *task) {
+	for _, s := range m.subtasks(t) {
+		if s.recurs() && s.IsComplete && !s.followed {
+			s.followed, s.unsure = true, true
+		}
 	}
 }
 
@@ -627,6 +642,7 @@ func (m *model) created(e *told, t, before *task, fail func(string, ...any)) lin
 		fail("%s is the %d. with a task, of %s", t.name, t.ordinal, t.Recurrence.RRule)
 	}
 	p.follower, p.followed = t, true
+	m.settle(p)
 	delete(m.ended, *t.SeriesID)
 	return line{"created", t.family, "follows", p.name}
 }

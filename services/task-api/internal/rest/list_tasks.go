@@ -13,8 +13,8 @@ import (
 
 type listInput struct {
 	IsComplete   string   `query:"is_complete" enum:"true,false" doc:"Only those that are done, or open" example:"false"`
-	Priority     []string `query:"priority,explode" enum:"none,low,medium,high,urgent" doc:"Any of these" example:"high,urgent"`
-	Tag          []string `query:"tag,explode" maxItems:"20" doc:"All of these" example:"home"`
+	Priority     []string `query:"priority,explode" nullable:"false" enum:"none,low,medium,high,urgent" doc:"Any of these" example:"high,urgent"`
+	Tag          []string `query:"tag,explode" nullable:"false" maxItems:"20" doc:"All of these" example:"home"`
 	DueBefore    string   `query:"due_before" format:"date-time" doc:"Due earlier than this" example:"2027-04-01T00:00:00Z"`
 	DueAfter     string   `query:"due_after" format:"date-time" doc:"Due at this time or later" example:"2027-03-01T00:00:00Z"`
 	Due          string   `query:"due" enum:"overdue,today,tomorrow,week,none" doc:"Open tasks by the day they are due; all-day tasks by their date, overdue ones else by the moment. week is today and the six days after it, none without a due time"`

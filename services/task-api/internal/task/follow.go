@@ -90,7 +90,7 @@ func standing(ctx context.Context, tx *change.Tx, last *Task) (*Task, error) {
 	}
 	o, _, err := nextOccurrence(ctx, tx, last, *last.CompletedAt, false)
 	if err == nil && o != nil {
-		err = refuse.Because(refuse.AlreadyFollowed, "the task that followed was deleted")
+		err = refuse.Because(refuse.AlreadyFollowed, "it has been followed, by a task that is done or gone")
 	}
 	return nil, err
 }
