@@ -54,10 +54,10 @@ type Credentials struct {
 	Password string `json:"password" maxLength:"200" doc:"Yours"`
 }
 
-// ProfilePatch changes a profile. What is left out stays.
+// ProfilePatch changes a profile. What is left out, or null, stays.
 type ProfilePatch struct {
-	Name     *string `json:"name,omitempty" maxLength:"200" doc:"How you are called"`
-	Timezone *string `json:"timezone,omitempty" minLength:"1" maxLength:"64" doc:"IANA time zone that new tasks get"`
+	Name     *string `json:"name,omitempty" nullable:"true" maxLength:"200" doc:"How you are called"`
+	Timezone *string `json:"timezone,omitempty" nullable:"true" minLength:"1" maxLength:"64" doc:"IANA time zone that new tasks get"`
 }
 
 // MountOpen adds what needs no token: register, login and logout.
@@ -89,7 +89,7 @@ func (a *Accounts) Mount(api huma.API) {
 	}, a.me)
 	forUser(api, a.Failures, huma.Operation{
 		OperationID: "update-me", Method: http.MethodPatch, Path: "/api/auth/me", Tags: []string{"Accounts"}, Summary: "Change your profile",
-		Description: "What is left out stays. A new time zone is that of new tasks; those that there are keep theirs.",
+		Description: "What is left out, or null, stays. A new time zone is that of new tasks; those that there are keep theirs.",
 		Metadata:    httpapi.Describe(ProfilePatch{Name: &exampleUser.Name, Timezone: &exampleUser.Timezone}, exampleUser),
 	}, a.updateMe)
 }
