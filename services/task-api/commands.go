@@ -18,10 +18,10 @@ import (
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/pkg/progress"
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
-	"github.com/taskwire/taskwire/services/task-api/internal/progress"
 	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )

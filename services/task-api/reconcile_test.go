@@ -20,9 +20,9 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/progress"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/pkg/telemetry/metrictest"
-	"github.com/taskwire/taskwire/services/task-api/internal/progress"
 	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
 )
 

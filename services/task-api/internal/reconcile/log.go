@@ -10,7 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
-	"github.com/taskwire/taskwire/services/task-api/internal/progress"
+	"github.com/taskwire/taskwire/pkg/progress"
 )
 
 // loggedEvent is an event of the log, with what of its data the checks look at.

@@ -19,7 +19,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
-	"github.com/taskwire/taskwire/services/task-api/internal/progress"
+	"github.com/taskwire/taskwire/pkg/progress"
 )
 
 const (
