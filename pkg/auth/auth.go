@@ -20,6 +20,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/setting"
 )
 
 // Cookie is the name of the cookie that carries the token of a browser.
@@ -36,11 +37,27 @@ const MinSecret = 32
 type Settings struct {
 	Issuer          string `env:"JWT_ISSUER" envDefault:"taskwire"`
 	Audience        string `env:"JWT_AUDIENCE" envDefault:"taskwire"`
-	JWKSURL         string `env:"JWT_JWKS_URL"`         // keys of an outside issuer
-	OutsideIssuer   string `env:"JWT_OUTSIDE_ISSUER"`   // iss that outside tokens must have, if set
-	OutsideAudience string `env:"JWT_OUTSIDE_AUDIENCE"` // aud that outside tokens must have; with JWT_JWKS_URL default JWT_AUDIENCE
-	Secret          string `env:"JWT_SECRET,unset"`     // shared secret (HS256) of an outside issuer
-	TaskAPIJWKSURL  string `env:"TASK_API_JWKS_URL"`    // default: task-api, through the own sidecar
+	JWKSURL         string `env:"JWT_JWKS_URL"`                    // keys of an outside issuer
+	OutsideIssuer   string `env:"JWT_OUTSIDE_ISSUER"`              // iss that outside tokens must have, if set
+	OutsideAudience string `env:"JWT_OUTSIDE_AUDIENCE"`            // aud that outside tokens must have; with JWT_JWKS_URL default JWT_AUDIENCE
+	Secret          string `env:"JWT_SECRET,unset" secret:"value"` // shared secret (HS256) of an outside issuer
+	TaskAPIJWKSURL  string `env:"TASK_API_JWKS_URL"`               // default: task-api, through the own sidecar
+}
+
+// Validate checks what types and tags cannot.
+func (s Settings) Validate() error {
+	errs := []error{setting.CheckURL("JWT_JWKS_URL", s.JWKSURL), setting.CheckURL("TASK_API_JWKS_URL", s.TaskAPIJWKSURL)}
+	if s.Secret != "" && len(s.Secret) < MinSecret {
+		errs = append(errs, fmt.Errorf("JWT_SECRET must have at least %d bytes", MinSecret))
+	}
+	if s.JWKSURL == "" && s.Secret == "" {
+		for name, value := range map[string]string{"JWT_OUTSIDE_ISSUER": s.OutsideIssuer, "JWT_OUTSIDE_AUDIENCE": s.OutsideAudience} {
+			if value != "" {
+				errs = append(errs, fmt.Errorf("%s needs JWT_JWKS_URL or JWT_SECRET: without them there is no outside issuer", name))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Claims are what a token says, beside the registered claims (RFC 7519).
@@ -78,9 +95,6 @@ type source struct {
 func NewVerifier(ctx context.Context, s Settings, own jwt.Keyfunc, log *slog.Logger) (*Verifier, error) {
 	v := &Verifier{sources: []source{{keys: own, methods: []string{"EdDSA"}, issuer: s.Issuer, audience: s.Audience, ownIDs: true}}}
 	if s.Secret != "" {
-		if len(s.Secret) < MinSecret {
-			return nil, fmt.Errorf("JWT_SECRET must have at least %d bytes", MinSecret)
-		}
 		secret := []byte(s.Secret)
 		v.sources = append(v.sources, source{
 			keys:    func(*jwt.Token) (any, error) { return secret, nil },

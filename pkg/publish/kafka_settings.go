@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/taskwire/taskwire/pkg/setting"
 )
 
 // KafkaSettings say where the brokers are and how to reach them. They matter
@@ -19,42 +21,36 @@ import (
 type KafkaSettings struct {
 	Brokers      []string `env:"KAFKA_BOOTSTRAP_SERVERS"` // host:port
 	TLS          bool     `env:"KAFKA_TLS" envDefault:"false"`
-	CAFile       string   `env:"KAFKA_CA_FILE"`        // default: the system's authorities
-	SASL         string   `env:"KAFKA_SASL_MECHANISM"` // "", plain, scram-sha-256 or scram-sha-512
+	CAFile       string   `env:"KAFKA_CA_FILE"` // default: the system's authorities
+	SASL         string   `env:"KAFKA_SASL_MECHANISM" oneof:"plain scram-sha-256 scram-sha-512"` // "": no sign-in
 	SASLUsername string   `env:"KAFKA_SASL_USERNAME"`
-	SASLPassword string   `env:"KAFKA_SASL_PASSWORD,unset"`
+	SASLPassword string   `env:"KAFKA_SASL_PASSWORD,unset" secret:"value"`
 }
 
-// Validate names the setting that is missing or wrong.
+// Validate names the settings that are missing or wrong where events go straight to Kafka.
 func (s KafkaSettings) Validate() error {
+	var errs []error
 	if len(s.Brokers) == 0 {
-		return errors.New("KAFKA_BOOTSTRAP_SERVERS must name the brokers: host:port, with commas between them")
+		errs = append(errs, errors.New("KAFKA_BOOTSTRAP_SERVERS must name the brokers where EVENT_TRANSPORT is kafka: host:port, with commas between them"))
 	}
 	for _, b := range s.Brokers {
 		host, port, err := net.SplitHostPort(b)
 		if n, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil || host == "" || n == 0 {
-			return fmt.Errorf("KAFKA_BOOTSTRAP_SERVERS must be host:port, with commas between them; %q is not", b)
+			errs = append(errs, fmt.Errorf("KAFKA_BOOTSTRAP_SERVERS must be host:port, with commas between them; %q is not", setting.Redact(b)))
 		}
 	}
 	if s.CAFile != "" && !s.TLS {
-		return errors.New("KAFKA_CA_FILE needs KAFKA_TLS=true")
+		errs = append(errs, errors.New("KAFKA_CA_FILE needs KAFKA_TLS=true"))
 	}
-	switch s.SASL {
-	case "":
-		if s.SASLUsername != "" || s.SASLPassword != "" {
-			return errors.New("KAFKA_SASL_MECHANISM is needed with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
-		}
-	case "plain", "scram-sha-256", "scram-sha-512":
-		if s.SASLUsername == "" {
-			return errors.New("KAFKA_SASL_USERNAME is needed with KAFKA_SASL_MECHANISM")
-		}
-		if s.SASLPassword == "" {
-			return errors.New("KAFKA_SASL_PASSWORD is needed with KAFKA_SASL_MECHANISM")
-		}
-	default:
-		return fmt.Errorf("KAFKA_SASL_MECHANISM must be plain, scram-sha-256 or scram-sha-512, not %q", s.SASL)
+	switch {
+	case s.SASL == "" && (s.SASLUsername != "" || s.SASLPassword != ""):
+		errs = append(errs, errors.New("KAFKA_SASL_MECHANISM is needed with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"))
+	case s.SASL != "" && s.SASLUsername == "":
+		errs = append(errs, errors.New("KAFKA_SASL_USERNAME is needed with KAFKA_SASL_MECHANISM"))
+	case s.SASL != "" && s.SASLPassword == "":
+		errs = append(errs, errors.New("KAFKA_SASL_PASSWORD is needed with KAFKA_SASL_MECHANISM"))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // options are what the client needs to reach the brokers.

@@ -2,16 +2,20 @@ package service
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
+	"slices"
 	"strings"
+	"text/tabwriter"
 	"time"
 
-	"github.com/caarlos0/env/v11"
+	"github.com/taskwire/taskwire/pkg/setting"
 )
 
 // Command is what an operator does with a service beside serving it. It works
@@ -21,42 +25,125 @@ type Command[S Configured] struct {
 	Name  string
 	Help  string // one line
 	Usage string // how it is called; shown by "help NAME" and by --help
-	Run   func(ctx context.Context, settings S, base Base, args []string) error
+	// Parse looks at the arguments, before anything is done. Its error says that they are
+	// not as they must be.
+	Parse func(settings S, args []string) (Work, error)
+}
+
+// Work is what a command does.
+type Work func(ctx context.Context, base Base) error
+
+// The codes that a process ends with. That of 0 is for what was done.
+const (
+	exitFailed = 1 // it failed, or found that something is wrong
+	exitUsage  = 2 // it was not called as it must be, or has wrong settings
+)
+
+const exitCodes = `A command ends with 0 when it has done what it should, with 1 when it failed or
+found that something is wrong, and with 2 when it was not called as it must be
+or a setting is wrong; nothing was done then.`
+
+// usageError is a mistake of whoever calls a command, in its arguments or its settings:
+// nothing was done.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, new(usageError)):
+		return exitUsage
+	default:
+		return exitFailed
+	}
+}
+
+// own are the commands that every service has. They take no arguments, but for help.
+func (p Program[S]) own() []Command[S] {
+	call := func(name, help, usage string) Command[S] {
+		return Command[S]{Name: name, Help: help, Usage: p.Name + " " + name + "\n    " + usage}
+	}
+	return []Command[S]{
+		call("serve", "run the service (the default)", `Serves until it is told to stop (SIGINT, SIGTERM). It brings the schema up to
+    date first, unless MIGRATE_AT_START is false.`),
+		call("migrate", "bring the schema up to date and end", `With the login of MIGRATE_DATABASE_URL, where that is set. It may be run again,
+    and beside a service that runs.`),
+		call("health", "ask the service that runs here whether it is ready", `Asks 127.0.0.1:PORT for /readyz, and needs no other setting.`),
+		call("config", "show the settings in force", `Shows each setting with where it comes from; secrets, and passwords in URLs, are
+    masked. Where settings are wrong it names them instead.`),
+		call("version", "show the version of this build", `The version, and the Go that built it.`),
+		{Name: "help", Help: "show this list, or how a command is called", Usage: p.Name + " help [command]\n    The same as command --help."},
+	}
+}
+
+// commands are all of them, by the order in which they are listed.
+func (p Program[S]) commands() []Command[S] {
+	own := p.own()
+	last := len(own) - 1
+	return slices.Concat(own[:last], p.Commands, own[last:])
+}
+
+// command finds a command by its name.
+func (p Program[S]) command(name string) (Command[S], error) {
+	commands := p.commands()
+	at := slices.IndexFunc(commands, func(c Command[S]) bool { return c.Name == name })
+	if at < 0 {
+		return Command[S]{}, usageError{fmt.Errorf("there is no command %q; see %q", name, p.Name+" help")}
+	}
+	return commands[at], nil
 }
 
 // help lists the commands, or shows how the one named is called.
-func (p Program[S]) help(w io.Writer, name string) error {
-	for _, c := range p.Commands {
-		if c.Name == name {
-			_, err := fmt.Fprintf(w, "%s\n\n%s\n", c.Help, strings.TrimSpace(c.Usage))
+func (p Program[S]) help(w io.Writer, args []string) error {
+	switch len(args) {
+	case 0:
+		lines := make([]string, 0, len(p.commands()))
+		for _, c := range p.commands() {
+			lines = append(lines, fmt.Sprintf("  %-13s %s", c.Name, c.Help))
+		}
+		_, err := fmt.Fprintf(w, "usage: %[1]s [command]\n\n%[2]s\n\n%[1]s COMMAND --help says more. Settings are environment variables.\n%[3]s\n", p.Name, strings.Join(lines, "\n"), exitCodes)
+		return err
+	case 1:
+		c, err := p.command(args[0])
+		if err != nil {
 			return err
 		}
+		_, err = fmt.Fprintf(w, "%s\n\n%s\n", c.Help, strings.TrimSpace(c.Usage))
+		return err
+	default:
+		return usageError{fmt.Errorf("help takes the name of one command, not %q", args)}
 	}
-	_, err := fmt.Fprintf(w, "usage: %s [command]\n\n%s\n", p.Name, p.list())
-	return err
 }
 
-// list is a line for each command.
-func (p Program[S]) list() string {
-	lines := []string{
-		line("serve", "run the service (the default)"),
-		line("migrate", "bring the schema up to date and end"),
-		line("health", "ask the service that runs here whether it is ready"),
+// printConfig shows the settings in force.
+func printConfig(w io.Writer, values []setting.Value) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, v := range values {
+		text := v.Text
+		if strings.ContainsAny(text, "\r\n\t") {
+			text = fmt.Sprintf("%q", text)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", v.Name, cmp.Or(text, "(not set)"), v.From)
 	}
-	for _, c := range p.Commands {
-		lines = append(lines, line(c.Name, c.Help))
-	}
-	return strings.Join(append(lines, line("help [command]", "show this list, or how a command is called")), "\n")
+	return table.Flush()
+}
+
+// printVersion shows which build this is.
+func (p Program[S]) printVersion(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "%s %s %s %s/%s\n", p.Name, Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
 }
 
 // health asks the service that runs beside this process whether it is ready. An
 // image holds nothing else that could.
 func health(ctx context.Context) error {
-	where, err := env.ParseAs[struct {
-		Port int `env:"PORT,required"`
-	}]()
-	if err != nil {
-		return fmt.Errorf("settings: %w", err)
+	var where struct {
+		Port int `env:"PORT,required,notEmpty" min:"0" max:"65535"`
+	}
+	if _, err := setting.Load(&where, "health"); err != nil {
+		return usageError{settingsError(err)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
@@ -79,23 +166,14 @@ func health(ctx context.Context) error {
 	return nil
 }
 
-func line(name, help string) string { return fmt.Sprintf("  %-16s %s", name, help) }
-
-// command finds a command by its name.
-func (p Program[S]) command(name string) (Command[S], error) {
-	for _, c := range p.Commands {
-		if c.Name == name {
-			return c, nil
-		}
-	}
-	return Command[S]{}, fmt.Errorf("unknown command %q; there are:\n%s", name, p.list())
-}
-
 // asksForHelp says whether one of a command's arguments is -h or --help.
 func asksForHelp(args []string) bool {
 	for _, a := range args {
-		if a == "-h" || a == "-help" || a == "--help" {
+		switch a {
+		case "-h", "-help", "--help":
 			return true
+		case "--":
+			return false
 		}
 	}
 	return false
@@ -122,10 +200,19 @@ func ParseFlags(flags *flag.FlagSet, args []string) ([]string, error) {
 	}
 }
 
-// NoArguments refuses arguments where a command takes flags alone.
-func NoArguments(flags *flag.FlagSet, rest []string) error {
+// FlagsAlone parses the flags of a command that takes no other arguments.
+func FlagsAlone(flags *flag.FlagSet, args []string) error {
+	rest, err := ParseFlags(flags, args)
+	if err != nil {
+		return err
+	}
+	return noArguments(flags.Name(), rest)
+}
+
+// noArguments refuses arguments where a command takes none.
+func noArguments(command string, rest []string) error {
 	if len(rest) > 0 {
-		return errors.New(flags.Name() + " takes no argument " + strings.Join(rest, " "))
+		return fmt.Errorf("%s takes no argument %s", command, strings.Join(rest, " "))
 	}
 	return nil
 }

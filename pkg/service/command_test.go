@@ -3,44 +3,144 @@ package service
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
+	"github.com/taskwire/taskwire/pkg/telemetry/metrictest"
 )
 
 func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
 
-func program(run func(context.Context, testSettings, Base, []string) error) Program[testSettings] {
+const token = "what the sidecar says"
+
+func program(work func(context.Context, testSettings, Base, []string) error) Program[testSettings] {
 	return Program[testSettings]{Name: "test", Commands: []Command[testSettings]{
-		{Name: "mend", Help: "mend what is broken", Usage: "test mend [--all]", Run: run},
+		{Name: "mend", Help: "mend what is broken", Usage: "test mend [--all]", Parse: func(settings testSettings, args []string) (Work, error) {
+			if slices.Contains(args, "--nothing") {
+				return nil, errors.New("mend: there is no --nothing")
+			}
+			return func(ctx context.Context, base Base) error { return work(ctx, settings, base, args) }, nil
+		}},
 	}}
 }
 
-func TestHelpListsTheCommands(t *testing.T) {
+// told runs the program and returns what it answers and the code that it ends with.
+func (p Program[S]) told(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	err := p.run(t.Context(), &out, args)
+	return out.String(), err
+}
+
+// None of it needs a setting, a database, or does what it is asked about.
+func TestEveryCommandSaysHowItIsCalled(t *testing.T) {
 	p := program(nil)
-	for _, name := range []string{"", "unheard-of"} {
-		var out bytes.Buffer
-		require.NoError(t, p.help(&out, name))
-		for _, want := range []string{"serve", "migrate", "mend", "mend what is broken"} {
-			require.Contains(t, out.String(), want)
+	list, err := p.told(t, "help")
+	require.NoError(t, err)
+	for _, c := range p.commands() {
+		require.Contains(t, list, c.Help)
+		for _, args := range [][]string{{"help", c.Name}, {c.Name, "--help"}, {c.Name, "-h"}, {c.Name, "more", "-help"}} {
+			said, err := p.told(t, args...)
+			require.NoError(t, err, "%q", args)
+			require.Contains(t, said, "test "+c.Name, "%q", args)
+			require.Contains(t, said, c.Help, "%q", args)
 		}
 	}
-	var out bytes.Buffer
-	require.NoError(t, p.help(&out, "mend"))
-	require.Contains(t, out.String(), "test mend [--all]")
+	for _, args := range [][]string{{"--help"}, {"-h"}, {"-help"}} {
+		said, err := p.told(t, args...)
+		require.NoError(t, err)
+		require.Equal(t, list, said)
+	}
+	require.Contains(t, list, "ends with 0")
+}
 
-	require.ErrorContains(t, p.run(t.Context(), []string{"mand"}), `unknown command "mand"`)
-	require.ErrorContains(t, p.run(t.Context(), []string{"mand"}), "mend what is broken")
-	require.NoError(t, p.run(t.Context(), []string{"mend", "--help"}), "without any setting")
+func TestAMistakeOfTheCallerIsSaidAndDoesNothing(t *testing.T) {
+	t.Setenv("PORT", "8000")
+	t.Setenv("DATABASE_URL", "postgres://127.0.0.1:1/none")
+	t.Setenv("APP_API_TOKEN", token)
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"mand"}, `there is no command "mand"; see "test help"`},
+		{[]string{"--all"}, `there is no command "--all"`},
+		{[]string{"help", "mand"}, `there is no command "mand"`},
+		{[]string{"help", "mend", "serve"}, "help takes the name of one command"},
+		{[]string{"serve", "now"}, "serve takes no argument now"},
+		{[]string{"migrate", "--force"}, "migrate takes no argument --force"},
+		{[]string{"health", "8000"}, "health takes no argument"},
+		{[]string{"config", "PORT"}, "config takes no argument"},
+		{[]string{"version", "2"}, "version takes no argument"},
+		{[]string{"mend", "--nothing"}, `mend: there is no --nothing; see "test mend --help"`},
+	} {
+		said, err := program(nil).told(t, c.args...)
+		require.ErrorContains(t, err, c.says)
+		require.Equal(t, 2, exitCode(err), "%q", c.args)
+		require.Empty(t, said)
+	}
+	t.Setenv("PORT", "")
+	_, err := program(nil).told(t, "migrate")
+	require.Equal(t, 2, exitCode(err), "a wrong setting is the caller's mistake, too: %v", err)
+	t.Setenv("PORT", "8000")
+	_, err = program(nil).told(t, "migrate")
+	require.Equal(t, 1, exitCode(err), "a database that is away is not: %v", err)
+}
+
+func TestTheVersionIsTold(t *testing.T) {
+	for _, args := range [][]string{{"version"}, {"--version"}} {
+		said, err := program(nil).told(t, args...)
+		require.NoError(t, err)
+		require.Equal(t, "test "+Version()+" "+runtime.Version()+" "+runtime.GOOS+"/"+runtime.GOARCH+"\n", said)
+	}
+	showBuild("test")
+	labels := map[string]string{}
+	for _, l := range metrictest.Of(t, "taskwire_build_info")[0].GetLabel() {
+		labels[l.GetName()] = l.GetValue()
+	}
+	require.Equal(t, map[string]string{"service": "test", "version": Version(), "goversion": runtime.Version()}, labels)
+}
+
+func TestTheSettingsInForceAreShownWithoutSecrets(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(file, []byte(token+"\n"), 0o600))
+	t.Setenv("PORT", "8000")
+	t.Setenv("DATABASE_URL", "postgres://shop:hunter2@db/shop?sslmode=disable")
+	t.Setenv("APP_API_TOKEN_FILE", file)
+	t.Setenv("LOG_LEVEL", "")
+	said, err := program(nil).told(t, "config")
+	require.NoError(t, err)
+	lines := map[string]string{}
+	for line := range strings.Lines(said) {
+		name, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		lines[name] = strings.Join(strings.Fields(rest), " ")
+	}
+	for name, want := range map[string]string{
+		"PORT":                        "8000 environment",
+		"DATABASE_URL":                "postgres://shop:xxxxx@db/shop?sslmode=disable environment",
+		"APP_API_TOKEN":               "xxxxx " + file,
+		"DAPR_API_TOKEN":              "(not set) default",
+		"LOG_LEVEL":                   "info default",
+		"TEST_WAIT":                   "1s default",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "(not set) default",
+	} {
+		require.Equal(t, want, lines[name], name)
+	}
+	require.NotContains(t, said, token)
+	require.NotContains(t, said, "hunter2")
 }
 
 // What a container asks itself knows the service's port alone, not its secrets.
@@ -52,20 +152,26 @@ func TestHealthAsksTheServiceThatRunsBeside(t *testing.T) {
 	}))
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	require.NoError(t, err)
-	require.ErrorContains(t, program(nil).run(t.Context(), []string{"health"}), "PORT")
+	_, err = program(nil).told(t, "health")
+	require.ErrorContains(t, err, "PORT is not set; it must be a whole number from 0 to 65535")
+	require.Equal(t, 2, exitCode(err))
 	t.Setenv("PORT", port)
-	require.NoError(t, program(nil).run(t.Context(), []string{"health"}))
+	_, err = program(nil).told(t, "health")
+	require.NoError(t, err)
 	status = http.StatusServiceUnavailable
-	require.ErrorContains(t, program(nil).run(t.Context(), []string{"health"}), "not ready")
+	_, err = program(nil).told(t, "health")
+	require.ErrorContains(t, err, "not ready")
+	require.Equal(t, 1, exitCode(err))
 	server.Close()
-	require.Error(t, program(nil).run(t.Context(), []string{"health"}), "nobody is there")
+	_, err = program(nil).told(t, "health")
+	require.Error(t, err, "nobody is there")
 }
 
 // A command works on the schema as it is: the database here has none.
 func TestACommandDoesNotMigrate(t *testing.T) {
 	t.Setenv("PORT", "8000")
 	t.Setenv("DATABASE_URL", databasetest.New(t))
-	t.Setenv("APP_API_TOKEN", "t")
+	t.Setenv("APP_API_TOKEN", token)
 	usual := slog.Default()
 	t.Cleanup(func() { slog.SetDefault(usual) })
 	var got []string
@@ -78,7 +184,8 @@ func TestACommandDoesNotMigrate(t *testing.T) {
 		return nil
 	})
 	p.Schema.Name = "shop"
-	require.NoError(t, p.run(t.Context(), []string{"mend", "7", "--all"}))
+	_, err := p.told(t, "mend", "7", "--all")
+	require.NoError(t, err)
 	require.Equal(t, []string{"7", "--all"}, got)
 }
 
@@ -95,7 +202,7 @@ func TestServingMigratesUnlessItIsTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("PORT", "8000")
 			t.Setenv("DATABASE_URL", databasetest.New(t))
-			t.Setenv("APP_API_TOKEN", "t")
+			t.Setenv("APP_API_TOKEN", token)
 			t.Setenv("MIGRATE_AT_START", c.migrates)
 			usual := slog.Default()
 			t.Cleanup(func() { slog.SetDefault(usual) })
@@ -106,7 +213,10 @@ func TestServingMigratesUnlessItIsTold(t *testing.T) {
 				return nil
 			}}
 			p.Schema.Name, p.Schema.Files = "shop", fstest.MapFS{"0001_goods.tx.up.sql": {Data: []byte("CREATE TABLE shop.goods (id int)")}}
-			require.NoError(t, p.run(t.Context(), nil))
+			logged, err := p.told(t)
+			require.NoError(t, err)
+			first, _, _ := strings.Cut(logged, "\n")
+			require.Contains(t, first, "msg=starting service=test command=serve version="+Version()+" go="+runtime.Version())
 		})
 	}
 }

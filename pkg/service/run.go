@@ -116,6 +116,7 @@ func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) 
 	if metricsListener != nil {
 		serve(metrics, metricsListener)
 	}
+	showBuild(b.name)
 	b.logRoutes(ctx, handler)
 	b.Log.InfoContext(ctx, "serving", "address", listener.Addr().String())
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -23,10 +24,11 @@ import (
 	_ "golang.org/x/crypto/x509roots/fallback"
 
 	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/setting"
 )
 
 // Program is a service: its name, what it owns of the database, and what it
-// does. Its commands are serve, the default, migrate, and those of Commands.
+// does. Its commands are those of every service (own), and those of Commands.
 type Program[S Configured] struct {
 	Name   string
 	Schema database.Schema
@@ -50,55 +52,89 @@ type Base struct {
 // is told to stop (SIGINT, SIGTERM).
 func (p Program[S]) Main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := p.run(ctx, os.Args[1:])
+	err := p.run(ctx, os.Stdout, os.Args[1:])
 	stop()
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
-		os.Exit(1)
+		for line := range strings.Lines(err.Error()) {
+			fmt.Fprintf(os.Stderr, "%s: %s\n", p.Name, strings.TrimSuffix(line, "\n"))
+		}
+		os.Exit(exitCode(err))
 	}
 }
 
-func (p Program[S]) run(ctx context.Context, args []string) error {
+// run runs a command, whose answer goes to out.
+func (p Program[S]) run(ctx context.Context, out io.Writer, args []string) error {
 	name := "serve"
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
 	}
-	var run func(context.Context, S, Base) error
-	var logs io.Writer = os.Stdout
 	switch name {
-	case "serve":
-		run = p.Serve
-	case "migrate":
-	case "health":
-		return health(ctx)
-	case "help", "-h", "-help", "--help":
-		return p.help(os.Stdout, strings.Join(args, " "))
-	default:
-		c, err := p.command(name)
-		if err != nil {
-			return err
-		}
-		if asksForHelp(args) {
-			return p.help(os.Stdout, name)
-		}
-		logs = os.Stderr
-		run = func(ctx context.Context, settings S, base Base) error { return c.Run(ctx, settings, base, args) }
+	case "-h", "-help", "--help":
+		name = "help"
+	case "-version", "--version":
+		name = "version"
 	}
-	settings, err := load[S]()
-	if err != nil {
+	c, err := p.command(name)
+	switch {
+	case err != nil:
 		return err
+	case asksForHelp(args):
+		return p.help(out, []string{name})
+	case name == "help":
+		return p.help(out, args)
+	case c.Parse == nil && len(args) > 0:
+		return usageError{noArguments(name, args)}
+	case name == "version":
+		return p.printVersion(out)
+	case name == "health":
+		return health(ctx)
 	}
-	common := settings.common()
+	var settings S
+	needs := name
+	if name == "config" {
+		needs = "serve"
+	}
+	values, err := setting.Load(&settings, needs)
+	if err != nil {
+		return usageError{settingsError(err)}
+	}
+	logs, work := out, Work(nil) // what serves or migrates has no other answer
+	switch name {
+	case "config":
+		return printConfig(out, values)
+	case "migrate":
+	case "serve":
+		work = func(ctx context.Context, base Base) error { return p.Serve(ctx, settings, base) }
+	default:
+		logs = os.Stderr
+		if work, err = c.Parse(settings, args); err != nil {
+			return usageError{fmt.Errorf("%w; see %q", err, p.Name+" "+name+" --help")}
+		}
+	}
+	return p.work(ctx, name, settings.common(), logs, work)
+}
+
+// settingsError says of each line of an error that it is about a setting.
+func settingsError(err error) error {
+	return errors.New("settings: " + strings.ReplaceAll(err.Error(), "\n", "\nsettings: "))
+}
+
+// work does what a command does with the database.
+func (p Program[S]) work(ctx context.Context, name string, common Settings, logs io.Writer, work Work) error {
 	log := common.logger(logs, p.Name)
+	if name == "serve" || name == "migrate" {
+		log.InfoContext(ctx, "starting", "command", name, "version", Version(), "go", runtime.Version())
+	}
 	if database.FallsBack(common.DatabaseURL) || database.FallsBack(common.OwnerURL()) {
 		log.WarnContext(ctx, "the connection to the database may be unencrypted: set sslmode=verify-full in its URL, or sslmode=disable where that is meant")
 	}
+	var err error
 	if name == "migrate" || name == "serve" && common.MigrateAtStart {
 		err = database.Migrate(ctx, database.Migration{
 			Schema: p.Schema, OwnerURL: common.OwnerURL(), RuntimeURL: common.DatabaseURL, Log: log,
 		})
 	}
-	if err != nil || run == nil {
+	if err != nil || work == nil {
 		return err
 	}
 	db, err := database.Open(ctx, common.DatabaseURL)
@@ -110,5 +146,5 @@ func (p Program[S]) run(ctx context.Context, args []string) error {
 		return errors.Join(fmt.Errorf("register the metrics of the database's pool: %w", err), db.Close())
 	}
 	defer prometheus.Unregister(pool)
-	return errors.Join(run(ctx, settings, Base{Log: log, DB: db, name: p.Name, settings: common}), db.Close())
+	return errors.Join(work(ctx, Base{Log: log, DB: db, name: p.Name, settings: common}), db.Close())
 }

@@ -27,40 +27,6 @@ type testSettings struct {
 	}
 }
 
-func TestABadSettingIsNamed(t *testing.T) {
-	good := map[string]string{"PORT": "8000", "DATABASE_URL": "postgres://x", "APP_API_TOKEN": "t"}
-	for name, c := range map[string]struct {
-		set  map[string]string
-		says string
-	}{
-		"all as they must be":      {nil, ""},
-		"a port that is no number": {map[string]string{"PORT": "http"}, "PORT"},
-		"a port beyond":            {map[string]string{"PORT": "70000"}, "PORT must be a port"},
-		"a level that is none":     {map[string]string{"LOG_LEVEL": "loud"}, "LOG_LEVEL"},
-		"a sidecar with its port":  {map[string]string{"DAPR_HOST": "sidecar:3500"}, "DAPR_HOST"},
-		"a sidecar with a scheme":  {map[string]string{"DAPR_HOST": "http://sidecar"}, "DAPR_HOST"},
-		"a format that is none":    {map[string]string{"LOG_FORMAT": "xml"}, "LOG_FORMAT"},
-		"an empty token":           {map[string]string{"APP_API_TOKEN": ""}, "APP_API_TOKEN"},
-		"a nested one":             {map[string]string{"TEST_WAIT": "soon"}, "TEST_WAIT"},
-		"a duration without unit":  {map[string]string{"SHUTDOWN_TIMEOUT": "8"}, "SHUTDOWN_TIMEOUT"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			for k, v := range good {
-				t.Setenv(k, v)
-			}
-			for k, v := range c.set {
-				t.Setenv(k, v)
-			}
-			_, err := load[testSettings]()
-			if c.says == "" {
-				require.NoError(t, err)
-				return
-			}
-			require.ErrorContains(t, err, c.says)
-		})
-	}
-}
-
 // A stop lets the request in flight end, then the workers, and says so by
 // returning nothing.
 func TestStoppingIsASequence(t *testing.T) {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -15,29 +13,35 @@ import (
 	// TLS where the system names nobody, are in it.
 	_ "time/tzdata"
 
-	"github.com/caarlos0/env/v11"
 	_ "golang.org/x/crypto/x509roots/fallback"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/setting"
 )
 
 // Settings are those that every service has. A service embeds them in a
-// struct of its own; docs/settings.md lists all of them.
+// struct of its own; docs/settings.md lists all of them, and pkg/setting says
+// what the tags mean.
 type Settings struct {
 	Host               string        `env:"HOST" envDefault:"127.0.0.1"`
-	Port               int           `env:"PORT,required"`
-	MetricsPort        int           `env:"METRICS_PORT" envDefault:"0"` // 0: no metrics listener
-	DatabaseURL        string        `env:"DATABASE_URL,required"`
-	MigrateDatabaseURL string        `env:"MIGRATE_DATABASE_URL"`
+	Port               int           `env:"PORT,required,notEmpty" min:"0" max:"65535"`
+	MetricsPort        int           `env:"METRICS_PORT" envDefault:"0" min:"0" max:"65535"` // 0: no metrics listener
+	DatabaseURL        string        `env:"DATABASE_URL,required,notEmpty" secret:"url"`
+	MigrateDatabaseURL string        `env:"MIGRATE_DATABASE_URL" secret:"url"`
 	MigrateAtStart     bool          `env:"MIGRATE_AT_START" envDefault:"true"`
 	DaprHost           string        `env:"DAPR_HOST" envDefault:"127.0.0.1"`
-	DaprHTTPPort       int           `env:"DAPR_HTTP_PORT" envDefault:"3500"`
-	DaprGRPCPort       int           `env:"DAPR_GRPC_PORT" envDefault:"50001"`
-	AppAPIToken        string        `env:"APP_API_TOKEN,required,notEmpty"`
-	DaprAPIToken       string        `env:"DAPR_API_TOKEN"`
+	DaprHTTPPort       int           `env:"DAPR_HTTP_PORT" envDefault:"3500" min:"0" max:"65535"`
+	DaprGRPCPort       int           `env:"DAPR_GRPC_PORT" envDefault:"50001" min:"0" max:"65535"`
+	AppAPIToken        string        `env:"APP_API_TOKEN,required,notEmpty" secret:"value"`
+	DaprAPIToken       string        `env:"DAPR_API_TOKEN" secret:"value"`
 	PubsubName         string        `env:"PUBSUB_NAME" envDefault:"pubsub"`
-	EventRetention     time.Duration `env:"EVENT_RETENTION" envDefault:"720h"`
+	EventRetention     time.Duration `env:"EVENT_RETENTION" envDefault:"720h" min:"24h"`
 	LogLevel           slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
-	LogFormat          string        `env:"LOG_FORMAT" envDefault:"text"`
-	ShutdownTimeout    time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"8s"`
+	LogFormat          string        `env:"LOG_FORMAT" envDefault:"text" oneof:"text json"`
+	ShutdownTimeout    time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"8s" min:"1s"`
+	// OpenTelemetry reads these by itself (pkg/telemetry), and takes whatever they say.
+	OTLPEndpoint       string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
+	OTLPTracesEndpoint string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
 }
 
 // OwnerURL is the database login that migrations run with, and that sees what
@@ -64,26 +68,65 @@ func (s Settings) SidecarGRPC() string {
 	return net.JoinHostPort(s.DaprHost, strconv.Itoa(s.DaprGRPCPort))
 }
 
-// Validate checks what the types cannot.
+// Validate checks what types and tags cannot.
 func (s Settings) Validate() error {
-	for name, port := range map[string]int{"PORT": s.Port, "METRICS_PORT": s.MetricsPort, "DAPR_HTTP_PORT": s.DaprHTTPPort, "DAPR_GRPC_PORT": s.DaprGRPCPort} {
-		if port < 0 || port > 65535 {
-			return fmt.Errorf("%s must be a port from 0 to 65535, not %d", name, port)
-		}
+	errs := []error{
+		setting.CheckHost("HOST", s.Host),
+		setting.CheckHost("DAPR_HOST", s.DaprHost),
+		checkDatabase("DATABASE_URL", s.DatabaseURL),
+		checkToken("APP_API_TOKEN", s.AppAPIToken),
+		setting.CheckURL("OTEL_EXPORTER_OTLP_ENDPOINT", s.OTLPEndpoint),
+		setting.CheckURL("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", s.OTLPTracesEndpoint),
 	}
-	if u, err := url.Parse(s.SidecarURL()); err != nil || u.Hostname() != s.DaprHost {
-		return fmt.Errorf("DAPR_HOST must be a name or an address without a port, not %q", s.DaprHost)
+	if s.MigrateDatabaseURL != "" {
+		errs = append(errs, checkDatabase("MIGRATE_DATABASE_URL", s.MigrateDatabaseURL))
 	}
-	if s.LogFormat != "text" && s.LogFormat != "json" {
-		return fmt.Errorf("LOG_FORMAT must be text or json, not %q", s.LogFormat)
+	if s.DaprAPIToken != "" {
+		errs = append(errs, checkToken("DAPR_API_TOKEN", s.DaprAPIToken))
 	}
-	if s.ShutdownTimeout < time.Second {
-		return fmt.Errorf("SHUTDOWN_TIMEOUT must be at least 1s, not %s", s.ShutdownTimeout)
+	if strings.ContainsFunc(s.PubsubName, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' }) {
+		errs = append(errs, fmt.Errorf("PUBSUB_NAME must be the name of a Dapr component, without spaces and slashes, not %q", s.PubsubName))
 	}
-	if s.EventRetention < 24*time.Hour {
-		return fmt.Errorf("EVENT_RETENTION must be at least 24h, not %s", s.EventRetention)
+	if s.MetricsPort != 0 && s.MetricsPort == s.Port {
+		errs = append(errs, errors.New("METRICS_PORT must be another port than PORT"))
+	}
+	return errors.Join(errs...)
+}
+
+// minToken is how long a token between service and sidecar is at least: whoever
+// guesses it can say that he is the sidecar.
+const minToken = 16
+
+// checkToken wants a token that an HTTP header can carry, and nobody can guess.
+func checkToken(name, token string) error {
+	if len(token) < minToken || strings.TrimSpace(token) != token || strings.ContainsFunc(token, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return fmt.Errorf("%s must have at least %d characters, in ASCII and without space around them, as `openssl rand -hex 24` makes them", name, minToken)
 	}
 	return nil
+}
+
+// checkDatabase wants the address of a Postgres database. It may hold a password: the
+// error says no more of it than is certain to be none.
+func checkDatabase(name, address string) error {
+	_, err := database.Config(address)
+	if err == nil && address != "" {
+		return nil
+	}
+	because := ""
+	var parsing interface{ Unwrap() error }
+	for cause := err; cause != nil; {
+		if because = cause.Error(); !errors.As(cause, &parsing) {
+			break
+		}
+		cause = parsing.Unwrap()
+	}
+	// What it quotes is a part of the address.
+	if because != "" && !strings.ContainsAny(because, "\"'`") {
+		because = " (" + because + ")"
+	} else {
+		because = ""
+	}
+	return fmt.Errorf("%s must be the address of a Postgres database, such as postgres://login:password@host:5432/database%s", name, because)
 }
 
 // Configured is a service's settings: a struct that embeds Settings.
@@ -93,50 +136,3 @@ type Configured interface {
 }
 
 func (s Settings) common() Settings { return s }
-
-// load reads the settings from the environment. The error names each variable
-// that is missing or wrong.
-func load[S Configured]() (S, error) {
-	settings, err := env.ParseAs[S]()
-	if err != nil {
-		return settings, fmt.Errorf("settings: %w", withVariableNames(err, reflect.TypeFor[S]()))
-	}
-	if err := settings.Validate(); err != nil {
-		return settings, fmt.Errorf("settings: %w", err)
-	}
-	return settings, nil
-}
-
-// withVariableNames says which variable could not be parsed; env names the struct's field.
-func withVariableNames(err error, settings reflect.Type) error {
-	var all env.AggregateError
-	if !errors.As(err, &all) {
-		return err
-	}
-	errs := make([]error, len(all.Errors))
-	for i, one := range all.Errors {
-		errs[i] = one
-		var bad env.ParseError
-		if errors.As(one, &bad) {
-			if variable := variableOf(settings, bad.Name); variable != "" {
-				errs[i] = fmt.Errorf("%s is not as it must be: %w", variable, bad.Err)
-			}
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func variableOf(settings reflect.Type, field string) string {
-	for i := range settings.NumField() {
-		f := settings.Field(i)
-		if f.Name == field && f.Tag.Get("env") != "" {
-			return strings.Split(f.Tag.Get("env"), ",")[0]
-		}
-		if f.Type.Kind() == reflect.Struct && f.Tag.Get("env") == "" {
-			if variable := variableOf(f.Type, field); variable != "" {
-				return variable
-			}
-		}
-	}
-	return ""
-}

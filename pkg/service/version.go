@@ -1,9 +1,19 @@
 package service
 
-import "runtime/debug"
+import (
+	"runtime"
+	"runtime/debug"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
 
 // version is stamped by the linker: -X github.com/taskwire/taskwire/pkg/service.version=v1.2.3.
 var version string
+
+var buildInfo = promauto.NewGaugeVec(prometheus.GaugeOpts{
+	Name: "taskwire_build_info", Help: "1, with the version of the service and of the Go that built it.",
+}, []string{"service", "version", "goversion"})
 
 // Version is the version of this build: the stamped one, else the commit.
 func Version() string {
@@ -18,4 +28,8 @@ func Version() string {
 		}
 	}
 	return "development"
+}
+
+func showBuild(service string) {
+	buildInfo.WithLabelValues(service, Version(), runtime.Version()).Set(1)
 }

@@ -3,8 +3,7 @@
 // notifications to their users.
 //
 //	notification serve     (default) consume, deliver and serve
-//	notification migrate   bring the schema up to date and end
-//	notification help      list the commands of its operators
+//	notification help      list its commands
 package main
 
 import (

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
@@ -28,28 +29,29 @@ import (
 
 // commands are what operators do with the event log and the tasks.
 var commands = []service.Command[settings]{
-	{Name: "replay", Help: "publish events again that were published before", Run: replay, Usage: `
+	{Name: "replay", Help: "publish events again that were published before", Parse: replay, Usage: `
 task-api replay --from TIME [--to TIME] [--topic TOPIC] [--task ID] [--after SEQ] [--rate N] [--dry-run]
     The events of the event log that happened between two moments (RFC 3339;
     --to is now unless it is given), in their order, with the ids that they had
     the first time: a consumer that has handled one knows it. --rate is how many
     go out in a second at most. --dry-run counts them and publishes nothing.
     Ctrl-C stops it; what it says then goes on with --after.`},
-	{Name: "reconcile", Help: "prove that every change is told and has had its effect", Run: reconciled, Usage: `
+	{Name: "reconcile", Help: "prove that every change is told and has had its effect", Parse: reconciled, Usage: `
 task-api reconcile [--since DURATION] [--wait DURATION] [--every DURATION]
                    [--replay] [--dry-run] [--login-stdin]
-    Compares the tasks, the event log and what the consumers made of it, and
-    names what is missing; it ends with an error when something is. It reads
+    Compares the tasks, the event log and what the consumers made of it, names
+    what is missing, and what to do about it. It ends with 1 when something is,
+    also when --replay mends it: run it again, and it ends with 0. It reads
     with MIGRATE_DATABASE_URL where that is set, since the services' own logins
     do not see each other's tables, and changes nothing; with --login-stdin that
     URL is read from standard input, for where the service does not have it.
     --since is how far it looks back (72h, say; EVENT_RETENTION unless it is
     given). While something is missing it looks again each minute, for as long as
     --wait says: a consumer may just be late. With --every it goes on, and looks
-    again after that time. --replay publishes the events again that a consumer
-    has not handled; with --dry-run it says which. The result of a look at a day
-    or more is kept, for task-api's metrics.`},
-	{Name: "rezone", Help: "move due times to where a zone's new laws have them", Run: rezone, Usage: `
+    again after that time. --replay publishes the events again whose effect a
+    consumer lacks. With --dry-run it says which. The result of a look at a day or
+    more is kept, for task-api's metrics.`},
+	{Name: "rezone", Help: "move due times to where a zone's new laws have them", Parse: rezone, Usage: `
 task-api rezone [--dry-run]
     A due time is meant as a time on the wall in its task's zone, and so is a
     reminder's. What moment that is, the laws of the zone say, and they change: run
@@ -62,7 +64,7 @@ task-api rezone [--dry-run]
 }
 
 // replay publishes a part of the event log again.
-func replay(ctx context.Context, cfg settings, base service.Base, args []string) error {
+func replay(cfg settings, args []string) (service.Work, error) {
 	flags := flag.NewFlagSet("replay", flag.ContinueOnError)
 	of := eventlog.Range{Topics: event.Topics, To: time.Now()}
 	moment := func(to *time.Time) func(string) error {
@@ -80,50 +82,47 @@ func replay(ctx context.Context, cfg settings, base service.Base, args []string)
 	flags.Int64Var(&of.After, "after", 0, "")
 	rate := flags.Int("rate", 0, "")
 	dryRun := flags.Bool("dry-run", false, "")
-	rest, err := service.ParseFlags(flags, args)
-	if err != nil {
-		return err
-	}
-	if err := service.NoArguments(flags, rest); err != nil {
-		return err
+	if err := service.FlagsAlone(flags, args); err != nil {
+		return nil, err
 	}
 	if *topic != "" {
 		if !slices.Contains(event.Topics, *topic) {
-			return fmt.Errorf("--topic must be one of %s", strings.Join(event.Topics, ", "))
+			return nil, fmt.Errorf("--topic must be one of %s", strings.Join(event.Topics, ", "))
 		}
 		of.Topics = []string{*topic}
 	}
 	if of.From.IsZero() {
-		return errors.New("replay needs --from, the moment from which on events are published again")
+		return nil, errors.New("replay needs --from, the moment from which on events are published again")
 	}
 	if of.Key != "" {
 		if _, err := uuid.Parse(of.Key); err != nil {
-			return fmt.Errorf("--task: %q is not the id of a task", of.Key)
+			return nil, fmt.Errorf("--task: %q is not the id of a task", of.Key)
 		}
 	}
 	if *rate < 0 || of.After < 0 {
-		return errors.New("--rate and --after can not be below 0")
+		return nil, errors.New("--rate and --after can not be below 0")
 	}
-	if err := of.Check(time.Now(), cfg.EventRetention); err != nil {
-		return err
-	}
-
-	r := &eventlog.Replay{DB: base.DB, Schema: migrations.Name, Rate: *rate, Log: base.Log}
-	counted, err := r.Count(ctx, of)
-	if err != nil {
-		return err
-	}
-	total, err := countTable(counted)
-	if err != nil || *dryRun || total == 0 {
-		return err
-	}
-	return publishAgain(ctx, cfg, r, of, counted, total)
+	return func(ctx context.Context, base service.Base) error {
+		if err := of.Check(time.Now(), cfg.EventRetention); err != nil {
+			return err
+		}
+		r := &eventlog.Replay{DB: base.DB, Schema: migrations.Name, Rate: *rate, Log: base.Log}
+		counted, err := r.Count(ctx, of)
+		if err != nil {
+			return err
+		}
+		total, err := countTable(counted)
+		if err != nil || *dryRun || total == 0 {
+			return err
+		}
+		return publishAgain(ctx, cfg, r, of, counted, total)
+	}, nil
 }
 
 // publishAgain runs a replay and says how far it came.
 func publishAgain(ctx context.Context, cfg settings, r *eventlog.Replay, of eventlog.Range, counted []eventlog.Counted, total int64) error {
 	if !cfg.PublishingEnabled {
-		return errors.New("EVENT_PUBLISHING_ENABLED is false: nothing is published")
+		return errNotPublishing
 	}
 	publisher, err := transport(cfg)
 	if err != nil {
@@ -148,32 +147,43 @@ func publishAgain(ctx context.Context, cfg settings, r *eventlog.Replay, of even
 	return nil
 }
 
+var errNotPublishing = errors.New("EVENT_PUBLISHING_ENABLED is false: nothing is published")
+
+// reconciling is one call of reconcile.
+type reconciling struct {
+	cfg                   settings
+	since, wait, every    time.Duration
+	replay, dryRun, login bool
+}
+
 // reconciled compares the schemas of the suite.
-func reconciled(ctx context.Context, cfg settings, base service.Base, args []string) error {
+func reconciled(cfg settings, args []string) (service.Work, error) {
+	c := &reconciling{cfg: cfg}
 	flags := flag.NewFlagSet("reconcile", flag.ContinueOnError)
-	since := flags.Duration("since", cfg.EventRetention, "")
-	wait := flags.Duration("wait", 0, "")
-	every := flags.Duration("every", 0, "")
-	again := flags.Bool("replay", false, "")
-	dryRun := flags.Bool("dry-run", false, "")
-	loginStdin := flags.Bool("login-stdin", false, "")
-	rest, err := service.ParseFlags(flags, args)
-	if err != nil {
-		return err
-	}
-	if err := service.NoArguments(flags, rest); err != nil {
-		return err
+	flags.DurationVar(&c.since, "since", cfg.EventRetention, "")
+	flags.DurationVar(&c.wait, "wait", 0, "")
+	flags.DurationVar(&c.every, "every", 0, "")
+	flags.BoolVar(&c.replay, "replay", false, "")
+	flags.BoolVar(&c.dryRun, "dry-run", false, "")
+	flags.BoolVar(&c.login, "login-stdin", false, "")
+	if err := service.FlagsAlone(flags, args); err != nil {
+		return nil, err
 	}
 	switch {
-	case *since <= 0 || *since > cfg.EventRetention:
-		return fmt.Errorf("--since must be more than 0 and at most EVENT_RETENTION (%s): older events are not kept", cfg.EventRetention)
-	case *wait < 0 || *every < 0:
-		return errors.New("--wait and --every can not be below 0")
-	case *dryRun && !*again:
-		return errors.New("--dry-run goes with --replay: without it nothing is changed anyway")
+	case c.since <= 0 || c.since > cfg.EventRetention:
+		return nil, fmt.Errorf("--since must be more than 0 and at most EVENT_RETENTION (%s): older events are not kept", cfg.EventRetention)
+	case c.wait < 0 || c.every < 0:
+		return nil, errors.New("--wait and --every can not be below 0")
+	case c.dryRun && !c.replay:
+		return nil, errors.New("--dry-run goes with --replay: without it nothing is changed anyway")
 	}
-	login := cfg.OwnerURL()
-	if *loginStdin {
+	return c.run, nil
+}
+
+func (c *reconciling) run(ctx context.Context, base service.Base) error {
+	login := c.cfg.OwnerURL()
+	if c.login {
+		var err error
 		if login, err = loginFrom(os.Stdin); err != nil {
 			return err
 		}
@@ -183,40 +193,56 @@ func reconciled(ctx context.Context, cfg settings, base service.Base, args []str
 		return err
 	}
 	defer owner.Close()
-	look := func() error {
-		began := time.Now()
-		r := &reconcile.Reconciler{DB: owner, Since: *since, Now: time.Now, Progress: progress.On(os.Stderr)}
-		results, err := r.Settle(ctx, *wait, pollInterval)
-		if err != nil {
-			return err
-		}
-		if err := reconcile.Print(os.Stdout, results); err != nil {
-			return err
-		}
-		if err := r.Record(ctx, base.DB, results); err != nil {
-			return errors.Join(err, reconcile.Verdict(results))
-		}
-		events := reconcile.Events(results)
-		if *again && len(events) > 0 {
-			if err := replayEvents(ctx, cfg, base, began.Add(-*since), events, *dryRun); err != nil {
-				return err
-			}
-		}
-		return reconcile.Verdict(results)
-	}
-	if *every == 0 {
-		return look()
+	if c.every == 0 {
+		return c.look(ctx, base, owner)
 	}
 	for {
-		if err := look(); err != nil && ctx.Err() == nil {
+		if err := c.look(ctx, base, owner); err != nil && ctx.Err() == nil {
 			base.Log.ErrorContext(ctx, "reconcile failed, or found something", "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(*every):
+		case <-time.After(c.every):
 		}
 	}
+}
+
+// look compares once, and does about the gaps what it is told to.
+func (c *reconciling) look(ctx context.Context, base service.Base, owner *bun.DB) error {
+	began := time.Now()
+	r := &reconcile.Reconciler{DB: owner, Since: c.since, Now: time.Now, Progress: progress.On(os.Stderr)}
+	results, err := r.Settle(ctx, c.wait, pollInterval)
+	if err != nil {
+		return err
+	}
+	if err := reconcile.Print(os.Stdout, results); err != nil {
+		return err
+	}
+	if err := r.Record(ctx, base.DB, results); err != nil {
+		return errors.Join(err, reconcile.Verdict(results))
+	}
+	verdict := reconcile.Verdict(results)
+	if !c.replay || verdict == nil {
+		return verdict
+	}
+	events := reconcile.Events(results)
+	if len(events) == 0 {
+		fmt.Fprintln(os.Stdout, "\nno gap is one that a replay mends")
+		return verdict
+	}
+	fmt.Fprintln(os.Stdout)
+	if c.dryRun {
+		for _, e := range events {
+			fmt.Fprintf(os.Stdout, "would be published again: %s\n", e.ID)
+		}
+		return verdict
+	}
+	if err := c.mend(ctx, base, began.Add(-c.since), events); err != nil {
+		return err
+	}
+	fmt.Fprintln(os.Stdout, "the consumers take them in now: the same command without --replay says whether the gaps are closed")
+	return verdict
 }
 
 // pollInterval is how long a reconcile waits before it looks again for what is missing.
@@ -238,13 +264,10 @@ func loginFrom(r io.Reader) (string, error) {
 // replayChunk is how many events are named to the log at once.
 const replayChunk = 5000
 
-// replayEvents publishes single events again.
-func replayEvents(ctx context.Context, cfg settings, base service.Base, from time.Time, events []reconcile.Event, dryRun bool) error {
-	if dryRun {
-		for _, e := range events {
-			fmt.Fprintf(os.Stdout, "would be published again: %s\n", e.ID)
-		}
-		return nil
+// mend publishes the events behind the gaps again.
+func (c *reconciling) mend(ctx context.Context, base service.Base, from time.Time, events []reconcile.Event) error {
+	if !c.cfg.PublishingEnabled {
+		return errNotPublishing
 	}
 	for chunk := range slices.Chunk(events, replayChunk) {
 		of := eventlog.Range{From: from, To: time.Now(), Topics: event.Topics}
@@ -252,8 +275,8 @@ func replayEvents(ctx context.Context, cfg settings, base service.Base, from tim
 			of.IDs = append(of.IDs, e.ID)
 		}
 		counted := []eventlog.Counted{{First: chunk[0].Seq, Last: chunk[len(chunk)-1].Seq}}
-		r := &eventlog.Replay{DB: base.DB, Schema: migrations.Name, Log: base.Log}
-		if err := publishAgain(ctx, cfg, r, of, counted, int64(len(chunk))); err != nil {
+		replay := &eventlog.Replay{DB: base.DB, Schema: migrations.Name, Log: base.Log}
+		if err := publishAgain(ctx, c.cfg, replay, of, counted, int64(len(chunk))); err != nil {
 			return err
 		}
 	}
@@ -264,16 +287,16 @@ func replayEvents(ctx context.Context, cfg settings, base service.Base, from tim
 const rezonedShown = 20
 
 // rezone moves what the new laws of zones have at another moment.
-func rezone(ctx context.Context, cfg settings, base service.Base, args []string) error {
+func rezone(cfg settings, args []string) (service.Work, error) {
 	flags := flag.NewFlagSet("rezone", flag.ContinueOnError)
 	dryRun := flags.Bool("dry-run", false, "")
-	rest, err := service.ParseFlags(flags, args)
-	if err != nil {
-		return err
+	if err := service.FlagsAlone(flags, args); err != nil {
+		return nil, err
 	}
-	if err := service.NoArguments(flags, rest); err != nil {
-		return err
-	}
+	return func(ctx context.Context, base service.Base) error { return moveTimes(ctx, cfg, base, *dryRun) }, nil
+}
+
+func moveTimes(ctx context.Context, cfg settings, base service.Base, dryRun bool) error {
 	// Nobody carries these signals to the service: the relay looks each second anyway, and
 	// the reminder clock is woken in the end.
 	const reminders = "taskwire_reminders"
@@ -288,15 +311,15 @@ func rezone(ctx context.Context, cfg settings, base service.Base, args []string)
 	}
 	var report rezoneReport
 	bar := progress.On(os.Stderr).Begin("rezone", total)
-	err = tasks.Rezone(ctx, *dryRun, report.add, bar.Add)
+	err = tasks.Rezone(ctx, dryRun, report.add, bar.Add)
 	bar.End()
 	if ctx.Err() != nil {
 		err = errors.New("stopped; the same command goes on with what is left")
 	}
-	if printErr := report.print(os.Stdout, *dryRun); printErr != nil {
+	if printErr := report.print(os.Stdout, dryRun); printErr != nil {
 		err = errors.Join(err, printErr)
 	}
-	if err != nil || *dryRun {
+	if err != nil || dryRun {
 		return err
 	}
 	if _, err := base.DB.ExecContext(ctx, "SELECT pg_notify(?, '')", reminders); err != nil {

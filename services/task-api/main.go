@@ -36,7 +36,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	db, log := base.DB, base.Log
 
 	// The parts.
-	keys, err := account.NewKeys(cfg.PrivateKey, cfg.PrivateKeyFile, cfg.AcceptedKeys, cfg.Auth, cfg.TokenLife)
+	keys, err := account.NewKeys(cfg.PrivateKey, cfg.AcceptedKeys, cfg.Auth, cfg.TokenLife)
 	if err != nil {
 		return err
 	}

@@ -2,13 +2,13 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/publish"
 	"github.com/taskwire/taskwire/pkg/service"
+	"github.com/taskwire/taskwire/services/task-api/internal/account"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 )
 
@@ -17,39 +17,24 @@ type settings struct {
 	service.Settings
 	Auth              auth.Settings
 	PublishingEnabled bool   `env:"EVENT_PUBLISHING_ENABLED" envDefault:"true"`
-	Transport         string `env:"EVENT_TRANSPORT" envDefault:"dapr"`
+	Transport         string `env:"EVENT_TRANSPORT" envDefault:"dapr" oneof:"dapr kafka"`
 	Kafka             publish.KafkaSettings
-	PrivateKey        string          `env:"JWT_PRIVATE_KEY,unset"`
-	PrivateKeyFile    string          `env:"JWT_PRIVATE_KEY_FILE"`
+	PrivateKey        string          `env:"JWT_PRIVATE_KEY,unset" secret:"value" neededBy:"serve" is:"an Ed25519 key in PEM, as 'openssl genpkey -algorithm ed25519' makes it"`
 	AcceptedKeys      string          `env:"JWT_ACCEPTED_KEYS"`
-	TokenLife         time.Duration   `env:"JWT_LIFETIME" envDefault:"24h"`
+	TokenLife         time.Duration   `env:"JWT_LIFETIME" envDefault:"24h" min:"1s"`
 	CookieSecure      bool            `env:"COOKIE_SECURE" envDefault:"true"`
-	TrustedProxies    httpapi.Proxies `env:"TRUSTED_PROXIES"`
+	TrustedProxies    httpapi.Proxies `env:"TRUSTED_PROXIES" is:"networks of proxies alone, such as 10.244.3.0/24, with commas between them and IPv4 written as IPv4"`
 	Limits            limit.Settings
 }
 
-// The ways of an event to the broker, in EVENT_TRANSPORT.
-const (
-	transportDapr  = "dapr"
-	transportKafka = "kafka"
-)
+// transportKafka is the EVENT_TRANSPORT of events that go straight to the broker.
+const transportKafka = "kafka"
 
-// Validate checks what the types cannot.
+// Validate checks what types and tags cannot.
 func (s settings) Validate() error {
-	switch s.Transport {
-	case transportDapr:
-	case transportKafka:
-		if err := s.Kafka.Validate(); err != nil {
-			return fmt.Errorf("%w (EVENT_TRANSPORT is kafka)", err)
-		}
-	default:
-		return fmt.Errorf("EVENT_TRANSPORT must be dapr or kafka, not %q", s.Transport)
+	errs := []error{s.Settings.Validate(), s.Auth.Validate(), account.CheckKeys(s.PrivateKey, s.AcceptedKeys)}
+	if s.Transport == transportKafka {
+		errs = append(errs, s.Kafka.Validate())
 	}
-	if s.TokenLife <= 0 {
-		return errors.New("JWT_LIFETIME must be longer than 0")
-	}
-	if err := s.Limits.Validate(); err != nil {
-		return err
-	}
-	return s.Settings.Validate()
+	return errors.Join(errs...)
 }

@@ -19,10 +19,16 @@ import (
 
 const root = "../.."
 
+// documented is what docs/settings.md says of a setting in its columns.
+type documented struct {
+	Default string
+	Secret  bool
+}
+
 // Every environment variable of a settings struct is in docs/settings.md with
-// its default, and nothing else is.
+// its default, and whether it is a secret; and nothing else is.
 func TestSettingsAreDocumented(t *testing.T) {
-	inCode := map[string]string{}
+	inCode := map[string]documented{}
 	for _, pattern := range []string{"pkg/*/*.go", "services/*/*.go", "services/*/internal/*/*.go"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		require.NoError(t, err)
@@ -39,16 +45,16 @@ func TestSettingsAreDocumented(t *testing.T) {
 	require.NoError(t, err)
 	ours, _, ok := strings.Cut(string(text), "\n## Read by libraries\n")
 	require.True(t, ok)
-	inDocs := map[string]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\| (.*?) ?\\|").FindAllStringSubmatch(ours, -1) {
+	inDocs := map[string]documented{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\| (.*?) ?\\| (.*) \\|$").FindAllStringSubmatch(ours, -1) {
 		require.NotContains(t, inDocs, row[1], "listed twice")
-		inDocs[row[1]] = strings.Trim(row[2], "`")
+		inDocs[row[1]] = documented{strings.Trim(row[2], "`"), strings.Contains(row[3], "🔑")}
 	}
 	require.Equal(t, inCode, inDocs)
 }
 
 // readSettings adds the variables of the structs of a file with their defaults.
-func readSettings(t *testing.T, file string, found map[string]string) {
+func readSettings(t *testing.T, file string, found map[string]documented) {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 	require.NoError(t, err)
@@ -62,10 +68,14 @@ func readSettings(t *testing.T, file string, found map[string]string) {
 		tag := reflect.StructTag(raw)
 		if variable, ok := tag.Lookup("env"); ok {
 			options := strings.Split(variable, ",")
-			found[options[0]] = tag.Get("envDefault")
+			set := documented{Default: tag.Get("envDefault"), Secret: tag.Get("secret") != ""}
 			if slices.Contains(options, "required") {
-				found[options[0]] = "required"
+				set.Default = "required"
 			}
+			if command := tag.Get("neededBy"); command != "" {
+				set.Default = "required to " + command
+			}
+			found[options[0]] = set
 		}
 		return true
 	})

@@ -18,7 +18,7 @@ import (
 type Setting struct {
 	Name, Default    string
 	Required, Secret bool
-	Unless           string // another one that does as well where this is required
+	Unless           string // another one that does as well where this is required: its file
 }
 
 // Missing are those that a service needs and is not given.
@@ -32,8 +32,6 @@ func Missing(known map[string]Setting, given func(name string) bool) []string {
 	slices.Sort(missing)
 	return missing
 }
-
-var unlessPattern = regexp.MustCompile("Needed unless `([A-Z_]+)` is set")
 
 var rowPattern = regexp.MustCompile("(?m)^\\| ((?:`[A-Z_]+`(?:, )?)+) \\| (.*?) ?\\| (.*) \\|$")
 
@@ -54,10 +52,11 @@ func Of(t testing.TB, service string) map[string]Setting {
 			name := strings.Trim(row[1], "`")
 			s := Setting{
 				Name: name, Default: strings.Trim(row[2], "`"),
-				Required: row[2] == "required", Secret: strings.Contains(row[3], "🔑"),
+				Required: row[2] == "required" || row[2] == "required to serve", Secret: strings.Contains(row[3], "🔑"),
 			}
-			if unless := unlessPattern.FindStringSubmatch(row[3]); unless != nil {
-				s.Required, s.Unless = true, unless[1]
+			if s.Secret { // each may be in a file
+				s.Unless = name + "_FILE"
+				found[s.Unless] = Setting{Name: s.Unless}
 			}
 			found[name] = s
 		}

@@ -52,7 +52,7 @@ func TestTheLocalSuiteGivesEachServiceItsSettings(t *testing.T) {
 	}
 }
 
-// Of two settings that each do, one is needed.
+// Of a secret and its file one is needed.
 func TestOneOfTwoIsNeeded(t *testing.T) {
 	known := Of(t, "task-api")
 	for name, c := range map[string]struct {
@@ -63,7 +63,8 @@ func TestOneOfTwoIsNeeded(t *testing.T) {
 		"the key":        {without: []string{"JWT_PRIVATE_KEY_FILE"}},
 		"its file":       {without: []string{"JWT_PRIVATE_KEY"}},
 		"none":           {without: []string{"JWT_PRIVATE_KEY", "JWT_PRIVATE_KEY_FILE"}, missing: []string{"JWT_PRIVATE_KEY"}},
-		"not even a URL": {without: []string{"DATABASE_URL"}, missing: []string{"DATABASE_URL"}},
+		"not even a URL": {without: []string{"DATABASE_URL", "DATABASE_URL_FILE"}, missing: []string{"DATABASE_URL"}},
+		"what is no secret": {without: []string{"PORT"}, missing: []string{"PORT"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, c.missing, Missing(known, func(name string) bool { return !slices.Contains(c.without, name) }))

@@ -64,8 +64,10 @@ type command struct {
 func Command[S service.Configured](events func(S, service.Base) *subscribe.Subscriber) service.Command[S] {
 	return service.Command[S]{
 		Name: name, Help: "list, show, replay and discard the events that could not be handled", Usage: usage,
-		Run: func(ctx context.Context, settings S, base service.Base, args []string) error {
-			return Run(ctx, events(settings, base), os.Stdout, args)
+		Parse: func(settings S, args []string) (service.Work, error) {
+			return func(ctx context.Context, base service.Base) error {
+				return Run(ctx, events(settings, base), os.Stdout, args)
+			}, nil
 		},
 	}
 }

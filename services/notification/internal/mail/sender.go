@@ -43,47 +43,48 @@ type Sender struct {
 // insists on it and ?tls=off does without. A mail that takes longer than
 // timeout is given up.
 func New(rawURL, from string, timeout time.Duration) (*Sender, error) {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		// The URL may hold a password, and url.Error repeats it.
-		return nil, errors.New("SMTP_URL: not a URL like smtp://user:password@host:port")
-	}
-	if u.Hostname() == "" {
-		return nil, errors.New("SMTP_URL: names no host")
-	}
+	s, urlErr := server(rawURL, timeout)
 	sender, err := netmail.ParseAddress(from)
 	if err != nil {
-		return nil, fmt.Errorf("MAIL_FROM: %w", err)
+		err = fmt.Errorf("MAIL_FROM must be an address, or Name <address>, not %q", from)
 	}
-	s := &Sender{host: u.Hostname(), from: sender, timeout: timeout}
+	if err = errors.Join(urlErr, err); err != nil {
+		return nil, err
+	}
+	s.from = sender
+	return s, nil
+}
+
+// server is a Sender that knows its server, and not yet who sends. The URL may hold a
+// password: no error repeats a part of it.
+func server(rawURL string, timeout time.Duration) (*Sender, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil || u.Hostname() == "" || u.Scheme != "smtp" && u.Scheme != "smtps" {
+		return nil, errors.New("SMTP_URL must be the address of a mail server, smtp://[user:password@]host[:port] or smtps://…")
+	}
+	s := &Sender{host: u.Hostname(), timeout: timeout}
 	tlsConfig := &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12}
 	port, policy := "587", gomail.TLSOpportunistic
-	switch u.Scheme {
-	case "smtp":
-		switch u.Query().Get("tls") {
-		case "":
-		case "required":
-			policy = gomail.TLSMandatory
-		case "off":
-			policy = gomail.NoTLS
-		default:
-			return nil, errors.New("SMTP_URL: tls is required or off")
-		}
-	case "smtps":
+	switch mode := u.Query().Get("tls"); {
+	case u.Scheme == "smtps":
 		port, s.tls = "465", tlsConfig
-	default:
-		return nil, errors.New("SMTP_URL: begins with neither smtp:// nor smtps://")
+	case mode == "required":
+		policy = gomail.TLSMandatory
+	case mode == "off":
+		policy = gomail.NoTLS
+	case mode != "":
+		return nil, errors.New("SMTP_URL must have tls=required or tls=off, or no tls")
 	}
 	if u.Port() != "" {
 		port = u.Port()
 	}
-	number, err := strconv.Atoi(port)
-	if err != nil {
-		return nil, fmt.Errorf("SMTP_URL: port %q: %w", port, err)
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || number == 0 {
+		return nil, errors.New("SMTP_URL must have a port from 1 to 65535, or none")
 	}
 	s.address = net.JoinHostPort(s.host, port)
 	s.options = []gomail.Option{
-		gomail.WithPort(number), gomail.WithTLSPolicy(policy), gomail.WithTLSConfig(tlsConfig),
+		gomail.WithPort(int(number)), gomail.WithTLSPolicy(policy), gomail.WithTLSConfig(tlsConfig),
 		// The context of a Send decides; go-mail's own deadline lies behind it.
 		gomail.WithTimeout(timeout + time.Second),
 		// A transaction that ended well leaves nothing to reset.
@@ -91,7 +92,7 @@ func New(rawURL, from string, timeout time.Duration) (*Sender, error) {
 	}
 	if u.User != nil {
 		if policy == gomail.NoTLS {
-			return nil, errors.New("SMTP_URL: a password is not sent over a connection without TLS: leave out tls=off, or the login")
+			return nil, errors.New("SMTP_URL must not have both tls=off and a login: a password is not sent over a connection without TLS")
 		}
 		password, _ := u.User.Password()
 		s.options = append(s.options, gomail.WithUsername(u.User.Username()), gomail.WithPassword(password),
@@ -100,7 +101,7 @@ func New(rawURL, from string, timeout time.Duration) (*Sender, error) {
 			gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover))
 	}
 	if _, err := gomail.NewClient(s.host, s.options...); err != nil {
-		return nil, fmt.Errorf("SMTP_URL: %w", err)
+		return nil, fmt.Errorf("SMTP_URL must be one that the mail client can use: %w", err)
 	}
 	return s, nil
 }

@@ -187,8 +187,8 @@ func TestSettingsAreRefusedWithoutTheirSecrets(t *testing.T) {
 	cases := map[string]struct{ url, from, want string }{
 		"no scheme":     {"mail.example.com:25", "a@example.com", "SMTP_URL"},
 		"other scheme":  {"http://u:hunter2@mail.example.com", "a@example.com", "smtps://"},
-		"no host":       {"smtp://u:hunter2@:25", "a@example.com", "no host"},
-		"broken":        {"smtp://u:hunter2@mail.example.com:x", "a@example.com", "not a URL"},
+		"no host":       {"smtp://u:hunter2@:25", "a@example.com", "SMTP_URL must be the address"},
+		"broken":        {"smtp://u:hunter2@mail.example.com:x", "a@example.com", "SMTP_URL must be the address"},
 		"unknown tls":   {"smtp://mail.example.com?tls=maybe", "a@example.com", "tls"},
 		"clear login":   {"smtp://u:hunter2@mail.example.com?tls=off", "a@example.com", "without TLS"},
 		"bad sender":    {"smtp://mail.example.com", "nobody", "MAIL_FROM"},

@@ -9,7 +9,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -35,60 +34,60 @@ type publicKey struct {
 	key ed25519.PublicKey
 }
 
-// NewKeys reads an Ed25519 private key (PKCS #8, PEM) from privatePEM, or from
-// the file when that is empty, and from acceptedPEM public keys whose tokens are
-// accepted beside its own.
-func NewKeys(privatePEM, file, acceptedPEM string, s auth.Settings, life time.Duration) (*Keys, error) {
-	if privatePEM == "" {
-		if file == "" {
-			return nil, errors.New("JWT_PRIVATE_KEY or JWT_PRIVATE_KEY_FILE is needed: an Ed25519 key, made by `openssl genpkey -algorithm ed25519`")
-		}
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("JWT_PRIVATE_KEY_FILE: %w", err)
-		}
-		privatePEM = string(raw)
-	}
-	block, _ := pem.Decode([]byte(privatePEM))
-	if block == nil {
-		return nil, errors.New("JWT_PRIVATE_KEY is not PEM")
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("JWT_PRIVATE_KEY: %w", err)
-	}
-	private, ok := parsed.(ed25519.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("JWT_PRIVATE_KEY is a %T, not an Ed25519 key", parsed)
+// NewKeys reads the Ed25519 private key (PKCS #8, PEM) that signs, and public keys
+// whose tokens are accepted beside its own.
+func NewKeys(privatePEM, acceptedPEM string, s auth.Settings, life time.Duration) (*Keys, error) {
+	private, privateErr := privateKey(privatePEM)
+	others, err := publicKeys(acceptedPEM)
+	if err = errors.Join(privateErr, err); err != nil {
+		return nil, err
 	}
 	// The public half of an Ed25519 private key is its last 32 bytes (RFC 8032).
 	own := identified(ed25519.PublicKey(private[ed25519.PrivateKeySize-ed25519.PublicKeySize:]))
-	others, err := publicKeys(acceptedPEM)
-	if err != nil {
-		return nil, fmt.Errorf("JWT_ACCEPTED_KEYS: %w", err)
-	}
 	others = slices.DeleteFunc(others, func(k publicKey) bool { return k.id == own.id })
 	return &Keys{private: private, accepted: append([]publicKey{own}, others...), issuer: s.Issuer, aud: s.Audience, life: life}, nil
 }
 
+// CheckKeys names what NewKeys would not read; no private key is none that is wrong.
+func CheckKeys(privatePEM, acceptedPEM string) error {
+	_, err := publicKeys(acceptedPEM)
+	if privatePEM != "" {
+		_, privateErr := privateKey(privatePEM)
+		err = errors.Join(privateErr, err)
+	}
+	return err
+}
+
+func privateKey(text string) (ed25519.PrivateKey, error) {
+	if block, _ := pem.Decode([]byte(text)); block != nil {
+		// Of one that is no key no more can be said than that.
+		parsed, _ := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if key, ok := parsed.(ed25519.PrivateKey); ok {
+			return key, nil
+		}
+	}
+	return nil, errors.New("JWT_PRIVATE_KEY must be an Ed25519 key in PEM, as `openssl genpkey -algorithm ed25519` makes it")
+}
+
 // publicKeys reads Ed25519 public keys, a PEM block each.
 func publicKeys(text string) ([]publicKey, error) {
+	wrong := func(why string) ([]publicKey, error) {
+		return nil, fmt.Errorf("JWT_ACCEPTED_KEYS must be public Ed25519 keys in PEM, as `openssl pkey -pubout` makes them; %s", why)
+	}
 	var keys []publicKey
 	for rest := []byte(text); len(bytes.TrimSpace(rest)) > 0; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
-			return nil, errors.New("there is something in it that is not PEM")
+			return wrong("there is something in it that is not PEM")
 		}
 		if block.Type != "PUBLIC KEY" {
-			return nil, fmt.Errorf("a %s is in it; public keys belong there, as `openssl pkey -pubout` makes them", block.Type)
+			return wrong(fmt.Sprintf("a %s is in it", block.Type))
 		}
-		parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("read a public key: %w", err)
-		}
+		// Of one that is no key no more can be said than that.
+		parsed, _ := x509.ParsePKIXPublicKey(block.Bytes)
 		key, ok := parsed.(ed25519.PublicKey)
 		if !ok {
-			return nil, fmt.Errorf("a %T is in it, not an Ed25519 key", parsed)
+			return wrong("one that is no Ed25519 key is in it")
 		}
 		keys = append(keys, identified(key))
 	}

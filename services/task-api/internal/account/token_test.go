@@ -40,7 +40,7 @@ func TestAKeyIsRotatedWithoutAnyoneSignedOut(t *testing.T) {
 	before, beforePublic := pair(t)
 	after, afterPublic := pair(t)
 	keys := func(private, accepted string) *Keys {
-		k, err := NewKeys(private, "", accepted, tokens, time.Hour)
+		k, err := NewKeys(private, accepted, tokens, time.Hour)
 		require.NoError(t, err)
 		return k
 	}
@@ -81,16 +81,16 @@ func TestAKeyThatIsNoneIsNamed(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	for name, c := range map[string]struct{ private, accepted, says string }{
-		"no key at all":        {"", "", "JWT_PRIVATE_KEY_FILE is needed"},
-		"no PEM":               {"secret", "", "JWT_PRIVATE_KEY is not PEM"},
+		"no key at all":        {"", "", "JWT_PRIVATE_KEY must be an Ed25519 key"},
+		"no PEM":               {"secret", "", "JWT_PRIVATE_KEY must be an Ed25519 key"},
 		"a public key to sign": {public, "", "JWT_PRIVATE_KEY"},
-		"accepted: no PEM":     {good, "ssh-ed25519 AAAA", "JWT_ACCEPTED_KEYS: there is something in it that is not PEM"},
-		"accepted: rubbish":    {good, public + "and more", "JWT_ACCEPTED_KEYS: there is something in it that is not PEM"},
-		"accepted: private":    {good, good, "JWT_ACCEPTED_KEYS: a PRIVATE KEY is in it"},
-		"accepted: RSA":        {good, publicPEM(t, key.Public()), "JWT_ACCEPTED_KEYS: a *rsa.PublicKey is in it"},
+		"accepted: no PEM":     {good, "ssh-ed25519 AAAA", "there is something in it that is not PEM"},
+		"accepted: rubbish":    {good, public + "and more", "there is something in it that is not PEM"},
+		"accepted: private":    {good, good, "a PRIVATE KEY is in it"},
+		"accepted: RSA":        {good, publicPEM(t, key.Public()), "JWT_ACCEPTED_KEYS must be public Ed25519 keys"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := NewKeys(c.private, "", c.accepted, auth.Settings{}, time.Hour)
+			_, err := NewKeys(c.private, c.accepted, auth.Settings{}, time.Hour)
 			require.ErrorContains(t, err, c.says)
 			require.NotContains(t, err.Error(), "MC4CAQAwBQ", "the key is not in the error")
 		})

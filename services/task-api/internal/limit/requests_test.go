@@ -97,10 +97,3 @@ func TestNetworksAreWhatProvidersGive(t *testing.T) {
 		require.Equal(t, want, Network(address), address)
 	}
 }
-
-func TestLimitsAreNumbers(t *testing.T) {
-	require.NoError(t, Settings{}.Validate(), "all are off")
-	require.NoError(t, Settings{SignIns: 1, SignInsNetwork: highest}.Validate())
-	require.ErrorContains(t, Settings{SignIns: -1}.Validate(), "LIMIT_SIGN_INS must be")
-	require.ErrorContains(t, Settings{Writes: highest + 1}.Validate(), "LIMIT_WRITES must be")
-}
