@@ -31,6 +31,13 @@ func newDelivery(topic, entryID string, raw []byte, metadata map[string]string) 
 	return delivery{entryID: entryID, raw: raw, metadata: metadata, Event: Event{Topic: topic, Key: key}}
 }
 
+// takeKey takes the key from the event where the broker has none.
+func (d *delivery) takeKey() {
+	if key, ok := d.Extensions()[event.ExtensionPartitionKey].(string); ok && d.Key == "" {
+		d.Key = key
+	}
+}
+
 // sidecarsType is the type of an event that the sidecar has made around a record.
 const sidecarsType = "com.dapr.event.sent"
 

@@ -71,6 +71,32 @@ func (h InTx) together(ctx context.Context, s *Subscriber, batch []delivery) (er
 	return nil
 }
 
+// errTried ends a transaction that was a try.
+var errTried = errors.New("it was a try")
+
+// try handles the event in a transaction that is undone.
+func (h InTx) try(ctx context.Context, s *Subscriber, d delivery) (Outlook, error) {
+	outlook := WouldBeHandled
+	err := s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		fresh, err := s.recordHandled(ctx, tx, []delivery{d})
+		switch {
+		case err != nil:
+			return err
+		case !fresh[0]:
+			outlook = HasHadEffect
+		default:
+			if err := s.guarded(ctx, func() error { return h(ctx, tx, []Event{d.Event}) }); err != nil {
+				return err
+			}
+		}
+		return errTried
+	})
+	if errors.Is(err, errTried) {
+		return outlook, nil
+	}
+	return "", err
+}
+
 const (
 	// markEvery is how long handled events of a batch wait to be marked: what a
 	// batch that is ended in the middle does a second time.
@@ -139,6 +165,23 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 		s.count(d, outcomeDuplicate)
 	}
 	return errs
+}
+
+// try looks whether the event was handled, and whether something speaks against it. The
+// handler is not run: its effect could not be undone.
+func (h Idempotent) try(ctx context.Context, s *Subscriber, d delivery) (Outlook, error) {
+	known, err := s.known(ctx, []delivery{d})
+	if err != nil {
+		return "", err
+	}
+	if known[identity{d.Source(), d.ID()}] {
+		return HasHadEffect, nil
+	}
+	check := s.checks[d.Topic]
+	if check == nil {
+		return MayBeHandled, nil
+	}
+	return MayBeHandled, s.guarded(ctx, func() error { return check(d.Event) })
 }
 
 // traced is what the traces are told of a batch.

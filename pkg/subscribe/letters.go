@@ -44,10 +44,12 @@ type Act struct {
 
 // LetterFilter chooses letters of a list, in the order of their ids.
 type LetterFilter struct {
-	Topic string // "" for all
-	All   bool   // those that were resolved too
-	After int64  // ids above it
-	Limit int
+	Topic  string    // "" for all
+	Type   string    // "" for all
+	Before time.Time // received before it; zero for all
+	All    bool      // those that were resolved too
+	After  int64     // ids above it
+	Limit  int
 }
 
 // ErrNoLetter says that there is no dead letter of an id.
@@ -60,16 +62,31 @@ var ErrResolved = errors.New("the dead letter is resolved already")
 const letterColumns = `id, topic, key, event_id, source, type, reason, octet_length(payload) AS size,
 	metadata, received_at, resolved_at, coalesce(resolution, '') AS resolution`
 
+// chosen are the conditions of a filter but for its limit, with its arguments from ?1 on.
+const chosen = `id > ?1 AND (?2 = '' OR topic = ?2) AND (?3 = '' OR type = ?3) AND (?4 OR resolved_at IS NULL)
+	AND (?5::timestamptz IS NULL OR received_at < ?5)`
+
+func (f LetterFilter) arguments(schema string) []any {
+	return []any{bun.Ident(schema), f.After, f.Topic, f.Type, f.All, bun.NullTime{Time: f.Before}}
+}
+
 // Letters lists dead letters without their payloads.
 func (s *Subscriber) Letters(ctx context.Context, f LetterFilter) ([]Letter, error) {
 	var letters []Letter
-	err := s.DB.NewRaw("SELECT "+letterColumns+` FROM ?0.dead_letters
-		WHERE id > ?1 AND (?2 = '' OR topic = ?2) AND (?3 OR resolved_at IS NULL) ORDER BY id LIMIT ?4`,
-		bun.Ident(s.Schema), f.After, f.Topic, f.All, f.Limit).Scan(ctx, &letters)
+	err := s.DB.NewRaw("SELECT "+letterColumns+" FROM ?0.dead_letters WHERE "+chosen+" ORDER BY id LIMIT ?6",
+		append(f.arguments(s.Schema), f.Limit)...).Scan(ctx, &letters)
 	if err != nil {
 		return nil, fmt.Errorf("list the dead letters: %w", err)
 	}
 	return letters, nil
+}
+
+// CountLetters says how many letters a filter chooses, whatever its limit.
+func (s *Subscriber) CountLetters(ctx context.Context, f LetterFilter) (n int64, err error) {
+	if err := s.DB.NewRaw("SELECT count(*) FROM ?0.dead_letters WHERE "+chosen, f.arguments(s.Schema)...).Scan(ctx, &n); err != nil {
+		return 0, fmt.Errorf("count the dead letters: %w", err)
+	}
+	return n, nil
 }
 
 // Letter reads a dead letter and what was done with it, the oldest first.
@@ -122,11 +139,72 @@ func (s *Subscriber) DiscardLetter(ctx context.Context, id int64, operator, reas
 	})
 }
 
+// DiscardLetters resolves the first open letters that a filter chooses without any
+// effect, as many as its limit says, and returns their ids.
+func (s *Subscriber) DiscardLetters(ctx context.Context, f LetterFilter, operator, reason string) ([]int64, error) {
+	f.All = false
+	var ids []int64
+	err := s.DB.NewRaw(`
+		WITH chosen AS (
+			SELECT id FROM ?0.dead_letters WHERE `+chosen+` ORDER BY id LIMIT ?6 FOR UPDATE
+		), resolved AS (
+			UPDATE ?0.dead_letters l SET resolved_at = ?7, resolution = 'discarded' FROM chosen WHERE l.id = chosen.id RETURNING l.id
+		)
+		INSERT INTO ?0.dead_letter_acts (dead_letter_id, act, operator, reason, outcome, at)
+		SELECT id, ?8, ?9, ?10, 'resolved', ?7 FROM resolved ORDER BY id RETURNING dead_letter_id`,
+		append(f.arguments(s.Schema), f.Limit, s.Now(), ActDiscard, storable(operator), storable(reason))...).Scan(ctx, &ids)
+	if err != nil {
+		return nil, fmt.Errorf("discard dead letters: %w", err)
+	}
+	return ids, nil
+}
+
+// Outlook is what a replay of a letter would come to.
+type Outlook string
+
+// The outlooks of a letter that is not known to fail.
+const (
+	WouldBeHandled Outlook = "would be handled"
+	HasHadEffect   Outlook = "has had its effect, and would be resolved"
+	// MayBeHandled: its effect is outside this database, and is not tried.
+	MayBeHandled Outlook = "would be handed to its handler; nothing speaks against it, and the rest shows when it is done"
+)
+
+// TryLetter says what a replay of a letter would come to, and leaves everything as it
+// is. The error says why the letter would stay open.
+func (s *Subscriber) TryLetter(ctx context.Context, id int64) (Outlook, error) {
+	l, err := s.letter(ctx, s.DB, id, "")
+	if err != nil {
+		return "", err
+	}
+	if l.ResolvedAt != nil {
+		return "", resolvedError(l)
+	}
+	effect, ok := s.topics[l.Topic]
+	if !ok {
+		return "", errNoHandler(l.Topic)
+	}
+	d := newDelivery(l.Topic, "", l.Payload, l.Metadata)
+	if d.Event.Event, err = decode(d.Topic, d.raw); err != nil {
+		return "", err
+	}
+	d.takeKey()
+	return effect.try(ctx, s, d)
+}
+
+func errNoHandler(topic string) error {
+	return fmt.Errorf("this service has no handler for topic %s", topic)
+}
+
+func resolvedError(l Letter) error {
+	return fmt.Errorf("%w (%s at %s)", ErrResolved, l.Resolution, l.ResolvedAt.UTC().Format(time.RFC3339))
+}
+
 // again handles a letter's record as if it came from the broker.
 func (s *Subscriber) again(ctx context.Context, l Letter) error {
 	effect, ok := s.topics[l.Topic]
 	if !ok {
-		return fmt.Errorf("this service has no handler for topic %s", l.Topic)
+		return errNoHandler(l.Topic)
 	}
 	strict := *s
 	strict.replaying = true
@@ -147,7 +225,7 @@ func (s *Subscriber) settle(ctx context.Context, id int64, do func(bun.Tx, Lette
 			return err
 		}
 		if l.ResolvedAt != nil {
-			return fmt.Errorf("%w (%s at %s)", ErrResolved, l.Resolution, l.ResolvedAt.UTC().Format(time.RFC3339))
+			return resolvedError(l)
 		}
 		return do(tx, l)
 	})
@@ -173,7 +251,7 @@ func (s *Subscriber) record(ctx context.Context, tx bun.Tx, l Letter, act Act) e
 	if err != nil {
 		return fmt.Errorf("record what was done with dead letter %d: %w", l.ID, err)
 	}
-	s.Log.InfoContext(ctx, "an operator acted on a dead letter", "dead_letter", l.ID, "topic", l.Topic, "event_id", l.EventID,
+	s.Log.DebugContext(ctx, "an operator acted on a dead letter", "dead_letter", l.ID, "topic", l.Topic, "event_id", l.EventID,
 		"act", act.Act, "outcome", act.Outcome, "operator", act.Operator, "reason", act.Reason)
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 )
 
@@ -118,11 +117,7 @@ func (s *Subscriber) handle(ctx context.Context, effect effect, deliveries []del
 		d := &deliveries[i]
 		parsed, err := decode(d.Topic, d.raw)
 		d.Event.Event = parsed
-		if d.Key == "" {
-			if key, ok := parsed.Extensions()[event.ExtensionPartitionKey].(string); ok {
-				d.Key = key
-			}
-		}
+		d.takeKey()
 		if d.Key != "" && unburied[d.Key] {
 			errs[i] = errBehind
 			continue

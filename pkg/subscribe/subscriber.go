@@ -58,6 +58,7 @@ type Idempotent func(ctx context.Context, e Event) error
 type Subscriber struct {
 	Options
 	topics map[string]effect
+	checks map[string]func(Event) error
 
 	// replaying is set where an operator waits for the answer: what fails is
 	// told to him, and buried no second time.
@@ -70,11 +71,13 @@ type Subscriber struct {
 // nil for handled.
 type effect interface {
 	apply(ctx context.Context, s *Subscriber, events []delivery) []error
+	// try says what would come of an event, and leaves everything as it is.
+	try(ctx context.Context, s *Subscriber, d delivery) (Outlook, error)
 }
 
 // New returns a Subscriber without topics.
 func New(o Options) *Subscriber {
-	return &Subscriber{Options: o, topics: map[string]effect{}, room: semaphore.NewWeighted(maxInHand), progress: &progress{upTo: map[string]time.Time{}}}
+	return &Subscriber{Options: o, topics: map[string]effect{}, checks: map[string]func(Event) error{}, room: semaphore.NewWeighted(maxInHand), progress: &progress{upTo: map[string]time.Time{}}}
 }
 
 // InTx handles the events of a topic by h.
@@ -82,6 +85,10 @@ func (s *Subscriber) InTx(topic string, h InTx) { s.topics[topic] = h }
 
 // Idempotent handles the events of a topic by h.
 func (s *Subscriber) Idempotent(topic string, h Idempotent) { s.topics[topic] = h }
+
+// Check has c say why an event of an Idempotent topic can never be handled, as far as that
+// shows without any effect: so much an operator can be told of a dead letter beforehand.
+func (s *Subscriber) Check(topic string, c func(Event) error) { s.checks[topic] = c }
 
 // Mount adds the event routes, /events/{topic}, for the sidecar alone.
 // The subscriptions themselves are declared in dapr/components.

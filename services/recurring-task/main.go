@@ -57,6 +57,7 @@ func subscriptions(cfg settings, base service.Base) *subscribe.Subscriber {
 		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Log: base.Log, Now: time.Now,
 	})
 	events.Idempotent(event.TopicTasks, spawner.Handle)
+	events.Check(event.TopicTasks, spawn.Check)
 	return events
 }
 

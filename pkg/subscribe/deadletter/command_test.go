@@ -1,9 +1,10 @@
-package deadletter_test
+package deadletter
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -22,8 +23,8 @@ import (
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/progress"
 	"github.com/taskwire/taskwire/pkg/subscribe"
-	"github.com/taskwire/taskwire/pkg/subscribe/deadletter"
 )
 
 func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
@@ -67,7 +68,10 @@ func (h *harness) bury(raw []byte) {
 
 func (h *harness) run(args ...string) (string, error) {
 	var out bytes.Buffer
-	err := deadletter.Run(h.t.Context(), h.events, &out, args)
+	c, err := parse(args)
+	if err == nil {
+		err = c.run(h.t.Context(), h.events, &out, progress.Silent)
+	}
 	return out.String(), err
 }
 
@@ -108,8 +112,8 @@ func TestAnOperatorSeesToAllLetters(t *testing.T) {
 	require.Equal(t, "\x00\xff\x1b[2J", out)
 
 	out, err = h.run("replay", "--all", "--dry-run")
-	require.NoError(t, err)
-	require.Contains(t, out, "3 letters would be replayed")
+	require.ErrorContains(t, err, "3 letters failed")
+	require.Contains(t, out, "0 would be replayed, 3 failed")
 	_, err = h.run("replay", "2", "--operator", "ada")
 	require.ErrorContains(t, err, "1 letter failed")
 
@@ -141,6 +145,8 @@ func TestWhatCanNotBeMeantIsRefused(t *testing.T) {
 	h := newHarness(t)
 	for _, args := range [][]string{
 		{}, {"lift"}, {"list", "1"}, {"list", "--limit", "0"}, {"show"}, {"show", "1", "2"}, {"show", "one"}, {"show", "7"},
+		{"list", "--before", "yesterday"}, {"replay", "1", "--type", "t"}, {"discard", "1", "--before", "2027-01-01T00:00:00Z", "--reason", "x", "--operator", "ada"},
+		{"discard", "1", "--all", "--reason", "x", "--operator", "ada"}, {"discard", "--all", "--operator", "ada"}, {"discard", "--dry-run"},
 		{"replay"}, {"replay", "1", "--all"}, {"replay", "1", "--topic", "t"}, {"replay", "7", "--operator", "ada"}, {"discard", "--reason", "x", "--operator", "ada"},
 		{"discard", "1", "--reason", " ", "--operator", "ada"}, {"list", "--raw"},
 	} {
@@ -204,4 +210,146 @@ func TestWhoActsHasAName(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a dry run says of a letter is what then comes of it, and it changes nothing.
+func TestADryRunTellsWhatWillBe(t *testing.T) {
+	h := newHarness(t)
+	handled := 0
+	h.events.InTx(event.TopicTasks, func(ctx context.Context, tx bun.Tx, events []subscribe.Event) error {
+		handled++
+		if _, err := tx.ExecContext(ctx, "INSERT INTO consumer.effects VALUES (1)"); err != nil {
+			return err
+		}
+		switch {
+		case !h.mended:
+			return subscribe.Poison(errors.New("not mended"))
+		case strings.Contains(string(events[0].Data()), "unstorable"):
+			_, err := tx.ExecContext(ctx, "SELECT 1/0")
+			return err
+		}
+		return nil
+	})
+	_, err := h.events.DB.ExecContext(t.Context(), "CREATE TABLE consumer.effects (n int)")
+	require.NoError(t, err)
+	count := func(table string) (n int) {
+		require.NoError(t, h.events.DB.NewRaw("SELECT count(*) FROM consumer."+table).Scan(t.Context(), &n))
+		return n
+	}
+
+	good := taskEvent(t)
+	h.bury(good)
+	h.bury([]byte("no event"))
+	h.bury(bytes.Replace(taskEvent(t), []byte("task-event/v1"), []byte("task-event/v2"), 1))
+	h.bury(bytes.Replace(taskEvent(t), []byte(`"event_type"`), []byte(`"unstorable":1,"event_type"`), 1))
+	known := taskEvent(t)
+	h.bury(known)
+	id := string(known[bytes.Index(known, []byte(`"id":"`))+6:][:36])
+	_, err = h.events.DB.ExecContext(t.Context(), "INSERT INTO consumer.inbox VALUES (?, ?, now())", event.Source, id)
+	require.NoError(t, err)
+
+	h.mended = true
+	outlooks := map[string]string{
+		"1": "would be handled", "2": "not a CloudEvent", "3": "another major version", "4": "division by zero", "5": "has had its effect, and would be resolved",
+	}
+	for id, want := range outlooks {
+		said, err := h.run("replay", id, "--dry-run")
+		require.Contains(t, said, id+": ")
+		require.Contains(t, said, want)
+		require.Equal(t, strings.HasPrefix(want, "would be") || strings.HasPrefix(want, "has had"), err == nil, "%s: %v", id, err)
+	}
+	said, err := h.run("replay", "--all", "--dry-run")
+	require.ErrorContains(t, err, "3 letters failed")
+	require.Contains(t, said, "2 would be replayed, 3 failed")
+	require.Zero(t, count("effects"))
+	require.Equal(t, 1, count("inbox"))
+	require.Zero(t, count("dead_letter_acts"))
+
+	said, err = h.run("replay", "--all", "--operator", "ada")
+	require.ErrorContains(t, err, "3 letters failed")
+	require.Contains(t, said, "2 replayed, 3 failed")
+	require.Equal(t, 1, count("effects"))
+
+	said, err = h.run("replay", "1", "--dry-run")
+	require.ErrorContains(t, err, "1 letter failed")
+	require.Contains(t, said, "1: the dead letter is resolved already (replayed at ")
+}
+
+// An effect outside the database is not tried: of it the dry run says what it knows.
+func TestADryRunDoesNotTryWhatCanNotBeUndone(t *testing.T) {
+	h := newHarness(t)
+	h.bury(taskEvent(t))
+	h.bury(bytes.Replace(taskEvent(t), []byte(`"event_type"`), []byte(`"bad":1,"event_type"`), 1))
+	h.events.Idempotent(event.TopicTasks, func(context.Context, subscribe.Event) error {
+		t.Error("it was tried")
+		return nil
+	})
+	said, err := h.run("replay", "1", "--dry-run")
+	require.NoError(t, err)
+	require.Contains(t, said, "1: would be handed to its handler")
+	h.events.Check(event.TopicTasks, func(e subscribe.Event) error {
+		if strings.Contains(string(e.Data()), `"bad"`) {
+			return errors.New("it is bad")
+		}
+		return nil
+	})
+	said, err = h.run("replay", "1", "2", "--dry-run")
+	require.ErrorContains(t, err, "1 letter failed")
+	require.Contains(t, said, "1: would be handed to its handler")
+	require.Contains(t, said, "2: it is bad")
+}
+
+func TestLettersAreDiscardedInBulk(t *testing.T) {
+	h := newHarness(t)
+	const many = 3001
+	_, err := h.events.DB.ExecContext(t.Context(), `
+		INSERT INTO consumer.dead_letters (fingerprint, topic, key, event_id, source, type, reason, payload, metadata, received_at)
+		SELECT sha256(n::text::bytea), 'task-events', 'k', n::text, 's', CASE WHEN n % 3 = 0 THEN 'stranger.came' ELSE 'task.created' END, 'r', '', '{}', '2027-01-01T00:00:00Z'::timestamptz + n * interval '1 s'
+		FROM generate_series(1, ?) n`, many)
+	require.NoError(t, err)
+	open := func() (n int) {
+		require.NoError(t, h.events.DB.NewRaw("SELECT count(*) FROM consumer.dead_letters WHERE resolved_at IS NULL").Scan(t.Context(), &n))
+		return n
+	}
+	discard := func(more ...string) string {
+		said, err := h.run(append([]string{"discard", "--all", "--reason", "a stranger's", "--operator", "ada"}, more...)...)
+		require.NoError(t, err)
+		return said
+	}
+	listed, err := h.run("list", "--type", "stranger.came", "--before", "2027-01-01T00:00:07Z")
+	require.NoError(t, err)
+	require.Equal(t, 2, strings.Count(listed, "stranger.came"))
+	require.NotContains(t, listed, "task.created")
+
+	require.Equal(t, "2 would be discarded\n", discard("--type", "stranger.came", "--before", "2027-01-01T00:00:07Z", "--dry-run"))
+	require.Equal(t, many, open())
+	require.Equal(t, "2 discarded\n", discard("--type", "stranger.came", "--before", "2027-01-01T00:00:07Z"))
+	require.Equal(t, "0 discarded\n", discard("--topic", "audit-logs"))
+	require.Equal(t, "998 discarded\n", discard("--type", "stranger.came"))
+	said, err := h.run("discard", "1", "2", "--dry-run")
+	require.NoError(t, err)
+	require.Equal(t, "1: would be discarded\n2: would be discarded\n", said)
+	require.Equal(t, "2001 discarded\n", discard())
+	require.Zero(t, open())
+	var acts, letters int
+	require.NoError(t, h.events.DB.NewRaw(`SELECT count(*), count(DISTINCT dead_letter_id) FROM consumer.dead_letter_acts
+		WHERE act = 'discard' AND outcome = 'resolved' AND operator = 'ada' AND reason = 'a stranger''s'`).Scan(t.Context(), &acts, &letters))
+	require.Equal(t, many, acts)
+	require.Equal(t, many, letters)
+}
+
+// Of many letters that fail only the first are named.
+func TestABulkReplayIsQuiet(t *testing.T) {
+	h := newHarness(t)
+	for range 25 {
+		h.bury(taskEvent(t))
+	}
+	said, err := h.run("replay", "--all", "--operator", "ada")
+	require.ErrorContains(t, err, "25 letters failed")
+	require.Equal(t, 20, strings.Count(said, "mended"))
+	require.Contains(t, said, "… and 5 more\n0 replayed, 25 failed\n")
+	h.mended = true
+	said, err = h.run("replay", "--all", "--operator", "ada")
+	require.NoError(t, err)
+	require.Equal(t, "25 replayed, 0 failed\n", said)
 }

@@ -3,7 +3,6 @@ package deadletter
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,12 +18,11 @@ import (
 // maxReason is how many characters of a reason a list shows.
 const maxReason = 80
 
-func (c *command) list(ctx context.Context, args []string) error {
-	if len(args) > 0 || c.limit < 1 {
-		return errors.New("list takes no ids, and a --limit of at least 1")
-	}
+func (c *command) list(ctx context.Context) error {
 	// One more than is shown tells whether there are more.
-	letters, err := c.events.Letters(ctx, subscribe.LetterFilter{Topic: c.topic, All: c.all, After: c.after, Limit: c.limit + 1})
+	of := c.of
+	of.Limit++
+	letters, err := c.events.Letters(ctx, of)
 	if err != nil {
 		return err
 	}
@@ -32,9 +30,9 @@ func (c *command) list(ctx context.Context, args []string) error {
 		fmt.Fprintln(c.out, "no dead letters")
 		return nil
 	}
-	more := len(letters) > c.limit
+	more := len(letters) > c.of.Limit
 	if more {
-		letters = letters[:c.limit]
+		letters = letters[:c.of.Limit]
 	}
 	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tSTATE\tTOPIC\tTYPE\tRECEIVED\tBYTES\tREASON")
@@ -50,15 +48,8 @@ func (c *command) list(ctx context.Context, args []string) error {
 	return nil
 }
 
-func (c *command) show(ctx context.Context, args []string) error {
-	ids, err := idsOf(args)
-	if err != nil {
-		return err
-	}
-	if len(ids) != 1 {
-		return errors.New("show takes the id of one letter")
-	}
-	l, acts, err := c.events.Letter(ctx, ids[0])
+func (c *command) show(ctx context.Context) error {
+	l, acts, err := c.events.Letter(ctx, c.ids[0])
 	if err != nil {
 		return err
 	}

@@ -24,20 +24,39 @@ type Spawner struct {
 	Log     *slog.Logger
 }
 
+// Check says why an event on task-events can never be handled.
+func Check(e subscribe.Event) error {
+	_, err := dataOf(e)
+	return err
+}
+
+// dataOf decodes an event and refuses what could never be handled.
+func dataOf(e subscribe.Event) (event.TaskEvent, error) {
+	data, err := event.DataOf[event.TaskEvent](e.Event)
+	t := data.TaskData
+	if err != nil || t.SeriesID == nil || t.Occurrence == nil {
+		return data, err
+	}
+	if _, err := time.Parse(event.WallLayout, *t.Occurrence); err != nil {
+		return data, fmt.Errorf("the occurrence of task %s: %w", t.ID, err)
+	}
+	if e.Type() == event.TaskCompleted && t.Recurrence != nil && t.CompletedAt == nil {
+		return data, errors.New("a completed task without completed_at")
+	}
+	return data, nil
+}
+
 // Handle is the effect of an event on task-events. It may run again for the
 // same event: the ledger takes no older version, and task-api lets a task be
 // followed once for each completion.
 func (s *Spawner) Handle(ctx context.Context, e subscribe.Event) error {
-	data, err := event.DataOf[event.TaskEvent](e.Event)
+	data, err := dataOf(e)
 	if err != nil {
 		return subscribe.Poison(err)
 	}
 	t := data.TaskData
 	if t.SeriesID == nil || t.Occurrence == nil {
 		return nil
-	}
-	if _, err := time.Parse(event.WallLayout, *t.Occurrence); err != nil {
-		return subscribe.Poison(fmt.Errorf("the occurrence of task %s: %w", t.ID, err))
 	}
 	if err := s.Ledger.Record(ctx, e.Type(), data, e.Time()); err != nil {
 		return err
@@ -51,9 +70,6 @@ func (s *Spawner) Handle(ctx context.Context, e subscribe.Event) error {
 			return s.recordMissed(ctx, t, after, t.DueAt.Add(-time.Nanosecond), e.Time())
 		}
 	case event.TaskCompleted:
-		if t.CompletedAt == nil {
-			return subscribe.Poison(errors.New("a completed task without completed_at"))
-		}
 		return s.follow(ctx, t, e.Time())
 	}
 	return nil
