@@ -49,8 +49,9 @@ task-api reconcile [--since DURATION] [--wait DURATION] [--every DURATION]
     given). While something is missing it looks again each minute, for as long as
     --wait says: a consumer may just be late. With --every it goes on, and looks
     again after that time. --replay publishes the events again whose effect a
-    consumer lacks. With --dry-run it says which. The result of a look at a day or
-    more is kept, for task-api's metrics.`},
+    consumer lacks; one that has such an event for handled is made to forget it
+    first. With --dry-run it says which. The result of a look at a day or more is
+    kept, for task-api's metrics.`},
 	{Name: "rezone", Help: "move due times to where a zone's new laws have them", Parse: rezone, Usage: `
 task-api rezone [--dry-run]
     A due time is meant as a time on the wall in its task's zone, and so is a
@@ -234,11 +235,15 @@ func (c *reconciling) look(ctx context.Context, base service.Base, owner *bun.DB
 	fmt.Fprintln(os.Stdout)
 	if c.dryRun {
 		for _, e := range events {
-			fmt.Fprintf(os.Stdout, "would be published again: %s\n", e.ID)
+			first := ""
+			if e.HandledBy != "" {
+				first = ", after " + e.HandledBy + " was made to forget it"
+			}
+			fmt.Fprintf(os.Stdout, "would be published again: %s%s\n", e.ID, first)
 		}
 		return verdict
 	}
-	if err := c.mend(ctx, base, began.Add(-c.since), events); err != nil {
+	if err := c.mend(ctx, base, r, began.Add(-c.since), events); err != nil {
 		return err
 	}
 	fmt.Fprintln(os.Stdout, "the consumers take them in now: the same command without --replay says whether the gaps are closed")
@@ -264,11 +269,21 @@ func loginFrom(r io.Reader) (string, error) {
 // replayChunk is how many events are named to the log at once.
 const replayChunk = 5000
 
-// mend publishes the events behind the gaps again.
-func (c *reconciling) mend(ctx context.Context, base service.Base, from time.Time, events []reconcile.Event) error {
+// mend has consumers forget events that they have for handled without their effect,
+// and publishes the events behind the gaps again.
+func (c *reconciling) mend(ctx context.Context, base service.Base, r *reconcile.Reconciler, from time.Time, events []reconcile.Event) error {
 	if !c.cfg.PublishingEnabled {
-		return errNotPublishing
+		return errNotPublishing // before anything is forgotten in vain
 	}
+	forgotten, err := r.Forget(ctx, events)
+	for schema, n := range forgotten {
+		fmt.Fprintf(os.Stdout, "forgotten by %s: %d\n", schema, n)
+	}
+	if err != nil {
+		return err
+	}
+	// Of several consumers that have it for handled, once.
+	events = slices.CompactFunc(events, func(a, b reconcile.Event) bool { return a.ID == b.ID })
 	for chunk := range slices.Chunk(events, replayChunk) {
 		of := eventlog.Range{From: from, To: time.Now(), Topics: event.Topics}
 		for _, e := range chunk {

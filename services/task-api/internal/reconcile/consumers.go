@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,17 +26,29 @@ var subscriptions = []subscription{
 // inbox checks that a consumer has handled every published event of a topic.
 func (c *comparison) inbox(ctx context.Context, s subscription, result *Result) error {
 	return c.arrived(ctx, s, result, func(ctx context.Context, ids []uuid.UUID) ([]string, error) {
-		return query[string](ctx, c.Reconciler, "SELECT id FROM ?.inbox WHERE source = ? AND id = ANY(?)",
-			bun.Ident(s.schema), event.Source, pgdialect.Array(texts(ids)))
-	})
+		return c.handled(ctx, s.schema, ids)
+	}, nil)
+}
+
+// handled are those of the events that the inbox of a consumer has.
+func (c *comparison) handled(ctx context.Context, schema string, ids []uuid.UUID) ([]string, error) {
+	return query[string](ctx, c.Reconciler, "SELECT id FROM ?.inbox WHERE source = ? AND id = ANY(?)",
+		bun.Ident(schema), event.Source, pgdialect.Array(texts(ids)))
 }
 
 // entries checks that every published audit event has its entry. Two it can
 // not have: an entry's key is the event's id.
 func (c *comparison) entries(ctx context.Context, result *Result) error {
-	return c.arrived(ctx, subscription{"audit", event.TopicAudit}, result, func(ctx context.Context, ids []uuid.UUID) ([]string, error) {
+	find := func(ctx context.Context, ids []uuid.UUID) ([]string, error) {
 		return query[string](ctx, c.Reconciler, "SELECT id::text FROM audit.entries WHERE id = ANY(?::uuid[])", pgdialect.Array(texts(ids)))
-	})
+	}
+	// In one statement: of an event that is handled meanwhile the entry is there, too.
+	forgotten := func(ctx context.Context, ids []uuid.UUID) ([]string, error) {
+		return query[string](ctx, c.Reconciler, `SELECT i.id FROM audit.inbox i WHERE i.source = ?0 AND i.id = ANY(?1)
+			AND NOT EXISTS (SELECT FROM audit.entries e WHERE e.id = ANY(?1::uuid[]) AND e.id::text = i.id)`,
+			event.Source, pgdialect.Array(texts(ids)))
+	}
+	return c.arrived(ctx, subscription{"audit", event.TopicAudit}, result, find, forgotten)
 }
 
 func texts(ids []uuid.UUID) []string {
@@ -46,36 +59,47 @@ func texts(ids []uuid.UUID) []string {
 	return out
 }
 
+// finder finds those of some events of which something is true.
+type finder func(ctx context.Context, ids []uuid.UUID) ([]string, error)
+
+// of finds them among events.
+func (f finder) of(ctx context.Context, events []loggedEvent) (map[string]bool, error) {
+	if len(events) == 0 {
+		return nil, nil
+	}
+	ids := make([]uuid.UUID, len(events))
+	for i, e := range events {
+		ids[i] = e.ID
+	}
+	found, err := f(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("look for events: %w", err)
+	}
+	has := make(map[string]bool, len(found))
+	for _, id := range found {
+		has[id] = true
+	}
+	return has, nil
+}
+
 // arrived checks that a consumer has each published event of a topic: that find
-// finds it, or that it is a dead letter.
-func (c *comparison) arrived(ctx context.Context, s subscription, result *Result, find func(context.Context, []uuid.UUID) ([]string, error)) error {
+// finds it, or that it is a dead letter. Those missing that inbox finds, if there is
+// one, the consumer has for handled all the same.
+func (c *comparison) arrived(ctx context.Context, s subscription, result *Result, find, inbox finder) error {
 	var batch []loggedEvent
 	compare := func() error {
-		if len(batch) == 0 {
-			return nil
-		}
-		ids := make([]uuid.UUID, len(batch))
-		for i, e := range batch {
-			ids[i] = e.ID
-		}
-		found, err := find(ctx, ids)
+		has, err := find.of(ctx, batch)
 		if err != nil {
-			return fmt.Errorf("look for events: %w", err)
+			return err
 		}
-		has := make(map[string]bool, len(found))
-		for _, id := range found {
-			has[id] = true
+		lost := slices.DeleteFunc(batch, func(e loggedEvent) bool { return has[e.ID.String()] })
+		batch = nil
+		missing, err := c.account(ctx, s, lost, result)
+		if err != nil {
+			return err
 		}
-		var lost []loggedEvent
-		for _, e := range batch {
-			if !has[e.ID.String()] {
-				lost = append(lost, e)
-			}
-		}
-		batch = batch[:0]
-		return c.account(ctx, s, lost, result, func(e loggedEvent) {
-			result.missing("event %s (%s of %s, %s)", e.ID, e.Type, e.Key, e.OccurredAt.UTC().Format(time.RFC3339))
-			result.Events = append(result.Events, Event{e.ID, e.Seq})
+		return result.lack(ctx, s, missing, inbox, func(e loggedEvent) string {
+			return fmt.Sprintf("event %s (%s of %s, %s)", e.ID, e.Type, e.Key, e.OccurredAt.UTC().Format(time.RFC3339))
 		})
 	}
 	var failed error
@@ -98,11 +122,32 @@ func (c *comparison) arrived(ctx context.Context, s subscription, result *Result
 	return failed
 }
 
+// lack adds the gaps of events whose effect a consumer lacks.
+func (r *Result) lack(ctx context.Context, s subscription, events []loggedEvent, inbox finder, gap func(loggedEvent) string) error {
+	var handled map[string]bool
+	if inbox != nil {
+		var err error
+		if handled, err = inbox.of(ctx, events); err != nil {
+			return err
+		}
+	}
+	for _, e := range events {
+		if handled[e.ID.String()] {
+			r.missing("%s, which %s has for handled", gap(e), s.schema)
+			r.Events = append(r.Events, Event{ID: e.ID, Seq: e.Seq, HandledBy: s.schema})
+			continue
+		}
+		r.missing("%s", gap(e))
+		r.Events = append(r.Events, Event{ID: e.ID, Seq: e.Seq})
+	}
+	return nil
+}
+
 // account says of events without effect whether they are in flight, dead
-// letters, discarded or missing.
-func (c *comparison) account(ctx context.Context, s subscription, lost []loggedEvent, result *Result, missing func(loggedEvent)) error {
+// letters or discarded. Those that are none of these are missing.
+func (c *comparison) account(ctx context.Context, s subscription, lost []loggedEvent, result *Result) (missing []loggedEvent, err error) {
 	if len(lost) == 0 {
-		return nil
+		return nil, nil
 	}
 	ids := make([]string, len(lost))
 	for i, e := range lost {
@@ -116,7 +161,7 @@ func (c *comparison) account(ctx context.Context, s subscription, lost []loggedE
 		WHERE source = ? AND event_id = ANY(?) AND resolution IS DISTINCT FROM 'replayed' GROUP BY event_id`,
 		bun.Ident(s.schema), event.Source, pgdialect.Array(ids))
 	if err != nil {
-		return fmt.Errorf("look for dead letters: %w", err)
+		return nil, fmt.Errorf("look for dead letters: %w", err)
 	}
 	open := map[string]bool{}
 	for _, l := range letters {
@@ -131,10 +176,10 @@ func (c *comparison) account(ctx context.Context, s subscription, lost []loggedE
 		case e.OccurredAt.After(c.young):
 			result.InFlight++
 		default:
-			missing(e)
+			missing = append(missing, e)
 		}
 	}
-	return nil
+	return missing, nil
 }
 
 // entriesTold checks that every audit entry is that of an event, by its place

@@ -2,7 +2,7 @@
 // was told has had its effect: it compares the tasks with the event log, and
 // the log with what the consumers made of it, and names what is missing.
 //
-// It only reads (but for its own result, see Record), in short transactions,
+// It only reads (but for its own result, see Record, and Forget), in short transactions,
 // while the suite is at work. Where two sides change together it reads the cause
 // first and what must have come of it after, so that nothing that happens
 // meanwhile looks like a gap. What a consumer may still be about to do is counted
@@ -50,6 +50,8 @@ type Result struct {
 	Gaps     []string // the first of what is missing
 	// Events are those that a replay brings to their consumer again.
 	Events []Event
+	// Remedy is what to do about what is missing.
+	Remedy string
 	// Undone says why the check could not be made; "" when it was.
 	Undone string
 }
@@ -58,6 +60,9 @@ type Result struct {
 type Event struct {
 	ID  uuid.UUID
 	Seq int64
+	// HandledBy is the schema of the consumer that has it for handled, though its effect
+	// is missing; "" for none.
+	HandledBy string
 }
 
 func (r *Result) missing(format string, args ...any) {
@@ -72,7 +77,16 @@ type check struct {
 	name   string
 	tables []string
 	run    func(context.Context, *Result) error
+	remedy string
 }
+
+// What an operator does about the gaps of a check.
+const (
+	replayed = "task-api reconcile --replay, with the same --since, publishes these events again; a consumer that has one for handled is made to forget it first"
+	untold   = "no replay can mend this, since the log does not hold the event: it is written together with the change. Somebody has worked on the tables by hand, or it is a bug that should be reported. The next change of the task tells how it is then; the audit trail keeps its hole"
+	unfired  = "no replay can mend this, since the log does not hold the event. To have such a reminder fire now, as the owner of the tables: UPDATE task.reminders SET armed = true WHERE id = '…'"
+	unlogged = "no replay can mend this, since the log does not hold the event, after the restore of an older backup of task-api, say. The entry stays, as the record of what was lost"
+)
 
 // Settle is Run, and Run again after each pause while something is missing,
 // until wait has passed: what a late consumer has done by then is no gap.
@@ -98,7 +112,7 @@ func (r *Reconciler) Run(ctx context.Context) ([]Result, error) {
 	c := &comparison{Reconciler: r, horizon: horizon, young: r.Now().Add(-grace)}
 	results := []Result{}
 	for _, check := range c.checks() {
-		result := Result{Check: check.name}
+		result := Result{Check: check.name, Remedy: check.remedy}
 		hidden, err := r.hidden(ctx, check.tables)
 		if err != nil {
 			return results, err
@@ -125,21 +139,22 @@ type comparison struct {
 
 func (c *comparison) checks() []check {
 	checks := []check{
-		{"every version of a task is told", []string{"task.tasks", "task.events"}, c.tasks},
-		{"every fired reminder is told", []string{"task.reminders", "task.events"}, c.reminders},
-		{"every audit event has its entry", []string{"task.events", "audit.entries", "audit.dead_letters"}, c.entries},
-		{"every audit entry has its event", []string{"task.events", "audit.entries"}, c.entriesTold},
+		{"every version of a task is told", []string{"task.tasks", "task.events"}, c.tasks, untold},
+		{"every fired reminder is told", []string{"task.reminders", "task.events"}, c.reminders, unfired},
+		{"every audit event has its entry", []string{"task.events", "audit.entries", "audit.inbox", "audit.dead_letters"}, c.entries, replayed},
+		{"every audit entry has its event", []string{"task.events", "audit.entries"}, c.entriesTold, unlogged},
 	}
 	for _, s := range subscriptions {
 		checks = append(checks, check{
 			"every event of " + s.topic + " is in the inbox of " + s.schema,
 			[]string{"task.events", s.schema + ".inbox", s.schema + ".dead_letters"},
 			func(ctx context.Context, result *Result) error { return c.inbox(ctx, s, result) },
+			replayed,
 		})
 	}
 	return append(checks, check{
 		"every completed recurring task is followed",
-		[]string{"task.tasks", "task.events", "recurring.occurrences", "recurring.dead_letters"}, c.followed,
+		[]string{"task.tasks", "task.events", "recurring.occurrences", "recurring.inbox", "recurring.dead_letters"}, c.followed, replayed,
 	})
 }
 

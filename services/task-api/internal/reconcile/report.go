@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,7 @@ func Print(w io.Writer, results []Result) error {
 		if more := r.Missing - int64(len(r.Gaps)); more > 0 {
 			fmt.Fprintf(w, "  … and %d more\n", more)
 		}
+		fmt.Fprintf(w, "  what to do: %s\n", r.Remedy)
 	}
 	return nil
 }
@@ -56,13 +58,15 @@ func Verdict(results []Result) error {
 	return errors.Join(errs...)
 }
 
-// Events are those behind the gaps of all checks, each once, in the order of
-// the log.
+// Events are those behind the gaps of all checks, in the order of the log, each once
+// and once more for each consumer that has it for handled.
 func Events(results []Result) []Event {
 	var events []Event
 	for _, r := range results {
 		events = append(events, r.Events...)
 	}
-	slices.SortFunc(events, func(a, b Event) int { return int(a.Seq - b.Seq) })
-	return slices.CompactFunc(events, func(a, b Event) bool { return a.Seq == b.Seq })
+	slices.SortFunc(events, func(a, b Event) int {
+		return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.HandledBy, b.HandledBy))
+	})
+	return slices.Compact(events)
 }
