@@ -2,7 +2,6 @@ package service
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -121,11 +120,14 @@ func (p Program[S]) help(w io.Writer, args []string) error {
 func printConfig(w io.Writer, values []setting.Value) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, v := range values {
-		text := v.Text
+		text, from := v.Text, v.From
+		if text == "" {
+			text, from = "(not set)", ""
+		}
 		if strings.ContainsAny(text, "\r\n\t") {
 			text = fmt.Sprintf("%q", text)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", v.Name, cmp.Or(text, "(not set)"), v.From)
+		fmt.Fprintf(table, "%s\t%s\t%s\n", v.Name, text, from)
 	}
 	return table.Flush()
 }

@@ -132,10 +132,10 @@ func TestTheSettingsInForceAreShownWithoutSecrets(t *testing.T) {
 		"PORT":                        "8000 environment",
 		"DATABASE_URL":                "postgres://shop:xxxxx@db/shop?sslmode=disable environment",
 		"APP_API_TOKEN":               "xxxxx " + file,
-		"DAPR_API_TOKEN":              "(not set) default",
+		"DAPR_API_TOKEN":              "(not set)",
 		"LOG_LEVEL":                   "info default",
 		"TEST_WAIT":                   "1s default",
-		"OTEL_EXPORTER_OTLP_ENDPOINT": "(not set) default",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "(not set)",
 	} {
 		require.Equal(t, want, lines[name], name)
 	}

@@ -69,13 +69,13 @@ func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) 
 	}
 	listener, err := net.Listen("tcp", net.JoinHostPort(b.settings.Host, fmt.Sprint(b.settings.Port)))
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return fmt.Errorf("listen on HOST and PORT: %w", err)
 	}
 	var metricsListener net.Listener
 	if b.settings.MetricsPort != 0 {
 		metricsListener, err = net.Listen("tcp", net.JoinHostPort(b.settings.Host, fmt.Sprint(b.settings.MetricsPort)))
 		if err != nil {
-			return errors.Join(fmt.Errorf("listen for metrics: %w", err), listener.Close())
+			return errors.Join(fmt.Errorf("listen on HOST and METRICS_PORT: %w", err), listener.Close())
 		}
 	}
 	// The router sets the deadlines for writing (httpapi.NewRouter).

@@ -219,3 +219,24 @@ func TestReconcileFindsWhatWasTakenAndBringsItBack(t *testing.T) {
 	u.history(task, 1)
 	s.healthy(t)
 }
+
+// The memory of the event is still there: to publish it again would change nothing.
+func TestReconcileClosesAGapThatTheConsumerDoesNotKnowOf(t *testing.T) {
+	leaveOut(t)
+	u := s.newUser(t, "UTC")
+	task := u.create(object{"title": "Soon without an entry, too"})
+	u.history(task, 1)
+	s.healthy(t)
+	s.execute(t, fmt.Sprintf(`BEGIN;
+		UPDATE task.events SET occurred_at = occurred_at - interval '5 min' WHERE topic = 'audit-logs' AND key = '%[1]s';
+		ALTER TABLE audit.entries DISABLE TRIGGER entries_stay;
+		DELETE FROM audit.entries WHERE task_id = '%[1]s';
+		ALTER TABLE audit.entries ENABLE ALWAYS TRIGGER entries_stay;
+		COMMIT`, task.ID))
+	out, code := s.operate(t, "task-api", "reconcile", "--since", "1h", "--replay")
+	require.Equal(t, 1, code, "there was a gap")
+	require.Contains(t, out, "which audit has for handled")
+	require.Contains(t, out, "forgotten by audit: 1\npublished again: 1\n")
+	u.history(task, 1)
+	s.healthy(t)
+}

@@ -45,8 +45,8 @@ dead-letters discard … --dry-run
 
 Every replay and discard is recorded with the NAME of who decided it: that of
 the operating system's user unless it is given. In an image, where that is the
-same for everybody, it has to be given. With --all nothing is said of letters that
-are done with, and of the first that fail.`
+same for everybody, it has to be given. With --all letters that are done with are
+not named, and of those that fail the first 20.`
 
 const (
 	// pageSize is how many letters are listed, or discarded, at once.
