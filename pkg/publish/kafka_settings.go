@@ -21,7 +21,7 @@ import (
 type KafkaSettings struct {
 	Brokers      []string `env:"KAFKA_BOOTSTRAP_SERVERS"` // host:port
 	TLS          bool     `env:"KAFKA_TLS" envDefault:"false"`
-	CAFile       string   `env:"KAFKA_CA_FILE"` // default: the system's authorities
+	CAFile       string   `env:"KAFKA_CA_FILE"`                                                  // default: the system's authorities
 	SASL         string   `env:"KAFKA_SASL_MECHANISM" oneof:"plain scram-sha-256 scram-sha-512"` // "": no sign-in
 	SASLUsername string   `env:"KAFKA_SASL_USERNAME"`
 	SASLPassword string   `env:"KAFKA_SASL_PASSWORD,unset" secret:"value"`

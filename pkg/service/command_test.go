@@ -128,7 +128,7 @@ func TestTheSettingsInForceAreShownWithoutSecrets(t *testing.T) {
 		name, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		lines[name] = strings.Join(strings.Fields(rest), " ")
 	}
-	for name, want := range map[string]string{
+	for name, want := range map[string]string{ //nolint:gosec // nobody's password
 		"PORT":                        "8000 environment",
 		"DATABASE_URL":                "postgres://shop:xxxxx@db/shop?sslmode=disable environment",
 		"APP_API_TOKEN":               "xxxxx " + file,

@@ -133,7 +133,7 @@ func TestASecretMayBeInAFile(t *testing.T) {
 }
 
 func TestValuesAreShownWithoutTheirSecrets(t *testing.T) {
-	_, values, err := load(t, "", map[string]string{
+	_, values, err := load(t, "", map[string]string{ //nolint:gosec // nobody's password
 		"COUNT": "1", "PASSWORD": "p4ss", "WHERE": "smtp://u:hunter2@host", "NAMES": "kafka://u:hunter2@a,b", "FORMAT": "",
 	})
 	require.NoError(t, err)
@@ -155,7 +155,7 @@ func TestValuesAreShownWithoutTheirSecrets(t *testing.T) {
 }
 
 func TestOfAURLThatIsASecretThePasswordIsNotShown(t *testing.T) {
-	for address, want := range map[string]string{
+	for address, want := range map[string]string{ //nolint:gosec // nobody's passwords
 		"postgres://u:hunter2@db:5432/x?sslmode=disable": "postgres://u:xxxxx@db:5432/x?sslmode=disable",
 		"postgres://u:h%40nter2@db/x":                    "postgres://u:xxxxx@db/x",
 		"postgres://u@db/x":                              "postgres://u@db/x",

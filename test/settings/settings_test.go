@@ -59,11 +59,11 @@ func TestOneOfTwoIsNeeded(t *testing.T) {
 		without []string
 		missing []string
 	}{
-		"both":           {},
-		"the key":        {without: []string{"JWT_PRIVATE_KEY_FILE"}},
-		"its file":       {without: []string{"JWT_PRIVATE_KEY"}},
-		"none":           {without: []string{"JWT_PRIVATE_KEY", "JWT_PRIVATE_KEY_FILE"}, missing: []string{"JWT_PRIVATE_KEY"}},
-		"not even a URL": {without: []string{"DATABASE_URL", "DATABASE_URL_FILE"}, missing: []string{"DATABASE_URL"}},
+		"both":              {},
+		"the key":           {without: []string{"JWT_PRIVATE_KEY_FILE"}},
+		"its file":          {without: []string{"JWT_PRIVATE_KEY"}},
+		"none":              {without: []string{"JWT_PRIVATE_KEY", "JWT_PRIVATE_KEY_FILE"}, missing: []string{"JWT_PRIVATE_KEY"}},
+		"not even a URL":    {without: []string{"DATABASE_URL", "DATABASE_URL_FILE"}, missing: []string{"DATABASE_URL"}},
 		"what is no secret": {without: []string{"PORT"}, missing: []string{"PORT"}},
 	} {
 		t.Run(name, func(t *testing.T) {

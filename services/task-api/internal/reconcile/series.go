@@ -88,7 +88,9 @@ func (c *comparison) successors(ctx context.Context, completed []loggedEvent, re
 		return err
 	}
 	// A task is followed once, however often its completion is handled.
-	inbox := func(ctx context.Context, ids []uuid.UUID) ([]string, error) { return c.handled(ctx, recurring.schema, ids) }
+	inbox := func(ctx context.Context, ids []uuid.UUID) ([]string, error) {
+		return c.handled(ctx, recurring.schema, ids)
+	}
 	return result.lack(ctx, recurring, without, inbox, func(e loggedEvent) string {
 		return fmt.Sprintf("task %s was completed and is not followed (event %s)", e.Key, e.ID)
 	})
