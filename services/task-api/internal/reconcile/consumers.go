@@ -43,12 +43,12 @@ func (c *comparison) entries(ctx context.Context, result *Result) error {
 		return query[string](ctx, c.Reconciler, "SELECT id::text FROM audit.entries WHERE id = ANY(?::uuid[])", pgdialect.Array(texts(ids)))
 	}
 	// In one statement: of an event that is handled meanwhile the entry is there, too.
-	forgotten := func(ctx context.Context, ids []uuid.UUID) ([]string, error) {
+	unrecorded := func(ctx context.Context, ids []uuid.UUID) ([]string, error) {
 		return query[string](ctx, c.Reconciler, `SELECT i.id FROM audit.inbox i WHERE i.source = ?0 AND i.id = ANY(?1)
 			AND NOT EXISTS (SELECT FROM audit.entries e WHERE e.id = ANY(?1::uuid[]) AND e.id::text = i.id)`,
 			event.Source, pgdialect.Array(texts(ids)))
 	}
-	return c.arrived(ctx, subscription{"audit", event.TopicAudit}, result, find, forgotten)
+	return c.arrived(ctx, subscription{"audit", event.TopicAudit}, result, find, unrecorded)
 }
 
 func texts(ids []uuid.UUID) []string {
