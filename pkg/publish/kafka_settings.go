@@ -50,6 +50,10 @@ func (s KafkaSettings) Validate() error {
 	case s.SASL != "" && s.SASLPassword == "":
 		errs = append(errs, errors.New("KAFKA_SASL_PASSWORD is needed with KAFKA_SASL_MECHANISM"))
 	}
+	if errors.Join(errs...) == nil {
+		_, err := s.options()
+		return err
+	}
 	return errors.Join(errs...)
 }
 
@@ -60,12 +64,9 @@ func (s KafkaSettings) options() ([]kgo.Opt, error) {
 		config := &tls.Config{MinVersion: tls.VersionTLS12}
 		if s.CAFile != "" {
 			text, err := os.ReadFile(s.CAFile)
-			if err != nil {
-				return nil, fmt.Errorf("read KAFKA_CA_FILE: %w", err)
-			}
 			config.RootCAs = x509.NewCertPool()
-			if !config.RootCAs.AppendCertsFromPEM(text) {
-				return nil, fmt.Errorf("KAFKA_CA_FILE holds no certificate: %s", s.CAFile)
+			if err != nil || !config.RootCAs.AppendCertsFromPEM(text) {
+				return nil, fmt.Errorf("KAFKA_CA_FILE must name a file that can be read, with certificates in PEM, not %q", s.CAFile)
 			}
 		}
 		options = append(options, kgo.DialTLSConfig(config))

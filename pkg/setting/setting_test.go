@@ -175,3 +175,16 @@ func TestOfAURLThatIsASecretThePasswordIsNotShown(t *testing.T) {
 		require.Contains(t, values, setting.Value{Name: "WHERE", Text: want, From: "environment"})
 	}
 }
+
+// Of what is no secret the password and the token in a URL are one all the same.
+func TestAURLIsShownWithoutWhatOpensIt(t *testing.T) {
+	for text, want := range map[string]string{
+		"text":                                  "text",
+		"a@b?c=d":                               "a@b?c=d",
+		"https://id.example/keys":               "https://id.example/keys",
+		"https://u:hunter2@id.example/keys":     "https://u:xxxxx@id.example/keys",
+		"https://id.example/keys?token=hunter2": "https://id.example/keys?token=xxxxx",
+	} {
+		require.Equal(t, want, setting.Redact(text))
+	}
+}

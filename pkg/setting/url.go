@@ -39,9 +39,9 @@ func CheckHost(name, value string) error {
 	return nil
 }
 
-// Redact is a text without the password that it holds where it is a URL.
+// Redact is a text without the password or the token that it holds where it is a URL.
 func Redact(text string) string {
-	if !strings.Contains(text, "://") || !strings.Contains(text, "@") {
+	if !strings.Contains(text, "://") || !strings.ContainsAny(text, "@?") {
 		return text
 	}
 	return withoutPassword(text)

@@ -45,6 +45,7 @@ type suite struct {
 	t      *testing.T
 	db     *bun.DB
 	router chi.Router
+	events *subscribe.Subscriber
 	serial int64
 
 	mu       sync.Mutex
@@ -70,6 +71,8 @@ func newSuite(t *testing.T) *suite {
 	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: db}, TaskAPI: &taskapi.Client{Sidecar: invoke.At(sidecar.URL, daprToken)}, Log: log}
 	events := subscribe.New(subscribe.Options{DB: db, Schema: migrations.Name, AppAPIToken: appToken, Log: log, Now: time.Now})
 	events.Idempotent(event.TopicTasks, spawner.Handle)
+	events.Check(event.TopicTasks, spawn.Check)
+	s.events = events
 	s.router = chi.NewRouter()
 	events.Mount(s.router)
 	return s
@@ -427,19 +430,30 @@ func TestWhatCanNeverPassIsADeadLetter(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(*event.Task)
 		reason string
+		seen   bool // before anything is done, by a dry run
 	}{
-		"an occurrence that is no wall time": {func(t *event.Task) { wall := "next week"; t.Occurrence = &wall }, "the occurrence of task"},
-		"a rule that is none":                {func(t *event.Task) { t.Recurrence.RRule = "FREQ=SECONDLY" }, "FREQ must be"},
-		"a zone that is none":                {func(t *event.Task) { t.Timezone = "Mars/Olympus" }, "timezone"},
+		"an occurrence that is no wall time": {func(t *event.Task) { wall := "next week"; t.Occurrence = &wall }, "the occurrence of task", true},
+		"no time of completion":              {func(t *event.Task) { t.CompletedAt = nil }, "without completed_at", true},
+		"a rule that is none":                {func(t *event.Task) { t.Recurrence.RRule = "FREQ=SECONDLY" }, "FREQ must be", false},
+		"a zone that is none":                {func(t *event.Task) { t.Timezone = "Mars/Olympus" }, "timezone", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSuite(t)
-			task := s.weekly()
+			task := completed(s.weekly(), "2027-01-04T08:30:00Z")
 			tc.change(&task)
-			s.tell(event.TaskCompleted, completed(task, "2027-01-04T08:30:00Z"))
+			s.tell(event.TaskCompleted, task)
 			letters := s.deadLetters()
 			require.Len(t, letters, 1)
 			require.Contains(t, letters[0], tc.reason)
+			asked := len(s.asked())
+			outlook, err := s.events.TryLetter(t.Context(), 1)
+			if tc.seen {
+				require.ErrorContains(t, err, tc.reason)
+			} else {
+				require.NoError(t, err)
+				require.Equal(t, subscribe.MayBeHandled, outlook)
+			}
+			require.Len(t, s.asked(), asked, "task-api is not asked")
 		})
 	}
 }
