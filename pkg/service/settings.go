@@ -13,6 +13,7 @@ import (
 	// TLS where the system names nobody, are in it.
 	_ "time/tzdata"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	_ "golang.org/x/crypto/x509roots/fallback"
 
 	"github.com/taskwire/taskwire/pkg/database"
@@ -113,18 +114,10 @@ func checkDatabase(name, address string) error {
 		return nil
 	}
 	because := ""
-	var parsing interface{ Unwrap() error }
-	for cause := err; cause != nil; {
-		if because = cause.Error(); !errors.As(cause, &parsing) {
-			break
-		}
-		cause = parsing.Unwrap()
-	}
-	// What it quotes is a part of the address.
-	if because != "" && !strings.ContainsAny(because, "\"'`") {
-		because = " (" + because + ")"
-	} else {
-		because = ""
+	var parsing *pgconn.ParseConfigError
+	// A cause that quotes something quotes a part of the address.
+	if errors.As(err, &parsing) && parsing.Unwrap() != nil && !strings.ContainsAny(parsing.Unwrap().Error(), "\"'`") {
+		because = fmt.Sprintf(" (%v)", parsing.Unwrap())
 	}
 	return fmt.Errorf("%s must be the address of a Postgres database, such as postgres://login:password@host:5432/database%s", name, because)
 }

@@ -230,7 +230,10 @@ func TestEachWrongSettingIsNamed(t *testing.T) {
 					require.Contains(t, said, "; it must ")
 				}
 			}
-			said, code := config(t, service, "PORT=http", "LOG_FORMAT=xml", "DATABASE_URL=")
+			said, code := config(t, service, "DATABASE_URL=postgres://u@db/x?sslmode=verify-full&sslrootcert=/none")
+			require.Equal(t, 2, code)
+			require.Contains(t, said, "(unable to read CA file: open /none: no such file or directory)")
+			said, code = config(t, service, "PORT=http", "LOG_FORMAT=xml", "DATABASE_URL=")
 			require.Equal(t, 2, code)
 			require.Equal(t, 3, strings.Count(said, service+": settings: "), "all of them at once: %s", said)
 		})
