@@ -178,7 +178,7 @@ func TestOfAURLThatIsASecretThePasswordIsNotShown(t *testing.T) {
 
 // Of what is no secret the password and the token in a URL are one all the same.
 func TestAURLIsShownWithoutWhatOpensIt(t *testing.T) {
-	for text, want := range map[string]string{
+	for text, want := range map[string]string{ //nolint:gosec // nobody's password
 		"text":                                  "text",
 		"a@b?c=d":                               "a@b?c=d",
 		"https://id.example/keys":               "https://id.example/keys",
