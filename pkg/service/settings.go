@@ -96,7 +96,7 @@ func (s Settings) Validate() error {
 
 // minToken is how long a token between service and sidecar is at least: whoever
 // guesses it can say that he is the sidecar.
-const minToken = 16
+const minToken = 8
 
 // checkToken wants a token that an HTTP header can carry, and nobody can guess.
 func checkToken(name, token string) error {

@@ -67,7 +67,7 @@ const (
 	aURL     = "must be a URL such as https://host.example/path"
 	aHost    = "must be a name or an address without a port"
 	postgres = "must be the address of a Postgres database, such as postgres://login:password@host:5432/database" //nolint:gosec // nobody's
-	aToken   = "must have at least 16 characters, in ASCII and without space around them, as `openssl rand -hex 24` makes them"
+	aToken   = "must have at least 8 characters, in ASCII and without space around them, as `openssl rand -hex 24` makes them"
 	suchAs   = ", such as 30s, 5m or 72h"
 )
 
