@@ -11,10 +11,10 @@ import (
 	"io"
 	"net"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/multitracer"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -65,7 +65,7 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	// bun writes the values into the statement, so that each is a new text: to
 	// prepare it first would be a second round trip, for nothing.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	config.Tracer = telemetry.SQL()
+	config.Tracer = multitracer.New(telemetry.SQL(), watch{})
 	// A statement whose client has gone is cancelled, unless it ends by itself soon, and
 	// its connection kept. To close it is the default; each new one costs both sides more
 	// than the statement.
@@ -75,7 +75,8 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	onError := config.OnPgError
 	config.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
 		if err.Code == diskFull {
-			refused.Store(time.Now().UnixNano())
+			full.Failed(context.Background(), err) // no context comes along
+			full.Worked()                          // unless another write is refused within fullFor
 		}
 		return onError(conn, err)
 	}
@@ -101,15 +102,14 @@ const (
 	fullFor = 30 * time.Second
 )
 
-// refused is when this process was last told that the disk is full.
-var refused atomic.Int64
+var errDiskFull = fmt.Errorf("the database has refused a write in the last %s: its disk is full", fullFor)
 
 // DiskFull is an error while the database has no room for what this process
 // writes. It asks nothing of the database: a small write may find room where
 // the next one does not.
 func DiskFull() error {
-	if since := time.Since(time.Unix(0, refused.Load())); since < fullFor {
-		return fmt.Errorf("the database refused a write %s ago, since its disk is full", since.Truncate(time.Second))
+	if full.On() {
+		return errDiskFull
 	}
 	return nil
 }

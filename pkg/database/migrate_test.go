@@ -225,3 +225,14 @@ func TestAMigrationLetsOthersGoOnWhileItWaits(t *testing.T) {
 	require.NoError(t, reading.Commit())
 	require.NoError(t, <-done)
 }
+
+func TestASchemaNeedsNoFiles(t *testing.T) {
+	owner := databasetest.New(t)
+	for _, schema := range []database.Schema{{Name: "empty"}, {Name: "by_code", SQL: map[string]string{"0001_made": "CREATE TABLE by_code.made ()"}}} {
+		for range 2 {
+			require.NoError(t, database.Migrate(t.Context(), database.Migration{
+				Schema: schema, OwnerURL: owner, RuntimeURL: owner, Log: slog.New(slog.DiscardHandler),
+			}), schema.Name)
+		}
+	}
+}

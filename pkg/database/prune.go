@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/outage"
 )
 
 const (
@@ -64,19 +66,13 @@ func Prune(ctx context.Context, db bun.IDB, o Old) (total int64, err error) {
 // KeepPruned prunes what old says, at once and again and again until ctx ends. A
 // database that is away is waited for.
 func KeepPruned(ctx context.Context, db bun.IDB, log *slog.Logger, every time.Duration, old func() Old) error {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
+	failing := &outage.Outage{Log: log, Gone: "what is old can not be deleted; trying again", Back: "what is old is deleted again"}
+	return Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
 		o := old()
-		if n, err := Prune(ctx, db, o); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "what is old could not be deleted; it will be tried again", "error", err)
-		} else if n > 0 {
+		n, err := Prune(ctx, db, o)
+		if n > 0 {
 			log.DebugContext(ctx, "what was old is deleted", "table", o.Table, "rows", n)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+		return every, err
+	})
 }
