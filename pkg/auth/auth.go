@@ -21,6 +21,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/setting"
+	"github.com/taskwire/taskwire/pkg/outage"
 )
 
 // Cookie is the name of the cookie that carries the token of a browser.
@@ -143,13 +144,14 @@ var ErrNoKeys = errors.New("the token keys could not be read yet")
 // and at once, though at most every second, when a token names a key that is
 // not known. Until there are any, the answer is ErrNoKeys.
 func RemoteKeys(ctx context.Context, url string, header http.Header, log *slog.Logger) (jwt.Keyfunc, error) {
+	away := &outage.Outage{Log: log, Gone: "could not read the token keys", Back: "the token keys are read again"}
 	client := &http.Client{Timeout: 5 * time.Second, Transport: withHeader{header, http.DefaultTransport}}
 	storage, err := jwkset.NewStorageFromHTTP(url, jwkset.HTTPClientStorageOptions{
 		Client: client, Ctx: ctx, HTTPTimeout: 5 * time.Second,
 		NoErrorReturnFirstHTTPReq: true,
 		RefreshInterval:           time.Hour,
 		RefreshErrorHandler: func(ctx context.Context, err error) {
-			log.WarnContext(ctx, "could not read the token keys", "error", err)
+			away.Failed(ctx, err)
 		},
 	})
 	if err != nil {
@@ -170,6 +172,7 @@ func RemoteKeys(ctx context.Context, url string, header http.Header, log *slog.L
 	return func(token *jwt.Token) (any, error) {
 		key, err := keys.Keyfunc(token)
 		if err == nil {
+			away.Worked()
 			return key, nil
 		}
 		if known, listErr := storage.KeyReadAll(ctx); listErr == nil && len(known) == 0 {

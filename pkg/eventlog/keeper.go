@@ -9,16 +9,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/outage"
 )
 
-const (
-	// keepInterval is how often the partitions are looked after. They are made
-	// a week ahead.
-	keepInterval = time.Hour
-	// keepAgain is when it is tried again after a failure: most often a lock
-	// that could not be had at once.
-	keepAgain = 10 * time.Second
-)
+// keepInterval is how often the partitions are looked after. They are made a week
+// ahead.
+const keepInterval = time.Hour
 
 var heldPartitions = promauto.NewGauge(prometheus.GaugeOpts{
 	Name: "taskwire_event_partitions_held",
@@ -35,20 +33,11 @@ type Keeper struct {
 	Log       *slog.Logger
 }
 
-// Run keeps the partitions until ctx ends.
+// Run keeps the partitions until ctx ends. A failure is most often a lock that could
+// not be had at once.
 func (k *Keeper) Run(ctx context.Context) error {
-	for {
-		pause := keepInterval
-		if err := k.Keep(ctx); err != nil && ctx.Err() == nil {
-			k.Log.WarnContext(ctx, "the event log's partitions could not be looked after; trying again", "error", err)
-			pause = keepAgain
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
-		}
-	}
+	failing := &outage.Outage{Log: k.Log, Gone: "the event log's partitions can not be looked after; trying again", Back: "the event log's partitions are looked after again"}
+	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) { return keepInterval, k.Keep(ctx) })
 }
 
 // step is what one call of step_event_partitions has done.

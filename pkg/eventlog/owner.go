@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/outage"
 )
 
 const (
@@ -22,19 +24,15 @@ const (
 // own runs work whenever this process owns the log, until ctx ends. Work's
 // context ends with the ownership.
 func own(ctx context.Context, url, schema string, log *slog.Logger, work func(ctx context.Context, epoch int64) error) error {
-	for ctx.Err() == nil {
-		if err := ownOnce(ctx, url, schema, log, work); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "ownership of the event log ended", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pingInterval):
-		}
-	}
-	return nil
+	failing := &outage.Outage{Log: log, Gone: "this process can not own the event log; trying again", Back: "this process owns the event log again, or waits for its turn", Causes: 3}
+	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
+		return pingInterval, ownOnce(ctx, url, schema, log, failing.Worked, work)
+	})
 }
 
-func ownOnce(ctx context.Context, url, schema string, log *slog.Logger, work func(ctx context.Context, epoch int64) error) error {
+// ownOnce waits for its turn to own the log, and works until it is over. It calls
+// well for as long as it waits or works.
+func ownOnce(ctx context.Context, url, schema string, log *slog.Logger, well func(), work func(ctx context.Context, epoch int64) error) error {
 	config, err := database.Config(url)
 	if err != nil {
 		return err
@@ -47,12 +45,13 @@ func ownOnce(ctx context.Context, url, schema string, log *slog.Logger, work fun
 	// Closing the session is what gives the lock back.
 	defer conn.Close(context.WithoutCancel(ctx))
 	for owned := false; !owned; {
-		if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtext($1))", "eventlog:"+schema).Scan(&owned); err != nil {
+		if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtext($1))", lockName(schema)).Scan(&owned); err != nil {
 			return fmt.Errorf("ask for the event log: %w", err)
 		}
 		if owned {
 			break
 		}
+		well()
 		select {
 		case <-ctx.Done():
 			return nil
@@ -63,25 +62,42 @@ func ownOnce(ctx context.Context, url, schema string, log *slog.Logger, work fun
 	if err := conn.QueryRow(ctx, "UPDATE "+pgx.Identifier{schema, "event_head"}.Sanitize()+" SET epoch = epoch + 1 RETURNING epoch").Scan(&epoch); err != nil {
 		return fmt.Errorf("begin an epoch of the event log: %w", err)
 	}
-	log.InfoContext(ctx, "this process owns the event log", "epoch", epoch)
 
 	working, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- work(working, epoch) }()
-	for {
+	for told := false; ; told = true {
 		select {
 		case err := <-ended:
 			return err
 		case <-time.After(pingInterval):
 		}
 		pinging, stop := context.WithTimeout(ctx, sessionTimeout)
-		err := conn.Ping(pinging)
+		err := database.Noticed(pinging, conn.Ping(pinging))
 		stop()
 		if err != nil {
 			cancel()
 			<-ended
 			return fmt.Errorf("keep the event log: %w", err)
 		}
+		if well(); !told { // not of one that ends at once, again and again
+			log.InfoContext(ctx, "this process owns the event log", "epoch", epoch)
+		}
 	}
+}
+
+func lockName(schema string) string { return "eventlog:" + schema }
+
+// Owned says whether a process owns the log of a schema.
+func Owned(ctx context.Context, db bun.IDB, schema string) (bool, error) {
+	var owned bool
+	err := db.NewRaw(`SELECT EXISTS (
+		SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+			AND classid::bigint << 32 | objid::bigint = hashtext(?)::bigint)`, lockName(schema)).Scan(ctx, &owned)
+	if err != nil {
+		return false, fmt.Errorf("look who owns the event log: %w", err)
+	}
+	return owned, nil
 }

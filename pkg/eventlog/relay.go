@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/uptrace/bun"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/taskwire/taskwire/pkg/outage"
 	"github.com/taskwire/taskwire/pkg/telemetry"
 )
 
@@ -71,6 +71,11 @@ type Relay struct {
 	Log       *slog.Logger
 
 	failing atomic.Int32 // topics whose last call failed
+	broker  *outage.Outage
+}
+
+func brokerOutage(log *slog.Logger) *outage.Outage {
+	return &outage.Outage{Log: log, Gone: "the broker does not take events; they are kept and tried again", Back: "the broker takes events again", Causes: 3}
 }
 
 // Failing says whether this process owns the log and its last attempt to
@@ -79,6 +84,7 @@ func (r *Relay) Failing() bool { return r.failing.Load() > 0 }
 
 // Run publishes whenever this process owns the log, until ctx ends.
 func (r *Relay) Run(ctx context.Context) error {
+	r.broker = brokerOutage(r.Log)
 	signal := r.Signal.Waiter()
 	for _, topic := range r.Topics {
 		// Start at 0, so that increase() sees the first failure.
@@ -368,10 +374,9 @@ func nextBatch(lane []row) (batch []Message, rest []row, err error) {
 func (r *Relay) publishBatch(ctx context.Context, topic string, batch []Message) (err error) {
 	spans := telemetry.Publishing(ctx, topic, traced(batch))
 	defer func() { spans.End(err) }()
-	backoff := minBackoff
-	failing := false
+	failures := 0
 	defer func() {
-		if failing {
+		if failures > 0 {
 			r.failing.Add(-1)
 		}
 	}()
@@ -384,6 +389,7 @@ func (r *Relay) publishBatch(ctx context.Context, topic string, batch []Message)
 		}
 		published.WithLabelValues(topic).Add(float64(len(batch) - len(failed)))
 		if len(failed) == 0 && err == nil {
+			r.broker.Worked()
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -391,23 +397,21 @@ func (r *Relay) publishBatch(ctx context.Context, topic string, batch []Message)
 		}
 		publishFailures.WithLabelValues(topic).Inc()
 		spans.Event("refused; tried again")
-		if !failing {
-			failing = true
+		failures++
+		if failures == 1 {
 			r.failing.Add(1)
-			r.Log.WarnContext(ctx, "the broker does not take events; they are kept and tried again", "topic", topic, "error", err)
 		}
+		r.broker.Failed(ctx, err, "topic", topic)
 		again := make([]Message, 0, len(failed))
 		for _, i := range failed {
 			again = append(again, batch[i])
 		}
 		batch = again
-		// Full jitter, so that lanes and topics do not knock together.
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(backoff/2 + rand.N(backoff/2)):
+		case <-time.After(outage.Backoff(failures, minBackoff, maxBackoff)):
 		}
-		backoff = min(backoff*2, maxBackoff)
 	}
 }
 

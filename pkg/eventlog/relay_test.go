@@ -30,6 +30,7 @@ type log struct {
 	db     *bun.DB
 	url    string
 	signal *eventlog.Signal // of the relay that was started last
+	told   *slog.Logger     // what relays log to
 }
 
 func newLog(t *testing.T) *log {
@@ -39,7 +40,7 @@ func newLog(t *testing.T) *log {
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	_, err = db.ExecContext(t.Context(), "CREATE SCHEMA log;"+fmt.Sprintf(eventlog.Tables, "log")+fmt.Sprintf(eventlog.Partitions, "log")+fmt.Sprintf(eventlog.Retention, "log"))
 	require.NoError(t, err)
-	return &log{t: t, db: db, url: url}
+	return &log{t: t, db: db, url: url, told: slog.New(slog.DiscardHandler)}
 }
 
 func (l *log) append(tx bun.Tx, topic, key string, n int) error {
@@ -59,7 +60,7 @@ func (l *log) relay(b *broker) (stop func()) {
 	signal := eventlog.NewSignal(l.url, "events", slog.New(slog.DiscardHandler))
 	l.signal = signal
 	r := &eventlog.Relay{
-		DB: l.db, URL: l.url, Schema: "log", Topics: []string{"a", "b"}, Publisher: b, Signal: signal, Log: slog.New(slog.DiscardHandler),
+		DB: l.db, URL: l.url, Schema: "log", Topics: []string{"a", "b"}, Publisher: b, Signal: signal, Log: l.told,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

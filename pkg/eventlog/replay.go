@@ -108,7 +108,7 @@ func (r *Replay) Run(ctx context.Context, of Range, counted []Counted, progress 
 	last := slices.MaxFunc(counted, func(a, b Counted) int { return int(a.Last - b.Last) }).Last
 	// The relay's own way to the broker: one event of a key at a time, retries
 	// with backoff, and a word in the log when it has to wait.
-	relay := &Relay{Publisher: r.Publisher, Log: r.Log}
+	relay := &Relay{Publisher: r.Publisher, broker: brokerOutage(r.Log)}
 	of.After = max(of.After, first-1)
 	size := windowRows
 	if r.Rate > 0 {

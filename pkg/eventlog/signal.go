@@ -9,8 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/outage"
 )
 
 // Signal wakes those who wait for new work, in this process at once and in
@@ -70,19 +72,15 @@ func (s *Signal) wake() {
 
 // Run carries the signal between the replicas until ctx ends.
 func (s *Signal) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		if err := s.carry(ctx); err != nil && ctx.Err() == nil {
-			s.log.DebugContext(ctx, "the signal's connection ended; waiters look by themselves until it is back", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
-	}
-	return nil
+	failing := &outage.Outage{Log: s.log, Gone: "replicas can not wake each other; they look by themselves meanwhile", Back: "replicas wake each other again"}
+	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
+		return 0, s.carry(ctx, failing.Worked)
+	})
 }
 
-func (s *Signal) carry(ctx context.Context) error {
+// carry listens and notifies until its connections are lost. It calls listens once
+// it does.
+func (s *Signal) carry(ctx context.Context, listens func()) error {
 	config, err := database.Config(s.url)
 	if err != nil {
 		return err
@@ -106,33 +104,33 @@ func (s *Signal) carry(ctx context.Context) error {
 	}
 	defer notifying.Close(context.WithoutCancel(ctx))
 
-	ctx, cancel := context.WithCancel(ctx)
-	var sending sync.WaitGroup
-	defer sending.Wait()
-	defer cancel()
-	sending.Go(func() {
-		defer cancel()
+	carrying, ctx := errgroup.WithContext(ctx)
+	carrying.Go(func() error {
 		for {
 			select {
 			case <-ctx.Done():
-				return
+				return ctx.Err()
 			case <-s.raised:
 			}
 			if _, err := notifying.Exec(ctx, "SELECT pg_notify($1, '')", s.channel); err != nil {
-				return
+				return err
 			}
 			select {
 			case <-ctx.Done():
-				return
+				return ctx.Err()
 			case <-time.After(signalInterval):
 			}
 		}
 	})
-	s.wake() // what was raised while nobody listened
-	for {
-		if _, err := listening.WaitForNotification(ctx); err != nil {
-			return err
+	carrying.Go(func() error {
+		listens()
+		s.wake() // what was raised while nobody listened
+		for {
+			if _, err := listening.WaitForNotification(ctx); err != nil {
+				return database.Noticed(ctx, err)
+			}
+			s.wake()
 		}
-		s.wake()
-	}
+	})
+	return carrying.Wait()
 }

@@ -9,6 +9,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/outage"
 )
 
 const (
@@ -52,14 +55,14 @@ func (w *Watch) Run(ctx context.Context) error {
 		return fmt.Errorf("register the metrics of the event log: %w", err)
 	}
 	defer prometheus.Unregister(w)
-	for {
+	failing := &outage.Outage{Log: w.Log, Gone: "the depth of the event log is not known; trying again", Back: "the depth of the event log is known again"}
+	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
 		seen := map[string]state{}
+		var failed error
 		for _, topic := range w.Topics {
 			found, err := w.look(ctx, topic)
 			if err != nil {
-				if ctx.Err() == nil {
-					w.Log.DebugContext(ctx, "the depth of the event log is not known", "topic", topic, "error", err)
-				}
+				failed = err
 				continue
 			}
 			seen[topic] = found
@@ -67,12 +70,8 @@ func (w *Watch) Run(ctx context.Context) error {
 		w.mu.Lock()
 		w.last = seen
 		w.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(watchInterval):
-		}
-	}
+		return watchInterval, failed
+	})
 }
 
 func (w *Watch) look(ctx context.Context, topic string) (state, error) {

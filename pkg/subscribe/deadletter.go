@@ -58,8 +58,9 @@ func (s *Subscriber) deadLetter(ctx context.Context, d delivery, reason error) e
 		SELECT id, 'reopen', '', 'the same record came again', 'open', ?2 FROM kept WHERE reopened`,
 		kept, bun.Ident(s.Schema), letter.ReceivedAt).Exec(ctx)
 	if err != nil {
-		s.Log.ErrorContext(ctx, "a poison event could not be stored; it will be delivered again", "topic", d.Topic, "event_id", id, "error", err)
-		return fmt.Errorf("store a dead letter: %w", err)
+		err = fmt.Errorf("store a dead letter: %w", err)
+		s.failed(ctx, d, err)
+		return err
 	}
 	s.count(d, outcomeDeadLetter)
 	s.Log.ErrorContext(ctx, "an event is a dead letter", "topic", d.Topic, "event_id", id, "type", kind, "reason", reason)

@@ -56,7 +56,7 @@ func (h InTx) together(ctx context.Context, s *Subscriber, batch []delivery) (er
 		if len(events) == 0 {
 			return nil
 		}
-		return s.guarded(ctx, func() error { return h(ctx, tx, events) })
+		return guarded(func() error { return h(ctx, tx, events) })
 	})
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ const (
 func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) []error {
 	known, err := s.known(ctx, batch)
 	if err != nil {
-		s.Log.ErrorContext(ctx, "the inbox can not be read", "topic", batch[0].Topic, "error", err)
+		s.failed(ctx, batch[0], err)
 		return repeat(err, len(batch))
 	}
 	var done, duplicates []delivery
@@ -142,7 +142,7 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 			return err
 		}
 		ctx, span := telemetry.Processing(ctx, d.Topic, traced([]delivery{d}))
-		err := s.guarded(ctx, func() error { return h(ctx, d.Event) })
+		err := guarded(func() error { return h(ctx, d.Event) })
 		span.End(err)
 		if err != nil {
 			return s.verdict(ctx, d, err)
@@ -151,14 +151,14 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 		known[identity{d.Source(), d.ID()}] = true
 		if time.Since(marked) >= markEvery {
 			if err := mark(); err != nil {
-				s.Log.WarnContext(ctx, "handled events could not be marked; it is tried again at the end of the delivery", "topic", d.Topic, "error", err)
+				s.Log.DebugContext(ctx, "handled events could not be marked; it is tried again at the end of the delivery", "topic", d.Topic, "error", err)
 			}
 		}
 		return nil
 	})
 	if err := mark(); err != nil {
 		// The effects stand. All are delivered again, which changes nothing.
-		s.Log.ErrorContext(ctx, "handled events could not be marked", "topic", batch[0].Topic, "error", err)
+		s.failed(ctx, batch[0], err)
 		return repeat(err, len(batch))
 	}
 	for _, d := range duplicates {
@@ -226,7 +226,6 @@ func (s *Subscriber) verdict(ctx context.Context, d delivery, err error) error {
 	if isPoison(err) || database.IsUnstorable(err) {
 		return s.deadLetter(ctx, d, err)
 	}
-	s.Log.WarnContext(ctx, "an event could not be handled; it will be delivered again",
-		"topic", d.Topic, "event_id", d.ID(), "type", d.Type(), "error", err)
+	s.failed(ctx, d, err)
 	return fmt.Errorf("handle event %s: %w", d.ID(), err)
 }

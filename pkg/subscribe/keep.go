@@ -2,12 +2,17 @@ package subscribe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/uptrace/bun"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/outage"
 )
 
 const (
@@ -30,44 +35,30 @@ var openLetters = promauto.NewGaugeVec(prometheus.GaugeOpts{
 // are handled. A database that is away is waited for. Any number of replicas may
 // run it.
 func (s *Subscriber) Keep(ctx context.Context) error {
-	prune, count := time.NewTicker(pruneInterval), time.NewTicker(countInterval)
-	defer prune.Stop()
-	defer count.Stop()
-	s.keepInbox(ctx)
-	s.keepMetrics(ctx)
-	for {
-		select {
-		case <-ctx.Done():
-			// Workers end after the last delivery: what came of it is in here.
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTime)
-			defer cancel()
-			if err := s.keepProgress(last); err != nil {
-				s.Log.DebugContext(ctx, "how far the events are handled could not be kept", "error", err)
-			}
-			return nil
-		case <-prune.C:
-			s.keepInbox(ctx)
-		case <-count.C:
-			s.keepMetrics(ctx)
+	keeping := func(gone, back string, work func(context.Context) (time.Duration, error)) func() error {
+		return func() error {
+			return database.Repeat(ctx, &outage.Outage{Log: s.Log, Gone: gone, Back: back}, nil, work)
 		}
 	}
-}
-
-func (s *Subscriber) keepInbox(ctx context.Context) {
-	if n, err := s.Prune(ctx); err != nil && ctx.Err() == nil {
-		s.Log.WarnContext(ctx, "the inbox could not be pruned; it will be tried again", "error", err)
-	} else if n > 0 {
-		s.Log.InfoContext(ctx, "inbox pruned", "rows", n)
-	}
-}
-
-func (s *Subscriber) keepMetrics(ctx context.Context) {
-	if err := s.countLetters(ctx); err != nil && ctx.Err() == nil {
-		s.Log.DebugContext(ctx, "the dead letters could not be counted", "error", err)
-	}
-	if err := s.keepProgress(ctx); err != nil && ctx.Err() == nil {
+	var all errgroup.Group
+	all.Go(keeping("the inbox could not be pruned; trying again", "the inbox is pruned again", func(ctx context.Context) (time.Duration, error) {
+		n, err := s.Prune(ctx)
+		if n > 0 {
+			s.Log.InfoContext(ctx, "inbox pruned", "rows", n)
+		}
+		return pruneInterval, err
+	}))
+	all.Go(keeping("the dead letters could not be counted, or the progress kept; trying again", "dead letters are counted and the progress kept again", func(ctx context.Context) (time.Duration, error) {
+		return countInterval, errors.Join(s.countLetters(ctx), s.keepProgress(ctx))
+	}))
+	err := all.Wait()
+	// Workers end after the last delivery: what came of it is in here.
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTime)
+	defer cancel()
+	if err := s.keepProgress(last); err != nil {
 		s.Log.DebugContext(ctx, "how far the events are handled could not be kept", "error", err)
 	}
+	return err
 }
 
 // countLetters sets the metric of the open dead letters. They are counted,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 )
 
@@ -135,29 +137,54 @@ func (s *Subscriber) handle(ctx context.Context, effect effect, deliveries []del
 			errs[index[j]] = err
 		}
 	}
+	whole := true
 	for i, err := range errs {
 		if err != nil {
+			whole = false
 			s.count(deliveries[i], outcomeRetry)
 		}
+	}
+	if whole && len(deliveries) > 0 {
+		s.failing[deliveries[0].Topic].Worked()
 	}
 	return errs
 }
 
-// guarded runs a handler; its panic is an error, with the stack in the log.
-func (s *Subscriber) guarded(ctx context.Context, f func() error) (err error) {
+// failed logs why events will be delivered again, which is every second: each cause
+// once.
+func (s *Subscriber) failed(ctx context.Context, d delivery, err error) {
+	if s.replaying || database.IsOutage(err) {
+		return // the operator is told; the log has it
+	}
+	attrs := []any{"event_id", d.ID(), "type", d.Type()}
+	if p := (*panicked)(nil); errors.As(err, &p) {
+		attrs = append(attrs, "stack", p.stack)
+	}
+	s.failing[d.Topic].Failed(ctx, err, attrs...)
+}
+
+// panicked is the panic of a handler.
+type panicked struct {
+	cause any
+	stack string
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("the handler panicked: %v", p.cause) }
+
+// guarded runs a handler; its panic is an error.
+func guarded(f func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			s.Log.ErrorContext(ctx, "a handler of events panicked", "cause", cause, "stack", string(debug.Stack()))
-			err = fmt.Errorf("the handler panicked: %v", cause)
+			err = &panicked{cause, string(debug.Stack())}
 		}
 	}()
 	return f()
 }
 
-// unknown answers for a topic that the service does not handle. A 404 would
+// refuse answers for a topic that the service does not handle. A 404 would
 // have the sidecar throw its events away.
-func (s *Subscriber) unknown(w http.ResponseWriter, r *http.Request) {
-	s.Log.ErrorContext(r.Context(), "events came for a topic that has no handler; correct the subscription", "topic", chi.URLParam(r, "*"))
+func (s *Subscriber) refuse(w http.ResponseWriter, r *http.Request) {
+	s.unknown.Failed(r.Context(), fmt.Errorf("no handler for topic %q", chi.URLParam(r, "*")))
 	httpapi.Unavailable("no handler for this topic").Write(w, r)
 }
 

@@ -14,6 +14,15 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/outage"
+)
+
+const (
+	// causes is how many different failures of a topic are logged before it works again.
+	causes = 5
+	// calm is longer than it takes until an event that could not be handled is
+	// delivered again, and fails again: those of other keys are handled meanwhile.
+	calm = 15 * time.Second
 )
 
 // Event is an event as a handler gets it.
@@ -57,8 +66,10 @@ type Idempotent func(ctx context.Context, e Event) error
 // Subscriber answers the sidecar on the event routes of one service.
 type Subscriber struct {
 	Options
-	topics map[string]effect
-	checks map[string]func(Event) error
+	topics  map[string]effect
+	checks  map[string]func(Event) error
+	failing map[string]*outage.Outage // by topic
+	unknown *outage.Outage            // a topic that is not in topics
 
 	// replaying is set where an operator waits for the answer: what fails is
 	// told to him, and buried no second time.
@@ -77,14 +88,26 @@ type effect interface {
 
 // New returns a Subscriber without topics.
 func New(o Options) *Subscriber {
-	return &Subscriber{Options: o, topics: map[string]effect{}, checks: map[string]func(Event) error{}, room: semaphore.NewWeighted(maxInHand), progress: &progress{upTo: map[string]time.Time{}}}
+	return &Subscriber{
+		Options: o, topics: map[string]effect{}, checks: map[string]func(Event) error{}, failing: map[string]*outage.Outage{},
+		unknown: &outage.Outage{Log: o.Log, Gone: "events came for a topic that has no handler; correct the subscription", Causes: causes},
+		room:    semaphore.NewWeighted(maxInHand), progress: &progress{upTo: map[string]time.Time{}},
+	}
 }
 
 // InTx handles the events of a topic by h.
-func (s *Subscriber) InTx(topic string, h InTx) { s.topics[topic] = h }
+func (s *Subscriber) InTx(topic string, h InTx) { s.add(topic, h) }
 
 // Idempotent handles the events of a topic by h.
-func (s *Subscriber) Idempotent(topic string, h Idempotent) { s.topics[topic] = h }
+func (s *Subscriber) Idempotent(topic string, h Idempotent) { s.add(topic, h) }
+
+func (s *Subscriber) add(topic string, e effect) {
+	s.topics[topic] = e
+	s.failing[topic] = &outage.Outage{
+		Log: s.Log.With("topic", topic), Gone: "an event could not be handled; it will be delivered again", Back: "events are handled again",
+		Causes: causes, Calm: calm,
+	}
+}
 
 // Check has c say why an event of an Idempotent topic can never be handled, as far as that
 // shows without any effect: so much an operator can be told of a dead letter beforehand.
@@ -101,7 +124,7 @@ func (s *Subscriber) Mount(r chi.Router) {
 			countFromZero(topic)
 			r.Post("/events/"+topic, s.receive(topic, effect))
 		}
-		r.Post("/events/*", s.unknown)
+		r.Post("/events/*", s.refuse)
 	})
 }
 

@@ -6,8 +6,8 @@ package telemetry
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -16,6 +16,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/taskwire/taskwire/pkg/outage"
 )
 
 // Start sets the process's tracer and returns what flushes it. The standard
@@ -36,7 +38,11 @@ func Start(ctx context.Context, service, version string) (flush func(context.Con
 		options = append(options, trace.WithBatcher(redactingExporter{exporter}))
 	}
 	// A collector that is away is no reason to stop, and the operator is to know.
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.WarnContext(ctx, "traces are lost", "error", err) }))
+	lost := &outage.Outage{Gone: "traces are lost", Back: "no traces have been lost for a while", Causes: 3, Calm: time.Minute}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		lost.Failed(ctx, err)
+		lost.Worked() // nothing tells of those that arrive
+	}))
 	provider := trace.NewTracerProvider(options...)
 	otel.SetTracerProvider(provider)
 	return provider.Shutdown, nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/outage"
 	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
 )
@@ -49,6 +50,7 @@ func NewDeliverer(o Options) *Deliverer {
 		sender: o.Mail, sendTime: o.MailTimeout, retryFor: o.RetryFor,
 		budget: o.Budget, public: o.PublicURL, jobs: make(chan mailJob),
 	}
+	email.recording = &outage.Outage{Log: email.log, Gone: "cannot record what became of a delivery; trying again", Back: "what becomes of deliveries is recorded again"}
 	email.dispatch = email.enqueue
 	return &Deliverer{email: email, inApp: inApp, conns: o.Connections, grace: stopGrace(o.ShutdownTimeout)}
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/outage"
 	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/pkg/telemetry"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
@@ -19,8 +21,6 @@ const (
 	// A server that cannot be reached is the same for all: asking it is cheap,
 	// and a reminder shall not wait minutes after it has come back.
 	serverBackoffLimit = 30 * time.Second
-	// recordAgain is the pause before what became of a mail is written again.
-	recordAgain = 200 * time.Millisecond
 )
 
 // mailJob is a claimed delivery that stands, and to whom it goes.
@@ -39,6 +39,8 @@ type emailer struct {
 	budget   int
 	public   *url.URL
 	jobs     chan mailJob
+
+	recording *outage.Outage // what became of mails
 }
 
 // enqueue passes the rows to the senders, and waits only while all are busy.
@@ -59,8 +61,15 @@ func (m *emailer) send(work context.Context) {
 	for job := range m.jobs {
 		if err := m.deliver(work, &job.row, job.user); err != nil {
 			// The row falls due again when its lease ends.
-			m.log.WarnContext(work, "cannot record what became of a delivery", "error", err, "delivery_id", job.row.ID)
+			m.unrecorded(work, &job.row, err)
 		}
+	}
+}
+
+// unrecorded tells that it could not be written down what became of a mail.
+func (m *emailer) unrecorded(ctx context.Context, r *Row, err error) {
+	if !database.IsOutage(err) {
+		m.recording.Failed(ctx, err, "delivery_id", r.ID)
 	}
 }
 
@@ -96,17 +105,21 @@ func (m *emailer) deliver(work context.Context, r *Row, user taskapi.User) error
 	// What happened is recorded even when the service is stopping. While the
 	// lease lasts it is tried again: a mail that nobody knows was sent is sent
 	// once more.
-	for {
+	for failures := 1; ; failures++ {
 		record, cancel := context.WithTimeout(context.WithoutCancel(work), 2*time.Second)
 		err := m.record(record, r, begun.verdict, failure, now)
 		cancel()
-		if err == nil || work.Err() != nil || m.clock().After(until) {
+		if err == nil {
+			m.recording.Worked()
+			return nil
+		}
+		if work.Err() != nil || m.clock().After(until) {
 			return err
 		}
-		m.log.WarnContext(work, "cannot record what became of a delivery; trying again", "error", err, "delivery_id", r.ID)
+		m.unrecorded(work, r, err)
 		select {
 		case <-work.Done():
-		case <-time.After(recordAgain):
+		case <-time.After(database.Backoff(failures)):
 		}
 	}
 }
@@ -160,7 +173,7 @@ func (m *emailer) record(ctx context.Context, r *Row, verdict recipient.Verdict,
 	if refusal.Code == 0 {
 		limit = serverBackoffLimit
 	}
-	at := now.Add(backoff(r.Attempts, mailBackoff, limit))
+	at := now.Add(outage.Backoff(r.Attempts, mailBackoff, limit))
 	if ok, err := m.store.retry(ctx, r, now, at, refusal.Reason); err != nil || !ok {
 		return err
 	}

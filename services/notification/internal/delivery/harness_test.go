@@ -120,7 +120,7 @@ func (s *suite) start() *replica {
 	r := &replica{db: s.open(), done: make(chan struct{})}
 	r.deliverer = delivery.NewDeliverer(delivery.Options{
 		DB: r.db, Check: &taskapi.Client{Sidecar: invoke.At(s.taskAPI.url, sidecarToken)}, Mail: sender, MailTimeout: s.mailTimeout,
-		Connections: 8, RetryFor: 72 * time.Hour, ShutdownTimeout: s.shutdownTimeout, Budget: s.budget, PublicURL: s.public, Clock: s.clock, Log: slog.New(slog.NewTextHandler(s.logs, nil)),
+		Connections: 8, RetryFor: 72 * time.Hour, ShutdownTimeout: s.shutdownTimeout, Budget: s.budget, PublicURL: s.public, Clock: s.clock, Log: slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel

@@ -7,6 +7,8 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/outage"
 	"github.com/taskwire/taskwire/pkg/taskapi"
 )
 
@@ -51,13 +53,18 @@ type worker struct {
 	// ctx ends it returns to the table. work is the context for what is begun.
 	dispatch func(ctx, work context.Context, rows []Row, standing []taskapi.Standing) error
 
-	failures int // checks that failed in a row
+	failures int            // checks that failed in a row
+	failing  *outage.Outage // the table
+	asking   *outage.Outage // task-api
 }
 
 func newWorker(channel string, batch int, db *bun.DB, o Options) *worker {
+	log := o.Log.With("channel", channel)
 	return &worker{
 		channel: channel, batch: batch, store: store{db}, check: o.Check, clock: o.Clock,
-		log: o.Log.With("channel", channel), woken: make(chan struct{}, 1),
+		log: log, woken: make(chan struct{}, 1),
+		failing: &outage.Outage{Log: log, Gone: "cannot deliver now; trying again", Back: "delivering again"},
+		asking:  &outage.Outage{Log: log, Gone: "cannot ask task-api whether reminders stand; trying again", Back: "task-api says again whether reminders stand"},
 	}
 }
 
@@ -71,26 +78,8 @@ func (w *worker) wake() {
 
 // run works until ctx ends. A database that fails is tried again without end.
 func (w *worker) run(ctx, work context.Context) {
-	for broken := 0; ctx.Err() == nil; {
-		pause, err := w.round(ctx, work)
-		if err != nil && ctx.Err() == nil {
-			broken++
-			pause = backoff(broken, 200*time.Millisecond, pollInterval)
-			w.log.WarnContext(ctx, "cannot deliver now; trying again", "error", err, "in", pause)
-		} else {
-			broken = 0
-		}
-		if pause <= 0 {
-			continue
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-		case <-w.woken:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
+	// It ends with ctx, and without an error.
+	_ = database.Repeat(ctx, w.failing, w.woken, func(ctx context.Context) (time.Duration, error) { return w.round(ctx, work) })
 }
 
 // round claims and delivers one batch, and says how long to wait for the next.
@@ -118,12 +107,13 @@ func (w *worker) round(ctx, work context.Context) (time.Duration, error) {
 			return 0, w.store.release(work, rows, now, now, "")
 		}
 		w.failures++
-		pause := backoff(w.failures, 200*time.Millisecond, checkBackoff)
-		w.log.WarnContext(ctx, "cannot ask task-api whether reminders stand; trying again", "error", err, "waiting", len(rows), "in", pause)
+		pause := outage.Backoff(w.failures, 200*time.Millisecond, checkBackoff)
+		w.asking.Failed(ctx, err, "waiting", len(rows))
 		now = w.clock()
 		return pause, w.store.release(work, rows, now, now.Add(pause), "task-api could not be asked whether the reminder stands")
 	}
 	w.failures = 0
+	w.asking.Worked()
 
 	standing := make([]taskapi.Standing, 0, len(rows))
 	stand := rows[:0:0]
@@ -156,10 +146,10 @@ func (w *worker) untilNext(ctx context.Context) (time.Duration, error) {
 }
 
 // outcome counts and logs what became of a delivery, without what it says or
-// to whom.
+// to whom: each that is given up, the others for who debugs.
 func (w *worker) outcome(ctx context.Context, r *Row, state string, attrs ...slog.Attr) {
 	deliveries.WithLabelValues(w.channel, state).Inc()
-	level := slog.LevelInfo
+	level := slog.LevelDebug
 	if state == Failed {
 		level = slog.LevelWarn
 	}

@@ -15,6 +15,8 @@ import (
 
 	gomail "github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
+
+	"github.com/taskwire/taskwire/pkg/outage"
 )
 
 // dialPause is how long a server that could not be reached is left alone:
@@ -30,6 +32,7 @@ type Sender struct {
 	tls     *tls.Config // for smtps: TLS from the first byte
 	from    *netmail.Address
 	timeout time.Duration
+	away    *outage.Outage
 
 	mu        sync.Mutex
 	idle      []*connection
@@ -62,7 +65,8 @@ func server(rawURL string, timeout time.Duration) (*Sender, error) {
 	if err != nil || u.Hostname() == "" || u.Scheme != "smtp" && u.Scheme != "smtps" {
 		return nil, errors.New("SMTP_URL must be the address of a mail server, smtp://[user:password@]host[:port] or smtps://…")
 	}
-	s := &Sender{host: u.Hostname(), timeout: timeout}
+	s := &Sender{host: u.Hostname(), timeout: timeout,
+		away: &outage.Outage{Gone: "the mail server can not be reached; mails are kept and tried again", Back: "the mail server is reached again"}}
 	tlsConfig := &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12}
 	port, policy := "587", gomail.TLSOpportunistic
 	switch mode := u.Query().Get("tls"); {
@@ -185,9 +189,13 @@ func (s *Sender) take(ctx context.Context, reuse bool) (*connection, bool, error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
+		if !errors.Is(ctx.Err(), context.Canceled) { // else the service stops
+			s.away.Failed(ctx, err)
+		}
 		s.downUntil, s.downWith = time.Now().Add(dialPause), err
 		return nil, false, err
 	}
+	s.away.Worked()
 	s.downUntil = time.Time{}
 	return c, false, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/outage"
 	"github.com/taskwire/taskwire/services/notification/internal/migrations"
 )
 
@@ -43,23 +44,14 @@ type Keeper struct {
 // Run deletes what is old, now and again and again until ctx ends. A database
 // that is away is waited for.
 func (k *Keeper) Run(ctx context.Context) error {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		switch n, err := k.Prune(ctx); {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			k.Log.WarnContext(ctx, "what is old could not be deleted; trying again later", "error", err)
-		case n > 0:
+	failing := &outage.Outage{Log: k.Log, Gone: "what is old could not be deleted; trying again", Back: "what is old is deleted again"}
+	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
+		n, err := k.Prune(ctx)
+		if n > 0 {
 			k.Log.InfoContext(ctx, "old deliveries, notifications and recipients deleted", "rows", n)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+		return interval, err
+	})
 }
 
 // Prune deletes everything that is old, and says how many rows that were.

@@ -83,7 +83,7 @@ func (s *Spawner) follow(ctx context.Context, t event.Task, at time.Time) error 
 	case err != nil:
 		return err
 	case status == http.StatusNotFound, status == http.StatusConflict:
-		s.Log.InfoContext(ctx, "no occurrence follows", "task_id", t.ID, "series_id", *t.SeriesID, "status", status)
+		s.Log.DebugContext(ctx, "no occurrence follows", "task_id", t.ID, "series_id", *t.SeriesID, "status", status)
 		return nil
 	case status != http.StatusOK && status != http.StatusCreated:
 		return fmt.Errorf("have task %s followed: task-api answered %d", t.ID, status)

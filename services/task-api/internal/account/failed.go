@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/outage"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
@@ -40,8 +42,9 @@ func init() {
 // is an account. Of addresses without one, nothing is written.
 type FailedSignIns struct {
 	store *Store
-	log   *slog.Logger
 	queue chan failedSignIn
+
+	failing *outage.Outage
 }
 
 type failedSignIn struct {
@@ -53,14 +56,16 @@ type failedSignIn struct {
 
 const (
 	mostUnwritten = 1024
-	// writeAgain is the pause after a failed write; writeLast, the time for all
-	// that is left when the service stops.
-	writeAgain, writeLast = time.Second, 2 * time.Second
+	// writeLast is the time for all that is left when the service stops.
+	writeLast = 2 * time.Second
 )
 
 // NewFailedSignIns returns one that writes to store while it runs.
 func NewFailedSignIns(store *Store, log *slog.Logger) *FailedSignIns {
-	return &FailedSignIns{store: store, log: log, queue: make(chan failedSignIn, mostUnwritten)}
+	return &FailedSignIns{
+		store: store, queue: make(chan failedSignIn, mostUnwritten),
+		failing: &outage.Outage{Log: log, Gone: "a failed sign-in could not be written; trying again", Back: "failed sign-ins are written again"},
+	}
 }
 
 // Note takes note of a failed sign-in with an address.
@@ -92,23 +97,26 @@ func (f *FailedSignIns) Run(ctx context.Context) error {
 
 // write tries until it is done; false where ctx ended before.
 func (f *FailedSignIns) write(ctx context.Context, one failedSignIn) bool {
-	for {
+	for failures := 1; ; failures++ {
 		within, cancel := context.WithCancel(one.ctx)
 		stop := context.AfterFunc(ctx, cancel)
 		err := f.store.recordFailed(within, one)
 		stop()
 		cancel()
 		if err == nil {
+			f.failing.Worked()
 			return true
 		}
 		if ctx.Err() != nil {
 			return false
 		}
-		f.log.WarnContext(one.ctx, "a failed sign-in could not be written; trying again", "error", err)
+		if !database.IsOutage(err) {
+			f.failing.Failed(one.ctx, err)
+		}
 		select {
 		case <-ctx.Done():
 			return false
-		case <-time.After(writeAgain):
+		case <-time.After(database.Backoff(failures)):
 		}
 	}
 }

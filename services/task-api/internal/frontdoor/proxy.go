@@ -20,6 +20,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/outage"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 )
 
@@ -75,6 +76,7 @@ type Door struct {
 	db        *bun.DB
 	failures  httpapi.Failures
 	log       *slog.Logger
+	away      map[string]*outage.Outage // by app
 }
 
 // New returns a Door to the sidecar at a URL, which asks for daprToken. In db it
@@ -87,7 +89,7 @@ func New(sidecar, daprToken string, db *bun.DB, log *slog.Logger) (*Door, error)
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
 	transport.ResponseHeaderTimeout = 5 * time.Second
-	return &Door{sidecar: u, token: daprToken, transport: transport, db: db, failures: httpapi.Failures{Log: log}, log: log}, nil
+	return &Door{sidecar: u, token: daprToken, transport: transport, db: db, failures: httpapi.Failures{Log: log}, log: log, away: map[string]*outage.Outage{}}, nil
 }
 
 // Mount adds the routes, which the services guard themselves: each verifies
@@ -135,6 +137,10 @@ var errNoRoute = errors.New("the sidecar let nothing through to the service")
 // and must not look like a service that is away.
 func (d *Door) proxy(appID string) http.Handler {
 	unavailable.WithLabelValues(appID) // from zero: the first step is seen as one
+	if d.away[appID] == nil {
+		d.away[appID] = &outage.Outage{Log: d.log.With("app", appID), Gone: "a service could not be reached", Back: "a service is reached again"}
+	}
+	away := d.away[appID]
 	p := &httputil.ReverseProxy{
 		Transport: d.transport,
 		Rewrite: func(pr *httputil.ProxyRequest) {
@@ -160,6 +166,7 @@ func (d *Door) proxy(appID string) http.Handler {
 			// What services answer themselves is a problem document, or a page.
 			kind, _, _ := strings.Cut(res.Header.Get("Content-Type"), ";")
 			if res.StatusCode < 400 || kind == "application/problem+json" || kind == "text/html" {
+				away.Worked()
 				return nil
 			}
 			// Not the service's word but the sidecar's: it can not reach the
@@ -174,7 +181,9 @@ func (d *Door) proxy(appID string) http.Handler {
 				httpapi.NothingHere().Write(w, r)
 				return
 			}
-			d.log.WarnContext(r.Context(), "a service could not be reached", "app", appID, "error", err)
+			if r.Context().Err() == nil { // else it is the client who has gone
+				away.Failed(r.Context(), err)
+			}
 			unavailable.WithLabelValues(appID).Inc()
 			httpapi.Unavailable("this part of the suite is not there at the moment; try again shortly").Write(w, r)
 		},

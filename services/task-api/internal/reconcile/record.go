@@ -9,6 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/outage"
 )
 
 const (
@@ -50,21 +53,17 @@ func (r *Reconciler) Record(ctx context.Context, db bun.IDB, results []Result) e
 
 // Watch shows what Record has kept as metrics, until ctx ends.
 func Watch(ctx context.Context, db bun.IDB, log *slog.Logger) error {
-	for {
+	failing := &outage.Outage{Log: log, Gone: "the result of the last reconcile can not be read; trying again", Back: "the result of the last reconcile is read again"}
+	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
 		var last struct {
 			EndedAt time.Time `bun:"ended_at"`
 			Gaps    int64     `bun:"gaps"`
 		}
-		if err := db.NewRaw("SELECT ended_at, gaps FROM task.reconciled").Scan(ctx, &last); err == nil {
+		err := db.NewRaw("SELECT ended_at, gaps FROM task.reconciled").Scan(ctx, &last)
+		if err == nil {
 			gapsMetric.WithLabelValues().Set(float64(last.Gaps))
 			lastRunMetric.WithLabelValues().Set(float64(last.EndedAt.Unix()))
-		} else if ctx.Err() == nil {
-			log.DebugContext(ctx, "the result of the last reconcile is not known", "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(watchInterval):
-		}
-	}
+		return watchInterval, err
+	})
 }

@@ -14,8 +14,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/pkg/outage"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
@@ -43,23 +45,8 @@ type Clock struct {
 
 // Run fires what is due until ctx ends. A database that is away is waited for.
 func (c *Clock) Run(ctx context.Context) error {
-	signal := c.Changes.Clock.Waiter()
-	for {
-		sleep, err := c.tick(ctx)
-		if err != nil && ctx.Err() == nil {
-			c.Log.WarnContext(ctx, "reminders could not be fired; trying again", "error", err)
-			sleep = time.Second
-		}
-		timer := time.NewTimer(sleep)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		case <-signal:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
+	failing := &outage.Outage{Log: c.Log, Gone: "reminders could not be fired; trying again", Back: "reminders are fired again"}
+	return database.Repeat(ctx, failing, c.Changes.Clock.Waiter(), c.tick)
 }
 
 // tick fires all that is due and says how long there is nothing to do.

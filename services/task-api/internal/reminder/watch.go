@@ -9,6 +9,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/outage"
 )
 
 // watchInterval is how often it is looked for reminders that are overdue.
@@ -35,21 +38,15 @@ func (w *Watch) Run(ctx context.Context) error {
 		return fmt.Errorf("register the metric of overdue reminders: %w", err)
 	}
 	defer prometheus.Unregister(w)
-	for {
+	failing := &outage.Outage{Log: w.Log, Gone: "it is not known which reminders are overdue; trying again", Back: "it is known again which reminders are overdue"}
+	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
 		var oldest bun.NullTime
 		err := w.DB.NewRaw("SELECT min(remind_at) FROM task.reminders WHERE armed AND remind_at <= ?", w.Now()).Scan(ctx, &oldest)
-		if err != nil && ctx.Err() == nil {
-			w.Log.DebugContext(ctx, "it is not known which reminders are overdue", "error", err)
-		}
 		w.mu.Lock()
 		w.known, w.oldest = err == nil, oldest
 		w.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(watchInterval):
-		}
-	}
+		return watchInterval, err
+	})
 }
 
 // Describe implements prometheus.Collector.

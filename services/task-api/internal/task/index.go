@@ -10,6 +10,8 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/outage"
 	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
 
@@ -63,11 +65,12 @@ const (
 // replicas during a rollout.
 func (s *Store) KeepIndexed(ctx context.Context, log *slog.Logger) error {
 	total, start := 0, s.Changes.Now()
-	for {
+	failing := &outage.Outage{Log: log, Gone: "tasks could not be indexed for search; trying again", Back: "tasks are indexed for search again"}
+	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
 		began := time.Now()
 		n, err := s.indexBatch(ctx)
-		if err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "tasks could not be indexed for search; trying again later", "error", err)
+		if err != nil {
+			return 0, err
 		}
 		// As long again as the batch took belongs to the requests.
 		pause := time.Since(began)
@@ -79,12 +82,8 @@ func (s *Store) KeepIndexed(ctx context.Context, log *slog.Logger) error {
 		} else if total == n {
 			start = s.Changes.Now()
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
-		}
-	}
+		return pause, nil
+	})
 }
 
 // indexBatch indexes some of the tasks that are not, and says how many.
