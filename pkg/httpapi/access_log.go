@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -60,11 +61,17 @@ func logRequest(log *slog.Logger, r *http.Request, status int, took time.Duratio
 		// Probes come more often than requests, and would hide that those fail.
 		requestSeconds.WithLabelValues(known(r.Method), route, strconv.Itoa(status/100)+"xx").Observe(took.Seconds())
 	}
-	if !noProbe(r) || r.Method == http.MethodGet && status < 400 {
+	if !noProbe(r) || status < 400 && (r.Method == http.MethodGet || between(route)) {
 		level = slog.LevelDebug
 	}
 	log.LogAttrs(r.Context(), level, "request",
 		slog.String("method", r.Method), slog.String("route", route), slog.Int("status", status), slog.Duration("took", took))
+}
+
+// between says whether a route is for sidecars: deliveries of events, and what services
+// ask of each other for them.
+func between(route string) bool {
+	return strings.HasPrefix(route, "/events/") || strings.HasPrefix(route, "/internal/")
 }
 
 // statusRecorder remembers the status that a handler answered with.

@@ -103,7 +103,8 @@ func TooMany(detail string, wait time.Duration) *Problem {
 
 // Failures turns the errors of a service's operations into problems. A Problem
 // passes as it is; anything else is logged, once and here, with the request's
-// id, and the client learns no more than that id.
+// id, and the client learns no more than that id. While the database is away, the
+// log of requests alone has those that fail.
 type Failures struct {
 	Log *slog.Logger
 }
@@ -126,7 +127,11 @@ func (f Failures) Of(ctx context.Context, err error) error {
 		// The client has gone: nobody reads the answer, and nothing failed.
 		return NewProblem(ClientGone, "the client closed the request")
 	}
-	f.Log.ErrorContext(ctx, "request failed", "error", err)
+	level := slog.LevelError
+	if database.IsOutage(err) {
+		level = slog.LevelDebug // the database's outage is one line, not one for each request
+	}
+	f.Log.Log(ctx, level, "request failed", "error", err)
 	if database.IsTransient(err) {
 		return Unavailable("the service can not reach its data at the moment; try again shortly")
 	}

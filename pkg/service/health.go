@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/outage"
 )
 
 // Check is one thing that readiness looks at. A failing Needed check makes
@@ -36,13 +38,17 @@ func (b Base) DiskCheck() Check {
 
 // DatabaseCheck fails when the service's database can not be reached.
 func (b Base) DatabaseCheck() Check {
-	return Check{Name: "database", Needed: true, Run: b.DB.PingContext}
+	return Check{Name: "database", Needed: true, Run: func(ctx context.Context) error { return database.Noticed(ctx, b.DB.PingContext(ctx)) }}
 }
 
 // MountHealth adds /healthz (the process answers) and /readyz (what it needs
 // is there). Answers name the checks, not their errors: those may tell of
-// hosts and users, and are for the log.
+// hosts and users, and are logged, when a check begins to fail.
 func MountHealth(r chi.Router, checks ...Check) {
+	failing := make([]*outage.Outage, len(checks))
+	for i, c := range checks {
+		failing[i] = &outage.Outage{Log: slog.Default().With("check", c.Name), Gone: "a check of readiness fails", Back: "a check of readiness passes again"}
+	}
 	r.Get("/healthz", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "alive"})
 	})
@@ -61,12 +67,15 @@ func MountHealth(r chi.Router, checks ...Check) {
 		for i, c := range checks {
 			results[c.Name] = "ok"
 			if errs[i] == nil {
+				failing[i].Worked()
 				continue
 			}
 			results[c.Name] = "failing"
 			var off OffError
 			if errors.As(errs[i], &off) {
 				results[c.Name] = off.Error()
+			} else if r.Context().Err() == nil && !database.IsOutage(errs[i]) {
+				failing[i].Failed(ctx, errs[i])
 			}
 			if c.Needed {
 				status, code = "unready", http.StatusServiceUnavailable

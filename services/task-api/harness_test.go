@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -56,9 +57,13 @@ type running struct {
 	db   *bun.DB
 	pid  int
 
-	routes []route  // with LOG_LEVEL=debug
+	routes []route // with LOG_LEVEL=debug
+	logged func() []logLine
 	env    []string // its settings, for its commands
 }
+
+// logLine is a line of the service's log.
+type logLine struct{ Level, Msg, Address, Method, Route, Away string }
 
 // route is what the service says that it answers.
 type route struct{ method, pattern string }
@@ -85,6 +90,7 @@ func start(t *testing.T, more ...string) *running {
 
 	var mu sync.Mutex
 	var bad []string
+	var logged []logLine
 	var routes []route
 	address := make(chan string, 1)
 	var reading sync.WaitGroup
@@ -93,7 +99,7 @@ func start(t *testing.T, more ...string) *running {
 		lines := bufio.NewScanner(out)
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
-			var line struct{ Level, Msg, Address, Method, Route string }
+			var line logLine
 			if json.Unmarshal(lines.Bytes(), &line) == nil {
 				switch line.Msg {
 				case "route":
@@ -102,11 +108,12 @@ func start(t *testing.T, more ...string) *running {
 					address <- line.Address
 				}
 			}
+			mu.Lock()
+			logged = append(logged, line)
 			if line.Level == "ERROR" || line.Level == "" {
-				mu.Lock()
 				bad = append(bad, lines.Text())
-				mu.Unlock()
 			}
+			mu.Unlock()
 		}
 	})
 	t.Cleanup(func() {
@@ -126,7 +133,12 @@ func start(t *testing.T, more ...string) *running {
 	db, err := database.Open(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return &running{t: t, base: "http://" + at, key: key, db: db, pid: cmd.Process.Pid, routes: routes, env: cmd.Env}
+	read := func() []logLine {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(logged)
+	}
+	return &running{t: t, base: "http://" + at, key: key, db: db, pid: cmd.Process.Pid, routes: routes, env: cmd.Env, logged: read}
 }
 
 type answer struct {

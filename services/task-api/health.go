@@ -34,6 +34,18 @@ func eventsCheck(db *bun.DB, relay *eventlog.Relay) func(context.Context) error 
 	}
 }
 
+// ownerCheck fails while no replica owns the event log: nothing is published, though
+// nothing may wait for it yet.
+func ownerCheck(db *bun.DB) func(context.Context) error {
+	return func(ctx context.Context) error {
+		owned, err := eventlog.Owned(ctx, db, migrations.Name)
+		if err == nil && !owned {
+			err = errors.New("no replica owns the event log")
+		}
+		return err
+	}
+}
+
 // sidecarCheck asks the sidecar at a URL whether it and its components are up. It
 // asks without regard to this service's own health, which waits for this answer.
 func sidecarCheck(sidecar string) func(context.Context) error {

@@ -85,7 +85,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 			Publisher: publisher, Signal: events, Log: log,
 		}
 		workers = append(workers, service.Worker{Name: "relay", Run: relay.Run})
-		checks = append(checks, publisher.check, service.Check{Name: "events", Run: eventsCheck(db, relay)})
+		checks = append(checks, publisher.check, service.Check{Name: "events", Run: eventsCheck(db, relay)}, service.Check{Name: "owner", Run: ownerCheck(db)})
 	} else {
 		checks = append(checks, service.Check{Name: "events", Run: func(context.Context) error { return service.OffError("publishing is off") }})
 		workers = append(workers, service.Worker{Name: "disabled relay", Run: func(ctx context.Context) error {
