@@ -23,7 +23,7 @@ lower = $(shell tr A-Z a-z <<<"$(1)")
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Built, then run in place of the shell: `go run` would not pass SIGTERM on.
 .PHONY: run

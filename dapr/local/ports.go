@@ -95,6 +95,24 @@ func choosePorts(p *ports, apps []*app) error {
 	return nil
 }
 
+// addresses says where everything listens.
+func addresses(p ports, apps []*app) []string {
+	var lines []string
+	for _, a := range apps {
+		lines = append(lines, fmt.Sprintf("%s: http://%s, metrics %d; sidecar %d, gRPC %d, between sidecars %d, metrics %d",
+			a.name(), local.Address(a.Port), a.MetricsPort, a.HTTPPort, a.GRPCPort, a.InternalPort, a.DaprMetrics))
+	}
+	for _, part := range []struct {
+		name string
+		port int
+	}{{"broker", p.Broker}, {"Postgres", p.Postgres}, {"mail sink", p.SMTP}} {
+		if part.port != 0 { // else it is somebody else's
+			lines = append(lines, part.name+": "+local.Address(part.port))
+		}
+	}
+	return lines
+}
+
 // listen takes a port, or any free one for 0. It waits a moment for a port that
 // is taken: a suite that was killed takes its processes with it, but not in
 // the same instant.

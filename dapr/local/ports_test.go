@@ -72,3 +72,12 @@ func TestAPortThatIsGivenIsNotChosenForAnother(t *testing.T) {
 		require.Equal(t, given, p.SMTP)
 	}
 }
+
+func TestEveryPortIsSaid(t *testing.T) {
+	a := &app{ID: "task-api", Port: 8000, MetricsPort: 9100, HTTPPort: 3500, GRPCPort: 3600, InternalPort: 3700, DaprMetrics: 3800}
+	require.Equal(t, []string{
+		"task-api: http://127.0.0.1:8000, metrics 9100; sidecar 3500, gRPC 3600, between sidecars 3700, metrics 3800",
+		"broker: 127.0.0.1:9092",
+		"mail sink: 127.0.0.1:1025",
+	}, addresses(ports{Broker: 9092, SMTP: 1025}, []*app{a}), "the database is somebody else's")
+}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/taskwire/taskwire/pkg/local"
@@ -63,8 +65,11 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 	patience, cancel := context.WithTimeout(ctx, 3*time.Second)
 	unlock, err := lock(patience, filepath.Join(run, "lock"))
 	cancel()
-	if err != nil {
+	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return fmt.Errorf("a suite runs on %s already (set STATE_DIR and PORTS=free for another one): %w", state, err)
+	}
+	if err != nil {
+		return fmt.Errorf("STATE_DIR %s can not be used: %w", state, err)
 	}
 	defer unlock()
 	// What a suite that was killed has left would be taken for this one's.
@@ -214,18 +219,36 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 	}
 
 	// The services and their sidecars.
+	starting, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	var ready atomic.Bool
 	for _, a := range apps {
-		services = append(services, keeper.start(processes[a.name()]))
+		service := processes[a.name()]
+		// A wrong setting: it would end again and again.
+		service.ended = func(err error) (final bool) {
+			if final = !ready.Load(); final {
+				giveUp(err)
+			}
+			return final
+		}
+		services = append(services, keeper.start(service))
 		sidecars = append(sidecars, keeper.start(processes[a.name()+"-daprd"]))
 	}
-	if err := waitReady(ctx, apps, out.say); err != nil {
+	if err := waitReady(starting, apps, out.say); err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped before it was ready
 		}
+		if cause := context.Cause(starting); cause != nil {
+			return cause
+		}
 		return fmt.Errorf("the suite is not ready: %w (see %s)", err, logs)
 	}
+	ready.Store(true)
 	if err := writeJSON(filepath.Join(run, "suite.json"), s); err != nil {
 		return err
+	}
+	for _, line := range addresses(p, apps) {
+		out.say("%s", line)
 	}
 	mail := ""
 	if s.MailDir != "" { // else it goes to SMTP_URL

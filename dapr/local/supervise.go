@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -36,6 +37,9 @@ type process struct {
 	as         *local.Account // nil: as whoever runs the suite
 	stopWithin time.Duration
 	before     func() error // each start; may be nil
+	// ended is told when it has ended by itself twice in a row, each time with an exit
+	// code, and says whether that is final: it is not started again. May be nil.
+	ended func(error) (final bool)
 }
 
 // supervisor starts processes, restarts those that end, and stops all of them.
@@ -84,6 +88,7 @@ func stopAll(children []*child) {
 func (s *supervisor) keep(ctx context.Context, p process) {
 	defer os.Remove(s.pidFile(p.name))
 	backoff := firstBackoff
+	failures := 0
 	for {
 		started := time.Now()
 		err := s.once(ctx, p)
@@ -91,7 +96,13 @@ func (s *supervisor) keep(ctx context.Context, p process) {
 			return
 		}
 		if time.Since(started) > steady {
-			backoff = firstBackoff
+			backoff, failures = firstBackoff, 0
+		}
+		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.Exited() {
+			failures++
+		}
+		if failures > 1 && p.ended != nil && p.ended(fmt.Errorf("%s ends when it is started (%w): %s (see %s)", p.name, err, lastLine(s.logFile(p.name)), s.logFile(p.name))) {
+			return
 		}
 		s.say("%s ended (%v): %s; it is started again in %s, see %s", p.name, err, lastLine(s.logFile(p.name)), backoff, s.logFile(p.name))
 		select {

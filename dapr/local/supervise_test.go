@@ -62,3 +62,30 @@ func TestAProcessThatIgnoresItsSignalIsKilledWithItsChildren(t *testing.T) {
 		return gone(inner) || (err == nil && strings.Contains(string(stat), ") Z "))
 	}, 5*time.Second, 10*time.Millisecond)
 }
+
+func TestAProcessThatEndsWhenItIsStartedIsGivenUpWithItsLastWord(t *testing.T) {
+	dir := t.TempDir()
+	s := &supervisor{logs: dir, run: dir, say: t.Logf}
+	told := make(chan error, 1)
+	c := s.start(process{
+		name: "wrong", path: "/bin/sh", args: []string{"-c", "echo MAIL_FROM is no address; exit 1"}, stopWithin: time.Second,
+		ended: func(err error) bool { told <- err; return true },
+	})
+	select {
+	case err := <-told:
+		require.ErrorContains(t, err, "wrong ends when it is started (exit status 1): MAIL_FROM is no address")
+	case <-time.After(10 * time.Second):
+		t.Error("it is started again and again")
+	}
+	stopAll([]*child{c})
+}
+
+func TestAStateFolderThatCanNotBeWrittenIsNoSuiteThatRuns(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "run", "lock"), 0o755)) // root may write whatever the rights
+	t.Setenv("STATE_DIR", dir)
+	t.Setenv("PORTS", "free")
+	err := runSuite(t.Context(), nil)
+	require.ErrorContains(t, err, "STATE_DIR "+dir+" can not be used: open the lock")
+	require.NotContains(t, err.Error(), "already")
+}
