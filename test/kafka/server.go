@@ -99,7 +99,7 @@ func (s *Server) Stop() {
 // keep runs a broker until it ends, or stops it when ctx does.
 func keep(ctx context.Context, cmd *exec.Cmd, pidFile string, log *os.File) {
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = local.Child(syscall.SIGKILL, nil)
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintf(log, "start Kafka: %v\n", err)
 		return

@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/taskwire/taskwire/pkg/local"
 	"github.com/taskwire/taskwire/test/kafka"
 )
 
@@ -108,7 +109,7 @@ func start(ctx context.Context, dir string, env []string) (*Suite, error) {
 	s.runner.Dir = root
 	s.runner.Env = append(os.Environ(), append([]string{"PORTS=free", "STATE_DIR=" + dir}, env...)...)
 	s.runner.Stdout, s.runner.Stderr = s.output, s.output
-	s.runner.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	s.runner.SysProcAttr = local.Child(syscall.SIGTERM, nil)
 	if err := s.runner.Start(); err != nil {
 		return nil, fmt.Errorf("start the local runner: %w", err)
 	}
