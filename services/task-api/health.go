@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -34,15 +35,27 @@ func eventsCheck(db *bun.DB, relay *eventlog.Relay) func(context.Context) error 
 	}
 }
 
-// ownerCheck fails while no replica owns the event log: nothing is published, though
-// nothing may wait for it yet.
+// ownerCheck fails once no replica has owned the event log for longer than it takes
+// another to take over: nothing is published, though nothing may wait for it yet.
 func ownerCheck(db *bun.DB) func(context.Context) error {
+	var mu sync.Mutex
+	var missing time.Time // since when there is none; zero while there is one
 	return func(ctx context.Context) error {
 		owned, err := eventlog.Owned(ctx, db, migrations.Name)
-		if err == nil && !owned {
-			err = errors.New("no replica owns the event log")
+		if err != nil {
+			return err
 		}
-		return err
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case owned:
+			missing = time.Time{}
+		case missing.IsZero():
+			missing = time.Now()
+		case time.Since(missing) > delayed:
+			return fmt.Errorf("no replica has owned the event log for %s", time.Since(missing))
+		}
+		return nil
 	}
 }
 
