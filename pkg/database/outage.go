@@ -99,7 +99,7 @@ func Repeat(ctx context.Context, o *outage.Outage, wake <-chan struct{}, work fu
 		woken := wake
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // it was told to stop
 		case err != nil:
 			if failures++; time.Since(began) > longestPause {
 				failures = 1

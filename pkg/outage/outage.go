@@ -43,7 +43,7 @@ func (o *Outage) Failed(ctx context.Context, err error, attrs ...any) {
 	if o.failed(err.Error()) {
 		level = slog.LevelWarn
 	}
-	o.logger().Log(ctx, level, o.Gone, append(attrs, "error", err)...)
+	o.logger().Log(ctx, level, o.Gone, append(attrs, "error", err)...) //nolint:sloglint // a literal where the outage is made
 }
 
 // failed says whether the error is to be seen.
@@ -89,7 +89,7 @@ func (o *Outage) over() {
 	}
 	o.back = nil
 	o.on.Store(false)
-	o.logger().Info(o.Back, "away", o.worked.Sub(o.began).Round(time.Millisecond), "failures", o.failures)
+	o.logger().Info(o.Back, "away", o.worked.Sub(o.began).Round(time.Millisecond), "failures", o.failures) //nolint:sloglint // as above
 }
 
 func (o *Outage) calm() time.Duration { return cmp.Or(o.Calm, defaultCalm) }
