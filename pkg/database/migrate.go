@@ -176,7 +176,9 @@ func (m Migration) apply(ctx context.Context, migrator *migrate.Migrator, one *m
 		if err == nil || tries == ddlTries || !IsConflict(err) && code(err) != "55P03" {
 			return err
 		}
-		m.Log.WarnContext(ctx, "a migration waits for others to leave its tables alone; trying again", "schema", m.Name, "migration", one.String(), "error", err)
+		if tries == 1 {
+			m.Log.WarnContext(ctx, "a migration waits for others to leave its tables alone; trying again", "schema", m.Name, "migration", one.String(), "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
