@@ -20,8 +20,8 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/httpapi"
-	"github.com/taskwire/taskwire/pkg/setting"
 	"github.com/taskwire/taskwire/pkg/outage"
+	"github.com/taskwire/taskwire/pkg/setting"
 )
 
 // Cookie is the name of the cookie that carries the token of a browser.

@@ -85,7 +85,7 @@ func (h InTx) try(ctx context.Context, s *Subscriber, d delivery) (Outlook, erro
 		case !fresh[0]:
 			outlook = HasHadEffect
 		default:
-			if err := s.guarded(ctx, func() error { return h(ctx, tx, []Event{d.Event}) }); err != nil {
+			if err := guarded(func() error { return h(ctx, tx, []Event{d.Event}) }); err != nil {
 				return err
 			}
 		}
@@ -181,7 +181,7 @@ func (h Idempotent) try(ctx context.Context, s *Subscriber, d delivery) (Outlook
 	if check == nil {
 		return MayBeHandled, nil
 	}
-	return MayBeHandled, s.guarded(ctx, func() error { return check(d.Event) })
+	return MayBeHandled, guarded(func() error { return check(d.Event) })
 }
 
 // traced is what the traces are told of a batch.
