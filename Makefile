@@ -10,6 +10,7 @@ GO ?= go
 # Built by the go command; .golangci.yml says what it looks at.
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # Recursive on purpose: most targets do not need the list.
 MODULES = $(shell $(GO) list -m -f '{{.Dir}}')
@@ -68,9 +69,10 @@ test-brokers: ## Run the end-to-end tests on every broker (BROKERS="redis kafka"
 	@cd "$(END_TO_END)" && $(GO) run ./brokers $(BROKERS)
 
 .PHONY: lint
-lint: ## Check format, go vet, golangci-lint and go.mod files
+lint: ## Check format, go vet, golangci-lint, go.mod files and workflows
 	@unformatted="$$(gofmt -l $(MODULES))"; \
 		[ -z "$$unformatted" ] || { echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; }
+	@$(GO) run $(ACTIONLINT)
 	@$(call each,$(GO) vet ./... && $(GO) run $(GOLANGCI) run ./... && GOWORK=off $(GO) mod tidy -diff)
 
 .PHONY: vulncheck

@@ -3,9 +3,11 @@
 // Dockerfile makes the same with one; a test holds the two together.
 //
 //	go run ./images [-tag dev] [-version v1.2.3] [-platform linux/arm64] [-out .local/images] [-push] [NAME …]
+//	go run ./images -release -version v1.2.3 [-out .local/images] [-push] [NAME …]
 //
 // Each image is written as NAME.tar, which `docker load` and `ctr images import`
-// take, and pushed to its registry with -push.
+// take, and pushed to its registry with -push. With -release it makes what a
+// release is made of in place of these: release.go says what.
 package main
 
 import (
@@ -34,7 +36,7 @@ var services = []string{"task-api", "audit-log", "recurring-task", "notification
 // options are what the command line says.
 type options struct {
 	root, out, registry, tag, version, platform string
-	push                                        bool
+	push, release                               bool
 }
 
 func main() {
@@ -47,6 +49,7 @@ func main() {
 	flag.StringVar(&o.platform, "platform", "linux/"+runtime.GOARCH, "linux/amd64 or linux/arm64")
 	flag.StringVar(&o.out, "out", filepath.Join(".local", "images"), "folder that the images are written to")
 	flag.BoolVar(&o.push, "push", false, "push the images to the registry, as `docker login` has signed in there")
+	flag.BoolVar(&o.release, "release", false, "make the archives, images of all platforms and kustomization.yaml of a release")
 	flag.Parse()
 	names := flag.Args()
 	if len(names) == 0 {
@@ -72,6 +75,9 @@ func run(ctx context.Context, o options, names []string) (err error) {
 	}
 	if err := os.MkdirAll(o.out, 0o750); err != nil {
 		return fmt.Errorf("make the folder of the images: %w", err)
+	}
+	if o.release {
+		return release(ctx, o, names)
 	}
 	for _, n := range names {
 		image, err := build(ctx, o, n)
