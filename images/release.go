@@ -28,7 +28,8 @@ var platforms = []string{"linux/amd64", "linux/arm64"}
 // unpacked is what an archive of a release holds beside the binaries: all that an
 // operator needs who has no clone.
 var unpacked = []string{
-	"LICENSE", "dapr/components", "dapr/config.yaml", "dapr/dapr.yaml", "k8s/secrets.sh", "systemd",
+	"LICENSE", "dapr/components", "dapr/config.yaml", "dapr/dapr.yaml",
+	"k8s/secrets.sh", "k8s/components/postgres/roles.sh", "systemd",
 }
 
 // versions are those that can be released.

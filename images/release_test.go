@@ -11,6 +11,7 @@ import (
 	"log"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -90,9 +91,18 @@ func TestARelease(t *testing.T) {
 		there, err := os.ReadFile(filepath.Join(root, "audit-log"))
 		require.NoError(t, err)
 		require.Equal(t, fmt.Sprintf("%x", sha256.Sum256(there)), fmt.Sprintf("%x", sha256.Sum256([]byte(files["bin/audit-log"]))))
-		for _, want := range []string{"LICENSE", "dapr/dapr.yaml", "dapr/components/resiliency.yaml", "k8s/secrets.sh", "systemd/taskwire-service@.service"} {
+		for _, want := range []string{"LICENSE", "dapr/config.yaml", "dapr/components/resiliency.yaml", "systemd/taskwire-service@.service"} {
 			require.NotEmpty(t, files[want], want)
 		}
+		// Secrets are made from what is in the archive alone.
+		for path, text := range files {
+			path = filepath.Join(root, filepath.Clean("/"+path))
+			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		}
+		secrets, err := exec.CommandContext(t.Context(), "bash", filepath.Join(root, "k8s/secrets.sh"), "local").Output()
+		require.NoError(t, err)
+		require.Contains(t, string(secrets), "name: notification-app-token\n")
 	}
 
 	// The operator's start names the images by digest, and the manifests by tag.

@@ -158,8 +158,9 @@ func TestSystemdTakesTheUnits(t *testing.T) {
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
-		require.Contains(t, string(text), "/opt/taskwire/bin/", file)
-		require.NoError(t, os.WriteFile(file, []byte(strings.ReplaceAll(string(text), "/opt/taskwire/bin/", bin+"/")), 0o600))
+		here := strings.NewReplacer("/opt/taskwire/bin/", bin+"/", "/usr/local/bin/", bin+"/").Replace(string(text))
+		require.NotEqual(t, string(text), here, file)
+		require.NoError(t, os.WriteFile(file, []byte(here), 0o600))
 	}
 	ask := func(args ...string) {
 		cmd := exec.CommandContext(t.Context(), analyze, args...)
