@@ -95,6 +95,7 @@ const kustomization = `# taskwire %[1]s on Kubernetes: its manifests, and its im
 # Add what is yours: https://github.com/taskwire/taskwire/blob/%[1]s/docs/operations.md#on-kubernetes
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
+namespace: taskwire
 resources:
   - https://github.com/taskwire/taskwire//k8s/overlays/production?ref=%[1]s
 images:
