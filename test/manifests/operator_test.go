@@ -27,8 +27,11 @@ func TestAReleaseIsUsedWithoutAClone(t *testing.T) {
 	var release strings.Builder
 	release.WriteString("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: taskwire\nresources:\n" +
 		"  - https://github.com/taskwire/taskwire//k8s/overlays/production?ref=v1.2.3\nimages:\n")
-	for service := range ports {
-		name := "ghcr.io/taskwire/" + service
+	production, err := Render("production")
+	require.NoError(t, err)
+	services := of(production, "Deployment")
+	for _, service := range services {
+		name := "ghcr.io/taskwire/" + service.Name()
 		release.WriteString("  - name: " + name + "\n    newName: " + name + "\n    digest: " + digest + "\n")
 	}
 
@@ -51,8 +54,6 @@ func TestAReleaseIsUsedWithoutAClone(t *testing.T) {
 	require.NoError(t, err)
 
 	// All that production has, and what the operator has added.
-	production, err := Render("production")
-	require.NoError(t, err)
 	for _, o := range production {
 		require.NotNil(t, find(objects, o.Kind(), o.Name()), o)
 	}
@@ -69,5 +70,5 @@ func TestAReleaseIsUsedWithoutAClone(t *testing.T) {
 			images++
 		}
 	}
-	require.Equal(t, 2*len(ports)+1, images, "a service and its migration each, and reconcile")
+	require.Equal(t, 2*len(services)+1, images, "a service and its migration each, and reconcile")
 }
