@@ -38,7 +38,6 @@ var operations = []struct{ method, path, body string }{
 	{http.MethodGet, "/api/audit", ""},
 	{http.MethodGet, "/api/notifications", ""},
 	{http.MethodPatch, "/api/notifications/ID", `{"read":true}`},
-	{http.MethodGet, "/api/channels", ""},
 	{http.MethodPost, "/api/recurrence/preview", `{}`},
 }
 

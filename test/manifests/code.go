@@ -36,7 +36,7 @@ type Call struct{ From, To, Method, Path string }
 var (
 	consumesPattern = regexp.MustCompile(`events\.(?:InTx|Idempotent)\(event\.(Topic\w+)`)
 	routePattern    = regexp.MustCompile(`http\.Method([A-Z][a-z]+), (?:Path: )?"(/[^"]+)"`)
-	doorPattern     = regexp.MustCompile(`\{"(/api/[^"]+)", "([a-z-]+)", `)
+	doorPattern     = regexp.MustCompile(`\{"([A-Z]+) (/api/[^"]+)", "([a-z-]+)", `)
 	invokePattern   = regexp.MustCompile(`/v1\.0/invoke/([a-z-]+)/method(/[^"]+)"`)
 )
 
@@ -83,11 +83,9 @@ func ReadCode(read func(service string) map[string]settings.Setting) (Code, erro
 	}
 	code.Publishes["task-api"] = slices.Sorted(slices.Values(event.Topics))
 	for _, m := range doorPattern.FindAllStringSubmatch(sources["task-api"], -1) {
-		pattern := strings.NewReplacer("/*", "/**", "{id}", "**").Replace(m[1])
-		for _, r := range code.Routes[m[2]] {
-			if matches(pattern, r.Path) {
-				code.Calls[Call{"task-api", m[2], r.Method, r.Path}] = true
-			}
+		method, path, to := m[1], strings.Replace(m[2], "{notification}", "{id}", 1), m[3]
+		if slices.Contains(code.Routes[to], Route{method, path}) {
+			code.Calls[Call{"task-api", to, method, path}] = true
 		}
 	}
 	code.head()

@@ -57,8 +57,10 @@ func TestTheLinksOfMailsNeedNoSignIn(t *testing.T) {
 	unknown := do(http.MethodGet, "/api/notifications/unsubscribe?token=gone", here)
 	require.Equal(t, http.StatusNotFound, unknown.Code)
 	require.Equal(t, "<!doctype html>", unknown.Body.String(), "the page says why")
-	for _, other := range []string{"/api/notifications", "/api/notifications/read-all", "/api/notifications/unsubscribe/x"} {
-		require.Equal(t, http.StatusUnauthorized, do(http.MethodPost, other, here).Code, other)
+	for other, want := range map[string]int{
+		"/api/notifications": http.StatusMethodNotAllowed, "/api/notifications/read-all": http.StatusUnauthorized, "/api/notifications/unsubscribe/x": http.StatusNotFound,
+	} {
+		require.Equal(t, want, do(http.MethodPost, other, here).Code, other)
 	}
 
 	// One client has so many in a minute, another one has its own.

@@ -86,7 +86,7 @@ func TestEachRouteAsks(t *testing.T) {
 	err := chi.Walk(router, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		routes++
 		of := func(id uuid.UUID) string {
-			return strings.Replace(strings.Replace(route, "*", "x", 1), "{id}", id.String(), 1)
+			return strings.NewReplacer("{id}", id.String(), "{notification}", "x").Replace(route)
 		}
 		if !strings.Contains(route, "{id}") {
 			require.Equal(t, http.StatusNotFound, ask(method, of(mine), auth.Caller{}), "%s %s by nobody", method, route)
@@ -107,7 +107,7 @@ func TestEachRouteAsks(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
-	require.Equal(t, 5*len(Routes), routes)
+	require.Len(t, Routes, routes)
 }
 
 // The sidecar stands in here as a server that tells what it was asked.
@@ -129,7 +129,7 @@ func TestWhatTheSidecarIsAsked(t *testing.T) {
 		"escaped dots":                {target: "/api/notifications/%2e%2e/%2e%2e/events/reminders"},
 		"escaped slashes":             {target: "/api/notifications/..%2f..%2fevents/reminders"},
 		"dots that are escaped twice": {target: "/api/notifications/%252e%252e/events/reminders"},
-		"a backslash":                 {target: "/api/notifications/..%5c..%5cevents"},
+		"a backslash":                 {target: "/api/tasks/..%5c..%5cevents/history"},
 		"a semicolon":                 {target: "/api/notifications/..;/events"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -206,7 +206,7 @@ func TestTheSidecarsOwnWordsAreNotPassedOn(t *testing.T) {
 			router := chi.NewRouter()
 			doorTo(t, sidecar.URL, "", db).Mount(router, somebody)
 			rec := httptest.NewRecorder()
-			router.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/api/notifications/x", nil))
+			router.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/api/notifications", nil))
 			require.Equal(t, c.want, rec.Code)
 			require.Equal(t, "application/problem+json", rec.Header().Get("Content-Type"))
 			require.Equal(t, c.want == c.status, strings.Contains(rec.Body.String(), "spiffe"))
