@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -60,6 +61,7 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 	if op.Method == http.MethodGet {
 		longest = readTime
 	}
+	op.Middlewares = append(op.Middlewares, notEmpty(api, formatted(reflect.TypeFor[I]())))
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		// A database that has frozen does not answer; the client must get one.
 		ctx, cancel := context.WithTimeout(ctx, longest)
@@ -85,6 +87,37 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 		return out, nil
 	})
 	document(&op, problems, said)
+}
+
+// formatted are the query parameters of an input that "" can not be a value of.
+func formatted(input reflect.Type) []string {
+	var names []string
+	for _, f := range reflect.VisibleFields(input) {
+		_, format := f.Tag.Lookup("format")
+		_, enum := f.Tag.Lookup("enum")
+		if name, ok := f.Tag.Lookup("query"); ok && (format || enum) {
+			name, _, _ = strings.Cut(name, ",")
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// notEmpty refuses such a parameter that is there and empty. huma takes it for one that
+// is not there: a filter would silently not be applied.
+func notEmpty(api huma.API, names []string) func(huma.Context, func(huma.Context)) {
+	return func(c huma.Context, next func(huma.Context)) {
+		url := c.URL()
+		query := url.Query()
+		for _, name := range names {
+			if query.Has(name) && query.Get(name) == "" {
+				// The client may have gone; there is nobody left to tell.
+				_ = huma.WriteErr(api, c, http.StatusUnprocessableEntity, "validation failed", &huma.ErrorDetail{Location: "query." + name, Message: "must not be empty; leave it out"})
+				return
+			}
+		}
+		next(c)
+	}
 }
 
 // Authenticated marks an operation as one that needs a token.

@@ -37,9 +37,12 @@ func Of(t *testing.T, mount func(huma.API)) Document {
 	for name, schema := range d.schemas() {
 		schema := schema.(map[string]any)
 		allowNull(schema, api.OpenAPI().Components.Schemas.TypeFromRef(reference+name))
-		if answers[name] && !requests[name] {
+		switch {
+		case answers[name] && !requests[name]:
 			// An answer may gain members.
 			delete(schema, "additionalProperties")
+		case requests[name] && !answers[name]:
+			takeNull(schema, api.OpenAPI().Components.Schemas.TypeFromRef(reference+name))
 		}
 	}
 	return d
@@ -61,6 +64,25 @@ func allowNull(schema map[string]any, of reflect.Type) {
 		if field.Type.Kind() == reflect.Pointer || patch {
 			property["anyOf"] = []any{map[string]any{"$ref": property["$ref"]}, map[string]any{"type": "null"}}
 			delete(property, "$ref")
+		}
+	}
+}
+
+// takeNull says of a request's members that may be left out that null is as good: huma
+// takes it for that. Those of a merge patch say themselves what null does.
+func takeNull(schema map[string]any, of reflect.Type) {
+	required, _ := schema["required"].([]any)
+	properties, _ := schema["properties"].(map[string]any)
+	for _, field := range reflect.VisibleFields(of) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		property, _ := properties[name].(map[string]any)
+		kind, ok := property["type"].(string)
+		if !ok || slices.Contains(required, any(name)) || strings.HasPrefix(field.Type.Name(), "optional[") {
+			continue
+		}
+		property["type"] = []any{kind, "null"}
+		if values, ok := property["enum"].([]any); ok {
+			property["enum"] = append(values, nil)
 		}
 	}
 }
