@@ -70,8 +70,9 @@ func (a *Accounts) MountOpen(api huma.API) {
 	}, a.register)
 	forStranger(api, a.Failures, huma.Operation{
 		OperationID: "login", Method: http.MethodPost, Path: "/api/auth/login", Tags: []string{"Accounts"},
-		Summary:  "Sign in",
-		Metadata: httpapi.Describe(exampleCredentials, exampleSignedIn, httpapi.WrongPassword, httpapi.TooManyAttempts),
+		Summary:     "Sign in",
+		Description: "The token is answered, and set as the cookie auth_token. Wrong passwords slow down who sends them; a device that has signed in before is not held up by those of others.",
+		Metadata:    httpapi.Describe(exampleCredentials, exampleSignedIn, httpapi.WrongPassword, httpapi.TooManyAttempts),
 	}, a.login)
 	forStranger(api, a.Failures, huma.Operation{
 		OperationID: "logout", Method: http.MethodPost, Path: "/api/auth/logout", Tags: []string{"Accounts"},
