@@ -84,7 +84,7 @@ func attempts(t *testing.T) map[string]tried {
 		wrong: []string{"mysql://x", "nope", "postgres://u:hunter2@db:x/y", "postgres://u:hunter2@db/y?sslmode=maybe", "postgres://u:hunter2@db/y?sslrootcert=/none&sslmode=verify-full"}, says: postgres,
 		right: []string{"postgres://u:p@db/taskwire", "postgresql://u@db:5433/x?sslmode=disable", "postgres:///x?host=/run/postgresql&user=u", "postgres://u@a:1,b:2/x", "host=/run/postgresql user=u dbname=x"},
 	}
-	secrets := tried{wrong: []string{"a", "fifteen letters", " a secret token with spaces ", "a secret token\nof two lines", "ein Geheimnis mit ß"}, says: aToken, right: []string{"sixteen letters.", strings.Repeat("0f", 24)}}
+	secrets := tried{wrong: []string{"a", "seven77", " a secret token with spaces ", "a secret token\nof two lines", "ein Geheimnis mit ß"}, says: aToken, right: []string{"sixteen letters.", strings.Repeat("0f", 24)}}
 	broker := []string{"EVENT_TRANSPORT=kafka", "KAFKA_BOOTSTRAP_SERVERS=kafka:9092"}
 	return map[string]tried{
 		"HOST": hosts, "DAPR_HOST": hosts,
