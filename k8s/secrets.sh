@@ -11,6 +11,10 @@
 # well, as long as names and keys are these.
 set -euo pipefail
 
+services=$(sed -n 's/^  - appID: //p' "$(dirname "${BASH_SOURCE[0]}")/../dapr/dapr.yaml")
+# variable SERVICE: what names its password, AUDIT_LOG_PASSWORD for audit-log.
+variable() { tr a-z- A-Z_ <<<"$1_password"; }
+
 overlay=${1:-}
 case $overlay in
 local | local-redis)
@@ -30,8 +34,10 @@ production | serverless)
   : "${KAFKA_SASL:=scram_sha512}" # or scram_sha256, or plaintext
   : "${KAFKA_CA_FILE:?PEM file of the authority that signed the certificates of the brokers}"
   : "${OWNER_PASSWORD:?of the login that owns the schemas}"
-  : "${TASK_API_PASSWORD:?of the login task_api}" "${AUDIT_LOG_PASSWORD:?of audit_log}"
-  : "${RECURRING_TASK_PASSWORD:?of recurring_task}" "${NOTIFICATION_PASSWORD:?of notification}"
+  for service in $services; do # each has a login of its own: audit-log is audit_log
+    given=$(variable "$service")
+    : "${!given:?$given: of the login ${service//-/_}}"
+  done
   database=$DATABASE owner=$DATABASE_OWNER smtp=$SMTP_URL from=$MAIL_FROM
   case $KAFKA_SASL in
   scram_sha512) mechanism=SHA-512 ;;
@@ -114,34 +120,36 @@ url() { printf 'postgres://%s:%s@%s' "$(escaped "$1")" "$(escaped "$2")" "${3:-$
 
 # In production the logins are there already.
 owner_password=${OWNER_PASSWORD:-$(random)}
-task_api=${TASK_API_PASSWORD:-$(random)}
-audit_log=${AUDIT_LOG_PASSWORD:-$(random)}
-recurring_task=${RECURRING_TASK_PASSWORD:-$(random)}
-notification=${NOTIFICATION_PASSWORD:-$(random)}
-
 secret database-owner MIGRATE_DATABASE_URL "$(url "$owner" "$owner_password")"
-secret task-api DATABASE_URL "$(url task_api "$task_api")" JWT_PRIVATE_KEY "$(openssl genpkey -algorithm ed25519)"
-secret audit-log DATABASE_URL "$(url audit_log "$audit_log")"
-secret recurring-task DATABASE_URL "$(url recurring_task "$recurring_task")"
-secret notification DATABASE_URL "$(url notification "$notification")" SMTP_URL "$smtp" MAIL_FROM "$from"
-
-# What a sidecar says to its service, and a service to its sidecar.
-for service in task-api audit-log recurring-task notification; do
+passwords=()
+for service in $services; do
+  given=$(variable "$service") login=${service//-/_}
+  password=${!given:-$(random)}
+  passwords+=("$given" "$password")
+  set -- DATABASE_URL "$(url "$login" "$password")"
+  case $service in
+  task-api) set -- "$@" JWT_PRIVATE_KEY "$(openssl genpkey -algorithm ed25519)" ;;
+  notification)
+    set -- "$@" SMTP_URL "$smtp" MAIL_FROM "$from"
+    scaler=$(url "$login" "$password" "${keda:-}")
+    ;;
+  esac
+  secret "$service" "$@"
+  # What its sidecar says to it, and it to its sidecar.
   secret "$service-app-token" token "$(random)"
   secret "$service-dapr-token" token "$(random)"
 done
 
 case $overlay in
 local | local-redis)
-  secret postgres POSTGRES_PASSWORD "$owner_password" TASK_API_PASSWORD "$task_api" AUDIT_LOG_PASSWORD "$audit_log" \
-    RECURRING_TASK_PASSWORD "$recurring_task" NOTIFICATION_PASSWORD "$notification"
+  secret postgres POSTGRES_PASSWORD "$owner_password" "${passwords[@]}"
   secret redis password "$(random)"
   ;;
 *)
   [ -z "$DATABASE_CA_FILE" ] || secret database-ca ca.crt "$database_ca"
   # sasl and tls are for KEDA (the overlay serverless), mechanism for the sidecars
   # (the same in Dapr's words), the others for both.
-  secret notification-scaler connection "$(url notification "$notification" "$keda")"
+  secret notification-scaler connection "$scaler"
   secret kafka brokers "$KAFKA_BROKERS" username "$KAFKA_USERNAME" password "$KAFKA_PASSWORD" \
     ca.crt "$kafka_ca" sasl "$KAFKA_SASL" mechanism "$mechanism" tls enable
   ;;

@@ -71,7 +71,7 @@ func TestADeliveryIsRetriedWithoutEnd(t *testing.T) {
 	require.Equal(t, "constant", retry.Policy)
 	require.Equal(t, -1, retry.MaxRetries)
 
-	kafka := components(t, "pubsub-kafka.yaml")[0]
+	kafka := components(t, "kafka/pubsub.yaml")[0]
 	require.Equal(t, "true", kafka.setting(t, "consumeRetryEnabled"))
 	require.Equal(t, "constant", kafka.setting(t, "backOffPolicy"))
 	require.Equal(t, "-1", kafka.setting(t, "backOffMaxRetries"))
@@ -79,7 +79,7 @@ func TestADeliveryIsRetriedWithoutEnd(t *testing.T) {
 
 // In bulk, daprd on Redis stops for good when an app is unhealthy for a moment.
 func TestBrokersHaveTheSameSubscriptionsButBulkIsForKafka(t *testing.T) {
-	kafka, redis := components(t, "subscriptions-kafka.yaml"), components(t, "subscriptions-redis.yaml")
+	kafka, redis := components(t, "kafka/pubsub.yaml")[1:], components(t, "redis/pubsub.yaml")[1:]
 	require.Len(t, redis, len(kafka))
 	for i := range kafka {
 		require.NotEmpty(t, kafka[i].Spec.BulkSubscribe)

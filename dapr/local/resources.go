@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -20,17 +19,25 @@ func writeResources(context.Context, []string) error {
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(stateDir(root), "resources")
-	if err := assemble(filepath.Join(root, "dapr", "components"), dir, b.Kind); err != nil {
+	file, err := readRunFile(filepath.Join(root, "dapr", "dapr.yaml"))
+	if err != nil {
 		return err
 	}
-	fmt.Println("wrote", dir)
+	resources, config := filepath.Join(stateDir(root), "resources"), filepath.Join(stateDir(root), "config.yaml")
+	if err := assemble(filepath.Join(root, "dapr", "components"), resources, b.Kind); err != nil {
+		return err
+	}
+	if err := writeConfig(filepath.Join(root, "dapr", "config.yaml"), config, file.Apps); err != nil {
+		return err
+	}
+	fmt.Println("wrote", resources)
+	fmt.Println("wrote", config)
 	return nil
 }
 
-// assemble copies the components into dir, without those of the broker that was
-// not chosen (NAME-redis.yaml, NAME-kafka.yaml): a sidecar loads every file of
-// a folder, and both brokers are the same component.
+// assemble copies the components into dir: those of the chosen broker and those
+// of any. A sidecar loads every file of a folder, and both brokers are the same
+// component.
 func assemble(components, dir, kind string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("clear the resources: %w", err)
@@ -38,37 +45,19 @@ func assemble(components, dir, kind string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the folder of the resources: %w", err)
 	}
-	files, err := filepath.Glob(filepath.Join(components, "*.yaml"))
-	if err != nil {
-		return fmt.Errorf("list the components: %w", err)
-	}
-	for _, path := range files {
-		name := filepath.Base(path)
-		if of := brokerOf(name); of != "" && of != kind {
-			continue
-		}
-		text, err := os.ReadFile(path)
+	for _, name := range []string{"resiliency.yaml", filepath.Join(kind, "pubsub.yaml")} {
+		text, err := os.ReadFile(filepath.Join(components, name))
 		if err != nil {
 			return fmt.Errorf("read a component: %w", err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(name)), text, 0o644); err != nil {
 			return fmt.Errorf("write a component: %w", err)
 		}
 	}
 	return nil
 }
 
-// brokerOf is the kind of broker that a component file is for, "" for any.
-func brokerOf(name string) string {
-	for _, kind := range []string{"kafka", "redis"} {
-		if strings.HasSuffix(name, "-"+kind+".yaml") {
-			return kind
-		}
-	}
-	return ""
-}
-
-// writeConfig writes the sidecars' configuration with the ports of this run.
+// writeConfig writes the sidecars' configuration, by which they find each other.
 func writeConfig(from, to string, apps []*app) error {
 	text, err := os.ReadFile(from)
 	if err != nil {

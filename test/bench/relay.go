@@ -19,10 +19,6 @@ import (
 	"github.com/taskwire/taskwire/test/suite"
 )
 
-// consumers are stopped while publishing alone is measured: they would share
-// the cores with it.
-var consumers = []string{"audit-log", "recurring-task", "notification"}
-
 // relay measures the relay against the same bytes sent straight through the
 // sidecar, and the relay again with kept rows in the log.
 func relay(ctx context.Context) error {
@@ -92,10 +88,14 @@ func relay(ctx context.Context) error {
 	})
 }
 
-// pause stops the consumers and their sidecars. The runner kills what does not
-// end when it is told to.
+// pause stops the consumers and their sidecars while publishing alone is measured:
+// they would share the cores with it. The runner kills what does not end when it
+// is told to.
 func pause(s *suite.Suite) error {
-	for _, c := range consumers {
+	for c := range s.Services {
+		if c == "task-api" {
+			continue
+		}
 		for _, name := range []string{c + "-daprd", c} {
 			if err := s.Signal(name, syscall.SIGSTOP); err != nil {
 				return err

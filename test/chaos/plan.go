@@ -7,13 +7,9 @@ import (
 	"strings"
 
 	"github.com/taskwire/taskwire/pkg/local"
+	"github.com/taskwire/taskwire/test/services"
 	"github.com/taskwire/taskwire/test/suite"
 )
-
-// services are the suite's, with the beginnings of the variables of their ports.
-var services = map[string]string{
-	"task-api": "API", "audit-log": "AUDIT_LOG", "recurring-task": "RECURRING_TASK", "notification": "NOTIFICATION",
-}
 
 // plan chooses the ports of the parts, so that they are known before the suite
 // starts, opens a detour to each, and returns the environment that makes the
@@ -45,12 +41,17 @@ func plan(broker string) (_ *detours, env []string, err error) {
 		}
 		return nil
 	}
-	database := make([]string, 0, len(services))
+	all, err := services.Read(services.Root)
+	if err != nil {
+		return nil, nil, err
+	}
+	database := make([]string, 0, len(all))
 	brokers := []string{"broker"}
 	if broker == suite.Redis {
 		brokers = nil
 	}
-	for name, variable := range services {
+	for _, s := range all {
+		name, variable := s.ID, s.Variable()
 		database = append(database, name+"-database")
 		if broker == suite.Redis {
 			brokers = append(brokers, name+"-broker")

@@ -1,23 +1,20 @@
 package manifests
 
 import (
-	"fmt"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/taskapi"
+	"github.com/taskwire/taskwire/test/services"
 	"github.com/taskwire/taskwire/test/settings"
 )
 
 // Code is what the code says about itself, and the manifests have to agree with.
 type Code struct {
 	Topics     []string
+	Ports      map[string]string                      // by service
 	Publishes  map[string][]string                    // topics by service
 	Consumes   map[string][]string                    // topics by service
 	Routes     map[string][]Route                     // by service
@@ -34,40 +31,40 @@ type Route struct{ Method, Path string }
 type Call struct{ From, To, Method, Path string }
 
 var (
-	consumesPattern = regexp.MustCompile(`events\.(?:InTx|Idempotent)\(event\.(Topic\w+)`)
-	routePattern    = regexp.MustCompile(`http\.Method([A-Z][a-z]+), (?:Path: )?"(/[^"]+)"`)
-	doorPattern     = regexp.MustCompile(`\{"([A-Z]+) (/api/[^"]+)", "([a-z-]+)", `)
-	invokePattern   = regexp.MustCompile(`/v1\.0/invoke/([a-z-]+)/method(/[^"]+)"`)
+	routePattern  = regexp.MustCompile(`http\.Method([A-Z][a-z]+), (?:Path: )?"(/[^"]+)"`)
+	doorPattern   = regexp.MustCompile(`\{"([A-Z]+) (/api/[^"]+)", "([a-z-]+)", `)
+	invokePattern = regexp.MustCompile(`/v1\.0/invoke/([a-z-]+)/method(/[^"]+)"`)
 )
 
 // asked is what services ask of task-api.
 var asked = map[string]string{"recurring-task": taskapi.OccurrencesPath, "notification": taskapi.RemindersPath}
 
-// topicNames are the constants of pkg/event.
-var topicNames = map[string]string{"TopicTasks": event.TopicTasks, "TopicReminders": event.TopicReminders, "TopicAudit": event.TopicAudit}
-
 // ReadCode reads it from the sources: the services' own packages can not be
 // imported from here.
 func ReadCode(read func(service string) map[string]settings.Setting) (Code, error) {
 	code := Code{
-		Topics: event.Topics, Publishes: map[string][]string{}, Consumes: map[string][]string{}, Routes: map[string][]Route{},
+		Ports: map[string]string{}, Publishes: map[string][]string{}, Consumes: map[string][]string{}, Routes: map[string][]Route{},
 		Calls: map[Call]bool{}, Components: map[string]map[string]string{}, Settings: map[string]map[string]settings.Setting{},
 	}
-	auth, err := source("pkg", "auth")
+	auth, err := services.Source(Root, "pkg", "auth")
+	if err != nil {
+		return code, err
+	}
+	if code.Topics, err = services.Topics(Root); err != nil {
+		return code, err
+	}
+	all, err := services.Read(Root)
 	if err != nil {
 		return code, err
 	}
 	sources := map[string]string{}
-	for service := range ports {
-		if sources[service], err = source("services", service); err != nil {
+	for _, s := range all {
+		service := s.ID
+		code.Ports[service], code.Consumes[service] = s.Port, s.Consumes
+		if sources[service], err = services.Source(Root, "services", service); err != nil {
 			return code, err
 		}
 		code.Settings[service] = read(service)
-		code.Publishes[service] = nil
-		for _, m := range consumesPattern.FindAllStringSubmatch(sources[service], -1) {
-			code.Consumes[service] = append(code.Consumes[service], topicNames[m[1]])
-		}
-		slices.Sort(code.Consumes[service])
 		for _, m := range routePattern.FindAllStringSubmatch(sources[service], -1) {
 			code.Routes[service] = append(code.Routes[service], Route{strings.ToUpper(m[1]), m[2]})
 		}
@@ -81,7 +78,7 @@ func ReadCode(read func(service string) map[string]settings.Setting) (Code, erro
 		code.Routes["task-api"] = append(code.Routes["task-api"], Route{"POST", path})
 		code.Calls[Call{caller, "task-api", "POST", path}] = true
 	}
-	code.Publishes["task-api"] = slices.Sorted(slices.Values(event.Topics))
+	code.Publishes["task-api"] = slices.Sorted(slices.Values(code.Topics))
 	for _, m := range doorPattern.FindAllStringSubmatch(sources["task-api"], -1) {
 		method, path, to := m[1], strings.Replace(m[2], "{notification}", "{id}", 1), m[3]
 		if slices.Contains(code.Routes[to], Route{method, path}) {
@@ -123,7 +120,7 @@ func (c *Code) readRun() error {
 
 func (c *Code) readComponents() error {
 	for _, broker := range []string{"kafka", "redis"} {
-		file, err := ReadFile("dapr", "components", "pubsub-"+broker+".yaml")
+		file, err := ReadFile("dapr", "components", broker, "pubsub.yaml")
 		if err != nil {
 			return err
 		}
@@ -134,22 +131,4 @@ func (c *Code) readComponents() error {
 		c.Components[text(at(file[0], "spec", "type"))] = metadata
 	}
 	return nil
-}
-
-// source is all Go code below a folder, without its tests.
-func source(path ...string) (string, error) {
-	folder := os.DirFS(filepath.Join(append([]string{Root}, path...)...))
-	var all strings.Builder
-	err := fs.WalkDir(folder, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		text, err := fs.ReadFile(folder, path)
-		all.Write(text)
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("read the code: %w", err)
-	}
-	return all.String(), nil
 }

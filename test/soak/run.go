@@ -173,7 +173,7 @@ func (k *soaking) attack(ctx context.Context, a *attack, clients int) (*outcome,
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range services {
+	for name := range k.suite.Services {
 		if now[name] != pids[name] {
 			o.died = append(o.died, name)
 		}
@@ -246,7 +246,7 @@ func (k *soaking) rest(ctx context.Context) (err error) {
 
 func (k *soaking) pids() (map[string]int, error) {
 	pids := map[string]int{}
-	for _, name := range services {
+	for name := range k.suite.Services {
 		pid, err := k.suite.PID(name)
 		if err != nil {
 			return nil, err
@@ -259,7 +259,7 @@ func (k *soaking) pids() (map[string]int, error) {
 // restart kills the services, and waits until they are there again.
 func (k *soaking) restart(ctx context.Context) error {
 	progress("  the services are started again, so that the next attack meets them as this one did")
-	for _, name := range services {
+	for name := range k.suite.Services {
 		// One that has died is being started again already.
 		if err := k.suite.Signal(name, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) && !errors.Is(err, os.ErrNotExist) {
 			return err

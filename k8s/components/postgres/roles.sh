@@ -1,22 +1,20 @@
 #!/bin/sh
 # Run once, by the postgres image, on an empty volume: a login for each service,
-# which owns nothing. The owner (POSTGRES_USER) makes the schemas when it migrates.
+# which owns nothing, by the passwords in its environment (AUDIT_LOG_PASSWORD is
+# that of audit_log). The owner (POSTGRES_USER) makes the schemas when it migrates.
 # In a shell of its own: the image's entrypoint reads this file into itself where
 # it is not executable, and would go on with what is set here.
 (
   set -eu
-  # psql reads the passwords from its environment: they are in no command line.
-  psql -v ON_ERROR_STOP=1 --no-psqlrc --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" <<'SQL'
-\getenv task_api TASK_API_PASSWORD
-\getenv audit_log AUDIT_LOG_PASSWORD
-\getenv recurring_task RECURRING_TASK_PASSWORD
-\getenv notification NOTIFICATION_PASSWORD
-CREATE ROLE task_api LOGIN PASSWORD :'task_api';
-CREATE ROLE audit_log LOGIN PASSWORD :'audit_log';
-CREATE ROLE recurring_task LOGIN PASSWORD :'recurring_task';
-CREATE ROLE notification LOGIN PASSWORD :'notification';
-REVOKE ALL ON DATABASE taskwire FROM PUBLIC;
-GRANT CONNECT ON DATABASE taskwire TO task_api, audit_log, recurring_task, notification;
-REVOKE ALL ON SCHEMA public FROM PUBLIC;
-SQL
+  logins=$(env | sed -n '/^POSTGRES_/d; s/^\([A-Z_]*\)_PASSWORD=.*/\1/p' | tr A-Z a-z)
+  {
+    echo 'REVOKE ALL ON DATABASE taskwire FROM PUBLIC;'
+    echo 'REVOKE ALL ON SCHEMA public FROM PUBLIC;'
+    for login in $logins; do
+      # psql reads the passwords from its environment: they are in no command line.
+      echo "\\getenv password $(echo "${login}_password" | tr a-z A-Z)"
+      echo "CREATE ROLE $login LOGIN PASSWORD :'password';"
+      echo "GRANT CONNECT ON DATABASE taskwire TO $login;"
+    done
+  } | psql -v ON_ERROR_STOP=1 --no-psqlrc --username "$POSTGRES_USER" --dbname "$POSTGRES_DB"
 )
