@@ -2,14 +2,12 @@
 # The image of one service, as `make images` builds it without Docker:
 #
 #   docker build --build-arg SERVICE=task-api --build-arg VERSION=v1.2.3 -t ghcr.io/taskwire/task-api:dev .
-ARG SERVICE=task-api
-
 FROM golang:1.26 AS build
 WORKDIR /src
 ENV CGO_ENABLED=0 GOFLAGS=-buildvcs=false
 # The modules change less often than the code.
 COPY pkg/go.mod pkg/go.sum pkg/
-ARG SERVICE
+ARG SERVICE=task-api
 COPY services/${SERVICE}/go.mod services/${SERVICE}/go.sum services/${SERVICE}/
 RUN --mount=type=cache,target=/go/pkg/mod cd services/${SERVICE} && GOWORK=off go mod download
 COPY pkg pkg
@@ -18,38 +16,21 @@ ARG VERSION=development
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     cd services/${SERVICE} && GOWORK=off go build -trimpath \
       -ldflags "-s -w -X github.com/taskwire/taskwire/pkg/service.version=${VERSION}" -o /image/${SERVICE} .
-# All that is in the image beside the binary.
-RUN mkdir -p /image/etc /image/tmp && chmod 1777 /image/tmp && \
+# All that is in the image beside the binary. An entrypoint can not be named by an
+# argument: it is a link.
+RUN ln -s ${SERVICE} /image/service && mkdir -p /image/etc /image/tmp && chmod 1777 /image/tmp && \
     printf 'root:x:0:\nnonroot:x:65532:\n' > /image/etc/group && \
     printf 'root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n' > /image/etc/passwd
 
-# An entrypoint can not be named by an argument: each service has a stage.
-FROM scratch AS any
+FROM scratch
 COPY --from=build /image/ /
 USER 65532:65532
 WORKDIR /
 ENV PATH=/
-LABEL org.opencontainers.image.source="https://github.com/taskwire/taskwire" \
-      org.opencontainers.image.licenses="Apache-2.0"
-
-FROM any AS task-api
-EXPOSE 8000 9100
-ENTRYPOINT ["/task-api"]
-
-FROM any AS audit-log
-EXPOSE 8001 9100
-ENTRYPOINT ["/audit-log"]
-
-FROM any AS recurring-task
-EXPOSE 8002 9100
-ENTRYPOINT ["/recurring-task"]
-
-FROM any AS notification
-EXPOSE 8003 9100
-ENTRYPOINT ["/notification"]
-
-FROM ${SERVICE}
-ARG SERVICE
+ENTRYPOINT ["/service"]
+ARG SERVICE=task-api
 ARG VERSION=development
 LABEL org.opencontainers.image.title="${SERVICE}" \
-      org.opencontainers.image.version="${VERSION}"
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.source="https://github.com/taskwire/taskwire" \
+      org.opencontainers.image.licenses="Apache-2.0"

@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 folder=.local/compose
-services=(task-api audit-log recurring-task notification)
+services=$(sed -n 's/^  - appID: //p' dapr/dapr.yaml)
 umask 077
 mkdir -p "$folder"
 random() { openssl rand -hex 24; }
@@ -22,7 +22,7 @@ passwords() {
   owner=$(random)
   {
     echo "POSTGRES_PASSWORD=$owner"
-    for service in "${services[@]}"; do
+    for service in $services; do
       password=$(random) app=$(random) sidecar=$(random) role=${service//-/_}
       {
         echo "DATABASE_URL=postgres://$role:$password@postgres:5432/taskwire?sslmode=disable"
@@ -74,7 +74,7 @@ identities() {
     "$(printf "$(openssl rsa -in "$new/tokens.key" -noout -modulus | sed 's/.*=//; s/../\\x&/g')" | base64url)" >"$new/sentry/jwks.json"
   echo "DAPR_TRUST_ANCHORS=\"$(line <"$new/sentry/ca.crt")\"" >"$new/trust.env"
   local service
-  for service in "${services[@]}"; do
+  for service in $services; do
     signed '{"aud":"spiffe://taskwire/ns/dapr-system/dapr-sentry","sub":"spiffe://public/ns/taskwire/'"$service"'"}' >"$new/$service.token"
   done
   rm "$new"/*.{key,csr,conf}

@@ -21,12 +21,6 @@ import (
 // nonroot is who the services run as: the user that distroless images have.
 const nonroot = "65532:65532"
 
-// ports are those that each image opens: requests and metrics.
-var ports = map[string][]string{
-	"task-api": {"8000/tcp", "9100/tcp"}, "audit-log": {"8001/tcp", "9100/tcp"},
-	"recurring-task": {"8002/tcp", "9100/tcp"}, "notification": {"8003/tcp", "9100/tcp"},
-}
-
 // packageOf is the folder of the program that an image holds.
 func packageOf(root, image string) (string, error) {
 	for _, folder := range []string{"services", "dapr"} {
@@ -35,7 +29,11 @@ func packageOf(root, image string) (string, error) {
 			return dir, nil
 		}
 	}
-	return "", fmt.Errorf("there is no program of this name; the services are %s", strings.Join(services, ", "))
+	known, err := services(root)
+	if err != nil {
+		return "", err
+	}
+	return "", fmt.Errorf("there is no program of this name; the services are %s", strings.Join(known, ", "))
 }
 
 // build makes the image of a program. From the same tree it is the same image,
@@ -87,8 +85,9 @@ func compile(ctx context.Context, o options, dir string) ([]byte, error) {
 	return binary, nil
 }
 
-// filesystem is all that is in an image, as a tar: the binary, the names of who
-// runs it, and a folder for what is written for a moment.
+// filesystem is all that is in an image, as a tar: the binary, a link to it that
+// every image has, the names of who runs it, and a folder for what is written for
+// a moment.
 func filesystem(image string, binary []byte) ([]byte, error) {
 	var content bytes.Buffer
 	w := tar.NewWriter(&content)
@@ -101,10 +100,14 @@ func filesystem(image string, binary []byte) ([]byte, error) {
 		{"etc/group", 0o644, []byte("root:x:0:\nnonroot:x:65532:\n")},
 		{"etc/passwd", 0o644, []byte("root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n")},
 		{image, 0o755, binary},
+		{"service", 0o777, nil},
 		{"tmp/", 0o1777, nil},
 	} {
 		header := &tar.Header{Typeflag: tar.TypeReg, Name: f.name, Mode: f.mode, Size: int64(len(f.data)), ModTime: time.Unix(0, 0)}
-		if f.data == nil {
+		switch {
+		case f.name == "service":
+			header.Typeflag, header.Linkname = tar.TypeSymlink, image
+		case f.data == nil:
 			header.Typeflag = tar.TypeDir
 		}
 		if err := w.WriteHeader(header); err != nil {
@@ -129,17 +132,13 @@ func configure(o options, image string, built v1.Image) (v1.Image, error) {
 	file = file.DeepCopy()
 	file.OS, file.Architecture, _ = strings.Cut(o.platform, "/")
 	file.Config = v1.Config{
-		User: nonroot, WorkingDir: "/", Entrypoint: []string{"/" + image}, Env: []string{"PATH=/"},
-		ExposedPorts: map[string]struct{}{},
+		User: nonroot, WorkingDir: "/", Entrypoint: []string{"/service"}, Env: []string{"PATH=/"},
 		Labels: map[string]string{
 			"org.opencontainers.image.title":    image,
 			"org.opencontainers.image.version":  o.version,
 			"org.opencontainers.image.source":   "https://github.com/taskwire/taskwire",
 			"org.opencontainers.image.licenses": "Apache-2.0",
 		},
-	}
-	for _, p := range ports[image] {
-		file.Config.ExposedPorts[p] = struct{}{}
 	}
 	configured, err := mutate.ConfigFile(built, file)
 	if err != nil {

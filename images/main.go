@@ -27,11 +27,31 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"go.yaml.in/yaml/v3"
 )
 
-// services are the images that are built unless others are named. Local, which
-// stands in for a broker and a mail server in test clusters, is built by name.
-var services = []string{"task-api", "audit-log", "recurring-task", "notification"}
+// services are the images that are built unless others are named: the apps of
+// dapr/dapr.yaml. Local, which stands in for a broker and a mail server in test
+// clusters, is built by name.
+func services(root string) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(root, "dapr", "dapr.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("read the list of services: %w", err)
+	}
+	var file struct {
+		Apps []struct {
+			ID string `yaml:"appID"`
+		}
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		return nil, fmt.Errorf("parse dapr/dapr.yaml: %w", err)
+	}
+	var names []string
+	for _, a := range file.Apps {
+		names = append(names, a.ID)
+	}
+	return names, nil
+}
 
 // options are what the command line says.
 type options struct {
@@ -51,11 +71,7 @@ func main() {
 	flag.BoolVar(&o.push, "push", false, "push the images to the registry, as `docker login` has signed in there")
 	flag.BoolVar(&o.release, "release", false, "make the archives, images of all platforms and kustomization.yaml of a release")
 	flag.Parse()
-	names := flag.Args()
-	if len(names) == 0 {
-		names = services
-	}
-	if err := run(ctx, o, names); err != nil {
+	if err := run(ctx, o, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "images:", err)
 		stop()
 		os.Exit(1)
@@ -67,6 +83,11 @@ func run(ctx context.Context, o options, names []string) (err error) {
 		return err
 	}
 	o.root = filepath.Dir(o.root)
+	if len(names) == 0 {
+		if names, err = services(o.root); err != nil {
+			return err
+		}
+	}
 	if o.version == "" {
 		// Without git, in an unpacked archive say, there is no version to tell.
 		if o.version, err = output(ctx, o.root, "git", "describe", "--tags", "--always", "--dirty"); err != nil {

@@ -5,7 +5,9 @@ package compose
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -24,10 +26,18 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/taskwire/taskwire/test/manifests"
+	"github.com/taskwire/taskwire/test/services"
 	"github.com/taskwire/taskwire/test/settings"
 )
 
-var services = []string{"task-api", "audit-log", "recurring-task", "notification"}
+// names are those of the services.
+var names = func() []string {
+	all, err := services.Read(manifests.Root)
+	if err != nil {
+		panic(err)
+	}
+	return services.IDs(all)
+}()
 
 // load reads the compose file in a folder as docker compose does.
 func load(t *testing.T, dir string, env ...string) *types.Project {
@@ -48,7 +58,7 @@ var copied = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, part := range []string{"compose", "dapr/components", "k8s/observability", "k8s/components/postgres"} {
+	for _, part := range []string{"compose", "dapr", "k8s/observability", "k8s/components/postgres"} {
 		if err := os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join(manifests.Root, part))); err != nil {
 			return dir, err
 		}
@@ -110,7 +120,9 @@ func contents(t *testing.T, dir string) map[string]string {
 // identities alone are made anew where their folder has gone.
 func TestSecretsAreMadeOnce(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(filepath.Join(dir, "compose"), os.DirFS(filepath.Join(manifests.Root, "compose"))))
+	for _, part := range []string{"compose", "dapr"} {
+		require.NoError(t, os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join(manifests.Root, part))))
+	}
 	secrets := filepath.Join(dir, ".local", "compose")
 	require.NoError(t, makeSecrets(dir))
 	before := contents(t, secrets)
@@ -176,7 +188,7 @@ func TestTheFileIsCleanBeforeThereAreSecrets(t *testing.T) {
 // docs/settings.md is the one list.
 func TestEachServiceGetsItsSettings(t *testing.T) {
 	project := withSecrets(t)
-	for _, name := range services {
+	for _, name := range names {
 		known := settings.Of(t, name)
 		for container, migrates := range map[string]bool{name: false, name + "-migrate": true} {
 			s := project.Services[container]
@@ -203,7 +215,7 @@ func TestEachServiceGetsItsSettings(t *testing.T) {
 	_, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	require.NoError(t, err)
 	// The database makes the logins that the services have.
-	for _, name := range services {
+	for _, name := range names {
 		role := strings.ReplaceAll(name, "-", "_")
 		password := project.Services["postgres"].Environment[strings.ToUpper(role)+"_PASSWORD"]
 		require.NotNil(t, password)
@@ -225,7 +237,7 @@ func TestNoSecretIsInTheFile(t *testing.T) {
 	require.NoError(t, yaml.Unmarshal(raw, &file))
 	for name, s := range file.Services {
 		secret := map[string]bool{}
-		for _, of := range services {
+		for _, of := range names {
 			for variable, setting := range settings.Of(t, of) {
 				secret[variable] = setting.Secret
 			}
@@ -274,10 +286,15 @@ func together(project *types.Project, a, b string) bool {
 	return false
 }
 
+// words are a container's entrypoint and command.
+func words(s types.ServiceConfig) []string {
+	return append(slices.Clone(s.Entrypoint), s.Command...)
+}
+
 // flag is the value of --name=value in a container's command.
 func flag(t *testing.T, s types.ServiceConfig, name string) string {
 	t.Helper()
-	for _, word := range s.Command {
+	for _, word := range words(s) {
 		if value, ok := strings.CutPrefix(word, "--"+name+"="); ok {
 			return value
 		}
@@ -309,7 +326,7 @@ func TestServicesAndSidecarsFindEachOther(t *testing.T) {
 		}
 		return settings.Of(t, name)[variable].Default
 	}
-	for _, name := range services {
+	for _, name := range names {
 		service := project.Services[name]
 		host := *service.Environment["DAPR_HOST"]
 		sidecar, ok := project.Services[host]
@@ -326,7 +343,7 @@ func TestServicesAndSidecarsFindEachOther(t *testing.T) {
 		var address strings.Builder
 		require.NoError(t, resolve.Execute(&address, struct{ ID string }{name}))
 		require.Equal(t, host+":"+flag(t, sidecar, "dapr-internal-grpc-port"), address.String())
-		for _, other := range services {
+		for _, other := range names {
 			require.True(t, together(project, host, other+"-sidecar"), "%s and that of %s", host, other)
 		}
 	}
@@ -336,12 +353,12 @@ func TestServicesAndSidecarsFindEachOther(t *testing.T) {
 // none: on a network with it is nobody who has no business there.
 func TestNobodyElseReachesASidecar(t *testing.T) {
 	project := withSecrets(t)
-	for _, name := range services {
+	for _, name := range names {
 		admitted := []string{name, "kafka", "prometheus", "redis", "sentry"}
 		if name == "task-api" {
 			admitted = append(admitted, "task-api-migrate")
 		}
-		for _, other := range services {
+		for _, other := range names {
 			admitted = append(admitted, other+"-sidecar")
 		}
 		var near []string
@@ -358,7 +375,7 @@ func TestNobodyElseReachesASidecar(t *testing.T) {
 			near = append(near, strings.TrimSuffix(other, "-sidecar"))
 		}
 	}
-	require.ElementsMatch(t, append([]string{"sentry"}, services...), near)
+	require.ElementsMatch(t, append([]string{"sentry"}, names...), near)
 }
 
 // A sidecar lets the others do what it lets them do on Kubernetes. Only the trust
@@ -370,21 +387,33 @@ func TestAccessIsThatOfKubernetes(t *testing.T) {
 	}
 	raw, err := os.ReadFile(filepath.Join(manifests.Root, "k8s/base/sidecars.yaml"))
 	require.NoError(t, err)
-	project := withSecrets(t)
+	there := map[string]configuration{}
 	documents := yaml.NewDecoder(strings.NewReader(strings.ReplaceAll(string(raw), "trustDomain: taskwire", "trustDomain: public")))
-	for range services {
-		var there, here configuration
-		require.NoError(t, documents.Decode(&there))
-		name := there.Metadata.Name
+	for {
+		var c configuration
+		err := documents.Decode(&c)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		there[c.Metadata.Name] = c
+	}
+	project := withSecrets(t)
+	for _, name := range names {
+		deployment, err := os.ReadFile(filepath.Join(manifests.Root, "k8s/base", name+".yaml"))
+		require.NoError(t, err)
+		chosen := regexp.MustCompile(`(?m)^ +dapr.io/config: (.+)$`).FindSubmatch(deployment)
+		require.NotNil(t, chosen, name)
+		var here configuration
 		sidecar := project.Services[name+"-sidecar"]
-		require.Contains(t, sidecar.Command, "--enable-mtls")
-		require.Contains(t, sidecar.Command, "--config=/dapr/access.yaml")
+		require.Contains(t, words(sidecar), "--enable-mtls")
+		require.Contains(t, words(sidecar), "--config=/dapr/access.yaml")
 		require.Len(t, sidecar.Configs, 1)
 		require.Equal(t, "/dapr/access.yaml", sidecar.Configs[0].Target)
 		raw, err := os.ReadFile(project.Configs[sidecar.Configs[0].Source].File)
 		require.NoError(t, err)
 		require.NoError(t, yaml.Unmarshal(raw, &here))
-		require.Equal(t, there, here)
+		require.Equal(t, there[string(chosen[1])], here)
 		require.Equal(t, "deny", here.Spec["accessControl"].(map[string]any)["defaultAction"])
 		// Its own token, and nobody else's.
 		require.Len(t, sidecar.Secrets, 1)
@@ -396,7 +425,7 @@ func TestAccessIsThatOfKubernetes(t *testing.T) {
 func TestWhatIsNamedIsReached(t *testing.T) {
 	project := withSecrets(t)
 	for name, s := range project.Services {
-		told := slices.Clone(s.Command)
+		told := words(s)
 		for _, value := range s.Environment {
 			if value != nil {
 				told = append(told, *value)
@@ -440,13 +469,13 @@ func TestPartsStartInTheirOrder(t *testing.T) {
 			switch {
 			case strings.HasSuffix(on, "-migrate"):
 				need = types.ServiceConditionCompletedSuccessfully
-			case unasked[on] || strings.HasSuffix(name, "-sidecar") && slices.Contains(services, on):
+			case unasked[on] || strings.HasSuffix(name, "-sidecar") && slices.Contains(names, on):
 				need = types.ServiceConditionStarted
 			}
 			require.Equal(t, need, dependency.Condition, "%s on %s", name, on)
 		}
 	}
-	for _, name := range services {
+	for _, name := range names {
 		require.Contains(t, project.Services[name].DependsOn, name+"-migrate")
 		require.Contains(t, project.Services[name+"-migrate"].DependsOn, "postgres")
 		for _, broker := range []string{"kafka", "redis"} {
@@ -473,7 +502,7 @@ func TestTheSidecarsAreThoseOfTheLocalSuite(t *testing.T) {
 		}
 	}
 	require.NoError(t, yaml.Unmarshal(raw, &run))
-	require.Len(t, run.Apps, len(services))
+	require.Len(t, run.Apps, len(names))
 	modules, err := os.ReadFile(filepath.Join(manifests.Root, "dapr/runtime/go.mod"))
 	require.NoError(t, err)
 	version := regexp.MustCompile(`github.com/dapr/dapr v([0-9.]+)`).FindSubmatch(modules)
@@ -490,35 +519,49 @@ func TestTheSidecarsAreThoseOfTheLocalSuite(t *testing.T) {
 			"--app-health-probe-timeout=" + run.Common.Timeout, "--app-health-threshold=" + run.Common.Threshold,
 			"--read-buffer-size=" + run.Common.Buffer,
 		} {
-			require.Contains(t, sidecar.Command, flag)
+			require.Contains(t, words(sidecar), flag)
 		}
 		require.Equal(t, app.AppPort, *project.Services[app.AppID].Environment["PORT"])
 	}
 }
 
+// Each service and its sidecar, by its name.
 func TestPrometheusScrapesEveryService(t *testing.T) {
 	project := withSecrets(t)
+	var listed []struct{ Targets []string }
+	require.NoError(t, yaml.Unmarshal([]byte(project.Configs["scraped"].Content), &listed))
+	require.Len(t, listed, 1)
+	require.Equal(t, names, listed[0].Targets)
+	mounted := project.Services["prometheus"].Configs
+	require.Len(t, mounted, 1)
+
 	raw, err := os.ReadFile(filepath.Join(manifests.Root, "compose/prometheus.yaml"))
 	require.NoError(t, err)
 	var file struct {
 		ScrapeConfigs []struct {
-			JobName       string `yaml:"job_name"`
-			StaticConfigs []struct {
-				Targets []string
-				Labels  map[string]string
-			} `yaml:"static_configs"`
+			JobName        string                     `yaml:"job_name"`
+			FileSDConfigs  []struct{ Files []string } `yaml:"file_sd_configs"`
+			RelabelConfigs []struct {
+				SourceLabels []string `yaml:"source_labels"`
+				TargetLabel  string   `yaml:"target_label"`
+				Replacement  string
+			} `yaml:"relabel_configs"`
 		} `yaml:"scrape_configs"`
 	}
 	require.NoError(t, yaml.Unmarshal(raw, &file))
-	scraped := map[string][]string{}
+	addresses := map[string]string{}
 	for _, job := range file.ScrapeConfigs {
-		for _, c := range job.StaticConfigs {
-			scraped[job.JobName+" "+c.Labels["service"]] = c.Targets
-		}
+		require.Equal(t, []string{mounted[0].Target}, job.FileSDConfigs[0].Files)
+		require.Len(t, job.RelabelConfigs, 2)
+		require.Equal(t, "service", job.RelabelConfigs[0].TargetLabel)
+		require.Equal(t, []string{"__address__"}, job.RelabelConfigs[0].SourceLabels)
+		require.Equal(t, []string{"service"}, job.RelabelConfigs[1].SourceLabels)
+		require.Equal(t, "__address__", job.RelabelConfigs[1].TargetLabel)
+		addresses[job.JobName] = job.RelabelConfigs[1].Replacement
 	}
-	for _, name := range services {
+	for _, name := range names {
 		port := *project.Services[name].Environment["METRICS_PORT"]
-		require.Equal(t, []string{name + ":" + port}, scraped["taskwire "+name])
-		require.Equal(t, []string{name + "-sidecar:9090"}, scraped["taskwire-sidecars "+name])
+		require.Equal(t, name+":"+port, strings.ReplaceAll(addresses["taskwire"], "$1", name))
+		require.Equal(t, name+"-sidecar:9090", strings.ReplaceAll(addresses["taskwire-sidecars"], "$1", name))
 	}
 }

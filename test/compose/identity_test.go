@@ -82,9 +82,9 @@ func newMachine(t *testing.T) *machine {
 
 // address is that of a container.
 func (m *machine) address(container string) string {
-	names := m.project.ServiceNames()
-	slices.Sort(names)
-	return m.network + fmt.Sprint(1+slices.Index(names, container))
+	containers := m.project.ServiceNames()
+	slices.Sort(containers)
+	return m.network + fmt.Sprint(1+slices.Index(containers, container))
 }
 
 // translated has addresses in the place of names, and the paths of this machine.
@@ -116,7 +116,7 @@ func (m *machine) mount(t *testing.T, container string) {
 		}
 		// There is no DNS to ask for the names of containers.
 		var resolve strings.Builder
-		for _, name := range services {
+		for _, name := range names {
 			fmt.Fprintf(&resolve, `{{if eq .ID %q}}%s:50002{{end}}`, name, m.address(name+"-sidecar"))
 		}
 		all := strings.ReplaceAll(strings.Join(lines, "\n"), `"{{.ID}}-sidecar:50002"`, "'"+resolve.String()+"'")
@@ -141,16 +141,16 @@ func (m *machine) run(t *testing.T, container string, without []string, more ...
 	t.Helper()
 	m.mount(t, container)
 	s := m.project.Services[container]
-	var words, env []string
-	for _, word := range s.Command {
+	var command, env []string
+	for _, word := range words(s) {
 		if !slices.Contains(without, word) {
-			words = append(words, m.translated(container, word))
+			command = append(command, m.translated(container, word))
 		}
 	}
 	for name, value := range s.Environment {
 		env = append(env, name+"="+m.translated(container, *value))
 	}
-	m.start(t, container, env, m.programs[words[0]], append(words[1:], more...)...)
+	m.start(t, container, env, m.programs[command[0]], append(command[1:], more...)...)
 }
 
 func (m *machine) start(t *testing.T, container string, env []string, program string, words ...string) {
