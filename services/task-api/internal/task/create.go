@@ -17,21 +17,6 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
 
-// Draft is a whole task as its user wants it. What is left out is empty.
-type Draft struct {
-	Title       string
-	Description string
-	IsComplete  bool
-	Priority    string
-	Tags        []string
-	DueAt       *time.Time
-	AllDay      bool
-	Timezone    string // "": the user's
-	Reminders   []ReminderDraft
-	Recurrence  *RecurrenceDraft
-	ParentID    *uuid.UUID
-}
-
 // ReminderDraft is a reminder as its user wants it: either At or BeforeDue. With
 // the ID of one that the task has, it stays that one.
 type ReminderDraft struct {
@@ -115,34 +100,6 @@ func insert(ctx context.Context, tx *change.Tx, t *Task, about map[string]any) e
 		}
 	}
 	return appendEvents(tx, kinds, nil, t, about)
-}
-
-// apply makes t what the draft says. Zone is for a task that names none.
-func (d Draft) apply(t *Task, zone string, now time.Time) error {
-	var p problems
-	t.Title, t.Description = d.Title, d.Description
-	t.Priority, t.Tags = priorityOf(d.Priority), tags(d.Tags)
-	if t.AllDay && d.AllDay && d.DueAt != nil && equalTime(d.DueAt, t.DueAt) {
-		// The date that it has, sent back as it was read: it stays one in another zone.
-		if err := t.showDue(true); err != nil {
-			return err
-		}
-		d.DueAt = t.DueAt
-	}
-	t.DueAt, t.AllDay, t.ParentID = d.DueAt, d.AllDay, d.ParentID
-	t.Timezone = d.Timezone
-	if t.Timezone == "" {
-		t.Timezone = zone
-	}
-	had := t.Recurrence
-	t.Recurrence = d.Recurrence.with(had)
-	p.reminders(t, d.Reminders)
-	t.complete(d.IsComplete, now)
-	p.normalize(t)
-	if len(p) == 0 {
-		p.needsDue(t, d.Reminders, t.Recurrence != nil && anotherRule(had, t.Recurrence))
-	}
-	return p.err()
 }
 
 // zoneOf is the time zone that a task of the actor gets when it names none.

@@ -20,21 +20,6 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
 
-// Patch changes parts of a task: absent keeps, null clears (RFC 7396).
-type Patch struct {
-	Title       Optional[string]
-	Description Optional[string]
-	IsComplete  Optional[bool]
-	Priority    Optional[string]
-	Tags        Optional[[]string]
-	DueAt       Optional[time.Time]
-	AllDay      Optional[bool]
-	Timezone    Optional[string]
-	Reminders   Optional[[]ReminderDraft]
-	Recurrence  Optional[RecurrencePatch]
-	ParentID    Optional[uuid.UUID]
-}
-
 // RecurrencePatch changes parts of a recurrence.
 type RecurrencePatch struct {
 	RRule, Basis, MonthEnd, DSTGap, Missed Optional[string]
@@ -281,51 +266,6 @@ func update(ctx context.Context, tx *change.Tx, before, t *Task) error {
 		}
 	}
 	return nil
-}
-
-// apply changes of t what the patch names. Zone is for a task that names none.
-func (in Patch) apply(t *Task, zone string, now time.Time) error {
-	var p problems
-	if in.Title.Null {
-		p.add("title", "can not be cleared")
-	}
-	t.Title, t.Description = in.Title.or(t.Title), in.Description.or(t.Description)
-	if in.Priority.Present {
-		t.Priority = priorityOf(in.Priority.Value)
-	}
-	if in.Tags.Present {
-		t.Tags = tags(in.Tags.Value)
-	}
-	if in.DueAt.Present {
-		t.DueAt = in.DueAt.pointer()
-	} else if err := t.showDue(in.AllDay.or(t.AllDay)); err != nil {
-		return err
-	}
-	t.AllDay = in.AllDay.or(t.AllDay)
-	if t.Timezone = in.Timezone.or(t.Timezone); t.Timezone == "" {
-		t.Timezone = zone
-	}
-	if in.ParentID.Present {
-		t.ParentID = in.ParentID.pointer()
-	}
-	had := t.Recurrence
-	switch {
-	case in.Recurrence.Null:
-		t.Recurrence = nil
-	case in.Recurrence.Present:
-		t.Recurrence = in.Recurrence.Value.over(t.Recurrence).with(t.Recurrence)
-	}
-	if in.Reminders.Present {
-		p.reminders(t, in.Reminders.Value)
-	}
-	t.complete(in.IsComplete.or(t.IsComplete), now)
-	p.normalize(t)
-	if len(p) == 0 {
-		// {"due_at": null} clears only that: reminders that count from it rest until
-		// there is a due time again, and the series goes on from what the task stands for.
-		p.needsDue(t, in.Reminders.Value, t.Recurrence != nil && anotherRule(had, t.Recurrence))
-	}
-	return p.err()
 }
 
 // showDue writes a stored due time as the user sees it, before the zone may

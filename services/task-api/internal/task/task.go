@@ -22,6 +22,9 @@ const (
 	maxSubtasks    = 200
 )
 
+// The fields of a task: as they are stored, as a user wants them, whole (Draft) or in
+// part (Patch), and as events show them. Whoever adds one finds them all in this file.
+
 // Task is a task as it is stored.
 type Task struct {
 	bun.BaseModel `bun:"table:task.tasks,alias:t"`
@@ -78,6 +81,36 @@ type Reminder struct {
 	AtWall string `bun:"at_wall,nullzero"`
 }
 
+// Draft is a whole task as its user wants it. What is left out is empty.
+type Draft struct {
+	Title       string
+	Description string
+	IsComplete  bool
+	Priority    string
+	Tags        []string
+	DueAt       *time.Time
+	AllDay      bool
+	Timezone    string // "": the user's
+	Reminders   []ReminderDraft
+	Recurrence  *RecurrenceDraft
+	ParentID    *uuid.UUID
+}
+
+// Patch changes parts of a task: absent keeps, null clears (RFC 7396).
+type Patch struct {
+	Title       Optional[string]
+	Description Optional[string]
+	IsComplete  Optional[bool]
+	Priority    Optional[string]
+	Tags        Optional[[]string]
+	DueAt       Optional[time.Time]
+	AllDay      Optional[bool]
+	Timezone    Optional[string]
+	Reminders   Optional[[]ReminderDraft]
+	Recurrence  Optional[RecurrencePatch]
+	ParentID    Optional[uuid.UUID]
+}
+
 // priority is stored as a number, so that it sorts.
 type priority int16
 
@@ -124,6 +157,79 @@ func answered(was event.Task) *Task {
 		}
 	}
 	return t
+}
+
+// apply makes t what the draft says. Zone is for a task that names none.
+func (d Draft) apply(t *Task, zone string, now time.Time) error {
+	var p problems
+	t.Title, t.Description = d.Title, d.Description
+	t.Priority, t.Tags = priorityOf(d.Priority), tags(d.Tags)
+	if t.AllDay && d.AllDay && d.DueAt != nil && equalTime(d.DueAt, t.DueAt) {
+		// The date that it has, sent back as it was read: it stays one in another zone.
+		if err := t.showDue(true); err != nil {
+			return err
+		}
+		d.DueAt = t.DueAt
+	}
+	t.DueAt, t.AllDay, t.ParentID = d.DueAt, d.AllDay, d.ParentID
+	t.Timezone = d.Timezone
+	if t.Timezone == "" {
+		t.Timezone = zone
+	}
+	had := t.Recurrence
+	t.Recurrence = d.Recurrence.with(had)
+	p.reminders(t, d.Reminders)
+	t.complete(d.IsComplete, now)
+	p.normalize(t)
+	if len(p) == 0 {
+		p.needsDue(t, d.Reminders, t.Recurrence != nil && anotherRule(had, t.Recurrence))
+	}
+	return p.err()
+}
+
+// apply changes of t what the patch names. Zone is for a task that names none.
+func (in Patch) apply(t *Task, zone string, now time.Time) error {
+	var p problems
+	if in.Title.Null {
+		p.add("title", "can not be cleared")
+	}
+	t.Title, t.Description = in.Title.or(t.Title), in.Description.or(t.Description)
+	if in.Priority.Present {
+		t.Priority = priorityOf(in.Priority.Value)
+	}
+	if in.Tags.Present {
+		t.Tags = tags(in.Tags.Value)
+	}
+	if in.DueAt.Present {
+		t.DueAt = in.DueAt.pointer()
+	} else if err := t.showDue(in.AllDay.or(t.AllDay)); err != nil {
+		return err
+	}
+	t.AllDay = in.AllDay.or(t.AllDay)
+	if t.Timezone = in.Timezone.or(t.Timezone); t.Timezone == "" {
+		t.Timezone = zone
+	}
+	if in.ParentID.Present {
+		t.ParentID = in.ParentID.pointer()
+	}
+	had := t.Recurrence
+	switch {
+	case in.Recurrence.Null:
+		t.Recurrence = nil
+	case in.Recurrence.Present:
+		t.Recurrence = in.Recurrence.Value.over(t.Recurrence).with(t.Recurrence)
+	}
+	if in.Reminders.Present {
+		p.reminders(t, in.Reminders.Value)
+	}
+	t.complete(in.IsComplete.or(t.IsComplete), now)
+	p.normalize(t)
+	if len(p) == 0 {
+		// {"due_at": null} clears only that: reminders that count from it rest until
+		// there is a due time again, and the series goes on from what the task stands for.
+		p.needsDue(t, in.Reminders.Value, t.Recurrence != nil && anotherRule(had, t.Recurrence))
+	}
+	return p.err()
 }
 
 // pristine says whether nobody has touched the task since its series made it.

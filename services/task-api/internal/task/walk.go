@@ -3,6 +3,7 @@ package task
 import (
 	"cmp"
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -13,8 +14,16 @@ import (
 )
 
 // columns are those of a Task, and what a cursor by title needs.
-const columns = `id, user_id, title, description, is_complete, priority, tags, due_at, all_day, timezone, recurrence, parent_id,
-	series_id, occurrence, follows_id, followed, completed_at, version, created_at, updated_at, search_version, title_key`
+var columns = func() string {
+	var names []string
+	for field := range reflect.TypeFor[Task]().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("bun"), ",")
+		if field.Name != "BaseModel" && name != "" && name != "-" {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(append(names, "title_key"), ", ")
+}()
 
 // order is the ORDER BY clause of a part, and that of the whole list.
 func (l *listing) order(whole bool) string {
