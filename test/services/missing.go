@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -79,11 +80,51 @@ func (m *missing) lists() error {
 	return nil
 }
 
-// code: each topic that has a name is one of the list.
+// code: each topic that has a name is one of the list; each type of event is told
+// by somebody, counted and described, and none other is.
 func (m *missing) code() error {
+	const events = "pkg/event/event.go"
 	names, err := topicNames(m.root)
+	if err != nil {
+		return err
+	}
 	for name, topic := range names {
-		m.need(slices.Contains(m.topics, topic), "pkg/event/event.go", "add %s to Topics", name)
+		m.need(slices.Contains(m.topics, topic), events, "add %s to Topics", name)
+	}
+	code, err := m.read(events)
+	if err != nil {
+		return err
+	}
+	publisher, err := Source(m.root, "services", "task-api", "internal")
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, constant := range typePattern.FindAllStringSubmatch(code, -1) {
+		known[constant[2]] = true
+		m.need(strings.Contains(publisher, "event."+constant[1]), "services/task-api/internal", "nobody tells of %s", constant[2])
+	}
+	for file, values := range map[string]*regexp.Regexp{
+		"docs/events.md":                       regexp.MustCompile("(?m)^\\|[^|]*\\| `((?:task|reminder)\\.[a-z_]+)` \\|"),
+		"pkg/event/schemas/task-event.v1.json": regexp.MustCompile(`"(task\.[a-z_]+)"`),
+	} {
+		text, err := m.read(file)
+		if err != nil {
+			return err
+		}
+		described := map[string]bool{}
+		for _, value := range values.FindAllStringSubmatch(text, -1) {
+			described[value[1]] = true
+			m.need(known[value[1]], events, "add a constant for %s, which %s has", value[1], file)
+		}
+		for kind := range known {
+			m.need(described[kind] || !strings.HasPrefix(kind, "task.") && filepath.Ext(file) == ".json", file, "describe %s", kind)
+		}
+	}
+	const counters = "pkg/subscribe/metrics.go"
+	counted, err := m.read(counters)
+	for _, constant := range typePattern.FindAllStringSubmatch(code, -1) {
+		m.need(strings.Contains(counted, "event."+constant[1]), counters, "add %s to the labels of its topic", constant[1])
 	}
 	return err
 }
