@@ -6,15 +6,20 @@
 # it is not executable, and would go on with what is set here.
 (
   set -eu
-  logins=$(env | sed -n '/^POSTGRES_/d; s/^\([A-Z_]*\)_PASSWORD=.*/\1/p' | tr A-Z a-z)
   {
-    echo 'REVOKE ALL ON DATABASE taskwire FROM PUBLIC;'
-    echo 'REVOKE ALL ON SCHEMA public FROM PUBLIC;'
-    for login in $logins; do
-      # psql reads the passwords from its environment: they are in no command line.
-      echo "\\getenv password $(echo "${login}_password" | tr a-z A-Z)"
-      echo "CREATE ROLE $login LOGIN PASSWORD :'password';"
-      echo "GRANT CONNECT ON DATABASE taskwire TO $login;"
+    printf '%s\n' 'REVOKE ALL ON DATABASE taskwire FROM PUBLIC;' 'REVOKE ALL ON SCHEMA public FROM PUBLIC;'
+    # Of sh "export NAME='value'", of bash "declare -x NAME="value"".
+    export -p | while read -r _ variable; do
+      variable=${variable#-x } variable=${variable%%=*}
+      case $variable in
+      POSTGRES_PASSWORD) ;;
+      *_PASSWORD)
+        login=${variable%_PASSWORD} # in lower case, as Postgres reads names
+        # psql reads the passwords from its environment: they are in no command line.
+        printf '%s\n' "\\getenv password $variable" "CREATE ROLE $login LOGIN PASSWORD :'password';" \
+          "GRANT CONNECT ON DATABASE taskwire TO $login;"
+        ;;
+      esac
     done
   } | psql -v ON_ERROR_STOP=1 --no-psqlrc --username "$POSTGRES_USER" --dbname "$POSTGRES_DB"
 )
