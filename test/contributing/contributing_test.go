@@ -308,3 +308,34 @@ func redo(t *testing.T, root string, s step, became map[string][2]string) {
 		require.NoError(t, os.WriteFile(filepath.Join(root, path), []byte(texts[1]), 0o644))
 	}
 }
+
+// Whoever gives a topic a name, and handles it, is told where it has to be known.
+func TestATopicThatIsNotKnownIsNoticed(t *testing.T) {
+	root := copied(t)
+	for path, change := range map[string][2]string{
+		"pkg/event/event.go":              {"const (\n\tTopicTasks ", "const (\n\tTopicLists     = \"lists\"\n\tTopicTasks "},
+		"services/recurring-task/main.go": {"\treturn events\n", "\tevents.Idempotent(event.TopicLists, spawner.Handle)\n\treturn events\n"},
+	} {
+		require.NoError(t, replace(filepath.Join(root, path), change[0], change[1]))
+	}
+	found, err := services.Missing(root)
+	require.NoError(t, err)
+	require.Contains(t, found, "pkg/event/event.go: add TopicLists to Topics")
+
+	require.NoError(t, replace(filepath.Join(root, "pkg/event/event.go"), "TopicAudit}", "TopicAudit, TopicLists}"))
+	found, err = services.Missing(root)
+	require.NoError(t, err)
+	want := []string{
+		"k8s/observability/alerts.yaml: record taskwire:subscription of the service recurring-task and the topic lists",
+		"docs/events.md: describe the topic lists",
+	}
+	for _, broker := range []string{"kafka", "redis"} {
+		for _, add := range []string{
+			"add lists to allowedTopics", "add lists to protectedTopics", "let publishingScopes say task-api=lists",
+			"let subscriptionScopes say recurring-task=lists", "add a Subscription to lists, with the scope recurring-task",
+		} {
+			want = append(want, "dapr/components/"+broker+"/pubsub.yaml: "+add)
+		}
+	}
+	require.ElementsMatch(t, want, found)
+}
