@@ -24,7 +24,7 @@ func Missing(root string) ([]string, error) {
 		return nil, err
 	}
 	m := &missing{root: root, services: all, topics: topics}
-	for _, look := range []func() error{m.lists, m.code, m.brokers, m.compose, m.kubernetes, m.alerts, m.docs} {
+	for _, look := range []func() error{m.lists, m.topicList, m.types, m.brokers, m.compose, m.kubernetes, m.alerts, m.docs} {
 		if err := look(); err != nil {
 			return nil, err
 		}
@@ -80,17 +80,26 @@ func (m *missing) lists() error {
 	return nil
 }
 
-// code: each topic that has a name is one of the list; each type of event is told
-// by somebody, counted and described, and none other is.
-func (m *missing) code() error {
-	const events = "pkg/event/event.go"
+const events = "pkg/event/event.go"
+
+// topicList: each topic that has a name is one of event.Topics.
+func (m *missing) topicList() error {
 	names, err := topicNames(m.root)
-	if err != nil {
-		return err
-	}
 	for name, topic := range names {
 		m.need(slices.Contains(m.topics, topic), events, "add %s to Topics", name)
 	}
+	return err
+}
+
+// described finds types of event where they are described.
+var described = map[string]*regexp.Regexp{
+	"docs/events.md":                       regexp.MustCompile("(?m)^\\|[^|]*\\| `((?:task|reminder)\\.[a-z_]+)` \\|"),
+	"pkg/event/schemas/task-event.v1.json": regexp.MustCompile(`"(task\.[a-z_]+)"`),
+}
+
+// types: each type of event is told by somebody, counted and described, and none
+// other is.
+func (m *missing) types() error {
 	code, err := m.read(events)
 	if err != nil {
 		return err
@@ -99,34 +108,34 @@ func (m *missing) code() error {
 	if err != nil {
 		return err
 	}
+	const counters = "pkg/subscribe/metrics.go"
+	counted, err := m.read(counters)
+	if err != nil {
+		return err
+	}
 	known := map[string]bool{}
 	for _, constant := range typePattern.FindAllStringSubmatch(code, -1) {
-		known[constant[2]] = true
-		m.need(strings.Contains(publisher, "event."+constant[1]), "services/task-api/internal", "nobody tells of %s", constant[2])
+		name, kind := "event."+constant[1], constant[2]
+		known[kind] = true
+		m.need(strings.Contains(publisher, name), "services/task-api/internal", "nobody tells of %s", kind)
+		m.need(strings.Contains(counted, name), counters, "add %s to the labels of its topic", name)
 	}
-	for file, values := range map[string]*regexp.Regexp{
-		"docs/events.md":                       regexp.MustCompile("(?m)^\\|[^|]*\\| `((?:task|reminder)\\.[a-z_]+)` \\|"),
-		"pkg/event/schemas/task-event.v1.json": regexp.MustCompile(`"(task\.[a-z_]+)"`),
-	} {
+	for file, pattern := range described {
 		text, err := m.read(file)
 		if err != nil {
 			return err
 		}
-		described := map[string]bool{}
-		for _, value := range values.FindAllStringSubmatch(text, -1) {
-			described[value[1]] = true
-			m.need(known[value[1]], events, "add a constant for %s, which %s has", value[1], file)
+		here := map[string]bool{}
+		for _, found := range pattern.FindAllStringSubmatch(text, -1) {
+			here[found[1]] = true
+			m.need(known[found[1]], events, "add a constant for %s, which %s has", found[1], file)
 		}
 		for kind := range known {
-			m.need(described[kind] || !strings.HasPrefix(kind, "task.") && filepath.Ext(file) == ".json", file, "describe %s", kind)
+			// Reminders have one type, and a schema of their own.
+			m.need(here[kind] || kind == "reminder.due" && filepath.Ext(file) == ".json", file, "describe %s", kind)
 		}
 	}
-	const counters = "pkg/subscribe/metrics.go"
-	counted, err := m.read(counters)
-	for _, constant := range typePattern.FindAllStringSubmatch(code, -1) {
-		m.need(strings.Contains(counted, "event."+constant[1]), counters, "add %s to the labels of its topic", constant[1])
-	}
-	return err
+	return nil
 }
 
 // resource is the part of Dapr's resources that names services and topics.
