@@ -32,21 +32,6 @@ type RecurrenceInput struct {
 	Ordinal  int    `json:"ordinal,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
 }
 
-// TaskInput is a whole task as a request says it. What is left out is empty.
-type TaskInput struct {
-	Title       string             `json:"title" minLength:"1" maxLength:"200" doc:"What is to be done"`
-	Description string             `json:"description,omitempty" maxLength:"20000" doc:"More about it"`
-	IsComplete  bool               `json:"is_complete,omitempty" doc:"Whether it is done"`
-	Priority    string             `json:"priority,omitempty" enum:"none,low,medium,high,urgent" default:"none" doc:"How much it matters"`
-	Tags        []string           `json:"tags,omitempty" maxItems:"20" minLength:"1" maxLength:"50" doc:"Words to find it by"`
-	DueAt       *httpapi.Timestamp `json:"due_at,omitempty" nullable:"true" doc:"When it is due; of an all-day task the date as it is written counts"`
-	AllDay      bool               `json:"all_day,omitempty" doc:"Due on a date, not at a time"`
-	Timezone    string             `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone; default: yours"`
-	Reminders   []ReminderInput    `json:"reminders,omitempty" maxItems:"20" doc:"When you want to be reminded"`
-	Recurrence  *RecurrenceInput   `json:"recurrence,omitempty" doc:"How it comes back"`
-	ParentID    *uuid.UUID         `json:"parent_id,omitempty" nullable:"true" format:"uuid" doc:"The task that it is a subtask of"`
-}
-
 type createdOutput struct {
 	Status   int
 	ETag     string `header:"ETag" doc:"The version, for If-Match and If-None-Match"`
@@ -81,17 +66,6 @@ func keyOf(key string, body TaskInput) (*task.Key, error) {
 	}
 	sum := sha256.Sum256(raw)
 	return &task.Key{Key: key, Hash: sum[:]}, nil
-}
-
-func (in TaskInput) draft() task.Draft {
-	d := task.Draft{
-		Title: in.Title, Description: in.Description, IsComplete: in.IsComplete, Priority: in.Priority, Tags: in.Tags,
-		DueAt: in.DueAt.Pointer(), AllDay: in.AllDay, Timezone: in.Timezone, Reminders: reminderDrafts(in.Reminders), ParentID: in.ParentID,
-	}
-	if r := in.Recurrence; r != nil {
-		d.Recurrence = &task.RecurrenceDraft{RRule: r.RRule, Basis: r.Basis, MonthEnd: r.MonthEnd, DSTGap: r.DSTGap, Missed: r.Missed}
-	}
-	return d
 }
 
 func reminderDrafts(in []ReminderInput) []task.ReminderDraft {

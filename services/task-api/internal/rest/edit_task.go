@@ -5,12 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"reflect"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/google/uuid"
 
-	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
@@ -27,21 +24,6 @@ type TaskReplacement struct {
 	Version     any `json:"version,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
 	CreatedAt   any `json:"created_at,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
 	UpdatedAt   any `json:"updated_at,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
-}
-
-// TaskPatch is a JSON merge patch of a task.
-type TaskPatch struct {
-	Title       optional[string]            `json:"title,omitempty" minLength:"1" maxLength:"200" nullable:"false" doc:"What is to be done"`
-	Description optional[string]            `json:"description,omitempty" maxLength:"20000" doc:"More about it"`
-	IsComplete  optional[bool]              `json:"is_complete,omitempty" doc:"Whether it is done"`
-	Priority    optional[string]            `json:"priority,omitempty" enum:"none,low,medium,high,urgent" doc:"How much it matters"`
-	Tags        optional[[]string]          `json:"tags,omitempty" maxItems:"20" minLength:"1" maxLength:"50" doc:"Words to find it by"`
-	DueAt       optional[httpapi.Timestamp] `json:"due_at,omitempty" doc:"When it is due"`
-	AllDay      optional[bool]              `json:"all_day,omitempty" doc:"Due on a date, not at a time"`
-	Timezone    optional[string]            `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone that the due time is meant in"`
-	Reminders   optional[[]ReminderInput]   `json:"reminders,omitempty" maxItems:"20" doc:"When you want to be reminded"`
-	Recurrence  optional[RecurrencePatch]   `json:"recurrence,omitempty" doc:"How it comes back; null ends that"`
-	ParentID    optional[uuid.UUID]         `json:"parent_id,omitempty" format:"uuid" doc:"The task that it is a subtask of"`
 }
 
 // RecurrencePatch is a merge patch of a recurrence.
@@ -84,23 +66,6 @@ func (o optional[T]) Schema(r huma.Registry) *huma.Schema {
 // ScopeInput says how far an edit of a recurring task goes.
 type ScopeInput struct {
 	Scope string `query:"scope" enum:"this,following" default:"this" doc:"Of a recurring task: whether a new due time is that of this occurrence, or that which the series goes on from"`
-}
-
-func (in TaskPatch) patch() task.Patch {
-	r := in.Recurrence.Value
-	return task.Patch{
-		Title: in.Title.Optional, Description: in.Description.Optional, IsComplete: in.IsComplete.Optional,
-		Priority: in.Priority.Optional, Tags: in.Tags.Optional, DueAt: task.Optional[time.Time]{Present: in.DueAt.Present, Null: in.DueAt.Null, Value: in.DueAt.Value.Time}, AllDay: in.AllDay.Optional,
-		Timezone: in.Timezone.Optional, ParentID: in.ParentID.Optional,
-		Reminders: task.Optional[[]task.ReminderDraft]{
-			Present: in.Reminders.Present, Null: in.Reminders.Null, Value: reminderDrafts(in.Reminders.Value),
-		},
-		Recurrence: task.Optional[task.RecurrencePatch]{
-			Present: in.Recurrence.Present, Null: in.Recurrence.Null, Value: task.RecurrencePatch{
-				RRule: r.RRule.Optional, Basis: r.Basis.Optional, MonthEnd: r.MonthEnd.Optional, DSTGap: r.DSTGap.Optional, Missed: r.Missed.Optional,
-			},
-		},
-	}
 }
 
 func (a *Tasks) replace(ctx context.Context, actor access.Actor, in *struct {

@@ -5,8 +5,12 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
+
+// The fields of a task, as the API shows them, and as requests say them: the whole
+// task (TaskInput), or parts of it (TaskPatch).
 
 // Task is a task as the API shows it.
 type Task struct {
@@ -29,6 +33,36 @@ type Task struct {
 	Version     int64       `json:"version" minimum:"1" doc:"Counts the changes of the task, from 1"`
 	CreatedAt   time.Time   `json:"created_at" doc:"When it was created"`
 	UpdatedAt   time.Time   `json:"updated_at" doc:"When it was last changed"`
+}
+
+// TaskInput is a whole task as a request says it. What is left out is empty.
+type TaskInput struct {
+	Title       string             `json:"title" minLength:"1" maxLength:"200" doc:"What is to be done"`
+	Description string             `json:"description,omitempty" maxLength:"20000" doc:"More about it"`
+	IsComplete  bool               `json:"is_complete,omitempty" doc:"Whether it is done"`
+	Priority    string             `json:"priority,omitempty" enum:"none,low,medium,high,urgent" default:"none" doc:"How much it matters"`
+	Tags        []string           `json:"tags,omitempty" maxItems:"20" minLength:"1" maxLength:"50" doc:"Words to find it by"`
+	DueAt       *httpapi.Timestamp `json:"due_at,omitempty" nullable:"true" doc:"When it is due; of an all-day task the date as it is written counts"`
+	AllDay      bool               `json:"all_day,omitempty" doc:"Due on a date, not at a time"`
+	Timezone    string             `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone; default: yours"`
+	Reminders   []ReminderInput    `json:"reminders,omitempty" maxItems:"20" doc:"When you want to be reminded"`
+	Recurrence  *RecurrenceInput   `json:"recurrence,omitempty" doc:"How it comes back"`
+	ParentID    *uuid.UUID         `json:"parent_id,omitempty" nullable:"true" format:"uuid" doc:"The task that it is a subtask of"`
+}
+
+// TaskPatch is a JSON merge patch of a task.
+type TaskPatch struct {
+	Title       optional[string]            `json:"title,omitempty" minLength:"1" maxLength:"200" nullable:"false" doc:"What is to be done"`
+	Description optional[string]            `json:"description,omitempty" maxLength:"20000" doc:"More about it"`
+	IsComplete  optional[bool]              `json:"is_complete,omitempty" doc:"Whether it is done"`
+	Priority    optional[string]            `json:"priority,omitempty" enum:"none,low,medium,high,urgent" doc:"How much it matters"`
+	Tags        optional[[]string]          `json:"tags,omitempty" maxItems:"20" minLength:"1" maxLength:"50" doc:"Words to find it by"`
+	DueAt       optional[httpapi.Timestamp] `json:"due_at,omitempty" doc:"When it is due"`
+	AllDay      optional[bool]              `json:"all_day,omitempty" doc:"Due on a date, not at a time"`
+	Timezone    optional[string]            `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone that the due time is meant in"`
+	Reminders   optional[[]ReminderInput]   `json:"reminders,omitempty" maxItems:"20" doc:"When you want to be reminded"`
+	Recurrence  optional[RecurrencePatch]   `json:"recurrence,omitempty" doc:"How it comes back; null ends that"`
+	ParentID    optional[uuid.UUID]         `json:"parent_id,omitempty" format:"uuid" doc:"The task that it is a subtask of"`
 }
 
 // Reminder is a moment at which the user wants to be told of a task: a fixed
@@ -70,6 +104,34 @@ func shown(t *task.Task) Task {
 		}
 	}
 	return out
+}
+
+func (in TaskInput) draft() task.Draft {
+	d := task.Draft{
+		Title: in.Title, Description: in.Description, IsComplete: in.IsComplete, Priority: in.Priority, Tags: in.Tags,
+		DueAt: in.DueAt.Pointer(), AllDay: in.AllDay, Timezone: in.Timezone, Reminders: reminderDrafts(in.Reminders), ParentID: in.ParentID,
+	}
+	if r := in.Recurrence; r != nil {
+		d.Recurrence = &task.RecurrenceDraft{RRule: r.RRule, Basis: r.Basis, MonthEnd: r.MonthEnd, DSTGap: r.DSTGap, Missed: r.Missed}
+	}
+	return d
+}
+
+func (in TaskPatch) patch() task.Patch {
+	r := in.Recurrence.Value
+	return task.Patch{
+		Title: in.Title.Optional, Description: in.Description.Optional, IsComplete: in.IsComplete.Optional,
+		Priority: in.Priority.Optional, Tags: in.Tags.Optional, DueAt: task.Optional[time.Time]{Present: in.DueAt.Present, Null: in.DueAt.Null, Value: in.DueAt.Value.Time}, AllDay: in.AllDay.Optional,
+		Timezone: in.Timezone.Optional, ParentID: in.ParentID.Optional,
+		Reminders: task.Optional[[]task.ReminderDraft]{
+			Present: in.Reminders.Present, Null: in.Reminders.Null, Value: reminderDrafts(in.Reminders.Value),
+		},
+		Recurrence: task.Optional[task.RecurrencePatch]{
+			Present: in.Recurrence.Present, Null: in.Recurrence.Null, Value: task.RecurrencePatch{
+				RRule: r.RRule.Optional, Basis: r.Basis.Optional, MonthEnd: r.MonthEnd.Optional, DSTGap: r.DSTGap.Optional, Missed: r.Missed.Optional,
+			},
+		},
+	}
 }
 
 func utc(t *time.Time) *time.Time {
