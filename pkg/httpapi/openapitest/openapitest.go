@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -180,56 +179,4 @@ func Read(t *testing.T, file string) Document {
 	raw, err := os.ReadFile(file)
 	require.NoError(t, err)
 	return decode(t, raw)
-}
-
-// Older is a document for tools that know no more than OpenAPI 3.0.
-func Older(t *testing.T, d Document) Document {
-	t.Helper()
-	raw, err := json.Marshal(d)
-	require.NoError(t, err)
-	older := decode(t, raw)
-	older["openapi"] = "3.0.3"
-	if info, ok := older["info"].(map[string]any); ok {
-		delete(info, "summary")
-		if license, ok := info["license"].(map[string]any); ok {
-			delete(license, "identifier")
-		}
-	}
-	for _, part := range []any{older["paths"], older["components"]} {
-		downgrade(part)
-	}
-	return older
-}
-
-// downgrade turns JSON Schema into the schema objects of OpenAPI 3.0.
-func downgrade(node any) {
-	switch node := node.(type) {
-	case []any:
-		for _, value := range node {
-			downgrade(value)
-		}
-	case map[string]any:
-		if types, ok := node["type"].([]any); ok {
-			node["type"], node["nullable"] = types[0], true
-		}
-		if either, ok := node["anyOf"].([]any); ok {
-			if null := slices.IndexFunc(either, func(v any) bool { return v.(map[string]any)["type"] == "null" }); null >= 0 {
-				delete(node, "anyOf")
-				node["type"], node["allOf"], node["nullable"] = "object", slices.Delete(either, null, null+1), true
-			}
-		}
-		if examples, ok := node["examples"].([]any); ok {
-			delete(node, "examples")
-			node["example"] = examples[0]
-		}
-		if reference, ok := node["$ref"]; ok && len(node) > 1 {
-			delete(node, "$ref") // nothing may stand beside it
-			node["allOf"] = []any{map[string]any{"$ref": reference}}
-		}
-		for name, value := range node {
-			if name != "example" {
-				downgrade(value)
-			}
-		}
-	}
 }

@@ -23,16 +23,16 @@ var page embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// The description of the whole API, which a test keeps (make openapi), and the same for
-// tools that know no OpenAPI 3.1.
+// The description of the whole API, which a test keeps (make openapi).
 //
-//go:embed openapi.json openapi-3.0.json
-var descriptions embed.FS
+//go:embed openapi.json
+var description []byte
 
-// Mount adds /openapi.json, /openapi-3.0.json and /docs, which renders the first.
+// Mount adds /openapi.json, the same for tools that know no OpenAPI 3.1 at
+// /openapi-3.0.json, and /docs, which renders the first.
 func Mount(r chi.Router) {
-	for _, name := range []string{"openapi.json", "openapi-3.0.json"} {
-		content, _ := descriptions.ReadFile(name) // it is embedded
+	former, _ := older(description) // it is embedded
+	for name, content := range map[string][]byte{"openapi.json": description, "openapi-3.0.json": former} {
 		r.Method(http.MethodGet, "/"+name, fixed("application/vnd.oai.openapi+json", content))
 	}
 	assets := http.StripPrefix("/docs/", statigz.FileServer(static.FS))
