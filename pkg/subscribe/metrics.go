@@ -34,16 +34,16 @@ const other = "other"
 
 // typesOf are the labels of the types that the suite publishes on a topic.
 func typesOf(topic string) []string {
-	switch topic {
-	case event.TopicTasks:
-		return []string{event.TaskCreated, event.TaskUpdated, event.TaskCompleted, event.TaskDeleted}
-	case event.TopicReminders:
-		return []string{event.ReminderDue}
-	case event.TopicAudit:
+	if topic == event.TopicAudit {
 		return []string{"audit"}
-	default:
-		return nil
 	}
+	var names []string
+	for _, t := range event.Types {
+		if t.Topic == topic {
+			names = append(names, t.Name)
+		}
+	}
+	return names
 }
 
 // countFromZero makes the counters of a topic: an increase is seen from a value

@@ -97,10 +97,15 @@ var described = map[string]*regexp.Regexp{
 	"pkg/event/schemas/task-event.v1.json": regexp.MustCompile(`"(task\.[a-z_]+)"`),
 }
 
-// types: each type of event is told by somebody, counted and described, and none
-// other is.
+// types: each type of event is told by somebody and described, with an example, and
+// none other is.
 func (m *missing) types() error {
 	code, err := m.read(events)
+	if err != nil {
+		return err
+	}
+	const list = "pkg/event/types.go"
+	listed, err := m.read(list)
 	if err != nil {
 		return err
 	}
@@ -108,17 +113,17 @@ func (m *missing) types() error {
 	if err != nil {
 		return err
 	}
-	const counters = "pkg/subscribe/metrics.go"
-	counted, err := m.read(counters)
-	if err != nil {
-		return err
-	}
 	known := map[string]bool{}
 	for _, constant := range typePattern.FindAllStringSubmatch(code, -1) {
-		name, kind := "event."+constant[1], constant[2]
+		name, kind := constant[1], constant[2]
 		known[kind] = true
-		m.need(strings.Contains(publisher, name), "services/task-api/internal", "nobody tells of %s", kind)
-		m.need(strings.Contains(counted, name), counters, "add %s to the labels of its topic", name)
+		m.need(strings.Contains(publisher, "event."+name), "services/task-api/internal", "nobody tells of %s", kind)
+		m.need(strings.Contains(listed, "\t{"+name+", "), list, "add %s to Types", name)
+		m.example(kind)
+		if strings.HasPrefix(kind, "task.") {
+			m.need(strings.Contains(listed, "\t{AuditPrefix + "+name+", "), list, "add AuditPrefix + %s to Types", name)
+			m.example("audit." + kind)
+		}
 	}
 	for file, pattern := range described {
 		text, err := m.read(file)
@@ -136,6 +141,12 @@ func (m *missing) types() error {
 		}
 	}
 	return nil
+}
+
+func (m *missing) example(kind string) {
+	file := "pkg/event/examples/" + kind + ".json"
+	_, err := os.Stat(m.path(file))
+	m.need(err == nil, file, "write an event")
 }
 
 // resource is the part of Dapr's resources that names services and topics.
