@@ -109,6 +109,10 @@ func (m *missing) types() error {
 	if err != nil {
 		return err
 	}
+	catalogue, err := m.read("docs/events.md")
+	if err != nil {
+		return err
+	}
 	publisher, err := Source(m.root, "services", "task-api", "internal")
 	if err != nil {
 		return err
@@ -123,6 +127,7 @@ func (m *missing) types() error {
 		if strings.HasPrefix(kind, "task.") {
 			m.need(strings.Contains(listed, "\t{AuditPrefix + "+name+", "), list, "add AuditPrefix + %s to Types", name)
 			m.example("audit." + kind)
+			m.need(strings.Contains(catalogue, "`audit."+kind+"`"), "docs/events.md", "name audit.%s in the catalogue", kind)
 		}
 	}
 	for file, pattern := range described {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/test/services"
 )
 
 // Setting is a row of the table.
@@ -40,8 +42,13 @@ func Of(t testing.TB, service string) map[string]Setting {
 	t.Helper()
 	file, err := os.ReadFile(filepath.Join("..", "..", "docs", "settings.md"))
 	require.NoError(t, err)
+	code, err := services.Source(services.Root, "services", service)
+	require.NoError(t, err)
 	found := map[string]Setting{}
 	for _, title := range []string{"## All services", "### Whose tokens are accepted", "## " + service} {
+		if title == "### Whose tokens are accepted" && !strings.Contains(code, "auth.Settings") {
+			continue // a service without an API
+		}
 		_, section, ok := strings.Cut(string(file), "\n"+title+"\n")
 		if !ok {
 			continue // a service without settings of its own
