@@ -5,6 +5,7 @@ package clients
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,17 +25,17 @@ func TestMain(m *testing.M) {
 	os.Exit(suitetest.Main(m, func(started *suite.Suite) { s = started }, suite.WithoutLimits()...))
 }
 
-const descriptions = "../../services/task-api/internal/docs"
-
-// workshop is a folder with a copy of what lies in one of this package's.
+// workshop is a folder with a copy of what lies in one of this package's, and with the
+// suite's descriptions.
 func workshop(t *testing.T, from string) string {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, os.DirFS(from)))
-	for _, name := range []string{"openapi.json", "openapi-3.0.json"} {
-		raw, err := os.ReadFile(filepath.Join(descriptions, name))
+	for _, name := range []string{"openapi.json", "openapi-3.0.json", "asyncapi.json"} {
+		a, err := (&suite.Client{Base: s.API}).Do(t.Context(), http.MethodGet, "/"+name, nil)
 		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), raw, 0o644))
+		require.Equal(t, http.StatusOK, a.Status)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), a.Body, 0o644))
 	}
 	return dir
 }
@@ -90,13 +91,7 @@ func TestTypeScript(t *testing.T) {
 	t.Run("spectral", func(t *testing.T) {
 		run(t, dir, bin+"spectral", "lint", "--fail-severity=hint", "openapi.json", "openapi-3.0.json")
 	})
-	t.Run("asyncapi", func(t *testing.T) {
-		c := &suite.Client{Base: s.API}
-		a, err := c.Do(t.Context(), "GET", "/asyncapi.json", nil)
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "asyncapi.json"), a.Body, 0o644))
-		run(t, dir, "node", "asyncapi.js")
-	})
+	t.Run("asyncapi", func(t *testing.T) { run(t, dir, "node", "asyncapi.js") })
 }
 
 // python is a workshop whose virtual environment has packages of PyPI.
