@@ -19,19 +19,11 @@ func writeResources(context.Context, []string) error {
 	if err != nil {
 		return err
 	}
-	file, err := readRunFile(filepath.Join(root, "dapr", "dapr.yaml"))
-	if err != nil {
+	dir := filepath.Join(stateDir(root), "resources")
+	if err := assemble(filepath.Join(root, "dapr", "components"), dir, b.Kind); err != nil {
 		return err
 	}
-	resources, config := filepath.Join(stateDir(root), "resources"), filepath.Join(stateDir(root), "config.yaml")
-	if err := assemble(filepath.Join(root, "dapr", "components"), resources, b.Kind); err != nil {
-		return err
-	}
-	if err := writeConfig(filepath.Join(root, "dapr", "config.yaml"), config, file.Apps); err != nil {
-		return err
-	}
-	fmt.Println("wrote", resources)
-	fmt.Println("wrote", config)
+	fmt.Println("wrote", dir)
 	return nil
 }
 
@@ -57,7 +49,7 @@ func assemble(components, dir, kind string) error {
 	return nil
 }
 
-// writeConfig writes the sidecars' configuration, by which they find each other.
+// writeConfig writes the sidecars' configuration with the ports of this run.
 func writeConfig(from, to string, apps []*app) error {
 	text, err := os.ReadFile(from)
 	if err != nil {

@@ -177,7 +177,7 @@ func runSuite(ctx context.Context, _ []string) (err error) {
 	if err := assemble(filepath.Join(root, "dapr", "components"), resources, carrier.Kind); err != nil {
 		return err
 	}
-	if err := writeConfig(filepath.Join(root, "dapr", "config.yaml"), config, file.Apps); err != nil {
+	if err := writeConfig(filepath.Join(root, "dapr", file.Common.ConfigFile), config, file.Apps); err != nil {
 		return err
 	}
 	key := filepath.Join(state, "jwt.pem")

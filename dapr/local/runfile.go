@@ -22,6 +22,7 @@ type runFile struct {
 		HealthTimeout        int               `yaml:"appHealthProbeTimeout"`
 		HealthThreshold      int               `yaml:"appHealthThreshold"`
 		ReadBufferSize       string            `yaml:"readBufferSize"`
+		ConfigFile           string            `yaml:"configFilePath"`
 		Env                  map[string]string `yaml:"env"`
 	} `yaml:"common"`
 	Apps []*app `yaml:"apps"`

@@ -34,12 +34,9 @@ func TestRunFileDescribesEveryService(t *testing.T) {
 	require.Equal(t, "AUDIT_LOG", file.Apps[1].prefix())
 }
 
-// The configuration that is written leads to each app of the run file.
+// config.yaml repeats the internal ports of dapr.yaml for the Dapr CLI.
 func TestConfigResolvesTheAppsOfTheRunFile(t *testing.T) {
-	file := read(t)
-	to := filepath.Join(t.TempDir(), "config.yaml")
-	require.NoError(t, writeConfig(filepath.Join("..", "config.yaml"), to, file.Apps))
-	text, err := os.ReadFile(to)
+	text, err := os.ReadFile(filepath.Join("..", "config.yaml"))
 	require.NoError(t, err)
 	var config struct {
 		Spec struct {
@@ -49,12 +46,20 @@ func TestConfigResolvesTheAppsOfTheRunFile(t *testing.T) {
 		}
 	}
 	require.NoError(t, yaml.Unmarshal(text, &config))
-	parsed, err := template.New("").Parse(config.Spec.NameResolution.Configuration.Template)
-	require.NoError(t, err)
-	for _, a := range file.Apps {
-		var b strings.Builder
-		require.NoError(t, parsed.Execute(&b, struct{ ID string }{a.ID}))
-		require.Equal(t, local.Address(a.InternalPort), b.String())
+	file := read(t)
+	for name, source := range map[string]string{
+		"config.yaml": config.Spec.NameResolution.Configuration.Template,
+		"make run":    resolveTemplate(file.Apps),
+	} {
+		t.Run(name, func(t *testing.T) {
+			parsed, err := template.New("").Parse(source)
+			require.NoError(t, err)
+			for _, a := range file.Apps {
+				var b strings.Builder
+				require.NoError(t, parsed.Execute(&b, struct{ ID string }{a.ID}))
+				require.Equal(t, local.Address(a.InternalPort), b.String())
+			}
+		})
 	}
 }
 
@@ -75,4 +80,14 @@ func TestAssembleTakesTheChosenBrokerAlone(t *testing.T) {
 			require.Contains(t, string(text), "type: pubsub."+kind+"\n")
 		})
 	}
+}
+
+func TestConfigIsWrittenWithThePortsOfTheRun(t *testing.T) {
+	to := filepath.Join(t.TempDir(), "config.yaml")
+	apps := []*app{{ID: "task-api", InternalPort: 12345}}
+	require.NoError(t, writeConfig(filepath.Join("..", "config.yaml"), to, apps))
+	text, err := os.ReadFile(to)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "127.0.0.1:12345")
+	require.NotContains(t, string(text), "3701")
 }

@@ -26,7 +26,7 @@ import (
 	"github.com/taskwire/taskwire/test/suite/suitetest"
 )
 
-// most are the files that each of the walks may change.
+// most is how many files each of the walks may have written by hand.
 var most = map[string]int{"A field": 8, "A type of event": 8, "A service": 12}
 
 // copied is a copy of the repository as it lies there, without what is built.
@@ -110,12 +110,16 @@ func TestWhatTheDocumentSaysWorks(t *testing.T) {
 	root := copied(t)
 	for _, title := range slices.Sorted(maps.Keys(most)) {
 		before := contents(t, root)
+		byHand := map[string]bool{}
 		for _, s := range steps(t, title) {
 			require.NoError(t, s.take(root))
+			if s.kind != "sh" {
+				byHand[s.file] = true
+			}
 		}
 		files := changed(before, contents(t, root))
-		t.Logf("%s, %d files:\n%s", title, len(files), strings.Join(files, "\n"))
-		require.LessOrEqual(t, len(files), most[title], title)
+		t.Logf("%s, %d files, %d of them by hand:\n%s", title, len(files), len(byHand), strings.Join(files, "\n"))
+		require.LessOrEqual(t, len(byHand), most[title], title)
 	}
 	found, err := services.Missing(root)
 	require.NoError(t, err)
@@ -263,8 +267,7 @@ func TestAStepThatIsLeftOutIsNoticed(t *testing.T) {
 			}
 			for i, s := range all {
 				undo(t, root, s, became[i])
-				found, err := services.Missing(root)
-				require.NoError(t, err)
+				found := missing(t, root)
 				if s.file == "docker-compose.yml" {
 					if _, err := composed(root); err != nil {
 						found = append(found, err.Error())
@@ -282,11 +285,17 @@ func TestAStepThatIsLeftOutIsNoticed(t *testing.T) {
 				}
 				redo(t, root, s, became[i])
 			}
-			found, err := services.Missing(root)
-			require.NoError(t, err)
-			require.Empty(t, found)
+			require.Empty(t, missing(t, root))
 		})
 	}
+}
+
+// missing is what is missing but for what go test would have written.
+func missing(t *testing.T, root string) []string {
+	t.Helper()
+	found, err := services.Missing(root)
+	require.NoError(t, err)
+	return slices.DeleteFunc(found, func(problem string) bool { return strings.Contains(problem, "/rules.yaml: ") })
 }
 
 // undo takes a step back while the others stay.
@@ -335,6 +344,7 @@ func TestATopicThatIsNotKnownIsNoticed(t *testing.T) {
 	found, err = services.Missing(root)
 	require.NoError(t, err)
 	want := []string{
+		"k8s/components/prometheus-operator/rules.yaml: record taskwire:subscription of the service recurring-task and the topic lists",
 		"k8s/observability/alerts.yaml: record taskwire:subscription of the service recurring-task and the topic lists",
 		"docs/events.md: describe the topic lists",
 	}

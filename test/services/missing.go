@@ -24,7 +24,7 @@ func Missing(root string) ([]string, error) {
 		return nil, err
 	}
 	m := &missing{root: root, services: all, topics: topics}
-	for _, look := range []func() error{m.lists, m.topicList, m.types, m.brokers, m.compose, m.kubernetes, m.alerts, m.docs} {
+	for _, look := range []func() error{m.lists, m.topicList, m.types, m.brokers, m.compose, m.kubernetes, m.systemd, m.alerts, m.docs} {
 		if err := look(); err != nil {
 			return nil, err
 		}
@@ -70,7 +70,12 @@ func (m *missing) lists() error {
 		name := filepath.Base(filepath.Dir(command))
 		m.need(slices.Contains(IDs(m.services), name), "dapr/dapr.yaml", "add an app with the appID %s", name)
 	}
+	config, err := m.read("dapr/config.yaml")
+	if err != nil {
+		return err
+	}
 	for _, s := range m.services {
+		m.need(strings.Contains(config, `if eq .ID "`+s.ID+`"`), "dapr/config.yaml", "say where the sidecar of %s is", s.ID)
 		for _, file := range []string{"main.go", "go.mod", "go.sum"} {
 			_, err := os.Stat(m.path("services/" + s.ID + "/" + file))
 			m.need(err == nil, "services/"+s.ID+"/"+file, "write it")
@@ -267,21 +272,48 @@ func (m *missing) kubernetes() error {
 	return nil
 }
 
+// systemd: the units are templates, which the target names each service for.
+func (m *missing) systemd() error {
+	const file = "systemd/taskwire.target"
+	target, err := m.read(file)
+	if err != nil {
+		return err
+	}
+	for _, s := range m.services {
+		m.need(strings.Contains(target, "taskwire-service@"+s.ID+".service"), file, "want taskwire-service@%s.service", s.ID)
+		env := "systemd/etc/" + s.ID + ".env"
+		_, err := os.Stat(m.path(env))
+		m.need(err == nil, env, "write the ports of %s", s.ID)
+	}
+	return nil
+}
+
 func (m *missing) alerts() error {
-	const file = "k8s/observability/alerts.yaml"
-	var alerts struct {
-		Groups []struct {
-			Rules []struct {
-				Record string
-				Labels map[string]string
-			}
+	for _, file := range []string{"k8s/observability/alerts.yaml", "k8s/components/prometheus-operator/rules.yaml"} {
+		if err := m.subscriptions(file); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// subscriptions: the rules know who has to be, whether it is there or not.
+func (m *missing) subscriptions(file string) error {
+	type groups []struct {
+		Rules []struct {
+			Record string
+			Labels map[string]string
+		}
+	}
+	var alerts struct {
+		Groups groups
+		Spec   struct{ Groups groups } // of a PrometheusRule
 	}
 	if err := readYAML(m.path(file), &alerts); err != nil {
 		return err
 	}
 	known := map[string]bool{}
-	for _, g := range alerts.Groups {
+	for _, g := range append(alerts.Groups, alerts.Spec.Groups...) {
 		for _, r := range g.Rules {
 			known[r.Record+" "+r.Labels["service"]+" "+r.Labels["topic"]] = true
 		}
