@@ -142,7 +142,7 @@ func Golden(t *testing.T, file string, d Document) {
 	encoder.SetIndent("", "  ")
 	require.NoError(t, encoder.Encode(d))
 	if *update {
-		require.NoError(t, os.WriteFile(file, text.Bytes(), 0o644))
+		require.NoError(t, os.WriteFile(file, text.Bytes(), 0o644)) //nolint:gosec // a file of the repository, for everybody
 	}
 	golden, err := os.ReadFile(file)
 	require.NoError(t, err)

@@ -42,5 +42,5 @@ var (
 	}
 	exampleRegistration = Registration{Email: exampleUser.Email, Password: "correct horse battery", Name: exampleUser.Name, Timezone: exampleUser.Timezone}
 	exampleCredentials  = Credentials{Email: exampleUser.Email, Password: exampleRegistration.Password}
-	exampleSignedIn     = SignedIn{User: exampleUser, Token: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTkwYzhhMCJ9.c2lnbmF0dXJl", ExpiresAt: time.Date(2027, 1, 5, 9, 0, 0, 0, time.UTC)}
+	exampleSignedIn     = SignedIn{User: exampleUser, Token: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTkwYzhhMCJ9.c2lnbmF0dXJl", ExpiresAt: time.Date(2027, 1, 5, 9, 0, 0, 0, time.UTC)} //nolint:gosec // nobody's
 )

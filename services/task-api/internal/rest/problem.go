@@ -29,9 +29,9 @@ func problem(err error, place string) error {
 	p := httpapi.NewProblem(kind, no.Detail, fields...)
 	switch no.Code {
 	case refuse.TooManyAttempts:
-		p.After(no.After)
+		p = p.After(no.After)
 	case refuse.Busy:
-		p.After(time.Second)
+		p = p.After(time.Second)
 	}
 	return p
 }
