@@ -24,7 +24,7 @@ func Missing(root string) ([]string, error) {
 		return nil, err
 	}
 	m := &missing{root: root, services: all, topics: topics}
-	for _, look := range []func() error{m.lists, m.topicList, m.types, m.brokers, m.compose, m.kubernetes, m.systemd, m.alerts, m.docs} {
+	for _, look := range []func() error{m.lists, m.topicList, m.types, m.brokers, m.compose, m.kubernetes, m.systemd, m.alerts, m.reconcile, m.docs} {
 		if err := look(); err != nil {
 			return nil, err
 		}
@@ -323,6 +323,24 @@ func (m *missing) subscriptions(file string) error {
 			m.need(known["taskwire:subscription "+s.ID+" "+topic], file, "record taskwire:subscription of the service %s and the topic %s", s.ID, topic)
 		}
 	}
+	return nil
+}
+
+var compared = regexp.MustCompile(`\{"[a-z_]+", event\.Topic\w+\}`)
+
+// reconcile knows the consumers by their schemas, and topics by constants: that none is
+// missing shows in their number.
+func (m *missing) reconcile() error {
+	const file = "services/task-api/internal/reconcile/consumers.go"
+	text, err := m.read(file)
+	if err != nil {
+		return err
+	}
+	consumes := 0
+	for _, s := range m.services {
+		consumes += len(s.Consumes)
+	}
+	m.need(len(compared.FindAllString(text, -1)) >= consumes, file, "add the schema and the topic of each consumer to subscriptions; there are %d", consumes)
 	return nil
 }
 
