@@ -49,6 +49,7 @@ type LetterFilter struct {
 	Before time.Time // received before it; zero for all
 	All    bool      // those that were resolved too
 	After  int64     // ids above it
+	UpTo   int64     // ids up to it; 0 for all
 	Limit  int
 }
 
@@ -64,16 +65,16 @@ const letterColumns = `id, topic, key, event_id, source, type, reason, octet_len
 
 // chosen are the conditions of a filter but for its limit, with its arguments from ?1 on.
 const chosen = `id > ?1 AND (?2 = '' OR topic = ?2) AND (?3 = '' OR type = ?3) AND (?4 OR resolved_at IS NULL)
-	AND (?5::timestamptz IS NULL OR received_at < ?5)`
+	AND (?5::timestamptz IS NULL OR received_at < ?5) AND (?6 = 0 OR id <= ?6)`
 
 func (f LetterFilter) arguments(schema string) []any {
-	return []any{bun.Ident(schema), f.After, f.Topic, f.Type, f.All, bun.NullTime{Time: f.Before}}
+	return []any{bun.Ident(schema), f.After, f.Topic, f.Type, f.All, bun.NullTime{Time: f.Before}, f.UpTo}
 }
 
 // Letters lists dead letters without their payloads.
 func (s *Subscriber) Letters(ctx context.Context, f LetterFilter) ([]Letter, error) {
 	var letters []Letter
-	err := s.DB.NewRaw("SELECT "+letterColumns+" FROM ?0.dead_letters WHERE "+chosen+" ORDER BY id LIMIT ?6",
+	err := s.DB.NewRaw("SELECT "+letterColumns+" FROM ?0.dead_letters WHERE "+chosen+" ORDER BY id LIMIT ?7",
 		append(f.arguments(s.Schema), f.Limit)...).Scan(ctx, &letters)
 	if err != nil {
 		return nil, fmt.Errorf("list the dead letters: %w", err)
@@ -81,12 +82,13 @@ func (s *Subscriber) Letters(ctx context.Context, f LetterFilter) ([]Letter, err
 	return letters, nil
 }
 
-// CountLetters says how many letters a filter chooses, whatever its limit.
-func (s *Subscriber) CountLetters(ctx context.Context, f LetterFilter) (n int64, err error) {
-	if err := s.DB.NewRaw("SELECT count(*) FROM ?0.dead_letters WHERE "+chosen, f.arguments(s.Schema)...).Scan(ctx, &n); err != nil {
-		return 0, fmt.Errorf("count the dead letters: %w", err)
+// CountLetters says how many letters a filter chooses, whatever its limit, and the
+// highest of their ids.
+func (s *Subscriber) CountLetters(ctx context.Context, f LetterFilter) (n, last int64, err error) {
+	if err := s.DB.NewRaw("SELECT count(*), coalesce(max(id), 0) FROM ?0.dead_letters WHERE "+chosen, f.arguments(s.Schema)...).Scan(ctx, &n, &last); err != nil {
+		return 0, 0, fmt.Errorf("count the dead letters: %w", err)
 	}
-	return n, nil
+	return n, last, nil
 }
 
 // Letter reads a dead letter and what was done with it, the oldest first.
@@ -146,12 +148,12 @@ func (s *Subscriber) DiscardLetters(ctx context.Context, f LetterFilter, operato
 	var ids []int64
 	err := s.DB.NewRaw(`
 		WITH chosen AS (
-			SELECT id FROM ?0.dead_letters WHERE `+chosen+` ORDER BY id LIMIT ?6 FOR UPDATE
+			SELECT id FROM ?0.dead_letters WHERE `+chosen+` ORDER BY id LIMIT ?7 FOR UPDATE SKIP LOCKED -- another operator has those
 		), resolved AS (
-			UPDATE ?0.dead_letters l SET resolved_at = ?7, resolution = 'discarded' FROM chosen WHERE l.id = chosen.id RETURNING l.id
+			UPDATE ?0.dead_letters l SET resolved_at = ?8, resolution = 'discarded' FROM chosen WHERE l.id = chosen.id RETURNING l.id
 		)
 		INSERT INTO ?0.dead_letter_acts (dead_letter_id, act, operator, reason, outcome, at)
-		SELECT id, ?8, ?9, ?10, 'resolved', ?7 FROM resolved ORDER BY id RETURNING dead_letter_id`,
+		SELECT id, ?9, ?10, ?11, 'resolved', ?8 FROM resolved ORDER BY id RETURNING dead_letter_id`,
 		append(f.arguments(s.Schema), f.Limit, s.Now(), ActDiscard, storable(operator), storable(reason))...).Scan(ctx, &ids)
 	if err != nil {
 		return nil, fmt.Errorf("discard dead letters: %w", err)

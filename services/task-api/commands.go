@@ -116,36 +116,38 @@ func replay(cfg settings, args []string) (service.Work, error) {
 		if err != nil || *dryRun || total == 0 {
 			return err
 		}
-		return publishAgain(ctx, cfg, r, of, counted, total)
+		sent, reached, err := publishAgain(ctx, cfg, r, of, counted, total)
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("stopped after %d of %d events; go on with --after %d", sent, total, reached)
+		case err != nil:
+			return fmt.Errorf("after %d of %d events; go on with --after %d: %w", sent, total, reached, err)
+		}
+		fmt.Fprintf(os.Stdout, "published again: %d\n", sent)
+		return nil
 	}, nil
 }
 
-// publishAgain runs a replay and says how far it came.
-func publishAgain(ctx context.Context, cfg settings, r *eventlog.Replay, of eventlog.Range, counted []eventlog.Counted, total int64) error {
+// publishAgain runs a replay and says how far it came: how many were sent, and the
+// place of the last one in the log.
+func publishAgain(ctx context.Context, cfg settings, r *eventlog.Replay, of eventlog.Range, counted []eventlog.Counted, total int64) (sent int, reached int64, err error) {
+	reached = of.After
 	if !cfg.PublishingEnabled {
-		return errNotPublishing
+		return sent, reached, errNotPublishing
 	}
 	publisher, err := transport(cfg)
 	if err != nil {
-		return err
+		return sent, reached, err
 	}
 	defer publisher.Close()
 	r.Publisher = publisher
 	bar := progress.On(os.Stderr).Begin("replay", total)
-	sent, reached := 0, of.After
 	err = r.Run(ctx, of, counted, func(n int, seq int64) {
 		sent, reached = sent+n, seq
 		bar.Add(n)
 	})
 	bar.End()
-	if ctx.Err() != nil {
-		return fmt.Errorf("stopped after %d of %d events; go on with --after %d", sent, total, reached)
-	}
-	if err != nil {
-		return fmt.Errorf("after %d of %d events; go on with --after %d: %w", sent, total, reached, err)
-	}
-	fmt.Fprintf(os.Stdout, "published again: %d\n", sent)
-	return nil
+	return sent, reached, err
 }
 
 var errNotPublishing = errors.New("EVENT_PUBLISHING_ENABLED is false: nothing is published")
@@ -284,6 +286,7 @@ func (c *reconciling) mend(ctx context.Context, base service.Base, r *reconcile.
 	}
 	// Of several consumers that have it for handled, once.
 	events = slices.CompactFunc(events, func(a, b reconcile.Event) bool { return a.ID == b.ID })
+	sent := 0
 	for chunk := range slices.Chunk(events, replayChunk) {
 		of := eventlog.Range{From: from, To: time.Now(), Topics: event.Topics}
 		for _, e := range chunk {
@@ -291,10 +294,13 @@ func (c *reconciling) mend(ctx context.Context, base service.Base, r *reconcile.
 		}
 		counted := []eventlog.Counted{{First: chunk[0].Seq, Last: chunk[len(chunk)-1].Seq}}
 		replay := &eventlog.Replay{DB: base.DB, Schema: migrations.Name, Log: base.Log}
-		if err := publishAgain(ctx, c.cfg, replay, of, counted, int64(len(chunk))); err != nil {
-			return err
+		n, _, err := publishAgain(ctx, c.cfg, replay, of, counted, int64(len(chunk)))
+		sent += n
+		if err = errors.Join(ctx.Err(), err); err != nil {
+			return fmt.Errorf("after %d of %d events; the same command again goes on: %w", sent, len(events), err)
 		}
 	}
+	fmt.Fprintf(os.Stdout, "published again: %d\n", sent)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/user"
 	"slices"
@@ -199,6 +200,9 @@ func account() string {
 	if err != nil || u.Username == imageUser {
 		return "" // checkOperator asks for a name
 	}
+	if sudo := os.Getenv("SUDO_USER"); u.Username == "root" && sudo != "" {
+		return sudo
+	}
 	return u.Username
 }
 
@@ -229,7 +233,7 @@ func (c *command) replay(ctx context.Context) error {
 func (c *command) discard(ctx context.Context) error {
 	switch {
 	case c.dryRun && c.bulk:
-		n, err := c.events.CountLetters(ctx, c.of)
+		n, _, err := c.events.CountLetters(ctx, c.of)
 		if err == nil {
 			fmt.Fprintf(c.out, "%d would be discarded\n", n)
 		}
@@ -252,13 +256,14 @@ func (c *command) discard(ctx context.Context) error {
 
 // discardAll discards what the filter chooses.
 func (c *command) discardAll(ctx context.Context) error {
-	total, err := c.events.CountLetters(ctx, c.of)
+	total, last, err := c.events.CountLetters(ctx, c.of)
 	if err != nil {
 		return err
 	}
 	bar := c.progress.Begin("discard", total)
 	of, done := c.of, 0
-	for of.Limit = pageSize; ; {
+	of.UpTo = last // what comes meanwhile nobody has seen
+	for of.Limit = pageSize; total > 0; {
 		var ids []int64
 		if ids, err = c.events.DiscardLetters(ctx, of, c.operator, c.reason); err != nil || len(ids) == 0 {
 			break
@@ -275,14 +280,15 @@ func (c *command) discardAll(ctx context.Context) error {
 // each does something with every letter, and says which it could not be done with, and
 // of those named by their ids what became of them.
 func (c *command) each(ctx context.Context, done string, do func(context.Context, int64) (string, error)) error {
-	var good, failed int64
+	var failed int64
+	good := map[string]int64{} // by what became of them
 	one := func(id int64) error {
 		outcome, err := do(ctx, id)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err == nil:
-			if good++; c.bulk {
+			if good[outcome]++; c.bulk {
 				return nil
 			}
 		default:
@@ -306,19 +312,26 @@ func (c *command) each(ctx context.Context, done string, do func(context.Context
 	if more := failed - shownFailures; more > 0 {
 		fmt.Fprintf(c.out, "… and %d more\n", more)
 	}
-	fmt.Fprintf(c.out, "%d %s, %d failed\n", good, done, failed)
+	var sum int64
+	for _, outcome := range slices.Sorted(maps.Keys(good)) {
+		if sum += good[outcome]; c.dryRun {
+			fmt.Fprintf(c.out, "%d %s\n", good[outcome], outcome)
+		}
+	}
+	fmt.Fprintf(c.out, "%d %s, %d failed\n", sum, done, failed)
 	return errors.Join(err, failures(failed))
 }
 
 // throughAll goes through what the filter chooses.
 func (c *command) throughAll(ctx context.Context, one func(id int64) error) error {
-	total, err := c.events.CountLetters(ctx, c.of)
-	if err != nil {
+	total, last, err := c.events.CountLetters(ctx, c.of)
+	if err != nil || total == 0 {
 		return err
 	}
 	bar := c.progress.Begin(name, total)
 	defer bar.End()
 	for of := c.of; ; {
+		of.UpTo = last // what comes meanwhile nobody has seen
 		of.Limit = pageSize
 		page, err := c.events.Letters(ctx, of)
 		if err != nil || len(page) == 0 {
