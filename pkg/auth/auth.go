@@ -145,7 +145,7 @@ var ErrNoKeys = errors.New("the token keys could not be read yet")
 // not known. Until there are any, the answer is ErrNoKeys.
 func RemoteKeys(ctx context.Context, url string, header http.Header, log *slog.Logger) (jwt.Keyfunc, error) {
 	away := &outage.Outage{Log: log, Gone: "could not read the token keys", Back: "the token keys are read again"}
-	client := &http.Client{Timeout: 5 * time.Second, Transport: withHeader{header, http.DefaultTransport}}
+	client := &http.Client{Timeout: 5 * time.Second, Transport: withHeader{header, http.DefaultTransport, away}}
 	storage, err := jwkset.NewStorageFromHTTP(url, jwkset.HTTPClientStorageOptions{
 		Client: client, Ctx: ctx, HTTPTimeout: 5 * time.Second,
 		NoErrorReturnFirstHTTPReq: true,
@@ -172,7 +172,6 @@ func RemoteKeys(ctx context.Context, url string, header http.Header, log *slog.L
 	return func(token *jwt.Token) (any, error) {
 		key, err := keys.Keyfunc(token)
 		if err == nil {
-			away.Worked()
 			return key, nil
 		}
 		if known, listErr := storage.KeyReadAll(ctx); listErr == nil && len(known) == 0 {
@@ -182,9 +181,11 @@ func RemoteKeys(ctx context.Context, url string, header http.Header, log *slog.L
 	}, nil
 }
 
+// withHeader sends a header with each request, and takes note of those that succeed.
 type withHeader struct {
 	header http.Header
 	next   http.RoundTripper
+	away   *outage.Outage
 }
 
 func (t withHeader) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -192,7 +193,11 @@ func (t withHeader) RoundTrip(r *http.Request) (*http.Response, error) {
 	for k, v := range t.header {
 		r.Header[k] = v
 	}
-	return t.next.RoundTrip(r)
+	res, err := t.next.RoundTrip(r)
+	if err == nil && res.StatusCode == http.StatusOK {
+		t.away.Worked()
+	}
+	return res, err
 }
 
 // outsideSpace is the UUID namespace of users whose outside id is no UUID.
