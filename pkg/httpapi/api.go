@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -61,7 +61,7 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 	if op.Method == http.MethodGet {
 		longest = readTime
 	}
-	op.Middlewares = append(op.Middlewares, notEmpty(api, formatted(reflect.TypeFor[I]())))
+	op.Middlewares = append(op.Middlewares, notEmpty(api))
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		// A database that has frozen does not answer; the client must get one.
 		ctx, cancel := context.WithTimeout(ctx, longest)
@@ -89,28 +89,14 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 	document(&op, problems, said)
 }
 
-// formatted are the query parameters of an input that "" can not be a value of.
-func formatted(input reflect.Type) []string {
-	var names []string
-	for _, f := range reflect.VisibleFields(input) {
-		_, format := f.Tag.Lookup("format")
-		_, enum := f.Tag.Lookup("enum")
-		if name, ok := f.Tag.Lookup("query"); ok && (format || enum) {
-			name, _, _ = strings.Cut(name, ",")
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// notEmpty refuses such a parameter that is there and empty. huma takes it for one that
-// is not there: a filter would silently not be applied.
-func notEmpty(api huma.API, names []string) func(huma.Context, func(huma.Context)) {
+// notEmpty refuses a query parameter that is there and empty, but for a text that is
+// searched. huma takes it for one that is not there: a filter would silently not be
+// applied, and an empty cursor begin the list again.
+func notEmpty(api huma.API) func(huma.Context, func(huma.Context)) {
 	return func(c huma.Context, next func(huma.Context)) {
 		url := c.URL()
-		query := url.Query()
-		for _, name := range names {
-			if query.Has(name) && query.Get(name) == "" {
+		for name, values := range url.Query() {
+			if name != "q" && slices.Contains(values, "") {
 				// The client may have gone; there is nobody left to tell.
 				_ = huma.WriteErr(api, c, http.StatusUnprocessableEntity, "validation failed", &huma.ErrorDetail{Location: "query." + name, Message: "must not be empty; leave it out"})
 				return

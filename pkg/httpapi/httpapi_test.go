@@ -229,3 +229,15 @@ func TestAClientThatHasGoneIsNoFailure(t *testing.T) {
 		})
 	}
 }
+
+// An empty filter would not be applied, and an empty cursor begin anew.
+func TestAnEmptyParameterIsRefused(t *testing.T) {
+	for query, status := range map[string]int{"?many=": 422, "?many=a&many=": 422, "?q=": 204, "?q=a&many=b": 204} {
+		t.Run(query, func(t *testing.T) {
+			rec := httptest.NewRecorder()
+			service(nil).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/list"+query, nil))
+			require.Equal(t, status, rec.Code, "%s", rec.Body)
+			require.Equal(t, status == 422, strings.Contains(rec.Body.String(), `"query.many"`))
+		})
+	}
+}

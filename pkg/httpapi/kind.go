@@ -30,14 +30,14 @@ var (
 
 	EmailTaken      = kind(http.StatusConflict, "email-taken", "There is an account with this e-mail address", "Sign in, or use another address.")
 	NotRecurring    = kind(http.StatusConflict, "not-recurring", "The task does not recur", "Complete or delete it instead.")
-	NotComplete     = kind(http.StatusConflict, "not-complete", "The occurrence is open", "Complete it first.")
-	AlreadyComplete = kind(http.StatusConflict, "already-complete", "The occurrence is complete", "Reopen it first.")
-	AlreadyFollowed = kind(http.StatusConflict, "already-followed", "The occurrence has been followed", "Nothing: an occurrence is followed once.")
+	NotComplete     = kind(http.StatusConflict, "not-complete", "The occurrence is open", "Nothing: only services are told, which ask for what follows it.")
+	AlreadyComplete = kind(http.StatusConflict, "already-complete", "The occurrence is complete", "Reopen it, or change the one that followed it.")
+	AlreadyFollowed = kind(http.StatusConflict, "already-followed", "The occurrence has been followed", "Nothing: only services are told, which ask for what follows it.")
 	LastOccurrence  = kind(http.StatusConflict, "last-occurrence", "Nothing follows the last occurrence of a rule", "Complete it, or delete it to end the series.")
 
 	TaskChanged = kind(http.StatusPreconditionFailed, "task-changed", "The task is no longer the version that the change is meant for", "Read it again, and send the change with its new ETag.")
 
-	TooLarge = kind(http.StatusRequestEntityTooLarge, "body-too-large", "The request body is too large", "Send at most 1 MiB.")
+	TooLarge = kind(http.StatusRequestEntityTooLarge, "body-too-large", "The request body is too large", "Send less: 1 MiB at most.")
 
 	UnsupportedType = kind(http.StatusUnsupportedMediaType, "unsupported-media-type", "The request body is of a type that is not read here", "Send application/json.")
 

@@ -60,6 +60,8 @@ func withoutPassword(text string) string {
 	}
 	if _, has := u.User.Password(); has {
 		u.User = url.UserPassword(u.User.Username(), mask)
+	} else if u.User != nil && u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		u.User = url.User(mask) // a token may stand there alone
 	}
 	var query []string
 	for pair := range strings.SplitSeq(u.RawQuery, "&") {

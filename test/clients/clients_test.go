@@ -103,6 +103,9 @@ func python(t *testing.T, packages ...string) (dir, bin string) {
 	}
 	bin = filepath.Join(dir, "venv", "bin") + "/"
 	if out, err := try(t, dir, bin+"pip", append([]string{"install", "--quiet", "--disable-pip-version-check", "--retries=0", "--timeout=20"}, packages...)...); err != nil {
+		if os.Getenv("GITHUB_ACTIONS") != "" {
+			t.Fatalf("there is PyPI, and this can not be had of it: %s", out)
+		}
 		t.Skipf("PyPI, or a package of it, can not be had: %s", out)
 	}
 	return dir, bin

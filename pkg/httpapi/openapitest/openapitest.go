@@ -43,6 +43,7 @@ func Of(t *testing.T, mount func(huma.API)) Document {
 			delete(schema, "additionalProperties")
 		case requests[name] && !answers[name]:
 			takeNull(schema, api.OpenAPI().Components.Schemas.TypeFromRef(reference+name))
+			enumerateNull(schema)
 		}
 	}
 	return d
@@ -81,7 +82,16 @@ func takeNull(schema map[string]any, of reflect.Type) {
 			continue
 		}
 		property["type"] = []any{kind, "null"}
-		if values, ok := property["enum"].([]any); ok {
+	}
+}
+
+// enumerateNull adds null to the values of what may be null: else it may not.
+func enumerateNull(schema map[string]any) {
+	properties, _ := schema["properties"].(map[string]any)
+	for _, property := range properties {
+		property := property.(map[string]any)
+		_, nullable := property["type"].([]any)
+		if values, ok := property["enum"].([]any); ok && nullable {
 			property["enum"] = append(values, nil)
 		}
 	}

@@ -27,7 +27,7 @@ type API struct {
 // AuditEntry is an entry as its user sees it.
 type AuditEntry struct {
 	ID        uuid.UUID   `json:"id" format:"uuid" doc:"The id of the event that it was made of"`
-	Action    string      `json:"action" doc:"What was done: task.created, task.updated, task.completed, task.deleted, user.registered, user.signed_in, user.sign_in_failed or user.updated"`
+	Action    string      `json:"action" doc:"What was done: the type of the audit event without audit., such as task.updated; there may be new ones"`
 	TaskID    *uuid.UUID  `json:"task_id" nullable:"true" format:"uuid" doc:"The task it was done to; null where it was the account"`
 	Actor     event.Actor `json:"actor" doc:"Who did it"`
 	Target    string      `json:"target" doc:"What it was done to: task or user, and its id"`

@@ -24,7 +24,7 @@ type Notification struct {
 	DueAt       *time.Time `json:"due_at" nullable:"true" doc:"When the task is due"`
 	RemindAt    time.Time  `json:"remind_at" doc:"When the reminder was set for"`
 	DeliveredAt time.Time  `json:"delivered_at" doc:"When it was delivered"`
-	LateMS      int64      `bun:"late_ms" json:"late_ms" doc:"delivered_at − remind_at, in milliseconds"`
+	LateMS      int64      `bun:"late_ms" json:"late_ms" doc:"By how many milliseconds it came later than it could: from remind_at, or from when the reminder was set for a time that had passed"`
 	ReadAt      *time.Time `json:"read_at" nullable:"true" doc:"null while it is unread"`
 	CreatedAt   time.Time  `json:"created_at" doc:"When it was written"`
 }

@@ -36,7 +36,7 @@ type Occurrence struct {
 	SeriesID   uuid.UUID  `bun:"series_id,pk" json:"series_id" format:"uuid" doc:"The series"`
 	Occurrence string     `bun:"occurrence,pk" json:"occurrence" doc:"The wall time that it stands for"`
 	UserID     uuid.UUID  `bun:"user_id" json:"-"`
-	TaskID     *uuid.UUID `bun:"task_id" json:"task_id" nullable:"true" format:"uuid" doc:"The task that stands for it; null where none does: it was missed, or its task was deleted"`
+	TaskID     *uuid.UUID `bun:"task_id" json:"task_id" nullable:"true" format:"uuid" doc:"The task that stands or stood for it; null for one that was missed"`
 	Status     string     `bun:"status" json:"status" enum:"open,done,skipped,missed,ended" doc:"What became of it"`
 	DueAt      *time.Time `bun:"due_at" json:"due_at" nullable:"true" doc:"When it is or was due"`
 	Version    int64      `bun:"version" json:"-"`

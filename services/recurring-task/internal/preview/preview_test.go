@@ -102,3 +102,11 @@ func TestPreviewRefuses(t *testing.T) {
 		})
 	}
 }
+
+// JSON has many ways to write a number; the reader is not told of Go's types.
+func TestANumberThatIsNotReadIsNamedInPlainWords(t *testing.T) {
+	var p httpapi.Problem
+	post(t, `{"rrule":"FREQ=DAILY","due_at":"2027-01-31T09:00:00Z","timezone":"UTC","count":1e1}`, http.StatusUnprocessableEntity, &p)
+	require.Len(t, p.Errors, 1)
+	require.Equal(t, "a number must be written without point and exponent", p.Errors[0].Message)
+}

@@ -128,8 +128,9 @@ func (d *Door) MountOpen(r chi.Router, proxies httpapi.Proxies) {
 
 var errNoRoute = errors.New("the sidecar let nothing through to the service")
 
-// proxy passes requests on to an app, to the same path. Their bodies have been read (httpapi.Bodies): what is wrong with one is the client's doing,
-// and must not look like a service that is away.
+// proxy passes requests on to an app, to the same path. Their bodies have been read
+// (httpapi.Bodies): what is wrong with one is the client's doing, and must not look like
+// a service that is away.
 func (d *Door) proxy(appID string) http.Handler {
 	unavailable.WithLabelValues(appID) // from zero: the first step is seen as one
 	if d.away[appID] == nil {

@@ -86,12 +86,12 @@ func (a *Accounts) Mount(api huma.API) {
 	forUser(api, a.Failures, huma.Operation{
 		OperationID: "me", Method: http.MethodGet, Path: "/api/auth/me", Tags: []string{"Accounts"}, Summary: "Your profile",
 		Description: "Who the token belongs to.",
-		Metadata:    httpapi.Describe(nil, exampleUser),
+		Metadata:    httpapi.Describe(nil, exampleUser, httpapi.Missing),
 	}, a.me)
 	forUser(api, a.Failures, huma.Operation{
 		OperationID: "update-me", Method: http.MethodPatch, Path: "/api/auth/me", Tags: []string{"Accounts"}, Summary: "Change your profile",
 		Description: "What is left out, or null, stays. A new time zone is that of new tasks; those that there are keep theirs.",
-		Metadata:    httpapi.Describe(ProfilePatch{Name: &exampleUser.Name, Timezone: &exampleUser.Timezone}, exampleUser),
+		Metadata:    httpapi.Describe(ProfilePatch{Name: &exampleUser.Name, Timezone: &exampleUser.Timezone}, exampleUser, httpapi.Missing),
 	}, a.updateMe)
 }
 

@@ -36,6 +36,17 @@ var (
 		CreatedAt: time.Date(2027, 2, 22, 12, 0, 0, 0, time.UTC), UpdatedAt: exampleCompleted,
 	}
 
+	exampleOpen    = changed(exampleTask, func(t *Task) { t.IsComplete, t.CompletedAt, t.Version, t.UpdatedAt = false, nil, 1, t.CreatedAt })
+	examplePatched = changed(exampleOpen, func(t *Task) {
+		t.Title, t.Priority, t.Version = "Call Grace", "urgent", 2
+		t.Reminders = []Reminder{{ID: t.Reminders[0].ID, BeforeDue: "PT1H"}}
+	})
+	exampleNext = changed(exampleOpen, func(t *Task) {
+		due, occurrence := t.DueAt.AddDate(0, 0, 7), "2027-03-08T09:00:00"
+		t.ID, t.DueAt, t.Occurrence = uuid.MustParse("52c1e7a0-3b4f-5d6e-8f70-8192a3b4c5d6"), &due, &occurrence
+		t.CreatedAt, t.UpdatedAt = exampleCompleted, exampleCompleted
+	})
+
 	exampleUser = account.User{
 		ID: uuid.MustParse("0190c8a0-0b10-7f4e-8d21-3a9c5b7e1f00"), Email: "ada@example.org", Name: "Ada", Timezone: "Europe/Berlin",
 		CreatedAt: time.Date(2027, 1, 4, 9, 0, 0, 0, time.UTC), UpdatedAt: time.Date(2027, 1, 4, 9, 0, 0, 0, time.UTC),
@@ -44,3 +55,8 @@ var (
 	exampleCredentials  = Credentials{Email: exampleUser.Email, Password: exampleRegistration.Password}
 	exampleSignedIn     = SignedIn{User: exampleUser, Token: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTkwYzhhMCJ9.c2lnbmF0dXJl", ExpiresAt: time.Date(2027, 1, 5, 9, 0, 0, 0, time.UTC)} //nolint:gosec // nobody's
 )
+
+func changed(t Task, change func(*Task)) Task {
+	change(&t)
+	return t
+}

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -30,4 +31,18 @@ func TestOpenAPI(t *testing.T) {
 	}
 	whole := openapitest.Merge(t, openapitest.Read(t, "openapi_base.json"), parts...)
 	openapitest.Golden(t, "../docs/openapi.json", whole)
+}
+
+// What may be null and has its values listed lists null: else it may not be.
+func TestWhatMayBeNullSaysSo(t *testing.T) {
+	for name, schema := range openapitest.Read(t, "../docs/openapi.json")["components"].(map[string]any)["schemas"].(map[string]any) {
+		properties, _ := schema.(map[string]any)["properties"].(map[string]any)
+		for field, property := range properties {
+			property := property.(map[string]any)
+			types, _ := property["type"].([]any)
+			if values, ok := property["enum"].([]any); ok {
+				require.Equal(t, slices.Contains(types, any("null")), slices.Contains(values, nil), "%s.%s", name, field)
+			}
+		}
+	}
 }

@@ -54,7 +54,7 @@ func (a *Tasks) Mount(api huma.API) {
 	}
 	say := httpapi.Describe
 	create := operation("create-task", http.MethodPost, "/api/tasks", "Create a task",
-		"With an Idempotency-Key a repetition within a day creates nothing, and answers the same.", say(exampleInput, exampleTask, httpapi.KeyUsed))
+		"With an Idempotency-Key a repetition within a day creates nothing, and answers the same.", say(exampleInput, exampleOpen, httpapi.KeyUsed))
 	create.DefaultStatus = http.StatusCreated
 	forUser(api, a.Failures, create, a.create)
 	forUser(api, a.Failures, operation("list-tasks", http.MethodGet, "/api/tasks", "List your tasks",
@@ -66,16 +66,16 @@ func (a *Tasks) Mount(api huma.API) {
 	forUser(api, a.Failures, get, a.get)
 	forUser(api, a.Failures, operation("replace-task", http.MethodPut, "/api/tasks/{id}", "Replace a task",
 		"What is left out becomes empty. What GET answers can be sent back: the members that only the server sets are ignored.",
-		say(TaskReplacement{TaskInput: exampleInput}, exampleTask, httpapi.Missing, httpapi.TaskChanged)), a.replace)
+		say(TaskReplacement{TaskInput: exampleInput}, exampleOpen, httpapi.Missing, httpapi.AlreadyComplete, httpapi.TaskChanged)), a.replace)
 	forUser(api, a.Failures, operation("update-task", http.MethodPatch, "/api/tasks/{id}", "Change a task by a JSON merge patch",
 		"RFC 7396: what is left out stays, and null empties. A patch that changes nothing has no effect.",
-		say(examplePatch, exampleTask, httpapi.Missing, httpapi.TaskChanged)), a.patch)
+		say(examplePatch, examplePatched, httpapi.Missing, httpapi.AlreadyComplete, httpapi.TaskChanged)), a.patch)
 	forUser(api, a.Failures, operation("complete-task", http.MethodPatch, "/api/tasks/{id}/complete", "Complete a task, or reopen it; without a body it toggles",
-		"Open subtasks are completed and reopened with it. What recurs is followed by its next occurrence; reopened, that one is taken back unless you have changed it.",
+		"Open subtasks are completed and reopened with it, but for those with a rule of their own. What recurs is followed by its next occurrence; reopened, that one is taken back unless you have changed it.",
 		say(TaskCompletion{&exampleDone}, exampleTask, httpapi.Missing, httpapi.TaskChanged)), a.complete)
 	forUser(api, a.Failures, operation("skip-task", http.MethodPost, "/api/tasks/{id}/skip", "Skip an occurrence of a recurring task, and answer the next one",
 		"The skipped one goes, and is recorded as skipped.",
-		say(nil, exampleTask, httpapi.Missing, httpapi.NotRecurring, httpapi.AlreadyComplete, httpapi.LastOccurrence, httpapi.TaskChanged)), a.skip)
+		say(nil, exampleNext, httpapi.Missing, httpapi.NotRecurring, httpapi.AlreadyComplete, httpapi.LastOccurrence, httpapi.TaskChanged)), a.skip)
 	remove := operation("delete-task", http.MethodDelete, "/api/tasks/{id}", "Delete a task and its subtasks",
 		"Deleting the open occurrence of a series ends the series.", say(nil, nil, httpapi.Missing, httpapi.TaskChanged))
 	remove.DefaultStatus = http.StatusNoContent
