@@ -103,7 +103,16 @@ const (
 	markEvery = time.Second
 	// markTime is how long that may take, whatever has become of the delivery.
 	markTime = 5 * time.Second
+
+	// What handlers wait for is away when so many in a row have failed after so long. The
+	// others of the delivery are left for the next one: each would wait as long again,
+	// and a delivery would outlast the outage by minutes. One event that fails so by
+	// itself keeps no other from being handled.
+	mostWaits = 2
+	longWait  = time.Second
 )
+
+var errAway = errors.New("what the handlers need does not answer; the event waits for the next delivery")
 
 // apply runs each event that was not handled before, and marks those that
 // succeeded, again and again on the way: the sidecar ends a delivery that takes
@@ -133,6 +142,7 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 		done = nil
 		return nil
 	}
+	waited := 0 // failures in a row, each of which took its time
 	errs := inOrder(batch, func(d delivery) error {
 		if known[identity{d.Source(), d.ID()}] {
 			duplicates = append(duplicates, d)
@@ -141,12 +151,20 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if waited >= mostWaits {
+			return errAway
+		}
 		ctx, span := telemetry.Processing(ctx, d.Topic, traced([]delivery{d}))
+		began := time.Now()
 		err := guarded(func() error { return h(ctx, d.Event) })
 		span.End(err)
 		if err != nil {
+			if time.Since(began) >= longWait {
+				waited++
+			}
 			return s.verdict(ctx, d, err)
 		}
+		waited = 0
 		done = append(done, d)
 		known[identity{d.Source(), d.ID()}] = true
 		if time.Since(marked) >= markEvery {

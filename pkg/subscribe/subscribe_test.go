@@ -369,3 +369,38 @@ func TestASlowBatchIsFinishedInSeveralDeliveries(t *testing.T) {
 		require.Equal(t, 1, n, id)
 	}
 }
+
+// What handlers wait for may be away: a delivery does not wait for it once for each
+// event. One event alone that is so slow to fail keeps no other.
+func TestWhatIsAwayIsNotWaitedForByEachEvent(t *testing.T) {
+	for name, c := range map[string]struct {
+		fails    func(key string) bool
+		statuses []string
+	}{
+		"all":   {func(string) bool { return true }, []string{retry, retry, retry, retry, retry, retry}},
+		"one":   {func(key string) bool { return key == "2" }, []string{success, success, retry, success, success, success}},
+		"three": {func(key string) bool { return key <= "2" }, []string{retry, retry, retry, retry, retry, retry}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tried, failing := 0, true
+			consumer := newConsumer(t, newDB(t), func(s *subscribe.Subscriber) {
+				s.Idempotent(event.TopicTasks, func(_ context.Context, e subscribe.Event) error {
+					if !failing || !c.fails(e.Key) {
+						return nil
+					}
+					tried++
+					<-time.After(time.Second) // as a call without an answer takes its time
+					return errors.New("no answer")
+				})
+			})
+			var records [][]byte
+			for i := range 6 {
+				records = append(records, record(t, fmt.Sprint(i)))
+			}
+			require.Equal(t, c.statuses, consumer.deliver(records...))
+			require.LessOrEqual(t, tried, 2)
+			failing = false
+			require.Equal(t, []string{success, success, success, success, success, success}, consumer.deliver(records...))
+		})
+	}
+}
