@@ -89,14 +89,14 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 	document(&op, problems, said)
 }
 
-// notEmpty refuses a query parameter that is there and empty, but for a text that is
-// searched. huma takes it for one that is not there: a filter would silently not be
-// applied, and an empty cursor begin the list again.
+// notEmpty refuses a query parameter that is there and empty: huma takes it for one
+// that is not there, and a filter would silently not be applied. A search for nothing
+// and the cursor of the first page are as good as none.
 func notEmpty(api huma.API) func(huma.Context, func(huma.Context)) {
 	return func(c huma.Context, next func(huma.Context)) {
 		url := c.URL()
 		for name, values := range url.Query() {
-			if name != "q" && slices.Contains(values, "") {
+			if name != "q" && name != "cursor" && slices.Contains(values, "") {
 				// The client may have gone; there is nobody left to tell.
 				_ = huma.WriteErr(api, c, http.StatusUnprocessableEntity, "validation failed", &huma.ErrorDetail{Location: "query." + name, Message: "must not be empty; leave it out"})
 				return

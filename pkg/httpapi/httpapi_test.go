@@ -230,7 +230,7 @@ func TestAClientThatHasGoneIsNoFailure(t *testing.T) {
 	}
 }
 
-// An empty filter would not be applied, and an empty cursor begin anew.
+// An empty filter would not be applied.
 func TestAnEmptyParameterIsRefused(t *testing.T) {
 	for query, status := range map[string]int{"?many=": 422, "?many=a&many=": 422, "?q=": 204, "?q=a&many=b": 204} {
 		t.Run(query, func(t *testing.T) {
