@@ -326,7 +326,7 @@ func (m *missing) subscriptions(file string) error {
 	return nil
 }
 
-var compared = regexp.MustCompile(`\{"[a-z_]+", event\.Topic\w+\}`)
+var compared = regexp.MustCompile(`(?m)^\t\{"[a-z_]+", event\.Topic\w+\},$`)
 
 // reconcile knows the consumers by their schemas, and topics by constants: that none is
 // missing shows in their number.
