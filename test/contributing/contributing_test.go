@@ -347,6 +347,7 @@ func TestATopicThatIsNotKnownIsNoticed(t *testing.T) {
 		"k8s/components/prometheus-operator/rules.yaml: record taskwire:subscription of the service recurring-task and the topic lists",
 		"k8s/observability/alerts.yaml: record taskwire:subscription of the service recurring-task and the topic lists",
 		"docs/events.md: describe the topic lists",
+		"services/task-api/internal/reconcile/consumers.go: add the schema and the topic of each consumer to subscriptions; there are 5",
 	}
 	for _, broker := range []string{"kafka", "redis"} {
 		for _, add := range []string{
