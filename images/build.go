@@ -39,14 +39,15 @@ func packageOf(root, image string) (string, error) {
 // build makes the image of a program. From the same tree it is the same image,
 // to the last bit: nothing in it tells of the machine or of the time.
 func build(ctx context.Context, o options, image string) (v1.Image, error) {
-	dir, err := packageOf(o.root, image)
+	binary, err := compile(ctx, o, image)
 	if err != nil {
 		return nil, err
 	}
-	binary, err := compile(ctx, o, dir)
-	if err != nil {
-		return nil, err
-	}
+	return around(o, image, binary)
+}
+
+// around makes the image of a program around its binary.
+func around(o options, image string, binary []byte) (v1.Image, error) {
 	content, err := filesystem(image, binary)
 	if err != nil {
 		return nil, err
@@ -62,8 +63,12 @@ func build(ctx context.Context, o options, image string) (v1.Image, error) {
 	return configure(o, image, built)
 }
 
-// compile builds a static binary of the program in a folder.
-func compile(ctx context.Context, o options, dir string) ([]byte, error) {
+// compile builds a static binary of the program of an image.
+func compile(ctx context.Context, o options, image string) ([]byte, error) {
+	dir, err := packageOf(o.root, image)
+	if err != nil {
+		return nil, err
+	}
 	temp, err := os.MkdirTemp("", "taskwire-image-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the binary: %w", err)

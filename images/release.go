@@ -106,16 +106,7 @@ func flat(platform string) string { return strings.ReplaceAll(platform, "/", "_"
 
 // releaseOne builds the image of a service for a platform, and leaves its binary.
 func releaseOne(ctx context.Context, o options, service string) (v1.Image, error) {
-	image, err := build(ctx, o, service)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := packageOf(o.root, service)
-	if err != nil {
-		return nil, err
-	}
-	// The same as in the image: it was built a moment ago, and is linked again.
-	binary, err := compile(ctx, o, dir)
+	binary, err := compile(ctx, o, service)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +117,7 @@ func releaseOne(ctx context.Context, o options, service string) (v1.Image, error
 	if err := os.WriteFile(filepath.Join(folder, service), binary, 0o700); err != nil { //nolint:gosec // it is a program
 		return nil, fmt.Errorf("write the binary: %w", err)
 	}
-	return image, nil
+	return around(o, service, binary)
 }
 
 // deliverIndex pushes the image of all platforms when it is told to.
