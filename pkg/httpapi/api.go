@@ -77,10 +77,7 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 			problem := failures.Of(ctx, err)
 			var p *Problem
 			if errors.As(problem, &p) {
-				// A copy: many requests may fail with the same Problem at once.
-				mine := *p
-				mine.RequestID = RequestID(ctx)
-				return nil, &mine
+				return nil, p.of(ctx)
 			}
 			return nil, problem
 		}

@@ -147,17 +147,23 @@ func (f Failures) Write(w http.ResponseWriter, r *http.Request, err error) {
 	p.Write(w, r)
 }
 
+// of is the problem as that of the request that ctx belongs to: a copy, since many may
+// fail with the same Problem at once.
+func (p *Problem) of(ctx context.Context) *Problem {
+	mine := *p
+	mine.RequestID = RequestID(ctx)
+	return &mine
+}
+
 // Write answers a request with the problem, outside huma.
 func (p *Problem) Write(w http.ResponseWriter, r *http.Request) {
-	mine := *p // many requests may fail with the same Problem at once
-	mine.RequestID = RequestID(r.Context())
 	for name, values := range p.header {
 		w.Header()[name] = values
 	}
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	// The client may have gone; there is nobody left to tell.
-	_ = json.NewEncoder(w).Encode(mine)
+	_ = json.NewEncoder(w).Encode(p.of(r.Context()))
 }
 
 func init() {
@@ -168,9 +174,7 @@ func init() {
 		return fromHuma(status, msg, errs)
 	}
 	huma.NewErrorWithContext = func(c huma.Context, status int, msg string, errs ...error) huma.StatusError {
-		p := fromHuma(status, msg, errs)
-		p.RequestID = RequestID(c.Context())
-		return p
+		return fromHuma(status, msg, errs).of(c.Context())
 	}
 	// A field is named as it is written in the contract, not in another case.
 	huma.ValidateStrictCasing = true
