@@ -1,12 +1,12 @@
 package database_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,27 +16,17 @@ import (
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/outage"
+	"github.com/taskwire/taskwire/pkg/telemetry/logtest"
 )
 
 // told is what an operator reads.
-type told struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (t *told) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.text.Write(p)
-}
+type told struct{ logtest.Log }
 
 func (t *told) messages() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	var messages []string
-	for line := range bytes.Lines(t.text.Bytes()) {
+	for line := range strings.Lines(t.String()) {
 		var l struct{ Msg string }
-		_ = json.Unmarshal(line, &l) // it is slog's
+		_ = json.Unmarshal([]byte(line), &l) // it is slog's
 		messages = append(messages, l.Msg)
 	}
 	return messages
@@ -97,7 +87,7 @@ func TestAnOutageOfTheDatabaseIsToldOnce(t *testing.T) {
 	stop()
 	working.Wait()
 	require.Equal(t, []string{"the database can not be reached; trying again", "the database is reached again"}, told.messages())
-	require.Contains(t, told.text.String(), `"away":`)
+	require.Contains(t, told.String(), `"away":`)
 }
 
 func TestWorkThatFailsByItselfIsToldAndTriedWithBackoff(t *testing.T) {

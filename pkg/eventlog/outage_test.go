@@ -1,12 +1,10 @@
 package eventlog_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,29 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/pkg/telemetry/logtest"
 )
-
-// lines is what an operator reads.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) with(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), text)
-}
 
 // Each topic has lanes, and each lane a call that fails.
 func TestABrokerThatIsAwayIsToldOnceAndSoIsItsReturn(t *testing.T) {
-	l, told := newLog(t), &lines{}
+	l, told := newLog(t), &logtest.Log{}
 	l.told = slog.New(slog.NewTextHandler(told, nil))
 	var away atomic.Bool
 	var refused atomic.Int32
@@ -57,11 +38,11 @@ func TestABrokerThatIsAwayIsToldOnceAndSoIsItsReturn(t *testing.T) {
 		l.commit("b", fmt.Sprint(i), 1)
 	}
 	require.Eventually(t, func() bool { return refused.Load() > 10 }, time.Minute, 10*time.Millisecond)
-	require.Equal(t, 1, told.with("level=WARN"))
+	require.Equal(t, 1, strings.Count(told.String(), "level=WARN"))
 	away.Store(false)
 	b.wait(t, atLeast(40))
-	require.Eventually(t, func() bool { return told.with("the broker takes events again") == 1 }, time.Minute, 10*time.Millisecond)
-	require.Equal(t, 1, told.with("level=WARN"))
+	require.Eventually(t, func() bool { return strings.Count(told.String(), "the broker takes events again") == 1 }, time.Minute, 10*time.Millisecond)
+	require.Equal(t, 1, strings.Count(told.String(), "level=WARN"))
 }
 
 func TestWhetherTheLogHasAnOwner(t *testing.T) {

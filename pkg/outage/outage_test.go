@@ -1,11 +1,9 @@
 package outage_test
 
 import (
-	"bytes"
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,21 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/outage"
+	"github.com/taskwire/taskwire/pkg/telemetry/logtest"
 )
 
 var errRefused = errors.New("refused")
 
 // told is a log with the lines that an operator sees.
-type told struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (t *told) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.text.Write(p)
-}
+type told struct{ logtest.Log }
 
 func (t *told) log() *slog.Logger {
 	return slog.New(slog.NewTextHandler(t, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -39,9 +29,7 @@ func (t *told) log() *slog.Logger {
 }
 
 func (t *told) lines() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.FieldsFunc(t.text.String(), func(r rune) bool { return r == '\n' })
+	return strings.FieldsFunc(t.String(), func(r rune) bool { return r == '\n' })
 }
 
 func TestAnOutageIsTwoLines(t *testing.T) {

@@ -1,7 +1,6 @@
 package delivery_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -23,6 +22,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/invoke"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/pkg/taskapi"
+	"github.com/taskwire/taskwire/pkg/telemetry/logtest"
 	"github.com/taskwire/taskwire/services/notification/internal/delivery"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
 	"github.com/taskwire/taskwire/services/notification/internal/mail/mailtest"
@@ -45,7 +45,7 @@ type suite struct {
 	db      *bun.DB
 	mail    *mailtest.Server
 	taskAPI *taskAPI
-	logs    *logs
+	logs    *logtest.Log
 
 	// What replicas are started with.
 	mailTimeout     time.Duration
@@ -60,7 +60,7 @@ type suite struct {
 
 func newSuite(t *testing.T) *suite {
 	t.Helper()
-	s := &suite{t: t, url: databasetest.New(t), mail: mailtest.New(t), taskAPI: newTaskAPI(t), logs: &logs{},
+	s := &suite{t: t, url: databasetest.New(t), mail: mailtest.New(t), taskAPI: newTaskAPI(t), logs: &logtest.Log{},
 		mailTimeout: mailTimeout, shutdownTimeout: 20 * time.Second,
 		now: time.Date(2027, 1, 4, 10, 0, 0, 0, time.UTC)}
 	ctx := context.Background()
@@ -354,22 +354,4 @@ func (a *taskAPI) check(w http.ResponseWriter, r *http.Request) {
 	}
 	// The caller may have gone.
 	_ = json.NewEncoder(w).Encode(map[string]any{"reminders": answer})
-}
-
-// logs keeps what was logged.
-type logs struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
