@@ -189,20 +189,27 @@ func TestEverythingReplayedDoublesNothing(t *testing.T) {
 	require.Equal(t, 1, code, "consumers need not remember events as old as that")
 }
 
+// takeEntry takes the audit entry of a task away, whose event has come of age. The
+// inbox remembers the event.
+func (s world) takeEntry(t *testing.T, task event.Task) {
+	t.Helper()
+	s.execute(t, fmt.Sprintf(`BEGIN;
+		UPDATE task.events SET occurred_at = occurred_at - interval '5 min' WHERE topic = 'audit-logs' AND key = '%[1]s';
+		ALTER TABLE audit.entries DISABLE TRIGGER entries_stay;
+		DELETE FROM audit.entries WHERE task_id = '%[1]s';
+		ALTER TABLE audit.entries ENABLE ALWAYS TRIGGER entries_stay;
+		COMMIT`, task.ID))
+}
+
 func TestReconcileFindsWhatWasTakenAndBringsItBack(t *testing.T) {
 	leaveOut(t)
 	u := s.newUser(t, "UTC")
 	task := u.create(object{"title": "Soon without an entry"})
 	u.history(task, 1)
 	s.healthy(t)
-	// An event that has come of age has lost its effect, and the memory of it.
-	s.execute(t, fmt.Sprintf(`BEGIN;
-		UPDATE task.events SET occurred_at = occurred_at - interval '5 min' WHERE topic = 'audit-logs' AND key = '%[1]s';
-		DELETE FROM audit.inbox WHERE id IN (SELECT id::text FROM task.events WHERE topic = 'audit-logs' AND key = '%[1]s');
-		ALTER TABLE audit.entries DISABLE TRIGGER entries_stay;
-		DELETE FROM audit.entries WHERE task_id = '%[1]s';
-		ALTER TABLE audit.entries ENABLE ALWAYS TRIGGER entries_stay;
-		COMMIT`, task.ID))
+	s.takeEntry(t, task)
+	// The memory of the event is gone, too.
+	s.execute(t, fmt.Sprintf("DELETE FROM audit.inbox WHERE id IN (SELECT id::text FROM task.events WHERE topic = 'audit-logs' AND key = '%s')", task.ID))
 	out, code := s.operate(t, "task-api", "reconcile", "--since", "1h")
 	require.Equal(t, 1, code)
 	require.Contains(t, out, "not true: every audit event has its entry")
@@ -227,12 +234,7 @@ func TestReconcileClosesAGapThatTheConsumerDoesNotKnowOf(t *testing.T) {
 	task := u.create(object{"title": "Soon without an entry, too"})
 	u.history(task, 1)
 	s.healthy(t)
-	s.execute(t, fmt.Sprintf(`BEGIN;
-		UPDATE task.events SET occurred_at = occurred_at - interval '5 min' WHERE topic = 'audit-logs' AND key = '%[1]s';
-		ALTER TABLE audit.entries DISABLE TRIGGER entries_stay;
-		DELETE FROM audit.entries WHERE task_id = '%[1]s';
-		ALTER TABLE audit.entries ENABLE ALWAYS TRIGGER entries_stay;
-		COMMIT`, task.ID))
+	s.takeEntry(t, task)
 	out, code := s.operate(t, "task-api", "reconcile", "--since", "1h", "--replay")
 	require.Equal(t, 1, code, "there was a gap")
 	require.Contains(t, out, "which audit has for handled")

@@ -77,11 +77,6 @@ func Load(file string) (*Description, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the description: %w", err)
 	}
-	return Parse(raw)
-}
-
-// Parse is Load of a document itself.
-func Parse(raw []byte) (*Description, error) {
 	var doc document
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return nil, fmt.Errorf("read the description: %w", err)
