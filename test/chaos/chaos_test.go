@@ -1,9 +1,11 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
 
@@ -61,5 +63,38 @@ func TestMix(t *testing.T) {
 	for _, text := range []string{"", "create", "create=x", "create=-1", "creat=1", "read=5"} {
 		_, err := parseMix(text)
 		require.Error(t, err, "%q", text)
+	}
+}
+
+// What a series may look like in the log, and what it may not.
+func TestTheSeriesOfALog(t *testing.T) {
+	id, first, second := uuid.New(), uuid.New(), uuid.New()
+	is := func(kind string, task uuid.UUID, occurrence string, complete bool, follows *string) acknowledged {
+		return acknowledged{Type: kind, Task: task, Series: &id, Occurrence: &occurrence, IsComplete: complete, Follows: follows}
+	}
+	monday, tuesday, saturday := "2026-11-23T09:00:00", "2026-11-24T09:00:00", "2026-11-21T09:00:00"
+	begun := []acknowledged{
+		is("task.created", first, monday, false, nil),
+		is("task.completed", first, monday, true, nil),
+		is("task.created", second, tuesday, false, &monday),
+	}
+	for name, c := range map[string]struct {
+		then  []acknowledged
+		wrong int
+	}{
+		"the next one is there":                            {nil, 0},
+		"reopened beside the one that followed":            {[]acknowledged{is("task.reopened", first, monday, false, nil)}, 0},
+		"reopened beside the one that was moved before it": {[]acknowledged{is("task.updated", second, saturday, false, nil), is("task.reopened", first, monday, false, nil)}, 0},
+		"two follow one":                                   {[]acknowledged{is("task.created", uuid.New(), "2026-11-25T09:00:00", false, &monday)}, 1},
+		"follows one that is open":                         {[]acknowledged{is("task.created", uuid.New(), "2026-11-25T09:00:00", false, &tuesday)}, 2},
+		"the last was completed, and none came":            {[]acknowledged{is("task.completed", second, tuesday, true, nil)}, 1},
+		"the wrong day":                                    {[]acknowledged{is("task.completed", second, tuesday, true, nil), is("task.created", uuid.New(), "2026-11-26T09:00:00", false, &tuesday)}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := &truth{log: newJournal(logOf{t}, logOf{t}), told: append(slices.Clone(begun), c.then...)}
+			found := log.check("a series")
+			log.series(found)
+			require.Equal(t, c.wrong, found.wrong())
+		})
 	}
 }

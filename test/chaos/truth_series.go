@@ -14,7 +14,7 @@ import (
 type series struct {
 	// tasks are what each task stands for now; of one that is gone, what it stood for.
 	tasks map[uuid.UUID]*standing
-	// reopened tells that a task was open again beside one that had followed it.
+	// reopened tells that a task was open again beside the one that was open.
 	reopened bool
 	ended    bool // with the last open one
 }
@@ -31,6 +31,11 @@ type standing struct {
 // alone, not by the package that the suite uses: all rules are daily, and due ahead.
 func (t *truth) seriesGoOn(ctx context.Context) (*check, error) {
 	c := t.check("completions = next occurrences")
+	return c, t.ledgerIsTheLog(ctx, c, t.series(c))
+}
+
+// series are those of the log, each checked by itself.
+func (t *truth) series(c *check) map[uuid.UUID]*series {
 	all := map[uuid.UUID]*series{}
 	of := map[uuid.UUID]uuid.UUID{} // the series of a task
 	for _, e := range t.told {      // by seq
@@ -70,7 +75,7 @@ func (t *truth) seriesGoOn(ctx context.Context) (*check, error) {
 			c.lose("series %s has no open task, and was not ended", id)
 		}
 	}
-	return c, t.ledgerIsTheLog(ctx, c, all)
+	return all
 }
 
 // tell is one event of a series.
@@ -104,7 +109,8 @@ func (t *truth) tell(c *check, s *series, e acknowledged) {
 		}
 		if now.done && !e.IsComplete {
 			for task, other := range s.tasks {
-				s.reopened = s.reopened || task != e.Task && other.status == "open" && other.occurrence > now.occurrence
+				// What followed it may have been moved to a day before it.
+				s.reopened = s.reopened || task != e.Task && other.status == "open"
 			}
 		}
 		now.occurrence, now.done, now.status = *e.Occurrence, e.IsComplete, "open"
