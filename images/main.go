@@ -27,31 +27,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
-	"go.yaml.in/yaml/v3"
 )
-
-// services are the images that are built unless others are named: the apps of
-// dapr/dapr.yaml. Local, which stands in for a broker and a mail server in test
-// clusters, is built by name.
-func services(root string) ([]string, error) {
-	text, err := os.ReadFile(filepath.Join(root, "dapr", "dapr.yaml"))
-	if err != nil {
-		return nil, fmt.Errorf("read the list of services: %w", err)
-	}
-	var file struct {
-		Apps []struct {
-			ID string `yaml:"appID"`
-		}
-	}
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("parse dapr/dapr.yaml: %w", err)
-	}
-	var names []string
-	for _, a := range file.Apps {
-		names = append(names, a.ID)
-	}
-	return names, nil
-}
 
 // options are what the command line says.
 type options struct {

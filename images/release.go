@@ -157,6 +157,15 @@ func archive(o options, names []string, platform string) (err error) {
 			return err
 		}
 	}
+	all, err := apps(o.root)
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		if err := add(w, top+"/systemd/etc/ports/"+a.ID+".env", 0o644, []byte(a.ports())); err != nil {
+			return err
+		}
+	}
 	for _, path := range unpacked {
 		err := filepath.WalkDir(filepath.Join(o.root, path), func(from string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
@@ -188,10 +197,16 @@ func pack(w *tar.Writer, from, to string) error {
 	if err != nil {
 		return fmt.Errorf("read what goes into the archive: %w", err)
 	}
-	header := &tar.Header{Typeflag: tar.TypeReg, Name: to, Mode: 0o644, Size: int64(len(data)), ModTime: time.Unix(0, 0)}
+	mode := int64(0o644)
 	if info.Mode()&0o100 != 0 {
-		header.Mode = 0o755
+		mode = 0o755
 	}
+	return add(w, to, mode, data)
+}
+
+// add adds a file that need not be on the disk.
+func add(w *tar.Writer, to string, mode int64, data []byte) error {
+	header := &tar.Header{Typeflag: tar.TypeReg, Name: to, Mode: mode, Size: int64(len(data)), ModTime: time.Unix(0, 0)}
 	if err := w.WriteHeader(header); err != nil {
 		return fmt.Errorf("write the archive: %w", err)
 	}

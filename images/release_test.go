@@ -91,9 +91,12 @@ func TestARelease(t *testing.T) {
 		there, err := os.ReadFile(filepath.Join(root, "audit-log"))
 		require.NoError(t, err)
 		require.Equal(t, fmt.Sprintf("%x", sha256.Sum256(there)), fmt.Sprintf("%x", sha256.Sum256([]byte(files["bin/audit-log"]))))
-		for _, want := range []string{"LICENSE", "dapr/config.yaml", "dapr/components/resiliency.yaml", "systemd/taskwire-service@.service"} {
+		for _, want := range []string{"LICENSE", "dapr/config.yaml", "dapr/components/resiliency.yaml", "systemd/taskwire-service@.service", "systemd/etc/taskwire.env"} {
 			require.NotEmpty(t, files[want], want)
 		}
+		require.Equal(t, "PORT=8001\nMETRICS_PORT=9101\nDAPR_HTTP_PORT=3501\nDAPR_GRPC_PORT=3601\n"+
+			"# Of the sidecar alone; dapr/config.yaml knows the first one.\nDAPR_INTERNAL_GRPC_PORT=3701\nDAPR_METRICS_PORT=3801\n",
+			files["systemd/etc/ports/audit-log.env"])
 		// Secrets are made from what is in the archive alone.
 		for path, text := range files {
 			path = filepath.Join(root, filepath.Clean("/"+path))

@@ -22,18 +22,19 @@ func TestTheExamplesAreTrue(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, files, len(event.Types))
 	for _, kind := range event.Types {
-		raw, err := os.ReadFile("examples/" + kind.Name + ".json")
+		file := "pkg/event/examples/" + kind.Name + ".json"
+		raw, err := os.ReadFile("../../" + file)
 		require.NoError(t, err)
 		e, err := event.Decode(raw)
-		require.NoError(t, err, kind.Name)
+		require.NoError(t, err, file)
 		frame, err := event.DataOf[event.Frame](e)
 		require.NoError(t, err)
 		require.Equal(t, []any{kind.Name, kind.Name, e.Time()}, []any{e.Type(), frame.EventType, frame.Timestamp})
-		require.NoError(t, envelope.Validate(readExample(t, kind.Name)), kind.Name)
+		require.NoError(t, envelope.Validate(readExample(t, kind.Name)), file)
 		data, err := jsonschema.UnmarshalJSON(bytes.NewReader(e.Data()))
 		require.NoError(t, err)
 		uri := event.SchemaURI(kind.Topic)
-		require.NoError(t, compile(t, schemas[strings.TrimPrefix(uri, event.SchemaBase)], uri, "").Validate(data), kind.Name)
+		require.NoError(t, compile(t, schemas[strings.TrimPrefix(uri, event.SchemaBase)], uri, "").Validate(data), file)
 	}
 	for name, raw := range schemas {
 		require.NoError(t, checkExamples(compile(t, raw, event.SchemaBase+name, "")), name)

@@ -24,7 +24,7 @@ func Missing(root string) ([]string, error) {
 		return nil, err
 	}
 	m := &missing{root: root, services: all, topics: topics}
-	for _, look := range []func() error{m.lists, m.topicList, m.types, m.brokers, m.compose, m.kubernetes, m.systemd, m.alerts, m.reconcile, m.docs} {
+	for _, look := range []func() error{m.lists, m.topicList, m.types, m.brokers, m.compose, m.kubernetes, m.reconcile, m.docs} {
 		if err := look(); err != nil {
 			return nil, err
 		}
@@ -75,7 +75,9 @@ func (m *missing) lists() error {
 		return err
 	}
 	for _, s := range m.services {
-		m.need(strings.Contains(config, `if eq .ID "`+s.ID+`"`), "dapr/config.yaml", "say where the sidecar of %s is", s.ID)
+		_, err := os.Stat(m.path("compose/sidecars/" + s.ID + ".yaml"))
+		asked := err == nil // by other services: it says who may
+		m.need(!asked || strings.Contains(config, `if eq .ID "`+s.ID+`"`), "dapr/config.yaml", "say where the sidecar of %s is", s.ID)
 		for _, file := range []string{"main.go", "go.mod", "go.sum"} {
 			_, err := os.Stat(m.path("services/" + s.ID + "/" + file))
 			m.need(err == nil, "services/"+s.ID+"/"+file, "write it")
@@ -272,75 +274,29 @@ func (m *missing) kubernetes() error {
 	return nil
 }
 
-// systemd: the units are templates, which the target names each service for.
-func (m *missing) systemd() error {
-	const file = "systemd/taskwire.target"
-	target, err := m.read(file)
-	if err != nil {
-		return err
-	}
-	for _, s := range m.services {
-		m.need(strings.Contains(target, "taskwire-service@"+s.ID+".service"), file, "want taskwire-service@%s.service", s.ID)
-		env := "systemd/etc/" + s.ID + ".env"
-		_, err := os.Stat(m.path(env))
-		m.need(err == nil, env, "write the ports of %s", s.ID)
-	}
-	return nil
-}
+var compared = regexp.MustCompile(`\{"([a-z-]+)", "[a-z_]+", event\.(Topic\w+)\}`)
 
-func (m *missing) alerts() error {
-	for _, file := range []string{"k8s/observability/alerts.yaml", "k8s/components/prometheus-operator/rules.yaml"} {
-		if err := m.subscriptions(file); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// subscriptions: the rules know who has to be, whether it is there or not.
-func (m *missing) subscriptions(file string) error {
-	type groups []struct {
-		Rules []struct {
-			Record string
-			Labels map[string]string
-		}
-	}
-	var alerts struct {
-		Groups groups
-		Spec   struct{ Groups groups } // of a PrometheusRule
-	}
-	if err := readYAML(m.path(file), &alerts); err != nil {
-		return err
-	}
-	known := map[string]bool{}
-	for _, g := range append(alerts.Groups, alerts.Spec.Groups...) {
-		for _, r := range g.Rules {
-			known[r.Record+" "+r.Labels["service"]+" "+r.Labels["topic"]] = true
-		}
-	}
-	for _, s := range m.services {
-		for _, topic := range s.Consumes {
-			m.need(known["taskwire:subscription "+s.ID+" "+topic], file, "record taskwire:subscription of the service %s and the topic %s", s.ID, topic)
-		}
-	}
-	return nil
-}
-
-var compared = regexp.MustCompile(`(?m)^\t\{"[a-z_]+", event\.Topic\w+\},$`)
-
-// reconcile knows the consumers by their schemas, and topics by constants: that none is
-// missing shows in their number.
+// reconcile compares the inboxes of the consumers, and the alerts know from it who has
+// to be there.
 func (m *missing) reconcile() error {
 	const file = "services/task-api/internal/reconcile/consumers.go"
 	text, err := m.read(file)
 	if err != nil {
 		return err
 	}
-	consumes := 0
-	for _, s := range m.services {
-		consumes += len(s.Consumes)
+	topics, err := topicNames(m.root)
+	if err != nil {
+		return err
 	}
-	m.need(len(compared.FindAllString(text, -1)) >= consumes, file, "add the schema and the topic of each consumer to subscriptions; there are %d", consumes)
+	known := map[string]bool{}
+	for _, one := range compared.FindAllStringSubmatch(text, -1) {
+		known[one[1]+" "+topics[one[2]]] = true
+	}
+	for _, s := range m.services {
+		for _, topic := range s.Consumes {
+			m.need(known[s.ID+" "+topic], file, "add %s, its schema and the topic %s to subscriptions", s.ID, topic)
+		}
+	}
 	return nil
 }
 

@@ -3,6 +3,9 @@
 package systemd
 
 import (
+	"errors"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,11 +50,15 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// environment is that of an EnvironmentFile.
+// environment is that of an EnvironmentFile, if there is one.
 func environment(t *testing.T, name string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for line := range strings.Lines(read(t, name)) {
+	text, err := os.ReadFile(filepath.Join(folder, name))
+	if !errors.Is(err, fs.ErrNotExist) {
+		require.NoError(t, err)
+	}
+	for line := range strings.Lines(string(text)) {
 		if variable, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && !strings.HasPrefix(line, "#") {
 			all[variable] = value
 		}
@@ -87,9 +94,12 @@ func TestEachServiceGetsItsSettings(t *testing.T) {
 				loaded[c[1]] = true
 			}
 			given := environment(t, "etc/taskwire.env")
-			for name, value := range environment(t, "etc/"+a.ID+".env") {
-				given[name] = value
-			}
+			// As a release writes them into etc/ports.
+			maps.Copy(given, map[string]string{
+				"PORT": a.Port, "METRICS_PORT": a.Env["METRICS_PORT"], "DAPR_HTTP_PORT": a.HTTPPort, "DAPR_GRPC_PORT": a.GRPCPort,
+				"DAPR_INTERNAL_GRPC_PORT": a.InternalPort, "DAPR_METRICS_PORT": a.MetricsPort,
+			})
+			maps.Copy(given, environment(t, "etc/"+a.ID+".env"))
 			for _, line := range variables.FindAllStringSubmatch(text, -1) {
 				for _, pair := range strings.Fields(line[1]) {
 					name, value, _ := strings.Cut(pair, "=")
@@ -121,16 +131,21 @@ func TestEachServiceGetsItsSettings(t *testing.T) {
 	}
 }
 
-// The ports are those of dapr/dapr.yaml: by them the sidecars find each other
-// (dapr/config.yaml).
-func TestThePortsAreThoseOfOneMachine(t *testing.T) {
-	target := read(t, "taskwire.target")
-	for _, a := range apps(t) {
-		env := environment(t, "etc/"+a.ID+".env")
-		require.Equal(t, []string{a.Port, a.HTTPPort, a.GRPCPort, a.InternalPort, a.MetricsPort, a.Env["METRICS_PORT"]}, []string{
-			env["PORT"], env["DAPR_HTTP_PORT"], env["DAPR_GRPC_PORT"], env["DAPR_INTERNAL_GRPC_PORT"], env["DAPR_METRICS_PORT"], env["METRICS_PORT"],
-		}, a.ID)
-		require.Contains(t, target, "taskwire-service@"+a.ID+".service")
+// The target starts the services that are enabled.
+func TestAServiceIsEnabled(t *testing.T) {
+	systemctl, err := exec.LookPath("systemctl")
+	if err != nil {
+		t.Skip("no systemctl: it is in the package systemd")
+	}
+	root := t.TempDir()
+	units := filepath.Join(root, "etc/systemd/system")
+	require.NoError(t, os.MkdirAll(units, 0o750))
+	require.NoError(t, os.CopyFS(units, os.DirFS(folder)))
+	out, err := exec.CommandContext(t.Context(), systemctl, "--root="+root, "enable", "taskwire-service@task-api", "taskwire.target").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for _, link := range []string{"taskwire.target.wants/taskwire-service@task-api.service", "multi-user.target.wants/taskwire.target"} {
+		_, err := os.Lstat(filepath.Join(units, link))
+		require.NoError(t, err)
 	}
 }
 

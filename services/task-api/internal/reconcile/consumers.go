@@ -13,14 +13,20 @@ import (
 	"github.com/taskwire/taskwire/pkg/event"
 )
 
-// subscription is a consumer of a topic, by its schema.
-type subscription struct{ schema, topic string }
+// subscription is a service that reads a topic, and the schema that it keeps its
+// inbox in.
+type subscription struct{ service, schema, topic string }
+
+var (
+	auditLog      = subscription{"audit-log", "audit", event.TopicAudit}
+	recurringTask = subscription{"recurring-task", "recurring", event.TopicTasks}
+)
 
 var subscriptions = []subscription{
-	{"audit", event.TopicAudit},
-	{"recurring", event.TopicTasks},
-	{"notification", event.TopicTasks},
-	{"notification", event.TopicReminders},
+	auditLog,
+	recurringTask,
+	{"notification", "notification", event.TopicTasks},
+	{"notification", "notification", event.TopicReminders},
 }
 
 // inbox checks that a consumer has handled every published event of a topic.
@@ -48,7 +54,7 @@ func (c *comparison) entries(ctx context.Context, result *Result) error {
 			AND NOT EXISTS (SELECT FROM audit.entries e WHERE e.id = ANY(?1::uuid[]) AND e.id::text = i.id)`,
 			event.Source, pgdialect.Array(texts(ids)))
 	}
-	return c.arrived(ctx, subscription{"audit", event.TopicAudit}, result, find, unrecorded)
+	return c.arrived(ctx, auditLog, result, find, unrecorded)
 }
 
 func texts(ids []uuid.UUID) []string {

@@ -30,6 +30,9 @@ var (
 	lastRunMetric = promauto.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "taskwire_reconcile_last_run_timestamp_seconds", Help: "When the last reconcile ended that could make all of its checks.",
 	}, nil)
+	subscriptionMetric = promauto.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "taskwire_subscription", Help: "1, for each service that has to handle each event of a topic.",
+	}, []string{"consumer", "topic"})
 )
 
 // Record keeps the result of a run for Watch, in the schema of task-api. A run
@@ -51,8 +54,12 @@ func (r *Reconciler) Record(ctx context.Context, db bun.IDB, results []Result) e
 	return nil
 }
 
-// Watch shows what Record has kept as metrics, until ctx ends.
+// Watch shows what Record has kept as metrics, until ctx ends, and who has to handle
+// what: a consumer that is gone can not say that it is missing.
 func Watch(ctx context.Context, db bun.IDB, log *slog.Logger) error {
+	for _, s := range subscriptions {
+		subscriptionMetric.WithLabelValues(s.service, s.topic).Set(1)
+	}
 	failing := &outage.Outage{Log: log, Gone: "the result of the last reconcile can not be read; trying again", Back: "the result of the last reconcile is read again"}
 	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
 		var last struct {

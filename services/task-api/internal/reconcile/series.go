@@ -82,16 +82,15 @@ func (c *comparison) successors(ctx context.Context, completed []loggedEvent, re
 			lost = append(lost, events[id])
 		}
 	}
-	recurring := subscription{"recurring", event.TopicTasks}
-	without, err := c.account(ctx, recurring, lost, result)
+	without, err := c.account(ctx, recurringTask, lost, result)
 	if err != nil {
 		return err
 	}
 	// A task is followed once, however often its completion is handled.
 	inbox := func(ctx context.Context, ids []uuid.UUID) ([]string, error) {
-		return c.handled(ctx, recurring.schema, ids)
+		return c.handled(ctx, recurringTask.schema, ids)
 	}
-	return result.lack(ctx, recurring, without, inbox, func(e loggedEvent) string {
+	return result.lack(ctx, recurringTask, without, inbox, func(e loggedEvent) string {
 		return fmt.Sprintf("task %s was completed and is not followed (event %s)", e.Key, e.ID)
 	})
 }
