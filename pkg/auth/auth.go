@@ -5,6 +5,7 @@ package auth
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -79,6 +80,7 @@ type Caller struct {
 // that a public key can never be mistaken for a shared secret.
 type Verifier struct {
 	sources []source
+	known   known
 }
 
 // source is one issuer's keys, with the algorithms that they may be used for.
@@ -94,7 +96,7 @@ type source struct {
 // NewVerifier accepts the tokens that own verifies (task-api's own keys) and
 // those of the outside issuer in s, if any.
 func NewVerifier(ctx context.Context, s Settings, own jwt.Keyfunc, log *slog.Logger) (*Verifier, error) {
-	v := &Verifier{sources: []source{{keys: own, methods: []string{"EdDSA"}, issuer: s.Issuer, audience: s.Audience, ownIDs: true}}}
+	v := &Verifier{known: known{callers: map[[sha256.Size]byte]knownCaller{}}, sources: []source{{keys: own, methods: []string{"EdDSA"}, issuer: s.Issuer, audience: s.Audience, ownIDs: true}}}
 	if s.Secret != "" {
 		secret := []byte(s.Secret)
 		v.sources = append(v.sources, source{
@@ -204,8 +206,21 @@ func (t withHeader) RoundTrip(r *http.Request) (*http.Response, error) {
 var outsideSpace = uuid.MustParse("b7a3c3f1-7d43-4b0e-8f57-9a0d4e1c6f02")
 
 // Verify checks a token and says whose it is. The error is for the log; the
-// client learns only that the token is not accepted.
+// client learns only that the token is not accepted. A token that was accepted is
+// not checked again for a minute, nor longer than it is valid.
 func (v *Verifier) Verify(token string) (Caller, error) {
+	sum, now := sha256.Sum256([]byte(token)), time.Now()
+	if caller, ok := v.known.get(sum, now); ok {
+		return caller, nil
+	}
+	caller, expires, err := v.verify(token)
+	if err == nil {
+		v.known.put(sum, knownCaller{caller, expires}, now)
+	}
+	return caller, err
+}
+
+func (v *Verifier) verify(token string) (Caller, time.Time, error) {
 	var errs []error
 	for _, s := range v.sources {
 		var claims Claims
@@ -234,9 +249,9 @@ func (v *Verifier) Verify(token string) (Caller, error) {
 		if claims.IssuedAt != nil {
 			caller.IssuedAt = claims.IssuedAt.UTC()
 		}
-		return caller, nil
+		return caller, claims.ExpiresAt.Time, nil
 	}
-	return Caller{}, errors.Join(errs...)
+	return Caller{}, time.Time{}, errors.Join(errs...)
 }
 
 type callerKey struct{}

@@ -41,11 +41,11 @@ type row struct {
 	Data        string    `bun:"data"`
 }
 
-// Append writes entries to the log of schema in the caller's transaction: they
+// Append writes entries to the log of schema in tx, a transaction of the caller's: they
 // are events if and when it commits. Each gets its id here, for good. The
 // caller holds the lock on what the entries tell of, and raises the Signal
 // after the commit.
-func Append(ctx context.Context, tx bun.Tx, schema string, entries ...Entry) error {
+func Append(ctx context.Context, tx bun.IDB, schema string, entries ...Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}

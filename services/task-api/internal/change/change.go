@@ -4,9 +4,13 @@ package change
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/database"
@@ -23,12 +27,15 @@ type Writer struct {
 	Now    func() time.Time
 }
 
-// Tx is a change under way.
+// Tx is a change under way: its transaction, by which it reads and writes, and what it
+// does besides.
 type Tx struct {
-	bun.Tx
+	transaction
 
 	Actor access.Actor
 	Now   time.Time // the moment of the change, to the microsecond, as Postgres keeps it
+	// Zone is that of the actor's account when the change began; UTC without one.
+	Zone string
 
 	events   []eventlog.Entry
 	told     bool // there are or were events
@@ -45,12 +52,11 @@ const tries = 3
 func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.Context, tx *Tx) error) error {
 	for try := 1; ; try++ {
 		tx := &Tx{Actor: actor, Now: w.Now().UTC().Truncate(time.Microsecond)}
-		err := w.DB.RunInTx(ctx, nil, func(ctx context.Context, inner bun.Tx) error {
-			tx.Tx = inner
+		err := tx.run(ctx, w.DB, tx.askZone, func() error {
 			if err := f(ctx, tx); err != nil {
 				return err
 			}
-			return tx.Flush(ctx)
+			return tx.write(ctx)
 		})
 		if err == nil {
 			tx.wake(w)
@@ -67,12 +73,32 @@ func (tx *Tx) Append(events ...eventlog.Entry) {
 	tx.events, tx.told = slices.Concat(tx.events, events), true
 }
 
-// Flush writes the events so far, for a change of so many tasks that their events are
-// too much to keep.
+// Flush writes all so far, for a change of so many tasks that their events are too
+// much to keep.
 func (tx *Tx) Flush(ctx context.Context) error {
+	if err := tx.write(ctx); err != nil {
+		return err
+	}
+	return tx.send(ctx)
+}
+
+func (tx *Tx) write(ctx context.Context) error {
 	events := tx.events
 	tx.events = nil
-	return eventlog.Append(ctx, tx.Tx, migrations.Name, events...)
+	return eventlog.Append(ctx, tx.Later(), migrations.Name, events...)
+}
+
+// askZone reads the zone of the actor's account.
+func (tx *Tx) askZone(along *pgx.Batch) {
+	if tx.Zone = "UTC"; tx.Actor.UserID == uuid.Nil {
+		return
+	}
+	along.Queue("SELECT timezone FROM task.users WHERE id = $1", tx.Actor.UserID.String()).QueryRow(func(row pgx.Row) error {
+		if err := row.Scan(&tx.Zone); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("read the user's zone: %w", err)
+		}
+		return nil
+	})
 }
 
 // ReminderSet says that a reminder may be due sooner than any before.

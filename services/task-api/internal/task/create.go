@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -46,11 +47,7 @@ func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key
 			return fmt.Errorf("make a task id: %w", err)
 		}
 		t = &Task{ID: id, UserID: actor.UserID, Version: 1, CreatedAt: tx.Now, UpdatedAt: tx.Now}
-		zone, err := zoneOf(ctx, tx, draft.Timezone)
-		if err != nil {
-			return err
-		}
-		if err := draft.apply(t, zone, tx.Now); err != nil {
+		if err := draft.apply(t, cmp.Or(draft.Timezone, tx.Zone), tx.Now); err != nil {
 			return err
 		}
 		if err := t.joinSeries(nil, edit{}); err != nil {
@@ -85,34 +82,21 @@ func insert(ctx context.Context, tx *change.Tx, t *Task, about map[string]any) e
 	}
 	t.keepWalls()
 	t.SearchVersion = t.searchVersion()
-	if _, err := tx.NewInsert().Model(t).Value("title_key", "?", search.TitleKey(t.Title)).Exec(ctx); err != nil {
+	if _, err := tx.Later().NewInsert().Model(t).Value("title_key", "?", search.TitleKey(t.Title)).Returning("NULL").Exec(ctx); err != nil {
 		return fmt.Errorf("insert the task: %w", err)
 	}
-	if err := index(ctx, tx, t); err != nil {
+	if err := index(ctx, tx.Later(), t); err != nil {
 		return err
 	}
 	if len(t.Reminders) > 0 {
 		for i := range t.Reminders {
 			t.Reminders[i].TraceParent = telemetry.TraceParent(ctx)
 		}
-		if _, err := tx.NewInsert().Model(&t.Reminders).Exec(ctx); err != nil {
+		if _, err := tx.Later().NewInsert().Model(&t.Reminders).Returning("NULL").Exec(ctx); err != nil {
 			return fmt.Errorf("insert the reminders: %w", err)
 		}
 	}
 	return appendEvents(tx, kinds, nil, t, about)
-}
-
-// zoneOf is the time zone that a task of the actor gets when it names none.
-func zoneOf(ctx context.Context, tx *change.Tx, named string) (string, error) {
-	if named != "" {
-		return named, nil
-	}
-	zone := "UTC"
-	err := tx.NewSelect().Table("task.users").Column("timezone").Where("id = ?", tx.Actor.UserID).Scan(ctx, &zone)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return "", fmt.Errorf("read the user's zone: %w", err)
-	}
-	return zone, nil
 }
 
 // checkParent refuses a parent that is not there, is not the actor's, is a

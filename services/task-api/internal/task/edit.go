@@ -124,13 +124,10 @@ func (s *Store) Complete(ctx context.Context, actor access.Actor, id uuid.UUID, 
 func (s *Store) edit(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, e edit) (*Task, error) {
 	var t *Task
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		zone, err := zoneOf(ctx, tx, "")
-		if err != nil {
+		if err := lockMove(ctx, tx, id, func(t *Task) error { return e.apply(t, tx.Zone, tx.Now) }); err != nil {
 			return err
 		}
-		if err := lockMove(ctx, tx, id, func(t *Task) error { return e.apply(t, zone, tx.Now) }); err != nil {
-			return err
-		}
+		var err error
 		if t, err = read(ctx, tx, actor, id, "UPDATE"); err != nil {
 			return err
 		}
@@ -141,7 +138,7 @@ func (s *Store) edit(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 		if e.following && t.recurs() && t.IsComplete {
 			return refuse.Because(refuse.AlreadyComplete, "the occurrence is complete; change the open one, which the following ones come from")
 		}
-		if err := e.apply(t, zone, tx.Now); err != nil {
+		if err := e.apply(t, tx.Zone, tx.Now); err != nil {
 			return err
 		}
 		if err := t.joinSeries(before, e); err != nil {
@@ -226,7 +223,7 @@ func lockMove(ctx context.Context, tx *change.Tx, id uuid.UUID, apply func(*Task
 
 func update(ctx context.Context, tx *change.Tx, before, t *Task) error {
 	t.keepWalls()
-	q := tx.NewUpdate().Model(t).ExcludeColumn("id", "user_id", "created_at", "follows_id", "followed").WherePK()
+	q := tx.Later().NewUpdate().Model(t).ExcludeColumn("id", "user_id", "created_at", "follows_id", "followed").WherePK()
 	indexed := before.indexed()
 	if t.SearchVersion = t.searchVersion(); !indexed || t.Title != before.Title {
 		q = q.Value("title_key", "?", search.TitleKey(t.Title))
@@ -235,7 +232,7 @@ func update(ctx context.Context, tx *change.Tx, before, t *Task) error {
 		return fmt.Errorf("update the task: %w", err)
 	}
 	if !indexed || t.Title != before.Title || t.Description != before.Description || !slices.Equal(t.Tags, before.Tags) {
-		if err := index(ctx, tx, t); err != nil {
+		if err := index(ctx, tx.Later(), t); err != nil {
 			return err
 		}
 	}
@@ -249,7 +246,7 @@ func update(ctx context.Context, tx *change.Tx, before, t *Task) error {
 		}
 	}
 	if slices.ContainsFunc(before.Reminders, func(b Reminder) bool { return !slices.Contains(kept, b.ID) }) {
-		q := tx.NewDelete().Model((*Reminder)(nil)).Where("task_id = ?", t.ID)
+		q := tx.Later().NewDelete().Model((*Reminder)(nil)).Where("task_id = ?", t.ID)
 		if len(kept) > 0 {
 			q = q.Where("id NOT IN (?)", bun.List(kept))
 		}
@@ -258,9 +255,9 @@ func update(ctx context.Context, tx *change.Tx, before, t *Task) error {
 		}
 	}
 	if len(changed) > 0 {
-		_, err := tx.NewInsert().Model(&changed).On("CONFLICT (id) DO UPDATE").
+		_, err := tx.Later().NewInsert().Model(&changed).On("CONFLICT (id) DO UPDATE").
 			Set("ordinal = EXCLUDED.ordinal, at = EXCLUDED.at, at_wall = EXCLUDED.at_wall, before_due = EXCLUDED.before_due, remind_at = EXCLUDED.remind_at, armed = EXCLUDED.armed, passed_for = EXCLUDED.passed_for, trace_parent = EXCLUDED.trace_parent").
-			Exec(ctx)
+			Returning("NULL").Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("update the reminders: %w", err)
 		}

@@ -61,7 +61,7 @@ func (k *Key) answer(ctx context.Context, tx *change.Tx, t *Task) error {
 	if err != nil {
 		return fmt.Errorf("keep the answer: %w", err)
 	}
-	if _, err := tx.NewRaw("UPDATE task.idempotency_keys SET answer = ?::jsonb WHERE user_id = ? AND key = ?", string(raw), tx.Actor.UserID, k.Key).Exec(ctx); err != nil {
+	if _, err := tx.Later().NewRaw("UPDATE task.idempotency_keys SET answer = ?::jsonb WHERE user_id = ? AND key = ?", string(raw), tx.Actor.UserID, k.Key).Exec(ctx); err != nil {
 		return fmt.Errorf("keep the answer: %w", err)
 	}
 	return nil
