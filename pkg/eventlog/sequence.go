@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/uptrace/bun"
+	"github.com/jackc/pgx/v5"
 )
 
 const (
@@ -68,8 +70,10 @@ func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{
 			return err
 		}
 		if p.Count > 0 {
-			for _, topic := range placed {
-				topic.extend(p.Since, p.UpTo)
+			for i, topic := range r.Topics {
+				if slices.Contains(p.Topics, topic) {
+					placed[i].extend(p.Since, p.UpTo)
+				}
 			}
 			if p.Count == placeRows {
 				continue
@@ -89,11 +93,12 @@ func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{
 
 // placing is what one look for rows without a place has found.
 type placing struct {
-	Count  int       `bun:"count"`
-	Since  time.Time `bun:"since"`  // when the earliest of them was recorded
-	UpTo   int64     `bun:"up_to"`  // the last seq given
-	Now    time.Time `bun:"now"`    // by the database's clock, which also records
-	Fenced bool      `bun:"fenced"` // nothing was placed, for another process owns the log
+	Count  int
+	Topics []string  // of them
+	Since  time.Time // when the earliest of them was recorded
+	UpTo   int64     // the last seq given
+	Now    time.Time // by the database's clock, which also records
+	Fenced bool      // nothing was placed, for another process owns the log
 }
 
 // place gives up to placeRows rows that were recorded after since their seq.
@@ -101,24 +106,27 @@ type placing struct {
 // the new epoch, and places nothing.
 func (r *Relay) place(ctx context.Context, epoch int64, since time.Time) (placing, error) {
 	var p placing
-	err := r.DB.NewRaw(`
+	query := strings.ReplaceAll(`
 		WITH head AS (
-			SELECT last_seq FROM ?0.event_head WHERE epoch = ?1 FOR UPDATE
+			SELECT last_seq FROM ?.event_head WHERE epoch = $1 FOR UPDATE
 		), fresh AS (
-			SELECT recorded_at, position FROM ?0.events
-			WHERE seq IS NULL AND recorded_at >= ?3 AND EXISTS (SELECT FROM head) ORDER BY position LIMIT ?2
+			SELECT recorded_at, position FROM ?.events
+			WHERE seq IS NULL AND recorded_at >= $3 AND EXISTS (SELECT FROM head) ORDER BY position LIMIT $2
 		), numbered AS (
 			SELECT recorded_at, position, (SELECT last_seq FROM head) + row_number() OVER (ORDER BY position) AS seq FROM fresh
 		), placed AS (
-			UPDATE ?0.events e SET seq = n.seq FROM numbered n
-			WHERE e.recorded_at = n.recorded_at AND e.position = n.position AND e.recorded_at >= ?3 RETURNING e.recorded_at, e.seq
+			UPDATE ?.events e SET seq = n.seq FROM numbered n
+			WHERE e.recorded_at = n.recorded_at AND e.position = n.position AND e.recorded_at >= $3 RETURNING e.topic, e.recorded_at, e.seq
 		), moved AS (
-			UPDATE ?0.event_head SET last_seq = last_seq + (SELECT count(*) FROM placed)
-			WHERE epoch = ?1 AND EXISTS (SELECT FROM placed)
+			UPDATE ?.event_head SET last_seq = last_seq + (SELECT count(*) FROM placed)
+			WHERE epoch = $1 AND EXISTS (SELECT FROM placed)
 		)
-		SELECT count(*), coalesce(min(recorded_at), now()) AS since, coalesce(max(seq), 0) AS up_to,
-			now() AS now, NOT EXISTS (SELECT FROM head) AS fenced FROM placed`,
-		bun.Ident(r.Schema), epoch, placeRows, since).Scan(ctx, &p)
+		SELECT count(*), coalesce(array_agg(DISTINCT topic), '{}'), coalesce(min(recorded_at), now()), coalesce(max(seq), 0),
+			now(), NOT EXISTS (SELECT FROM head) FROM placed`,
+		"?", pgx.Identifier{r.Schema}.Sanitize())
+	err := r.prepared(ctx, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, query, pgx.QueryExecModeCacheStatement, epoch, placeRows, since).Scan(&p.Count, &p.Topics, &p.Since, &p.UpTo, &p.Now, &p.Fenced)
+	})
 	if err != nil {
 		return p, fmt.Errorf("sequence the event log: %w", err)
 	}

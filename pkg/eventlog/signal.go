@@ -126,10 +126,13 @@ func (s *Signal) carry(ctx context.Context, listens func()) error {
 		listens()
 		s.wake() // what was raised while nobody listened
 		for {
-			if _, err := listening.WaitForNotification(ctx); err != nil {
+			heard, err := listening.WaitForNotification(ctx)
+			if err != nil {
 				return database.Noticed(ctx, err)
 			}
-			s.wake()
+			if heard.PID != notifying.PgConn().PID() { // those of this process are awake
+				s.wake()
+			}
 		}
 	})
 	return carrying.Wait()

@@ -26,8 +26,12 @@ func Fill(e *event.AuditEvent, from access.Origin, before, after any) (err error
 	return nil
 }
 
-// changed names what differs, without what changes every time.
+// changed names what differs, without what changes every time. Of what was created or
+// deleted it names nothing.
 func changed(before, after json.RawMessage) ([]string, error) {
+	if string(before) == "null" || string(after) == "null" {
+		return []string{}, nil
+	}
 	var was, is map[string]json.RawMessage
 	if err := json.Unmarshal(before, &was); err != nil {
 		return nil, err
@@ -36,9 +40,6 @@ func changed(before, after json.RawMessage) ([]string, error) {
 		return nil, err
 	}
 	names := []string{}
-	if was == nil || is == nil {
-		return names, nil
-	}
 	for name := range is {
 		if name != "version" && name != "updated_at" && !bytes.Equal(was[name], is[name]) {
 			names = append(names, name)
