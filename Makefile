@@ -100,8 +100,8 @@ promtool: ## Fetch promtool for the alerts' tests into .local, where there is no
 		mkdir -p .local/promtool && cd .local/promtool && { apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; } } && dpkg -x prometheus_*.deb . ; }
 
 .PHONY: bench
-bench: ## Measure the suite on this machine (docs/performance.md)
-	@$(GO) run ./test/bench
+bench: ## Measure the suite on this machine (docs/performance.md); BASE=commit: beside another
+	@$(GO) run ./test/bench $(if $(BASE),-base $(BASE))
 
 .PHONY: chaos
 chaos: ## Break the parts of a suite under load, and compare (DURATION=10m, SEED=…)

@@ -4,6 +4,7 @@
 //
 //	bench                    everything; about 35 minutes
 //	bench api relay          only these
+//	bench -base HEAD~5 api   this tree and another commit, in turn
 //	bench -keep 0 relay      the relay without a large log beside it
 package main
 
@@ -23,10 +24,10 @@ import (
 )
 
 var (
-	length   = flag.Duration("length", 10*time.Second, "how long each measurement of api lasts")
-	clients  = flag.Int("clients", 16, "how many requests are under way at once")
+	base     = flag.String("base", "", "another commit, which api measures in turn with this tree")
+	length   = flag.Duration("length", 5*time.Second, "how long each measurement of api lasts, in each round")
 	events   = flag.Int("events", 60_000, "how many events relay publishes in a round")
-	rounds   = flag.Int("rounds", 3, "rounds of relay")
+	rounds   = flag.Int("rounds", 3, "rounds of api and relay")
 	keep     = flag.Int("keep", 10_000_000, "how many published events relay keeps in the log")
 	backlog  = flag.Int("backlog", 5_000_000, "how many unpublished events wait while relay looks at the memory")
 	outage   = flag.Duration("outage", 5*time.Minute, "how long outage stops the broker")

@@ -18,11 +18,10 @@ import (
 // many events, while tasks are created and their events are published.
 func retention(ctx context.Context) error {
 	return with(ctx, nil, func(s *suite.Suite, _ *suite.Client) error {
-		users, err := register(ctx, s)
+		users, err := register(ctx, s, 4)
 		if err != nil {
 			return err
 		}
-		users = users[:4]
 		conn, err := pgx.Connect(ctx, s.Database.OwnerURL)
 		if err != nil {
 			return err
