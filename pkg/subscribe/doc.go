@@ -27,9 +27,18 @@
 //
 // # Concurrency
 //
-// A handler runs for several deliveries at once, in one process and in several
-// replicas; the broker alone keeps one key in one delivery at a time (Kafka
+// A handler of Idempotent runs for several deliveries at once, in one process and in
+// several replicas; the broker alone keeps one key in one delivery at a time (Kafka
 // does, Redis does not). At shutdown a delivery in flight is brought to its end.
+//
+// # Group commit
+//
+// Of each InTx topic a process has one transaction at a time. The first delivery
+// goes at once; those that come meanwhile share the next transaction, in the order
+// in which they came. The transaction is the work of one of these requests, and
+// does not end with it. When it fails, the deliveries are tried one by one, and of
+// those that fail each event alone, unless it is the database that is away. Idempotent topics share
+// the look into the inbox and the marks in the same way.
 //
 // # What may be seen twice
 //

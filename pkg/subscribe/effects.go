@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -15,22 +16,63 @@ import (
 // errBehind is the fate of an event whose key has a failed one before it.
 var errBehind = errors.New("an earlier event of this key has to be handled first")
 
-// apply tries all events in one transaction, and when that fails each alone.
-func (h InTx) apply(ctx context.Context, s *Subscriber, batch []delivery) []error {
-	errs := make([]error, len(batch))
-	err := h.together(ctx, s, batch)
-	if err == nil {
-		return errs
+// inTx is an InTx of a topic. Deliveries that come while a transaction of the topic is
+// under way go into the next one together.
+type inTx struct {
+	InTx
+	rounds baton[[]error]
+}
+
+func (h *inTx) apply(ctx context.Context, s *Subscriber, batch []delivery) []error {
+	if s.replaying {
+		return h.round(ctx, s, [][]delivery{batch})[0]
 	}
-	if len(batch) > 1 && !unreachable(ctx, err) {
-		return inOrder(batch, func(d delivery) error {
-			return s.verdict(ctx, d, h.together(ctx, s, []delivery{d}))
-		})
-	}
-	for i, d := range batch {
-		errs[i] = s.verdict(ctx, d, err)
+	errs, err := h.rounds.do(ctx, batch, func(ctx context.Context, round []*share[[]error]) {
+		batches := make([][]delivery, len(round))
+		for i, r := range round {
+			batches[i] = r.batch
+		}
+		for i, errs := range h.round(ctx, s, batches) {
+			round[i].result = errs
+		}
+	})
+	if err != nil {
+		return repeat(err, len(batch))
 	}
 	return errs
+}
+
+// round tries all events in one transaction, when that fails those of each delivery, and
+// when that fails each event alone.
+func (h *inTx) round(ctx context.Context, s *Subscriber, batches [][]delivery) [][]error {
+	errs := make([][]error, len(batches))
+	events := slices.Concat(batches...)
+	err := h.together(ctx, s, events)
+	vain := len(events) == 1 || unreachable(ctx, err)
+	failed := map[string]bool{} // keys, across deliveries
+	for i, batch := range batches {
+		switch {
+		case err == nil:
+			errs[i] = make([]error, len(batch))
+		case vain:
+			errs[i] = make([]error, len(batch))
+			for j, d := range batch {
+				errs[i][j] = s.verdict(ctx, d, err)
+			}
+		case len(batches) > 1 && len(batch) > 1 && !holds(failed, batch) && h.together(ctx, s, batch) == nil:
+			errs[i] = make([]error, len(batch))
+		default:
+			errs[i] = inOrder(batch, failed, func(d delivery) error {
+				return s.verdict(ctx, d, h.together(ctx, s, []delivery{d}))
+			})
+		}
+	}
+	return errs
+}
+
+// holds says whether one of the events has one of the keys.
+func holds(keys map[string]bool, batch []delivery) bool {
+	return slices.ContainsFunc(batch, func(d delivery) bool { return keys[d.Key] })
 }
 
 // unreachable says whether trying each event alone is in vain.
@@ -38,7 +80,7 @@ func unreachable(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || database.IsTransient(err) && !database.IsConflict(err)
 }
 
-func (h InTx) together(ctx context.Context, s *Subscriber, batch []delivery) (err error) {
+func (h *inTx) together(ctx context.Context, s *Subscriber, batch []delivery) (err error) {
 	ctx, spans := telemetry.Processing(ctx, batch[0].Topic, traced(batch))
 	defer func() { spans.End(err) }()
 	var fresh []bool
@@ -56,7 +98,7 @@ func (h InTx) together(ctx context.Context, s *Subscriber, batch []delivery) (er
 		if len(events) == 0 {
 			return nil
 		}
-		return guarded(func() error { return h(ctx, tx, events) })
+		return guarded(func() error { return h.InTx(ctx, tx, events) })
 	})
 	if err != nil {
 		return err
@@ -75,7 +117,7 @@ func (h InTx) together(ctx context.Context, s *Subscriber, batch []delivery) (er
 var errTried = errors.New("it was a try")
 
 // try handles the event in a transaction that is undone.
-func (h InTx) try(ctx context.Context, s *Subscriber, d delivery) (Outlook, error) {
+func (h *inTx) try(ctx context.Context, s *Subscriber, d delivery) (Outlook, error) {
 	outlook := WouldBeHandled
 	err := s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		fresh, err := s.recordHandled(ctx, tx, []delivery{d})
@@ -85,7 +127,7 @@ func (h InTx) try(ctx context.Context, s *Subscriber, d delivery) (Outlook, erro
 		case !fresh[0]:
 			outlook = HasHadEffect
 		default:
-			if err := guarded(func() error { return h(ctx, tx, []Event{d.Event}) }); err != nil {
+			if err := guarded(func() error { return h.InTx(ctx, tx, []Event{d.Event}) }); err != nil {
 				return err
 			}
 		}
@@ -114,15 +156,66 @@ const (
 
 var errAway = errors.New("what the handlers need does not answer; the event waits for the next delivery")
 
+// idempotent is an Idempotent of a topic. Deliveries that come in at the same time are
+// looked up and marked together; their handlers run side by side.
+type idempotent struct {
+	Idempotent
+	lookups baton[looked]
+	marks   baton[error]
+}
+
+// looked is what was found of a batch in the inbox.
+type looked struct {
+	events map[identity]bool
+	err    error
+}
+
+// lookUp says which of the events are in the inbox.
+func (h *idempotent) lookUp(ctx context.Context, s *Subscriber, batch []delivery) (map[identity]bool, error) {
+	found, err := h.lookups.do(ctx, batch, func(ctx context.Context, round []*share[looked]) {
+		events, err := s.known(ctx, all(round))
+		for _, r := range round {
+			r.result = looked{events, err}
+		}
+	})
+	return found.events, errors.Join(err, found.err)
+}
+
+// mark writes the events into the inbox.
+func (h *idempotent) mark(ctx context.Context, s *Subscriber, batch []delivery) error {
+	// What was done is told even when nobody waits for the answer any more.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTime)
+	defer cancel()
+	failed, err := h.marks.do(ctx, batch, func(ctx context.Context, round []*share[error]) {
+		ctx, cancel := context.WithTimeout(ctx, markTime)
+		defer cancel()
+		_, err := s.recordHandled(ctx, s.DB, all(round))
+		for _, r := range round {
+			r.result = err
+		}
+	})
+	return errors.Join(err, failed)
+}
+
+// all are the events of a round.
+func all[R any](round []*share[R]) []delivery {
+	var events []delivery
+	for _, r := range round {
+		events = append(events, r.batch...)
+	}
+	return events
+}
+
 // apply runs each event that was not handled before, and marks those that
 // succeeded, again and again on the way: the sidecar ends a delivery that takes
 // too long and makes it anew, which then goes on where this one was ended.
-func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) []error {
-	known, err := s.known(ctx, batch)
+func (h *idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) []error {
+	before, err := h.lookUp(ctx, s, batch)
 	if err != nil {
 		s.failed(ctx, batch[0], err)
 		return repeat(err, len(batch))
 	}
+	now := map[identity]bool{} // handled in this delivery
 	var done, duplicates []delivery
 	marked := time.Now()
 	mark := func() error {
@@ -130,10 +223,7 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 		if len(done) == 0 {
 			return nil
 		}
-		// What was done is told even when nobody waits for the answer any more.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTime)
-		defer cancel()
-		if _, err := s.recordHandled(ctx, s.DB, done); err != nil {
+		if err := h.mark(ctx, s, done); err != nil {
 			return err
 		}
 		for _, d := range done {
@@ -143,8 +233,8 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 		return nil
 	}
 	waited := 0 // failures in a row, each of which took its time
-	errs := inOrder(batch, func(d delivery) error {
-		if known[identity{d.Source(), d.ID()}] {
+	errs := inOrder(batch, map[string]bool{}, func(d delivery) error {
+		if before[d.identity()] || now[d.identity()] {
 			duplicates = append(duplicates, d)
 			return nil
 		}
@@ -156,7 +246,7 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 		}
 		ctx, span := telemetry.Processing(ctx, d.Topic, traced([]delivery{d}))
 		began := time.Now()
-		err := guarded(func() error { return h(ctx, d.Event) })
+		err := guarded(func() error { return h.Idempotent(ctx, d.Event) })
 		span.End(err)
 		if err != nil {
 			if time.Since(began) >= longWait {
@@ -166,7 +256,7 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 		}
 		waited = 0
 		done = append(done, d)
-		known[identity{d.Source(), d.ID()}] = true
+		now[d.identity()] = true
 		if time.Since(marked) >= markEvery {
 			if err := mark(); err != nil {
 				s.Log.DebugContext(ctx, "handled events could not be marked; it is tried again at the end of the delivery", "topic", d.Topic, "error", err)
@@ -187,12 +277,12 @@ func (h Idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) 
 
 // try looks whether the event was handled, and whether something speaks against it. The
 // handler is not run: its effect could not be undone.
-func (h Idempotent) try(ctx context.Context, s *Subscriber, d delivery) (Outlook, error) {
+func (h *idempotent) try(ctx context.Context, s *Subscriber, d delivery) (Outlook, error) {
 	known, err := s.known(ctx, []delivery{d})
 	if err != nil {
 		return "", err
 	}
-	if known[identity{d.Source(), d.ID()}] {
+	if known[d.identity()] {
 		return HasHadEffect, nil
 	}
 	check := s.checks[d.Topic]
@@ -212,16 +302,15 @@ func traced(batch []delivery) []telemetry.Message {
 }
 
 // inOrder handles events one by one; those behind a failed one of their key
-// are not tried.
-func inOrder(batch []delivery, handle func(delivery) error) []error {
+// are not tried. Failed are the keys of those before, and gets more.
+func inOrder(batch []delivery, failed map[string]bool, handle func(delivery) error) []error {
 	errs := make([]error, len(batch))
-	failed := map[string]bool{}
 	for i, d := range batch {
-		if d.Key != "" && failed[d.Key] {
+		if failed[d.Key] {
 			errs[i] = errBehind
 			continue
 		}
-		if errs[i] = handle(d); errs[i] != nil {
+		if errs[i] = handle(d); errs[i] != nil && d.Key != "" {
 			failed[d.Key] = true
 		}
 	}

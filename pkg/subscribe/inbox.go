@@ -17,6 +17,8 @@ type identity struct {
 	ID     string `bun:"id"`
 }
 
+func (e Event) identity() identity { return identity{e.Source(), e.ID()} }
+
 type inboxRow struct {
 	bun.BaseModel `bun:"table:inbox"`
 
@@ -33,7 +35,7 @@ func (s *Subscriber) recordHandled(ctx context.Context, db bun.IDB, batch []deli
 	rows := make([]inboxRow, 0, len(batch))
 	first := make(map[identity]int, len(batch))
 	for i, d := range batch {
-		key := identity{d.Source(), d.ID()}
+		key := d.identity()
 		if _, ok := first[key]; !ok {
 			first[key] = i
 			rows = append(rows, inboxRow{Source: key.Source, ID: key.ID, HandledAt: now})

@@ -54,8 +54,8 @@ type Options struct {
 }
 
 // InTx handles events in the transaction that marks them as handled. It sees
-// only events that were never handled, in order. An error undoes all of it;
-// each event is then tried alone. Ctx continues the trace of an event that is
+// only events that were never handled, in order, of one delivery or several. An error
+// undoes all of it; each event is then tried alone. Ctx continues the trace of an event that is
 // alone; each of several has its own TraceParent.
 type InTx func(ctx context.Context, tx bun.Tx, events []Event) error
 
@@ -96,10 +96,12 @@ func New(o Options) *Subscriber {
 }
 
 // InTx handles the events of a topic by h.
-func (s *Subscriber) InTx(topic string, h InTx) { s.add(topic, h) }
+func (s *Subscriber) InTx(topic string, h InTx) { s.add(topic, &inTx{InTx: h}) }
 
 // Idempotent handles the events of a topic by h.
-func (s *Subscriber) Idempotent(topic string, h Idempotent) { s.add(topic, h) }
+func (s *Subscriber) Idempotent(topic string, h Idempotent) {
+	s.add(topic, &idempotent{Idempotent: h})
+}
 
 func (s *Subscriber) add(topic string, e effect) {
 	s.topics[topic] = e
