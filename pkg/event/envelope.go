@@ -145,7 +145,7 @@ func Decode(raw []byte) (cloudevents.Event, error) {
 	case len(raw) > maxDecoded:
 		return e, fmt.Errorf("the message is larger than %d bytes", maxDecoded)
 	}
-	if err := json.Unmarshal(raw, &e); err != nil {
+	if err := unmarshal(raw, &e); err != nil {
 		return e, fmt.Errorf("not a CloudEvent: %w", err)
 	}
 	if err := e.Validate(); err != nil {
@@ -159,6 +159,14 @@ func Decode(raw []byte) (cloudevents.Event, error) {
 		return e, fmt.Errorf("dataschema %q is of another major version than %s", e.DataSchema(), major)
 	}
 	return e, nil
+}
+
+// unmarshal is json.Unmarshal, which would scan the event a third time to find its end.
+func unmarshal(raw []byte, e *cloudevents.Event) error {
+	if !json.Valid(raw) {
+		return json.Unmarshal(raw, e) // it knows what is wrong
+	}
+	return e.UnmarshalJSON(raw)
 }
 
 // DataOf decodes the data of an event into T, one of this package's payloads.

@@ -46,8 +46,16 @@ const sidecarsType = "com.dapr.event.sent"
 // that was published without an envelope as data of such an event; and an
 // event that the sidecar has parsed comes as it is.
 func unwrap(raw json.RawMessage) []byte {
+	quoted := bytes.TrimSpace(raw)
+	if len(quoted) > 1 && quoted[0] == '"' && quoted[len(quoted)-1] == '"' {
+		// Nothing in base64 has to be escaped: it can be read as it stands.
+		data := make([]byte, base64.StdEncoding.DecodedLen(len(quoted)-2))
+		if n, err := base64.StdEncoding.Decode(data, quoted[1:len(quoted)-1]); err == nil {
+			return data[:n]
+		}
+	}
 	var text string
-	if bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte{'"'}) && json.Unmarshal(raw, &text) == nil {
+	if bytes.HasPrefix(quoted, []byte{'"'}) && json.Unmarshal(raw, &text) == nil {
 		if data, err := base64.StdEncoding.DecodeString(text); err == nil {
 			return data
 		}
@@ -101,6 +109,9 @@ func decode(topic string, raw []byte) (cloudevents.Event, error) {
 // holdsNUL says whether a JSON document has the escape of a NUL in it, the one
 // character that JSON can carry and Postgres can not.
 func holdsNUL(document []byte) bool {
+	if !bytes.Contains(document, []byte(`\u0000`)) {
+		return false
+	}
 	for i := 0; i < len(document); i++ {
 		if document[i] == '\\' {
 			if bytes.HasPrefix(document[i+1:], []byte("u0000")) {

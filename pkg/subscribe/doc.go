@@ -19,6 +19,9 @@
 // it may run again for an event whose inbox row was lost to a crash, and must
 // make that harmless.
 //
+// An event that is not Only's leaves no trace: no handler sees it, and the inbox has
+// no row of it. It has to be well-formed all the same.
+//
 // # Order
 //
 // The events of one delivery are handled in their order. When one fails, the

@@ -191,6 +191,9 @@ func (s *Subscriber) TryLetter(ctx context.Context, id int64) (Outlook, error) {
 		return "", err
 	}
 	d.takeKey()
+	if !s.relevant(d.Event) {
+		return WouldBeHandled, nil
+	}
 	return effect.try(ctx, s, d)
 }
 

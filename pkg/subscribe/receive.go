@@ -130,6 +130,10 @@ func (s *Subscriber) handle(ctx context.Context, effect effect, deliveries []del
 			}
 			continue
 		}
+		if !s.relevant(d.Event) {
+			s.handled(*d)
+			continue
+		}
 		good, index = append(good, *d), append(index, i)
 	}
 	if len(good) > 0 {

@@ -292,19 +292,21 @@ func TestADeliveryInFlightEndsBeforeTheServerStops(t *testing.T) {
 	require.Equal(t, 1, c.count("effects"))
 }
 
-func TestWhatBecomesOfEventsIsCounted(t *testing.T) {
-	counted := func() map[string]float64 {
-		got := map[string]float64{}
-		for _, m := range metrictest.Of(t, "taskwire_events_consumed_total") {
-			var labels []string
-			for _, l := range m.GetLabel() {
-				labels = append(labels, l.GetValue())
-			}
-			got[strings.Join(labels, " ")] = m.GetCounter().GetValue()
+// counted are the events by outcome, topic and type.
+func counted(t *testing.T) map[string]float64 {
+	got := map[string]float64{}
+	for _, m := range metrictest.Of(t, "taskwire_events_consumed_total") {
+		var labels []string
+		for _, l := range m.GetLabel() { // sorted by name
+			labels = append(labels, l.GetValue())
 		}
-		return got
+		got[strings.Join(labels, " ")] = m.GetCounter().GetValue()
 	}
-	before := counted()
+	return got
+}
+
+func TestWhatBecomesOfEventsIsCounted(t *testing.T) {
+	before := counted(t)
 	c := newConsumer(t, newDB(t), func(s *subscribe.Subscriber) {
 		s.InTx(event.TopicTasks, func(ctx context.Context, tx bun.Tx, events []subscribe.Event) error {
 			for _, e := range events {
@@ -317,8 +319,7 @@ func TestWhatBecomesOfEventsIsCounted(t *testing.T) {
 	})
 	a := record(t, "a")
 	c.deliver(a, a, record(t, "bad"), []byte(`{"type":"anything at all"}`))
-	after := counted()
-	// Labels are sorted by name: outcome, topic, type.
+	after := counted(t)
 	for labels, want := range map[string]float64{
 		"handled task-events task.created": 1, "duplicate task-events task.created": 1,
 		"retry task-events task.created": 1, "dead_letter task-events other": 1,

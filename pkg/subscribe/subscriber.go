@@ -68,6 +68,7 @@ type Subscriber struct {
 	Options
 	topics  map[string]effect
 	checks  map[string]func(Event) error
+	only    map[string]event.Relevance
 	failing map[string]*outage.Outage // by topic
 	unknown *outage.Outage            // a topic that is not in topics
 
@@ -89,7 +90,7 @@ type effect interface {
 // New returns a Subscriber without topics.
 func New(o Options) *Subscriber {
 	return &Subscriber{
-		Options: o, topics: map[string]effect{}, checks: map[string]func(Event) error{}, failing: map[string]*outage.Outage{},
+		Options: o, topics: map[string]effect{}, checks: map[string]func(Event) error{}, only: map[string]event.Relevance{}, failing: map[string]*outage.Outage{},
 		unknown: &outage.Outage{Log: o.Log, Gone: "events came for a topic that has no handler; correct the subscription", Causes: causes},
 		room:    semaphore.NewWeighted(maxInHand), progress: &progress{upTo: map[string]time.Time{}},
 	}
@@ -114,6 +115,16 @@ func (s *Subscriber) add(topic string, e effect) {
 // Check has c say why an event of an Idempotent topic can never be handled, as far as that
 // shows without any effect: so much an operator can be told of a dead letter beforehand.
 func (s *Subscriber) Check(topic string, c func(Event) error) { s.checks[topic] = c }
+
+// Only has the events of a topic that are not relevant acknowledged without a handler and
+// without the database. They count as handled.
+func (s *Subscriber) Only(topic string, relevant event.Relevance) { s.only[topic] = relevant }
+
+// relevant says whether an event has to have an effect.
+func (s *Subscriber) relevant(e Event) bool {
+	only := s.only[e.Topic]
+	return only == nil || only(e.Type(), e.Data())
+}
 
 // Mount adds the event routes, /events/{topic}, for the sidecar alone.
 // The subscriptions themselves are declared in dapr/components.

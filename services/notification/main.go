@@ -14,7 +14,6 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/taskwire/taskwire/pkg/auth"
-	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/invoke"
 	"github.com/taskwire/taskwire/pkg/service"
@@ -88,8 +87,7 @@ func subscriptions(cfg settings, base service.Base, consumer *delivery.Consumer)
 	events := subscribe.New(subscribe.Options{
 		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Log: base.Log, Now: time.Now,
 	})
-	events.InTx(event.TopicReminders, consumer.Reminders)
-	events.InTx(event.TopicTasks, consumer.Tasks)
+	consumer.Subscribe(events)
 	return events
 }
 

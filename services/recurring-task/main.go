@@ -9,7 +9,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/taskwire/taskwire/pkg/auth"
-	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/invoke"
 	"github.com/taskwire/taskwire/pkg/service"
@@ -56,8 +55,7 @@ func subscriptions(cfg settings, base service.Base) *subscribe.Subscriber {
 	events := subscribe.New(subscribe.Options{
 		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Log: base.Log, Now: time.Now,
 	})
-	events.Idempotent(event.TopicTasks, spawner.Handle)
-	events.Check(event.TopicTasks, spawn.Check)
+	spawner.Subscribe(events)
 	return events
 }
 

@@ -37,14 +37,16 @@ func ReadUnpublished(ctx context.Context, db database) (int, error) {
 }
 
 // ReadLeft counts in a database, as its owner. An event of two consumers counts
-// for each.
+// for each; one that means nothing to a consumer leaves no trace of it.
 func ReadLeft(ctx context.Context, db database) (Left, error) {
 	var l Left
 	err := db.QueryRow(ctx, `SELECT
 		`+unpublished+`,
 		(SELECT count(*) FROM task.events e WHERE topic = 'audit-logs' AND NOT EXISTS (SELECT FROM audit.inbox i WHERE i.id = e.id::text))
-		+ (SELECT count(*) FROM task.events e WHERE topic = 'task-events' AND NOT EXISTS (SELECT FROM recurring.inbox i WHERE i.id = e.id::text))
-		+ (SELECT count(*) FROM task.events e WHERE topic IN ('task-events', 'reminders') AND NOT EXISTS (SELECT FROM notification.inbox i WHERE i.id = e.id::text)),
+		+ (SELECT count(*) FROM task.events e WHERE topic = 'task-events' AND e.data::json->'task_data'->>'series_id' IS NOT NULL
+			AND NOT EXISTS (SELECT FROM recurring.inbox i WHERE i.id = e.id::text))
+		+ (SELECT count(*) FROM task.events e WHERE topic IN ('task-events', 'reminders') AND type <> 'task.created'
+			AND NOT EXISTS (SELECT FROM notification.inbox i WHERE i.id = e.id::text)),
 		(SELECT count(*) FROM task.reminders WHERE armed AND remind_at < now() + interval '1 minute'),
 		(SELECT count(*) FROM notification.deliveries WHERE state = 'pending')`).
 		Scan(&l.Unpublished, &l.Unconsumed, &l.Unfired, &l.Undelivered)

@@ -29,6 +29,13 @@ func NewConsumer(clock func() time.Time, wake func()) *Consumer {
 	return &Consumer{clock: clock, wake: wake}
 }
 
+// Subscribe has events handled by c.
+func (c *Consumer) Subscribe(events *subscribe.Subscriber) {
+	events.InTx(event.TopicReminders, c.Reminders)
+	events.InTx(event.TopicTasks, c.Tasks)
+	events.Only(event.TopicTasks, event.ChangesTask)
+}
+
 // Wake is the middleware around the event routes: once a request with
 // reminders is answered its transaction is over, and the workers can see what
 // it stored.
@@ -135,17 +142,12 @@ func storable(t time.Time) bool {
 	return year >= 1 && year <= 9999
 }
 
-// Tasks cancels the pending deliveries of tasks that are done, deleted or
+// Tasks takes events that are event.ChangesTask: it cancels the pending deliveries of tasks that are done, deleted or
 // moved. It spares a mail its retries; the check before every attempt is what
 // decides.
 func (c *Consumer) Tasks(ctx context.Context, tx bun.Tx, events []subscribe.Event) error {
 	latest := map[uuid.UUID]event.TaskEvent{}
 	for _, e := range events {
-		switch e.Type() {
-		case event.TaskUpdated, event.TaskCompleted, event.TaskDeleted:
-		default:
-			continue
-		}
 		data, err := event.DataOf[event.TaskEvent](e.Event)
 		if err != nil {
 			return subscribe.Poison(err)
@@ -157,9 +159,6 @@ func (c *Consumer) Tasks(ctx context.Context, tx bun.Tx, events []subscribe.Even
 		if before, ok := latest[data.TaskID]; !ok || !data.Timestamp.Before(before.Timestamp) {
 			latest[data.TaskID] = data
 		}
-	}
-	if len(latest) == 0 {
-		return nil
 	}
 	tasks := make([]uuid.UUID, 0, len(latest))
 	for id := range latest {

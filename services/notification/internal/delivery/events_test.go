@@ -22,10 +22,12 @@ import (
 
 // route serves the event routes as main does; the sidecar is the caller.
 func (s *suite) route(d *delivery.Deliverer) http.Handler {
-	consumer := delivery.NewConsumer(s.clock, d.Wake)
+	return s.serve(delivery.NewConsumer(s.clock, d.Wake))
+}
+
+func (s *suite) serve(consumer *delivery.Consumer) http.Handler {
 	events := subscribe.New(subscribe.Options{DB: s.db, Schema: "notification", AppAPIToken: "app-token", Log: slog.New(slog.DiscardHandler), Now: s.clock})
-	events.InTx(event.TopicReminders, consumer.Reminders)
-	events.InTx(event.TopicTasks, consumer.Tasks)
+	consumer.Subscribe(events)
 	router := chi.NewRouter()
 	router.Use(consumer.Wake)
 	events.Mount(router)

@@ -196,14 +196,14 @@ func (s *suite) dueEvent(r reminder, change ...func(*event.ReminderEvent)) subsc
 	return s.event(event.TopicReminders, event.ReminderDue, r.task, e)
 }
 
-// changed handles an event about a task.
+// changed delivers an event about a task.
 func (s *suite) changed(eventType string, at time.Time, task event.Task) {
 	s.t.Helper()
-	e := s.event(event.TopicTasks, eventType, task.ID, event.TaskEvent{
+	raw := s.encode(event.TopicTasks, eventType, task.ID, event.TaskEvent{
 		Frame:    event.Frame{EventType: eventType, TaskID: task.ID, UserID: task.UserID, Timestamp: at, Metadata: map[string]any{}},
 		TaskData: task,
 	})
-	s.handle(func(c *delivery.Consumer) handler { return c.Tasks }, e)
+	require.Equal(s.t, []string{"SUCCESS"}, post(s.t, s.serve(delivery.NewConsumer(s.clock, func() {})), event.TopicTasks, raw))
 	s.wake()
 }
 

@@ -24,6 +24,13 @@ type Spawner struct {
 	Log     *slog.Logger
 }
 
+// Subscribe has events handled by s.
+func (s *Spawner) Subscribe(events *subscribe.Subscriber) {
+	events.Idempotent(event.TopicTasks, s.Handle)
+	events.Only(event.TopicTasks, event.OfSeries)
+	events.Check(event.TopicTasks, Check)
+}
+
 // Check says why an event on task-events can never be handled.
 func Check(e subscribe.Event) error {
 	_, err := dataOf(e)
@@ -34,8 +41,11 @@ func Check(e subscribe.Event) error {
 func dataOf(e subscribe.Event) (event.TaskEvent, error) {
 	data, err := event.DataOf[event.TaskEvent](e.Event)
 	t := data.TaskData
-	if err != nil || t.SeriesID == nil || t.Occurrence == nil {
+	if err != nil {
 		return data, err
+	}
+	if t.SeriesID == nil || t.Occurrence == nil {
+		return data, errors.New("a task without series or occurrence, which is nothing to follow")
 	}
 	if _, err := time.Parse(event.WallLayout, *t.Occurrence); err != nil {
 		return data, fmt.Errorf("the occurrence of task %s: %w", t.ID, err)
@@ -46,7 +56,7 @@ func dataOf(e subscribe.Event) (event.TaskEvent, error) {
 	return data, nil
 }
 
-// Handle is the effect of an event on task-events. It may run again for the
+// Handle is the effect of an event on task-events that is event.OfSeries. It may run again for the
 // same event: the ledger takes no older version, and task-api lets a task be
 // followed once for each completion.
 func (s *Spawner) Handle(ctx context.Context, e subscribe.Event) error {
@@ -55,9 +65,6 @@ func (s *Spawner) Handle(ctx context.Context, e subscribe.Event) error {
 		return subscribe.Poison(err)
 	}
 	t := data.TaskData
-	if t.SeriesID == nil || t.Occurrence == nil {
-		return nil
-	}
 	if err := s.Ledger.Record(ctx, e.Type(), data, e.Time()); err != nil {
 		return err
 	}

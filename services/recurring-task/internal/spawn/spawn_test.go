@@ -70,8 +70,7 @@ func newSuite(t *testing.T) *suite {
 	t.Cleanup(sidecar.Close)
 	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: db}, TaskAPI: &taskapi.Client{Sidecar: invoke.At(sidecar.URL, daprToken)}, Log: log}
 	events := subscribe.New(subscribe.Options{DB: db, Schema: migrations.Name, AppAPIToken: appToken, Log: log, Now: time.Now})
-	events.Idempotent(event.TopicTasks, spawner.Handle)
-	events.Check(event.TopicTasks, spawn.Check)
+	spawner.Subscribe(events)
 	s.events = events
 	s.router = chi.NewRouter()
 	events.Mount(s.router)

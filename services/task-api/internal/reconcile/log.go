@@ -32,6 +32,7 @@ type loggedEvent struct {
 // What a check looks at in the data of a topic's events.
 const (
 	nothing       = "0 AS version"
+	wholeData     = "e.data"
 	taskVersion   = "coalesce((e.data::json->'task_data'->>'version')::bigint, 0) AS version"
 	auditVersion  = "coalesce((e.data::json->'after'->>'version')::bigint, (e.data::json->'before'->>'version')::bigint + 1, 0) AS version"
 	whichReminder = "(e.data::json->>'reminder_id')::uuid AS reminder_id, (e.data::json->>'remind_at')::timestamptz AS remind_at"
