@@ -148,3 +148,33 @@ func TestWhatIsUnreachableFailsForTheWholeRoundAtOnce(t *testing.T) {
 		g.together([][]byte{record(t, "first")}, [][]byte{record(t, "a"), record(t, "b")}, [][]byte{record(t, "c")}))
 	require.Len(t, g.calls, 2, "it is not tried for each event")
 }
+
+// What an Idempotent handler waits for is its own delivery's matter.
+func TestAHandlerThatHangsHoldsUpNoOtherDelivery(t *testing.T) {
+	hanging, release := make(chan struct{}), make(chan struct{})
+	c := newConsumer(t, newDB(t), func(s *subscribe.Subscriber) {
+		s.Idempotent(event.TopicTasks, func(_ context.Context, e subscribe.Event) error {
+			if e.Key == "hangs" {
+				close(hanging)
+				<-release
+			}
+			return nil
+		})
+	})
+	hung := make(chan []string)
+	go func() { hung <- c.deliver(record(t, "hangs")) }()
+	<-hanging
+	var others sync.WaitGroup
+	for i := range 20 {
+		others.Go(func() {
+			if got := c.deliver(record(t, fmt.Sprint(i))); got[0] != success {
+				t.Errorf("answered %s", got)
+			}
+		})
+	}
+	others.Wait()
+	require.Equal(t, 20, c.count("inbox"))
+	close(release)
+	require.Equal(t, []string{success}, <-hung)
+	require.Equal(t, 21, c.count("inbox"))
+}

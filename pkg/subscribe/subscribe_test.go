@@ -28,7 +28,13 @@ import (
 	"github.com/taskwire/taskwire/pkg/subscribe"
 )
 
-func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(killedURL) != "" {
+		fmt.Fprintln(os.Stderr, beKilled())
+		os.Exit(1)
+	}
+	os.Exit(databasetest.Main(m))
+}
 
 const token = "the sidecar's token"
 
@@ -41,14 +47,20 @@ type consumer struct {
 }
 
 func newDB(t *testing.T) *bun.DB {
+	db, _ := newDatabase(t)
+	return db
+}
+
+func newDatabase(t *testing.T) (db *bun.DB, url string) {
 	ctx := context.Background()
-	db, err := database.Open(ctx, databasetest.New(t))
+	url = databasetest.New(t)
+	db, err := database.Open(ctx, url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	_, err = db.ExecContext(ctx, "CREATE SCHEMA consumer; CREATE TABLE consumer.effects (n bigserial, id text, key text);"+
 		fmt.Sprintf(subscribe.Tables, "consumer")+fmt.Sprintf(subscribe.Letters, "consumer")+fmt.Sprintf(subscribe.Progress, "consumer"))
 	require.NoError(t, err)
-	return db
+	return db, url
 }
 
 func newConsumer(t *testing.T, db *bun.DB, setUp func(*subscribe.Subscriber)) *consumer {
