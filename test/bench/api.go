@@ -105,11 +105,26 @@ func (t *table) String() string {
 // crowds are how many clients there are at once.
 var crowds = []int{1, 16, 64}
 
-// api measures what a create costs: with publishing on and off, beside pgbench and,
-// with -base, beside another commit; how late it is at a fixed rate; and how fast a
+// What a create is compared with.
+const (
+	limit   = "pgbench, the same rows"
+	fastapi = "FastAPI, one row"
+)
+
+// api measures what a create costs: with publishing on and off, beside pgbench, another
+// stack and, with -base, another commit; how late it is at a fixed rate; and how fast a
 // backlog is worked off.
 func api(ctx context.Context) error {
 	return beside(ctx, func(sides []side) error {
+		progress("starting the other stack")
+		other, err := startFastAPI(ctx, sides[0].off.suite)
+		if errors.Is(err, errNoPython) {
+			fmt.Fprintln(os.Stderr, err)
+		} else if err != nil {
+			return err
+		} else {
+			defer other.stop()
+		}
 		rates := &table{title: "creates a second, median (spread)"}
 		cost := &table{title: "CPU of a create in ms, all of it arrived"}
 		open := &table{title: "at 100 creates/s, in ms"}
@@ -128,8 +143,16 @@ func api(ctx context.Context) error {
 					return err
 				}
 				if rate > 0 {
-					rates.add("pgbench, the same rows", column, rate)
+					rates.add(limit, column, rate)
 				}
+				if other == nil {
+					continue
+				}
+				made, err := create(ctx, other.clients[:clients])
+				if err != nil {
+					return err
+				}
+				rates.add(fastapi, column, made.rate())
 			}
 			for _, s := range sides {
 				progress("round %d: 100 creates/s of %s", round+1, s.name)
@@ -143,8 +166,9 @@ func api(ctx context.Context) error {
 			}
 		}
 		for _, s := range sides {
-			rates.ratio(s.name+", publishing off", "pgbench, the same rows")
-			rates.ratio(s.name+", publishing on", "pgbench, the same rows")
+			rates.ratio(s.name+", publishing off", limit)
+			rates.ratio(s.name+", publishing on", limit)
+			rates.ratio(s.name+", publishing on", fastapi)
 			open.ratio(s.name+", publishing on", s.name+", publishing off")
 		}
 		if len(sides) > 1 {
