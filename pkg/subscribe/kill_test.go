@@ -84,11 +84,13 @@ func beKilled() error {
 		})
 	})
 	s.Mount(r)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	fmt.Println(l.Addr())
+	if _, err := fmt.Fprintln(os.Stdout, l.Addr()); err != nil {
+		return err
+	}
 	server := &http.Server{Handler: r, ReadHeaderTimeout: time.Minute}
 	return server.Serve(l)
 }
@@ -113,7 +115,9 @@ func TestAConsumerThatIsKilledBeforeItAnswersDoublesNothing(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, answer %d", kind, nth), func(t *testing.T) {
 				const keys, each = 40, 3
 				db, url := newDatabase(t)
-				dying := exec.CommandContext(t.Context(), os.Args[0])
+				this, err := os.Executable()
+				require.NoError(t, err)
+				dying := exec.CommandContext(t.Context(), this)
 				dying.Env = append(os.Environ(), killedKind+"="+kind, killedURL+"="+url, fmt.Sprintf("%s=%d", killedAnswer, nth))
 				dying.Stderr = os.Stderr
 				out, err := dying.StdoutPipe()

@@ -115,7 +115,7 @@ const (
 // stack and, with -base, another commit; how late it is at a fixed rate; and how fast a
 // backlog is worked off.
 func api(ctx context.Context) error {
-	return beside(ctx, func(sides []side) error {
+	return beside(ctx, func(sides []side) (err error) {
 		progress("starting the other stack")
 		other, err := startFastAPI(ctx, sides[0].off.suite)
 		if errors.Is(err, errNoPython) {
@@ -123,7 +123,7 @@ func api(ctx context.Context) error {
 		} else if err != nil {
 			return err
 		} else {
-			defer other.stop()
+			defer func() { err = errors.Join(err, other.stop()) }()
 		}
 		rates := &table{title: "creates a second, median (spread)"}
 		cost := &table{title: "CPU of a create in ms, all of it arrived"}
