@@ -90,6 +90,10 @@ func (tx *transaction) rollback(ctx context.Context) {
 
 // ExecContext runs what was put off, and a statement.
 func (tx *transaction) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	// pgx takes a connection that was asked too late for a bad one.
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	query = string(tx.off) + tx.db.QueryGen().FormatQuery(query, args...)
 	tx.off = nil
 	return tx.Conn.Conn.ExecContext(ctx, query)
@@ -97,19 +101,19 @@ func (tx *transaction) ExecContext(ctx context.Context, query string, args ...an
 
 // QueryContext runs what was put off, and a query.
 func (tx *transaction) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if err := tx.send(ctx); err != nil {
 		return nil, err
 	}
 	return tx.Conn.QueryContext(ctx, query, args...)
 }
 
-// QueryRowContext runs what was put off, and a query.
+// QueryRowContext runs what was put off, and a query. Where the first fails the row says
+// that the transaction is aborted; bun asks for none.
 func (tx *transaction) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if err := tx.send(ctx); err != nil {
-		failed, cancel := context.WithCancelCause(ctx)
-		cancel(err)
-		ctx = failed // the row says so
-	}
+	_ = tx.send(ctx)
 	return tx.Conn.QueryRowContext(ctx, query, args...)
 }
 
