@@ -17,10 +17,13 @@ const (
 	// Postgres the partitions of all the days before, whose number would else
 	// be the price of every look.
 	recentWindow = 24 * time.Hour
-	// placeInterval is how long there is at least between two placings. What is
-	// committed meanwhile goes along together, from here to the consumers: each stop on
-	// the way costs as much for one event as for ten.
-	placeInterval = 10 * time.Millisecond
+	// Between two placings there are at least placeInterval, and placeShare for each event
+	// of the one before, up to maxPlaceInterval. What is committed meanwhile goes along
+	// together, from here to the consumers: each stop on the way costs as much for one
+	// event as for ten. The busier the log, the more go together.
+	placeInterval    = 10 * time.Millisecond
+	placeShare       = 500 * time.Microsecond
+	maxPlaceInterval = 50 * time.Millisecond
 	// fullScanInterval is how often all partitions are looked through: a row may be older
 	// than recentWindow when its transaction took as long, or when nobody owned the log.
 	fullScanInterval = time.Minute
@@ -69,7 +72,7 @@ func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{
 		if time.Since(looked) > fullScanInterval {
 			since = time.Time{}
 		}
-		next := time.NewTimer(placeInterval)
+		began := time.Now()
 		p, err := r.place(ctx, epoch, since)
 		if err != nil {
 			return err
@@ -96,7 +99,7 @@ func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-next.C:
+		case <-time.After(time.Until(began.Add(min(placeInterval+time.Duration(p.Count)*placeShare, maxPlaceInterval)))):
 		}
 	}
 }
