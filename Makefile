@@ -100,8 +100,8 @@ promtool: ## Fetch promtool for the alerts' tests into .local, where there is no
 		mkdir -p .local/promtool && cd .local/promtool && { apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; } } && dpkg -x prometheus_*.deb . ; }
 
 .PHONY: bench
-bench: ## Measure the suite on this machine (docs/performance.md); BASE=commit: beside another
-	@$(GO) run ./test/bench $(if $(BASE),-base $(BASE))
+bench: ## Measure the suite on this machine, beside another commit (MEASURE="api relay", LENGTH=5s, ROUNDS=3, BASE=commit)
+	@$(GO) run ./test/bench $(foreach option,LENGTH ROUNDS BASE,$(if $($(option)),-$(call lower,$(option)) "$($(option))")) $(MEASURE)
 
 .PHONY: chaos
 chaos: ## Break the parts of a suite under load, and compare (DURATION=10m, SEED=…)

@@ -2,111 +2,176 @@ package main
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"strconv"
 	"syscall"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/local"
 	"github.com/taskwire/taskwire/test/suite"
 )
 
-//go:embed fastapi/stack.py
-var stack []byte
+// fastAPI is the row of fastapi/app.py.
+const fastAPI = "FastAPI"
 
-// packages are what the other stack needs of PyPI.
-var packages = []string{"fastapi", "uvicorn[standard]", "sqlmodel", "asyncpg", "greenlet", "pyjwt", "httpx"}
-
-// fastAPI is another stack, on the Postgres of a suite: what a create costs there,
-// without a log, an audit trail or a consumer.
-type fastAPI struct {
-	dir     string
-	server  *exec.Cmd
-	clients []*suite.Client
-}
-
-// errNoPython says that the other stack can not be had on this machine.
-var errNoPython = errors.New("the other stack is left out: it needs python3 with venv, and PyPI")
-
-// startFastAPI starts it with two workers. Its events go to a sidecar that does not take
-// them, as the stack does not notice.
-func startFastAPI(ctx context.Context, beside *suite.Suite) (_ *fastAPI, err error) {
-	f := new(fastAPI)
-	if f.dir, err = suite.NewDir("fastapi"); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.stop())
-		}
-	}()
-	bin := filepath.Join(f.dir, "venv", "bin")
-	for _, args := range [][]string{
-		{"python3", "-m", "venv", filepath.Join(f.dir, "venv")},
-		append([]string{filepath.Join(bin, "pip"), "install", "--quiet", "--disable-pip-version-check", "--retries=0", "--timeout=20"}, packages...),
-	} {
-		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("%w: %s: %s", errNoPython, args, out)
-		}
-	}
-	config, err := pgx.ParseConfig(beside.Database.OwnerURL)
+// startFastAPI starts the app with two workers and a Postgres of its own, and returns
+// how its creates are measured. It has no sidecar, and nobody consumes its events.
+func startFastAPI(ctx context.Context, up *started, root, python string) (func(context.Context, int) (round, error), error) {
+	progress("starting %s", fastAPI)
+	dir, err := suite.NewDir("fastapi")
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(f.dir, "stack.py"), stack, 0o600); err != nil {
+	up.add(func() error { return os.RemoveAll(dir) })
+	postgres, database, err := startPostgres(ctx, up, dir)
+	if err != nil {
 		return nil, err
 	}
 	port, err := local.FreePort()
 	if err != nil {
 		return nil, err
 	}
-	env := append(os.Environ(),
-		fmt.Sprintf("DATABASE_URL=postgresql+asyncpg://%s:%s@%s:%d/%s", config.User, config.Password, config.Host, config.Port, config.Database),
-		"PUBLISH_URL=http://127.0.0.1:9/v1.0/publish/pubsub/task-events")
-	tables := exec.CommandContext(ctx, filepath.Join(bin, "python"), "stack.py")
-	tables.Dir, tables.Env, tables.Stderr = f.dir, env, os.Stderr
-	token, err := tables.Output()
+	nobody, err := local.FreePort()
 	if err != nil {
-		return nil, fmt.Errorf("make the tables of the other stack: %w", err)
-	}
-	f.server = exec.Command(filepath.Join(bin, "uvicorn"), "stack:app", "--port", fmt.Sprint(port), "--workers", "2", "--log-level", "warning")
-	f.server.Dir, f.server.Env = f.dir, env
-	f.server.SysProcAttr = local.Child(syscall.SIGTERM, nil)
-	if err := f.server.Start(); err != nil {
 		return nil, err
 	}
-	for range crowds[len(crowds)-1] {
-		f.clients = append(f.clients, &suite.Client{Base: fmt.Sprint("http://127.0.0.1:", port), Token: strings.TrimSpace(string(token))})
+	secret := uuid.NewString()
+	run := func(args ...string) *exec.Cmd {
+		cmd := exec.Command(python, args...)
+		cmd.Dir = filepath.Join(root, "test", "bench", "fastapi")
+		cmd.Env = append(os.Environ(), "DATABASE_URL=postgresql+asyncpg://postgres@"+database, "SECRET="+secret, "DAPR_HTTP_PORT="+strconv.Itoa(nobody), "PYTHONDONTWRITEBYTECODE=1")
+		return cmd
 	}
-	for tries := 0; ; tries++ {
-		a, err := f.clients[0].Do(ctx, http.MethodPost, "/api/tasks", body())
-		if err == nil && a.Status == http.StatusCreated {
-			return f, nil
+	if out, err := run("app.py").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("make the table of fastapi/app.py: %w: %s", err, out)
+	}
+	server := run("-m", "uvicorn", "app:app", "--port", strconv.Itoa(port), "--workers", "2", "--log-level", "warning")
+	if err := startServer(up, server, syscall.SIGTERM, filepath.Join(dir, "uvicorn.log")); err != nil {
+		return nil, err
+	}
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": uuid.NewString()}).SignedString([]byte(secret))
+	if err != nil {
+		return nil, fmt.Errorf("sign a token for fastapi/app.py: %w", err)
+	}
+	user := &suite.Client{Base: "http://" + local.Address(port), Token: token}
+	for began := time.Now(); ; {
+		_, err := createTask(ctx, user)
+		if err == nil {
+			break
 		}
-		if tries == 100 {
-			return nil, fmt.Errorf("the other stack does not answer: %s: %w", a.Body, err)
+		if time.Since(began) > 30*time.Second {
+			return nil, fmt.Errorf("fastapi/app.py is not ready: %w", err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(100 * time.Millisecond):
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+	pids := func() (map[string]int, error) {
+		return map[string]int{"postgres": postgres, "uvicorn": server.Process.Pid}, nil
+	}
+	return func(ctx context.Context, clients int) (round, error) {
+		return watched(pids, func() (round, int, error) {
+			l, err := closed(ctx, []*suite.Client{user}, clients, during(*length))
+			return l.round(), len(l.times), err
+		})
+	}, nil
+}
+
+// findPython is one that has what the app imports; "" where there is none.
+func findPython(ctx context.Context, root string) (string, error) {
+	own := filepath.Join(root, ".local", "fastapi", "bin", "python")
+	for _, name := range []string{*python, own, "python3"} {
+		if name == "" {
+			continue
+		}
+		cmd := exec.CommandContext(ctx, name, "-c", "import asyncpg, fastapi, greenlet, httpx, jwt, sqlmodel, uvicorn, uvloop")
+		if cmd.Run() == nil {
+			return filepath.Abs(cmd.Path)
+		}
+	}
+	return "", nil
+}
+
+// startPostgres starts a Postgres with its default durability, and answers its process
+// id and host:port/database, for the user postgres.
+func startPostgres(ctx context.Context, up *started, dir string) (pid int, address string, err error) {
+	as, err := local.PostgresAccount()
+	if err != nil {
+		return 0, "", err
+	}
+	home := filepath.Join(dir, "postgres")
+	if err := errors.Join(os.Mkdir(home, 0o700), as.Give(home)); err != nil {
+		return 0, "", err
+	}
+	run := func(program string, args ...string) (*exec.Cmd, error) {
+		path, err := databasetest.Program(program)
+		cmd := exec.Command(path, args...)
+		cmd.Dir = home
+		cmd.SysProcAttr = local.Child(syscall.SIGQUIT, as)
+		return cmd, err
+	}
+	data := filepath.Join(home, "data")
+	initdb, err := run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
+	if err != nil {
+		return 0, "", err
+	}
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return 0, "", fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	port, err := local.FreePort()
+	if err != nil {
+		return 0, "", err
+	}
+	server, err := run("postgres", "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", "", "-c", "max_connections=200")
+	if err != nil {
+		return 0, "", err
+	}
+	if err := startServer(up, server, syscall.SIGINT, filepath.Join(dir, "postgres.log")); err != nil {
+		return 0, "", err
+	}
+	address = local.Address(port) + "/postgres"
+	for began := time.Now(); ; {
+		conn, err := pgx.Connect(ctx, "postgres://postgres@"+address)
+		if err == nil {
+			return server.Process.Pid, address, conn.Close(ctx)
+		}
+		if time.Since(began) > 30*time.Second {
+			return 0, "", fmt.Errorf("a Postgres for fastapi/app.py: %w", err)
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return 0, "", err
 		}
 	}
 }
 
-func (f *fastAPI) stop() error {
-	if f.server != nil && f.server.Process != nil {
-		// It ends with its workers; what it says of being told to is no error.
-		_ = f.server.Process.Signal(syscall.SIGTERM)
-		_ = f.server.Wait()
+// startServer starts a server with a log, and has it stopped by a signal.
+func startServer(up *started, cmd *exec.Cmd, stop syscall.Signal, log string) error {
+	file, err := os.Create(log)
+	if err != nil {
+		return fmt.Errorf("make a log: %w", err)
 	}
-	return os.RemoveAll(f.dir)
+	defer file.Close() // the server has it
+	cmd.Stdout, cmd.Stderr = file, file
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = local.Child(stop, nil)
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", cmd.Path, err)
+	}
+	up.add(func() error {
+		_ = cmd.Process.Signal(stop)
+		// What it ends with is the signal.
+		_ = cmd.Wait()
+		return nil
+	})
+	return nil
 }

@@ -2,32 +2,35 @@
 // machine, so that its figures can be set against each other: `make bench`.
 // It asserts nothing.
 //
-//	bench                    everything; about 35 minutes
+//	bench                    everything; about 45 minutes
 //	bench api relay          only these
-//	bench -base HEAD~5 api   this tree and another commit, in turn
+//	bench -base dbbc305 api  another commit too, by turns with this tree
 //	bench -keep 0 relay      the relay without a large log beside it
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/taskwire/taskwire/test/figures"
-	"github.com/taskwire/taskwire/test/suite"
 )
 
 var (
-	base     = flag.String("base", "", "another commit, which api measures in turn with this tree")
-	length   = flag.Duration("length", 5*time.Second, "how long each measurement of api lasts, in each round")
+	length   = flag.Duration("length", 5*time.Second, "how long each measurement of api lasts in a round, and those of retention")
+	base     = flag.String("base", "", "a commit that api and start measure too, by turns with this tree")
+	python   = flag.String("python", "", "a Python with what fastapi/requirements.txt says")
+	waiting  = flag.Int("waiting", 6_000, "how many creates of api wait for the broker")
+	starts   = flag.Int("starts", 5, "how often start starts the suite and each service")
 	events   = flag.Int("events", 60_000, "how many events relay publishes in a round")
-	rounds   = flag.Int("rounds", 3, "rounds of api and relay")
+	rounds   = flag.Int("rounds", 3, "rounds of api and of relay")
 	keep     = flag.Int("keep", 10_000_000, "how many published events relay keeps in the log")
 	backlog  = flag.Int("backlog", 5_000_000, "how many unpublished events wait while relay looks at the memory")
 	outage   = flag.Duration("outage", 5*time.Minute, "how long outage stops the broker")
@@ -39,17 +42,43 @@ var (
 	together = flag.Int("together", 10_000, "how many reminders are due in one second")
 )
 
+// clients are how many requests of api are under way at once, in one measurement after the other.
+var clients = numbers{1, 16, 64}
+
+func init() {
+	flag.Var(&clients, "clients", "how many requests of api are under way at once, in one measurement after the other")
+}
+
+// numbers is a flag: numbers with commas between them.
+type numbers []int
+
+func (n *numbers) String() string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(*n), "[]"), " ", ",")
+}
+
+func (n *numbers) Set(text string) error {
+	*n = nil
+	for _, one := range strings.Split(text, ",") {
+		x, err := strconv.Atoi(one)
+		if err != nil || x < 1 {
+			return fmt.Errorf("%q is no number of clients", one)
+		}
+		*n = append(*n, x)
+	}
+	return nil
+}
+
 // measurements are what can be asked for by name, in the order of a whole run.
 var measurements = []struct {
 	name string
 	run  func(context.Context) error
 }{
-	{"api", api}, {"relay", relay}, {"lists", lists}, {"retention", retention}, {"reminders", reminders}, {"outage", brokerOutage},
+	{"api", api}, {"start", start}, {"relay", relay}, {"lists", lists}, {"retention", retention}, {"reminders", reminders}, {"outage", brokerOutage},
 }
 
 func main() {
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, flag.Args())
 	stop()
 	if err != nil {
@@ -59,17 +88,16 @@ func main() {
 }
 
 func run(ctx context.Context, wanted []string) error {
+	var known []string
+	for _, m := range measurements {
+		known = append(known, m.name)
+	}
 	for _, w := range wanted {
-		if !slices.ContainsFunc(measurements, func(m struct {
-			name string
-			run  func(context.Context) error
-		}) bool {
-			return m.name == w
-		}) {
-			return fmt.Errorf("unknown measurement %q", w)
+		if !slices.Contains(known, w) {
+			return fmt.Errorf("unknown measurement %q; there are: %s", w, strings.Join(known, ", "))
 		}
 	}
-	fmt.Println(figures.Machine())
+	fmt.Printf("%s, at %s\n", figures.Machine(), figures.Commit(ctx))
 	for _, m := range measurements {
 		if len(wanted) > 0 && !slices.Contains(wanted, m.name) {
 			continue
@@ -81,38 +109,6 @@ func run(ctx context.Context, wanted []string) error {
 	return nil
 }
 
-func quantile(times []time.Duration, q float64) string {
-	if len(times) == 0 {
-		return "–"
-	}
-	return figures.Milliseconds(figures.Quantile(times, q))
-}
-
-func median(values []float64) float64 {
-	values = slices.Sorted(slices.Values(values))
-	return values[len(values)/2]
-}
-
 func progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%s  %s …\n", time.Now().Format("15:04:05"), fmt.Sprintf(format, args...))
-}
-
-// with runs f on a suite of its own.
-func with(ctx context.Context, env []string, f func(*suite.Suite, *suite.Client) error) (err error) {
-	progress("starting a suite %s", strings.Join(env, " "))
-	dir, err := suite.NewDir("bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	s, err := suite.Start(ctx, dir, append(suite.WithoutLimits(), env...)...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Stop()) }()
-	u, err := s.Register(ctx, "bench@example.org", "UTC")
-	if err != nil {
-		return err
-	}
-	return f(s, u)
 }

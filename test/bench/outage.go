@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"sync"
 	"syscall"
 	"time"
 
@@ -27,15 +25,24 @@ func brokerOutage(ctx context.Context) error {
 		}
 		defer conn.Close(context.WithoutCancel(ctx))
 		progress("warming up")
-		steadily(ctx, u, 10*time.Second)
+		users := []*suite.Client{u}
+		if _, err := open(ctx, users, outageRate, 10*time.Second, nil); err != nil {
+			return err
+		}
 		calm := min(*outage, 2*time.Minute)
 		progress("creating at %d/s for %s with the broker up", outageRate, calm)
-		up := steadily(ctx, u, calm)
+		up, err := open(ctx, users, outageRate, calm, nil)
+		if err != nil {
+			return err
+		}
 		progress("creating at %d/s for %s with the broker stopped", outageRate, *outage)
 		if err := s.Signal("broker", syscall.SIGSTOP); err != nil {
 			return err
 		}
-		down := steadily(ctx, u, *outage)
+		down, err := open(ctx, users, outageRate, *outage, nil)
+		if err != nil {
+			return err
+		}
 		if err := s.Signal("broker", syscall.SIGCONT); err != nil {
 			return err
 		}
@@ -61,30 +68,4 @@ func brokerOutage(ctx context.Context) error {
 			figures.Quantile(down.times, .99).Seconds()/figures.Quantile(up.times, .99).Seconds(), waiting, drained.Seconds())
 		return nil
 	})
-}
-
-// steadily creates at outageRate for a time, whether answers come or not.
-func steadily(ctx context.Context, u *suite.Client, length time.Duration) result {
-	var r result
-	var mu sync.Mutex
-	var sending sync.WaitGroup
-	tick := time.NewTicker(time.Second / outageRate)
-	defer tick.Stop()
-	for start := time.Now(); time.Since(start) < length && ctx.Err() == nil; {
-		<-tick.C
-		sending.Go(func() {
-			began := time.Now()
-			a, err := u.Do(ctx, http.MethodPost, "/api/tasks", body())
-			took := time.Since(began)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil || a.Status != http.StatusCreated {
-				r.failed++
-				return
-			}
-			r.times = append(r.times, took)
-		})
-	}
-	sending.Wait()
-	return r
 }

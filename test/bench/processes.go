@@ -1,109 +1,79 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
+	"syscall"
 	"time"
+
+	"github.com/prometheus/procfs"
 
 	"github.com/taskwire/taskwire/test/suite"
 )
 
-// tick is a unit of CPU time in /proc: USER_HZ, 100 a second on Linux (proc(5)).
-const tick = 10 * time.Millisecond
+// client is this process among those whose work is measured: the load is from it.
+const client = "bench client"
 
-// processes are those whose cost is looked at, in the order of the way that a create takes.
-func processes(s *suite.Suite) []string {
-	names := []string{"task-api", "task-api-daprd", "broker"}
-	var consumers []string
-	for name := range s.Services {
-		if name != "task-api" {
-			consumers = append(consumers, name, name+"-daprd")
-		}
+// tick is the unit of /proc/PID/stat, on every platform of Linux.
+const tick = time.Second / 100
+
+// worked reads for how long each process has worked until now, in milliseconds,
+// with all that it has started: Postgres is a process for each connection. It is
+// empty where there is no /proc.
+func worked(pids map[string]int) (map[string]float64, error) {
+	if _, err := os.Stat(procfs.DefaultMountPoint); errors.Is(err, os.ErrNotExist) {
+		return nil, nil
 	}
-	slices.Sort(consumers)
-	return append(append(names, consumers...), "postgres")
-}
-
-// cpu is the CPU time that each of the suite's processes has taken so far. That of
-// Postgres is the time of all its processes, those that have ended among them.
-func cpu(s *suite.Suite) (map[string]time.Duration, error) {
-	used := map[string]time.Duration{}
-	for _, name := range processes(s) {
-		pid, err := s.PID(name)
-		if err != nil {
-			return nil, err
-		}
-		own, ended, err := times(pid)
-		if err != nil {
-			return nil, fmt.Errorf("read the CPU time of %s: %w", name, err)
-		}
-		used[name] = own
-		if name != "postgres" {
-			continue
-		}
-		used[name] += ended
-		backends, err := children(pid)
-		if err != nil {
-			return nil, err
-		}
-		for _, child := range backends {
-			if own, _, err := times(child); err == nil { // else it has ended meanwhile
-				used[name] += own
-			}
-		}
-	}
-	return used, nil
-}
-
-// times are the CPU time of a process, and that of its children that have ended.
-func times(pid int) (own, ended time.Duration, err error) {
-	fields, err := stat(pid)
+	all, err := procfs.AllProcs()
 	if err != nil {
-		return 0, 0, err
+		return nil, fmt.Errorf("list the processes: %w", err)
 	}
-	var ticks [4]time.Duration
-	for i := range ticks {
-		n, err := strconv.Atoi(fields[11+i]) // utime, stime, cutime, cstime
+	own, children := map[int]time.Duration{}, map[int][]int{}
+	for _, p := range all {
+		s, err := p.Stat()
 		if err != nil {
-			return 0, 0, err
+			continue // it has ended; its parent has its time now
 		}
-		ticks[i] = time.Duration(n) * tick
+		// What has ended before is in the time of whoever has waited for it.
+		own[s.PID] = time.Duration(int(s.UTime)+int(s.STime)+s.CUTime+s.CSTime) * tick
+		children[s.PPID] = append(children[s.PPID], s.PID)
 	}
-	return ticks[0] + ticks[1], ticks[2] + ticks[3], nil
+	var family func(pid int) time.Duration
+	family = func(pid int) time.Duration {
+		sum := own[pid]
+		for _, child := range children[pid] {
+			sum += family(child)
+		}
+		return sum
+	}
+	times := map[string]float64{}
+	for name, pid := range pids {
+		times[name] = milliseconds(family(pid))
+	}
+	var self syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &self); err != nil {
+		return nil, fmt.Errorf("read the time of this process: %w", err)
+	}
+	times[client] = milliseconds(time.Duration(self.Utime.Nano() + self.Stime.Nano()))
+	return times, nil
 }
 
-func children(of int) ([]int, error) {
-	all, err := filepath.Glob("/proc/[0-9]*")
+// resident is the memory of a process of a suite in bytes.
+func resident(s *suite.Suite, name string) (int, error) {
+	pid, err := s.PID(name)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	var found []int
-	for _, dir := range all {
-		pid, err := strconv.Atoi(filepath.Base(dir))
-		if err != nil {
-			return nil, err
-		}
-		if fields, err := stat(pid); err == nil && fields[1] == strconv.Itoa(of) { // else it has ended meanwhile
-			found = append(found, pid)
-		}
+	p, err := procfs.NewProc(pid)
+	if err != nil {
+		return 0, fmt.Errorf("read the memory of %s: %w", name, err)
 	}
-	return found, nil
+	stat, err := p.Stat()
+	if err != nil {
+		return 0, fmt.Errorf("read the memory of %s: %w", name, err)
+	}
+	return stat.ResidentMemory(), nil
 }
 
-// stat are the fields of /proc/PID/stat from the third one on, the state (proc(5)): the
-// name before them may hold spaces.
-func stat(pid int) ([]string, error) {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return nil, err
-	}
-	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
-	if len(fields) < 15 {
-		return nil, fmt.Errorf("%q has too few fields", raw)
-	}
-	return fields, nil
-}
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"strings"
 	"syscall"
 	"time"
 
@@ -23,7 +21,7 @@ import (
 // sidecar, and the relay again with kept rows in the log.
 func relay(ctx context.Context) error {
 	return with(ctx, nil, func(s *suite.Suite, u *suite.Client) error {
-		if err := pause(s); err != nil {
+		if err := stopConsumers(s); err != nil {
 			return err
 		}
 		conn, err := pgx.Connect(ctx, s.Database.OwnerURL)
@@ -31,37 +29,50 @@ func relay(ctx context.Context) error {
 			return err
 		}
 		defer conn.Close(context.WithoutCancel(ctx))
-		sample, err := sampleEvent(ctx, conn, u)
+		data, err := sampleEvent(ctx, conn, u)
 		if err != nil {
 			return err
 		}
 		// In turns, so that a slow moment of the machine falls on both.
-		var straight, relayed, fresh, kept []float64
+		var straight, relayed, fresh, dumped, kept sample
 		for range *rounds {
 			progress("sending %d events straight through the sidecar", *events)
-			rate, err := sendStraight(ctx, s, sample)
+			rate, err := sendStraight(ctx, s, data)
 			if err != nil {
 				return err
 			}
 			straight = append(straight, rate)
 			progress("relaying %d events", *events)
-			if rate, err = relayBacklog(ctx, conn, sample, true); err != nil {
+			if rate, err = relayBacklog(ctx, conn, data, true); err != nil {
 				return err
 			}
 			relayed = append(relayed, rate)
 			progress("placing and relaying %d events", *events)
-			if rate, err = relayBacklog(ctx, conn, sample, false); err != nil {
+			if rate, err = relayBacklog(ctx, conn, data, false); err != nil {
 				return err
 			}
 			fresh = append(fresh, rate)
+			progress("placing and relaying %d events beside a pg_dump", *events)
+			err = besideDump(ctx, s, func() (err error) {
+				rate, err = relayBacklog(ctx, conn, data, false)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			dumped = append(dumped, rate)
+			// What the dump has kept from being tidied up is no business of the next round.
+			if _, err := conn.Exec(ctx, "VACUUM"); err != nil {
+				return err
+			}
 		}
 		if *keep > 0 {
-			if err := fill(ctx, conn, sample); err != nil {
+			if err := fill(ctx, conn, data); err != nil {
 				return err
 			}
 			for range *rounds {
 				progress("relaying %d events beside %d kept ones", *events, *keep)
-				rate, err := relayBacklog(ctx, conn, sample, true)
+				rate, err := relayBacklog(ctx, conn, data, true)
 				if err != nil {
 					return err
 				}
@@ -70,28 +81,29 @@ func relay(ctx context.Context) error {
 		}
 		var before, most int
 		if *backlog > 0 {
-			if before, most, err = underBacklog(ctx, s, conn, sample); err != nil {
+			if before, most, err = underBacklog(ctx, s, conn, data); err != nil {
 				return err
 			}
 		}
-		fmt.Printf("\n| relay | events/s (median of %d) | ratio |\n|---|---|---|\n", *rounds)
-		fmt.Printf("| the same bytes straight through the go-sdk | %.0f | 1 |\n", median(straight))
-		fmt.Printf("| a backlog from the log | %.0f | %.2f of straight |\n", median(relayed), median(relayed)/median(straight))
-		fmt.Printf("| the same, committed at once and placed meanwhile | %.0f | %.2f of straight |\n", median(fresh), median(fresh)/median(straight))
+		fmt.Printf("\n| relay | events/s | ratio |\n|---|---|---|\n")
+		fmt.Printf("| the same bytes straight through the go-sdk | %s | 1 |\n", straight)
+		fmt.Printf("| a backlog from the log | %s | %s of straight |\n", relayed, relayed.over(straight))
+		fmt.Printf("| the same, committed at once and placed meanwhile | %s | %s of straight |\n", fresh, fresh.over(straight))
+		fmt.Printf("| the same, with a pg_dump open | %s | %s of without |\n", dumped, dumped.over(fresh))
 		if *keep > 0 {
-			fmt.Printf("| a backlog from the log, with %d kept rows | %.0f | %.2f of without |\n", *keep, median(kept), median(kept)/median(relayed))
+			fmt.Printf("| a backlog from the log, with %d kept rows | %s | %s of without |\n", *keep, kept, kept.over(relayed))
 		}
 		if *backlog > 0 {
-			fmt.Printf("\nMemory of task-api: %d MB before and at most %d MB in the first 20 s of a backlog of %d events.\n", before>>10, most>>10, *backlog)
+			fmt.Printf("\nMemory of task-api: %d MB before and at most %d MB in the first 20 s of a backlog of %d events.\n", before>>20, most>>20, *backlog)
 		}
 		return nil
 	})
 }
 
-// pause stops the consumers and their sidecars while publishing alone is measured:
+// stopConsumers stops the consumers and their sidecars while publishing alone is measured:
 // they would share the cores with it. The runner kills what does not end when it
 // is told to.
-func pause(s *suite.Suite) error {
+func stopConsumers(s *suite.Suite) error {
 	for c := range s.Services {
 		if c == "task-api" {
 			continue
@@ -107,7 +119,7 @@ func pause(s *suite.Suite) error {
 
 // sampleEvent is the data of a task's event, as the API writes it.
 func sampleEvent(ctx context.Context, conn *pgx.Conn, u *suite.Client) (string, error) {
-	a, err := u.Do(ctx, "POST", "/api/tasks", body())
+	a, err := createTask(ctx, u)
 	if err != nil {
 		return "", err
 	}
@@ -232,6 +244,26 @@ func relayBacklog(ctx context.Context, conn *pgx.Conn, data string, placed bool)
 	}
 }
 
+// besideDump runs f while a session holds what pg_dump does for hours: a snapshot, and
+// a lock of each table that only keeps it from being altered.
+func besideDump(ctx context.Context, s *suite.Suite, f func() error) error {
+	conn, err := pgx.Connect(ctx, s.Database.OwnerURL)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	for _, sql := range []string{
+		"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+		`DO $$ BEGIN EXECUTE (SELECT 'LOCK TABLE ' || string_agg(format('%I.%I', schemaname, tablename), ', ') || ' IN ACCESS SHARE MODE'
+			FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')); END $$`,
+	} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("hold what pg_dump does: %w", err)
+		}
+	}
+	return f()
+}
+
 // fill adds kept, published rows to the log, spread over the month before.
 func fill(ctx context.Context, conn *pgx.Conn, data string) error {
 	const days = 29
@@ -268,11 +300,11 @@ func fill(ctx context.Context, conn *pgx.Conn, data string) error {
 	return nil
 }
 
-// underBacklog looks at the memory of task-api, in KiB, before it has a large
+// underBacklog looks at the memory of task-api, in bytes, before it has a large
 // backlog and while it works on it.
 func underBacklog(ctx context.Context, s *suite.Suite, conn *pgx.Conn, data string) (before, most int, err error) {
 	progress("writing a backlog of %d events", *backlog)
-	if before, err = resident(s); err != nil {
+	if before, err = resident(s, "task-api"); err != nil {
 		return 0, 0, err
 	}
 	if err := s.Signal("broker", syscall.SIGSTOP); err != nil {
@@ -291,7 +323,7 @@ func underBacklog(ctx context.Context, s *suite.Suite, conn *pgx.Conn, data stri
 	}
 	progress("looking at the memory of task-api")
 	for began := time.Now(); time.Since(began) < 20*time.Second; {
-		now, err := resident(s)
+		now, err := resident(s, "task-api")
 		if err != nil {
 			return 0, 0, err
 		}
@@ -303,20 +335,4 @@ func underBacklog(ctx context.Context, s *suite.Suite, conn *pgx.Conn, data stri
 		}
 	}
 	return before, most, nil
-}
-
-// resident is the memory of task-api in KiB.
-func resident(s *suite.Suite) (int, error) {
-	pid, err := s.PID("task-api")
-	if err != nil {
-		return 0, err
-	}
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, fmt.Errorf("read the memory of task-api: %w", err)
-	}
-	_, rest, _ := strings.Cut(string(raw), "VmRSS:")
-	var kib int
-	_, err = fmt.Sscan(rest, &kib)
-	return kib, err
 }

@@ -202,7 +202,7 @@ func settle(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // besideABusyUser reminds a user five times a second, first alone and then
-// while u creates tasks from 16 clients, and reads how late each came.
+// while u creates tasks from all clients, and reads how late each came.
 func besideABusyUser(ctx context.Context, s *suite.Suite, conn *pgx.Conn, u *suite.Client) (alone, beside []time.Duration, took time.Duration, err error) {
 	other, err := s.Register(ctx, "other@example.org", "UTC")
 	if err != nil {
@@ -265,7 +265,7 @@ func besideABusyUser(ctx context.Context, s *suite.Suite, conn *pgx.Conn, u *sui
 			working.Go(func() {
 				for range numbers {
 					// A refused one is no worse for the other user.
-					_, _ = u.Do(ctx, http.MethodPost, "/api/tasks", body())
+					_, _ = createTask(ctx, u)
 				}
 			})
 		}

@@ -89,12 +89,12 @@ func createFor(ctx context.Context, users []*suite.Client, f func(context.Contex
 		creating.Go(func() {
 			for ctx.Err() == nil {
 				began := time.Now()
-				a, askErr := u.Do(ctx, "POST", "/api/tasks", body())
+				_, failed := createTask(ctx, u)
 				mu.Lock()
 				switch {
 				case ctx.Err() != nil:
-				case askErr != nil || a.Status != 201:
-					err = errors.Join(err, askErr, fmt.Errorf("create: %d", a.Status))
+				case failed != nil:
+					err = errors.Join(err, failed)
 				default:
 					times = append(times, time.Since(began))
 				}

@@ -77,14 +77,23 @@ func NewDir(name string) (string, error) {
 // Start builds the runner and starts the suite in dir with extra environment,
 // with a real Kafka where KAFKA_HOME names one.
 func Start(ctx context.Context, dir string, env ...string) (*Suite, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	return StartFrom(ctx, root, dir, env...)
+}
+
+// StartFrom is Start with the code of another working tree.
+func StartFrom(ctx context.Context, root, dir string, env ...string) (*Suite, error) {
 	broker, err := startKafka(ctx, dir, env)
 	if err != nil {
 		return nil, err
 	}
 	if broker == nil {
-		return start(ctx, dir, env)
+		return start(ctx, root, dir, env)
 	}
-	s, err := start(ctx, dir, append(slices.Clone(env), "KAFKA_BROKERS="+broker.Address))
+	s, err := start(ctx, root, dir, append(slices.Clone(env), "KAFKA_BROKERS="+broker.Address))
 	if err != nil {
 		broker.Stop()
 		return nil, err
@@ -93,11 +102,7 @@ func Start(ctx context.Context, dir string, env ...string) (*Suite, error) {
 	return s, nil
 }
 
-func start(ctx context.Context, dir string, env []string) (*Suite, error) {
-	root, err := root()
-	if err != nil {
-		return nil, err
-	}
+func start(ctx context.Context, root, dir string, env []string) (*Suite, error) {
 	runner := filepath.Join(dir, "local-runner")
 	build := exec.CommandContext(ctx, "go", "build", "-o", runner, "./dapr/local")
 	build.Dir = root
@@ -127,7 +132,7 @@ func start(ctx context.Context, dir string, env []string) (*Suite, error) {
 			return nil, fmt.Errorf("the suite was not ready in %s: %s", startTime, s.output)
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
@@ -168,8 +173,8 @@ func (s *Suite) races() error {
 	return found
 }
 
-// root is the folder of the workspace: the one that holds go.work.
-func root() (string, error) {
+// Root is the folder of the workspace: the one that holds go.work.
+func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
@@ -203,6 +208,22 @@ func (s *Suite) PID(name string) (int, error) {
 		return 0, fmt.Errorf("find process %s: %w", name, err)
 	}
 	return pid, nil
+}
+
+// PIDs are the process ids that the processes of the suite have now, by their names.
+func (s *Suite) PIDs() (map[string]int, error) {
+	files, err := filepath.Glob(filepath.Join(s.RunDir, "*.pid"))
+	if err != nil {
+		return nil, fmt.Errorf("list the processes: %w", err)
+	}
+	pids := map[string]int{}
+	for _, f := range files {
+		name := strings.TrimSuffix(filepath.Base(f), ".pid")
+		if pids[name], err = s.PID(name); err != nil {
+			return nil, err
+		}
+	}
+	return pids, nil
 }
 
 // LogLines counts the lines of a process's log that hold a text.
