@@ -17,13 +17,13 @@ const (
 	// Postgres the partitions of all the days before, whose number would else
 	// be the price of every look.
 	recentWindow = 24 * time.Hour
-	// Between two placings there are at least placeInterval, and placeShare for each event
-	// of the one before, up to maxPlaceInterval. What is committed meanwhile goes along
-	// together, from here to the consumers: each stop on the way costs as much for one
-	// event as for ten. The busier the log, the more go together.
+	// Placings begin at least placeInterval apart, and placeShare times as long as one has
+	// taken, up to maxPlaceInterval. What is committed meanwhile goes along together, from
+	// here to the consumers: each stop on the way costs as much for one event as for ten.
+	// The busier Postgres and the machine, the longer it takes, and the more go together.
 	placeInterval    = 10 * time.Millisecond
-	placeShare       = 500 * time.Microsecond
-	maxPlaceInterval = 50 * time.Millisecond
+	placeShare       = 20
+	maxPlaceInterval = 150 * time.Millisecond
 	// fullScanInterval is how often all partitions are looked through: a row may be older
 	// than recentWindow when its transaction took as long, or when nobody owned the log.
 	fullScanInterval = time.Minute
@@ -77,6 +77,7 @@ func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{
 		if err != nil {
 			return err
 		}
+		pause := min(max(placeInterval, placeShare*time.Since(began)), maxPlaceInterval)
 		if p.Count > 0 {
 			for i, topic := range r.Topics {
 				if slices.Contains(p.Topics, topic) {
@@ -99,7 +100,7 @@ func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(time.Until(began.Add(min(placeInterval+time.Duration(p.Count)*placeShare, maxPlaceInterval)))):
+		case <-time.After(time.Until(began.Add(pause))):
 		}
 	}
 }
