@@ -65,10 +65,13 @@ func watched(pids func() (map[string]int, error), f func() (r round, created int
 	return r, nil
 }
 
+// creating creates from so many clients for a time, and waits until all has arrived.
+type creating func(ctx context.Context, clients int, length time.Duration) (round, error)
+
 // subject is something whose creates are measured, by turns with the others.
 type subject struct {
 	name   string
-	create func(ctx context.Context, clients int) (round, error)
+	create creating
 }
 
 // subjectRounds are the rounds of a subject with so many clients.
@@ -101,8 +104,8 @@ type deployment struct {
 
 // create is a round of creates without a pause, with publishing on until everything
 // has arrived.
-func (d *deployment) create(publishing bool) func(context.Context, int) (round, error) {
-	return func(ctx context.Context, clients int) (round, error) {
+func (d *deployment) create(publishing bool) creating {
+	return func(ctx context.Context, clients int, length time.Duration) (round, error) {
 		return watched(d.PIDs, func() (round, int, error) {
 			var before []float64
 			if publishing {
@@ -111,7 +114,7 @@ func (d *deployment) create(publishing bool) func(context.Context, int) (round, 
 					return round{}, 0, err
 				}
 			}
-			l, err := closed(ctx, d.users, clients, during(*length))
+			l, err := closed(ctx, d.users, clients, during(length))
 			if err == nil && publishing {
 				_, err = arrived(ctx, d.Suite, before, len(l.times))
 			}
@@ -160,7 +163,7 @@ func api(ctx context.Context) (err error) {
 	var subjects []subject
 	var on, all []*deployment
 	for _, s := range sides {
-		// All of them stay up, since one that idles costs next to nothing.
+		// All of them stay up: one that idles takes little, and as much from each.
 		publishing, err := s.start(ctx, &up, slices.Max(clients))
 		if err != nil {
 			return err
@@ -190,14 +193,9 @@ func api(ctx context.Context) (err error) {
 		}
 		subjects = append(subjects, subject{fastAPI, create})
 	}
-	found := results{}
-	add := func(name string, clients int, r round) {
-		key := subjectRounds{name, clients}
-		found[key] = append(found[key], r)
-	}
 	progress("warming up")
 	for _, s := range subjects {
-		if _, err := s.create(ctx, 16); err != nil {
+		if _, err := s.create(ctx, 16, 2*time.Second); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
@@ -206,40 +204,10 @@ func api(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	found := results{}
 	for n := range *rounds {
-		for _, c := range clients {
-			for _, s := range subjects {
-				progress("round %d of %d, %d clients: %s", n+1, *rounds, c, s.name)
-				r, err := s.create(ctx, c)
-				if err != nil {
-					return fmt.Errorf("%s: %w", s.name, err)
-				}
-				add(s.name, c, r)
-			}
-		}
-		for i, d := range all {
-			name := subjects[i].name
-			progress("round %d of %d, %d requests/s: %s", n+1, *rounds, openRate, name)
-			l, err := open(ctx, d.users, openRate, *length, nil)
-			if err != nil {
-				return err
-			}
-			add(name, atOpenRate, l.round())
-		}
-		for _, d := range on {
-			progress("round %d of %d: %s%s", n+1, *rounds, untilAudit, d.label)
-			times, err := toAudit(ctx, d)
-			if err != nil {
-				return err
-			}
-			add(untilAudit+d.label, atOpenRate, load{times: times}.round())
-			progress("round %d of %d: %s%s", n+1, *rounds, fromBacklog, d.label)
-			stopped, rate, err := d.backlog(ctx)
-			if err != nil {
-				return err
-			}
-			add(brokerStopped+d.label, 16, stopped)
-			add(fromBacklog+d.label, 16, round{rate: rate})
+		if err = found.add(ctx, n+1, subjects, all, on); err != nil {
+			break // what there is so far is printed
 		}
 	}
 	var names []string
@@ -247,7 +215,53 @@ func api(ctx context.Context) (err error) {
 		names = append(names, s.name)
 	}
 	report{found, names, sides}.print()
-	fmt.Printf("\nMeanwhile each suite that was idle cost %s ms of CPU a second.\n", idle)
+	fmt.Printf("\n| CPU ms in a second of a suite that is idle | |\n|---|---|\n")
+	for i := range all {
+		fmt.Printf("| %s | %s |\n", subjects[i].name, figure(idle[i]))
+	}
+	return err
+}
+
+// add measures the nth round of all, one after the other.
+func (r results) add(ctx context.Context, n int, subjects []subject, all, on []*deployment) error {
+	add := func(name string, clients int, one round) {
+		key := subjectRounds{name, clients}
+		r[key] = append(r[key], one)
+	}
+	for _, c := range clients {
+		for _, s := range subjects {
+			progress("round %d of %d, %d clients: %s", n, *rounds, c, s.name)
+			one, err := s.create(ctx, c, *length)
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			add(s.name, c, one)
+		}
+	}
+	for i, d := range all {
+		name := subjects[i].name
+		progress("round %d of %d, %d requests/s: %s", n, *rounds, openRate, name)
+		l, err := open(ctx, d.users, openRate, *length, nil)
+		if err != nil {
+			return err
+		}
+		add(name, atOpenRate, l.round())
+	}
+	for _, d := range on {
+		progress("round %d of %d: %s%s", n, *rounds, untilAudit, d.label)
+		times, err := toAudit(ctx, d)
+		if err != nil {
+			return err
+		}
+		add(untilAudit+d.label, atOpenRate, load{times: times}.round())
+		progress("round %d of %d: %s%s", n, *rounds, fromBacklog, d.label)
+		stopped, rate, err := d.backlog(ctx)
+		if err != nil {
+			return err
+		}
+		add(brokerStopped+d.label, 16, stopped)
+		add(fromBacklog+d.label, 16, round{rate: rate})
+	}
 	return nil
 }
 

@@ -25,7 +25,7 @@ const fastAPI = "FastAPI"
 
 // startFastAPI starts the app with two workers and a Postgres of its own, and returns
 // how its creates are measured. It has no sidecar, and nobody consumes its events.
-func startFastAPI(ctx context.Context, up *started, root, python string) (func(context.Context, int) (round, error), error) {
+func startFastAPI(ctx context.Context, up *started, root, python string) (creating, error) {
 	progress("starting %s", fastAPI)
 	dir, err := suite.NewDir("fastapi")
 	if err != nil {
@@ -78,9 +78,9 @@ func startFastAPI(ctx context.Context, up *started, root, python string) (func(c
 	pids := func() (map[string]int, error) {
 		return map[string]int{"postgres": postgres, "uvicorn": server.Process.Pid}, nil
 	}
-	return func(ctx context.Context, clients int) (round, error) {
+	return func(ctx context.Context, clients int, length time.Duration) (round, error) {
 		return watched(pids, func() (round, int, error) {
-			l, err := closed(ctx, []*suite.Client{user}, clients, during(*length))
+			l, err := closed(ctx, []*suite.Client{user}, clients, during(length))
 			return l.round(), len(l.times), err
 		})
 	}, nil

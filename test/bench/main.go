@@ -27,7 +27,7 @@ var (
 	length   = flag.Duration("length", 5*time.Second, "how long each measurement of api lasts in a round, and those of retention")
 	base     = flag.String("base", "", "a commit that api and start measure too, by turns with this tree")
 	python   = flag.String("python", "", "a Python with what fastapi/requirements.txt says")
-	waiting  = flag.Int("waiting", 6_000, "how many creates of api wait for the broker")
+	waiting  = flag.Int("waiting", 4_000, "how many creates of api wait for the broker")
 	starts   = flag.Int("starts", 5, "how often start starts the suite and each service")
 	events   = flag.Int("events", 60_000, "how many events relay publishes in a round")
 	rounds   = flag.Int("rounds", 3, "rounds of api and of relay")

@@ -28,8 +28,8 @@ COMMIT;
 `
 
 // pgbench has a suite's Postgres write the rows of creates without the API.
-func pgbench(s *suite.Suite) func(context.Context, int) (round, error) {
-	return func(ctx context.Context, clients int) (round, error) {
+func pgbench(s *suite.Suite) creating {
+	return func(ctx context.Context, clients int, length time.Duration) (round, error) {
 		path, err := databasetest.Program("pgbench")
 		if err != nil {
 			return round{}, fmt.Errorf("find pgbench (Debian: apt-get install postgresql-contrib): %w", err)
@@ -38,7 +38,7 @@ func pgbench(s *suite.Suite) func(context.Context, int) (round, error) {
 		if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
 			return round{}, fmt.Errorf("write the script of pgbench: %w", err)
 		}
-		seconds := max(1, int(*length/time.Second))
+		seconds := max(1, int(length/time.Second))
 		cmd := exec.CommandContext(ctx, path, "-n", "-f", file, "-c", strconv.Itoa(clients), "-j", strconv.Itoa(min(2, clients)), "-T", strconv.Itoa(seconds), s.Database.OwnerURL)
 		postgres := func() (map[string]int, error) {
 			pid, err := s.PID("postgres")

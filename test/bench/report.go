@@ -16,7 +16,8 @@ type report struct {
 }
 
 func (r report) print() {
-	fmt.Printf("\nMedians of %d rounds by turns, with the least and the most beside them.\n", *rounds)
+	measured := len(r.results[subjectRounds{r.subjects[0], clients[0]}])
+	fmt.Printf("\nMedians of %d rounds by turns, with the least and the most beside them.\n", measured)
 	fmt.Printf("%s writes the same rows in one transaction. %s is fastapi/app.py with 2 workers: its events are lost, and there are no consumers.\n", rowsAlone, fastAPI)
 	fmt.Printf("\n| POST /api/tasks | clients | requests/s | p50 | p99 | failed |\n|---|---|---|---|---|---|\n")
 	for _, c := range clients {
@@ -118,7 +119,7 @@ func (r report) printRatios() {
 
 // printAgainst sets this tree against another side.
 func (r report) printAgainst(s side) {
-	fmt.Printf("\nThis tree ÷%s, in the same rounds. An asterisk: each round of one is above all of the other, as by chance they are once in %s.\n", strings.TrimPrefix(s.label, " at"), odds(*rounds))
+	fmt.Printf("\nThis tree ÷%s, in the same rounds. An asterisk: each round of one is above all of the other, as by chance they are once in %s.\n", strings.TrimPrefix(s.label, " at"), odds(len(r.results[subjectRounds{publishingOn, clients[0]}])))
 	ratio := func(name string, clients int, of func(round) float64) string {
 		ours, others := r.sample(name, clients, of), r.sample(name+s.label, clients, of)
 		mark := ""
