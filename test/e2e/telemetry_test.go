@@ -120,10 +120,10 @@ func TestOneTraceFromARequestToItsMail(t *testing.T) {
 			"reminders": []object{{"at": "2020-01-01T00:00:00Z"}},
 		}, "traceparent", "00-"+creation+"-b7ad6b7169203331-01")
 	spans := got.has(t, creation,
-		"task-api: POST /api/tasks", "task-api: INSERT task.tasks", "task-api: INSERT task.events", "task-api: COMMIT",
+		"task-api: POST /api/tasks", "task-api: BEGIN", "task-api: INSERT task.tasks", "task-api: COMMIT",
 		"task-api: publish task-events", "task-api: publish audit-logs", "task-api: publish reminders",
 		"audit-log: process audit-logs", "audit-log: INSERT audit.inbox", "audit-log: INSERT audit.entries",
-		"recurring-task: process task-events", "notification: process task-events", "notification: process reminders",
+		"recurring-task: process task-events", "notification: process reminders",
 		"notification: INSERT notification.deliveries", "notification: deliver in_app", "notification: deliver email",
 	)
 	for _, s := range spans {

@@ -56,7 +56,7 @@ func TestAChangeIsWrittenAsAWhole(t *testing.T) {
 		fails  func(error) bool // nil: it does not
 		kept   []string
 	}{
-		"what is put off comes with the commit": {func(ctx context.Context, _ *testing.T, tx *change.Tx, _ int) error {
+		"what is put off comes before the commit": {func(ctx context.Context, _ *testing.T, tx *change.Tx, _ int) error {
 			return errors.Join(keep(ctx, tx.Later(), "a"), keep(ctx, tx.Later(), "b"))
 		}, nil, []string{"a", "b"}},
 		"and with the next statement, in its order": {func(ctx context.Context, _ *testing.T, tx *change.Tx, _ int) error {

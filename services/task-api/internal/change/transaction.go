@@ -16,7 +16,8 @@ import (
 
 // transaction is one on a connection of its own, by which bun reads and writes. What is
 // put off (Later) goes to Postgres in one message with the next statement that is not,
-// or with the commit: a change is mostly waiting for round trips.
+// or before the commit: a change is mostly waiting for round trips. The commit goes by
+// itself: of who dies before it sends it, nothing stands.
 type transaction struct {
 	bun.Conn
 
@@ -53,6 +54,9 @@ func (tx *transaction) run(ctx context.Context, db *bun.DB, more func(*pgx.Batch
 	}()
 	if err := work(); err != nil {
 		return err
+	}
+	if err := tx.send(ctx); err != nil {
+		return fmt.Errorf("write a change: %w", err)
 	}
 	if _, err := tx.ExecContext(ctx, "COMMIT"); err != nil {
 		return fmt.Errorf("commit a change: %w", err)
