@@ -96,7 +96,7 @@ type source struct {
 // NewVerifier accepts the tokens that own verifies (task-api's own keys) and
 // those of the outside issuer in s, if any.
 func NewVerifier(ctx context.Context, s Settings, own jwt.Keyfunc, log *slog.Logger) (*Verifier, error) {
-	v := &Verifier{known: known{callers: map[[sha256.Size]byte]knownCaller{}}, sources: []source{{keys: own, methods: []string{"EdDSA"}, issuer: s.Issuer, audience: s.Audience, ownIDs: true}}}
+	v := &Verifier{sources: []source{{keys: own, methods: []string{"EdDSA"}, issuer: s.Issuer, audience: s.Audience, ownIDs: true}}}
 	if s.Secret != "" {
 		secret := []byte(s.Secret)
 		v.sources = append(v.sources, source{

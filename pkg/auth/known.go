@@ -41,8 +41,8 @@ func (k *known) put(sum [sha256.Size]byte, c knownCaller, now time.Time) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.callers) >= knownTokens {
-		clear(k.callers)
+	if k.callers == nil || len(k.callers) >= knownTokens {
+		k.callers = map[[sha256.Size]byte]knownCaller{}
 	}
 	k.callers[sum] = c
 }

@@ -142,9 +142,9 @@ func storable(t time.Time) bool {
 	return year >= 1 && year <= 9999
 }
 
-// Tasks takes events that are event.ChangesTask: it cancels the pending deliveries of tasks that are done, deleted or
-// moved. It spares a mail its retries; the check before every attempt is what
-// decides.
+// Tasks takes events that are event.ChangesTask: it cancels the pending deliveries of
+// tasks that are done, deleted or moved. It spares a mail its retries; the check before
+// every attempt is what decides.
 func (c *Consumer) Tasks(ctx context.Context, tx bun.Tx, events []subscribe.Event) error {
 	latest := map[uuid.UUID]event.TaskEvent{}
 	for _, e := range events {

@@ -56,9 +56,9 @@ func dataOf(e subscribe.Event) (event.TaskEvent, error) {
 	return data, nil
 }
 
-// Handle is the effect of an event on task-events that is event.OfSeries. It may run again for the
-// same event: the ledger takes no older version, and task-api lets a task be
-// followed once for each completion.
+// Handle is the effect of an event on task-events that is event.OfSeries. It may run
+// again for the same event: the ledger takes no older version, and task-api lets a task
+// be followed once for each completion.
 func (s *Spawner) Handle(ctx context.Context, e subscribe.Event) error {
 	data, err := dataOf(e)
 	if err != nil {
