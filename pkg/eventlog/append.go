@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,29 +40,16 @@ type row struct {
 	Data        string    `bun:"data"`
 }
 
-// Append writes entries to the log of schema in tx, a transaction of the caller's: they
-// are events if and when it commits. Each gets its id here, for good. The
-// caller holds the lock on what the entries tell of, and raises the Signal
-// after the commit.
-func Append(ctx context.Context, tx bun.IDB, schema string, entries ...Entry) error {
-	if len(entries) == 0 {
-		return nil
+// Append writes entries to the log of schema by write, which runs statements in a
+// transaction of the caller's, one after the other: they are events if and when it
+// commits. Each gets its id here, for good. The caller holds the lock on what the entries
+// tell of, and raises the Signal after the commit.
+func Append(ctx context.Context, write func(query string, args ...any), schema string, entries ...Entry) {
+	for _, e := range entries {
+		// One at a time, for they are numbered as they come, and the text is always the same.
+		write(`INSERT INTO `+schema+`.events (id, topic, type, key, trace_parent, occurred_at, data) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			uuid.Must(uuid.NewV7()), e.Topic, e.Type, e.Key, cmp.Or(e.TraceParent, telemetry.TraceParent(ctx)), e.Time, string(e.Data))
 	}
-	rows := make([]row, len(entries))
-	for i, e := range entries {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return fmt.Errorf("make an event id: %w", err)
-		}
-		rows[i] = row{ID: id, Topic: e.Topic, Type: e.Type, Key: e.Key, TraceParent: cmp.Or(e.TraceParent, telemetry.TraceParent(ctx)), OccurredAt: e.Time, Data: string(e.Data)}
-	}
-	// The rows are numbered in the order of the VALUES list.
-	_, err := tx.NewInsert().Model(&rows).ModelTableExpr("?.events", bun.Ident(schema)).
-		Column("id", "topic", "type", "key", "trace_parent", "occurred_at", "data").Returning("NULL").Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("append %d events to the log: %w", len(entries), err)
-	}
-	return nil
 }
 
 func (r row) envelope() ([]byte, error) {

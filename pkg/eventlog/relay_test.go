@@ -43,10 +43,12 @@ func newLog(t *testing.T) *log {
 	return &log{t: t, db: db, url: url, told: slog.New(slog.DiscardHandler)}
 }
 
-func (l *log) append(tx bun.Tx, topic, key string, n int) error {
-	return eventlog.Append(l.t.Context(), tx, "log", eventlog.Entry{
+func (l *log) append(tx bun.Tx, topic, key string, n int) (err error) {
+	write := func(query string, args ...any) { _, err = tx.ExecContext(l.t.Context(), query, args...) }
+	eventlog.Append(l.t.Context(), write, "log", eventlog.Entry{
 		Topic: topic, Type: "task.updated", Key: key, Time: time.Now(), Data: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n)),
 	})
+	return err
 }
 
 // commit appends one event in a transaction of its own.

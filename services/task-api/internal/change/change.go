@@ -4,13 +4,10 @@ package change
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/database"
@@ -25,6 +22,8 @@ type Writer struct {
 	Events *eventlog.Signal // raised after each commit with events
 	Clock  *eventlog.Signal // raised after each commit after which a reminder may be due sooner
 	Now    func() time.Time
+
+	zones zones
 }
 
 // Tx is a change under way: its transaction, by which it reads and writes, and what it
@@ -34,16 +33,16 @@ type Tx struct {
 
 	Actor access.Actor
 	Now   time.Time // the moment of the change, to the microsecond, as Postgres keeps it
-	// Zone is that of the actor's account when the change began; UTC without one.
-	Zone string
 
+	zones    *zones
 	events   []eventlog.Entry
 	told     bool // there are or were events
 	reminder bool
 }
 
-// tries is how often a change is tried that Postgres refuses for a deadlock or a
-// failed serialization.
+// tries is how often a change is tried that Postgres refuses for a deadlock or a failed
+// serialization, whose actor has another zone by now than he had, or that did not reach
+// Postgres, as with a connection from before a restart.
 const tries = 3
 
 // Do runs f in a transaction. With the commit what f has appended is in the event
@@ -51,18 +50,23 @@ const tries = 3
 // so it sets whatever it leaves behind anew. Its error is returned as it is.
 func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.Context, tx *Tx) error) error {
 	for try := 1; ; try++ {
-		tx := &Tx{Actor: actor, Now: w.Now().UTC().Truncate(time.Microsecond)}
-		err := tx.run(ctx, w.DB, tx.askZone, func() error {
+		tx := &Tx{Actor: actor, Now: w.Now().UTC().Truncate(time.Microsecond), zones: &w.zones}
+		err := tx.run(ctx, w.DB, func() error {
 			if err := f(ctx, tx); err != nil {
 				return err
 			}
-			return tx.write(ctx)
+			tx.write(ctx)
+			return nil
 		})
 		if err == nil {
 			tx.wake(w)
 			return nil
 		}
-		if try == tries || !database.IsConflict(err) {
+		moved := isZoneMoved(err)
+		if moved {
+			w.zones.forget(actor.UserID)
+		}
+		if try == tries || !moved && !database.IsConflict(err) && !pgconn.SafeToRetry(err) {
 			return err
 		}
 	}
@@ -76,29 +80,13 @@ func (tx *Tx) Append(events ...eventlog.Entry) {
 // Flush writes all so far, for a change of so many tasks that their events are too
 // much to keep.
 func (tx *Tx) Flush(ctx context.Context) error {
-	if err := tx.write(ctx); err != nil {
-		return err
-	}
+	tx.write(ctx)
 	return tx.send(ctx)
 }
 
-func (tx *Tx) write(ctx context.Context) error {
-	events := tx.events
+func (tx *Tx) write(ctx context.Context) {
+	eventlog.Append(ctx, tx.Later, migrations.Name, tx.events...)
 	tx.events = nil
-	return eventlog.Append(ctx, tx.Later(), migrations.Name, events...)
-}
-
-// askZone reads the zone of the actor's account.
-func (tx *Tx) askZone(along *pgx.Batch) {
-	if tx.Zone = "UTC"; tx.Actor.UserID == uuid.Nil {
-		return
-	}
-	along.Queue("SELECT timezone FROM task.users WHERE id = $1", tx.Actor.UserID.String()).QueryRow(func(row pgx.Row) error {
-		if err := row.Scan(&tx.Zone); err != nil && !errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("read the user's zone: %w", err)
-		}
-		return nil
-	})
 }
 
 // ReminderSet says that a reminder may be due sooner than any before.

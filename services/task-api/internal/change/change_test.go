@@ -36,13 +36,22 @@ func newWriter(t *testing.T) *change.Writer {
 
 var user = uuid.New()
 
-// keep writes a row that a change can be known by.
-func keep(ctx context.Context, db bun.IDB, key string) error {
-	_, err := db.NewRaw("INSERT INTO task.idempotency_keys (user_id, key, request_hash, created_at) VALUES (?, ?, '', now())", user, key).Exec(ctx)
+// A row that a change can be known by.
+const row = "INSERT INTO task.idempotency_keys (user_id, key, request_hash, created_at) VALUES (?, ?, '', now())"
+
+func keep(ctx context.Context, tx *change.Tx, key string) error {
+	_, err := tx.NewRaw(row, user, key).Exec(ctx)
 	return err
 }
 
-func kept(ctx context.Context, t *testing.T, db bun.IDB) []string {
+func later(tx *change.Tx, keys ...string) error {
+	for _, key := range keys {
+		tx.Later(row, user, key)
+	}
+	return nil
+}
+
+func kept(ctx context.Context, t *testing.T, db interface{ NewSelect() *bun.SelectQuery }) []string {
 	t.Helper()
 	keys := []string{}
 	require.NoError(t, db.NewSelect().Table("task.idempotency_keys").Column("key").Order("key").Scan(ctx, &keys))
@@ -56,37 +65,48 @@ func TestAChangeIsWrittenAsAWhole(t *testing.T) {
 		fails  func(error) bool // nil: it does not
 		kept   []string
 	}{
-		"what is put off comes before the commit": {func(ctx context.Context, _ *testing.T, tx *change.Tx, _ int) error {
-			return errors.Join(keep(ctx, tx.Later(), "a"), keep(ctx, tx.Later(), "b"))
+		"what is put off comes before the commit": {func(_ context.Context, _ *testing.T, tx *change.Tx, _ int) error {
+			return later(tx, "a", "b")
 		}, nil, []string{"a", "b"}},
 		"and with the next statement, in its order": {func(ctx context.Context, _ *testing.T, tx *change.Tx, _ int) error {
-			err := keep(ctx, tx.Later(), "a")
+			err := later(tx, "a")
 			_, updated := tx.NewRaw("UPDATE task.idempotency_keys SET key = 'b' WHERE key = 'a'").Exec(ctx)
 			return errors.Join(err, updated)
 		}, nil, []string{"b"}},
 		"what is read sees it": {func(ctx context.Context, t *testing.T, tx *change.Tx, _ int) error {
-			err := keep(ctx, tx.Later(), "a")
+			err := later(tx, "a")
 			require.Equal(t, []string{"a"}, kept(ctx, t, tx))
 			return err
 		}, nil, []string{"a"}},
-		"texts are texts": {func(ctx context.Context, _ *testing.T, tx *change.Tx, _ int) error {
-			return errors.Join(keep(ctx, tx.Later(), `it's ?0 \'; COMMIT; DROP TABLE task.events; --`), keep(ctx, tx.Later(), "?"))
-		}, nil, []string{"?", `it's ?0 \'; COMMIT; DROP TABLE task.events; --`}},
+		"and what is read along with it": {func(ctx context.Context, t *testing.T, tx *change.Tx, _ int) error {
+			err := later(tx, "a", "b")
+			found, reading := change.Read[struct{ UserID uuid.UUID }](ctx, tx, "SELECT user_id FROM task.idempotency_keys WHERE user_id = ?", user)
+			require.Len(t, found, 2)
+			require.Equal(t, user, found[1].UserID)
+			return errors.Join(err, reading)
+		}, nil, []string{"a", "b"}},
+		"how many rows a statement has met is its own answer": {func(ctx context.Context, t *testing.T, tx *change.Tx, _ int) error {
+			err := later(tx, "a", "b")
+			res, updated := tx.NewRaw("UPDATE task.idempotency_keys SET key = 'c' WHERE key = 'b'").Exec(ctx)
+			require.NoError(t, updated)
+			n, counted := res.RowsAffected()
+			require.EqualValues(t, 1, n)
+			return errors.Join(err, counted)
+		}, nil, []string{"a", "c"}},
+		"texts are texts": {func(_ context.Context, _ *testing.T, tx *change.Tx, _ int) error {
+			return later(tx, `it's ?0 \'; COMMIT; DROP TABLE task.events; --`, "?", "$1")
+		}, nil, []string{"$1", "?", `it's ?0 \'; COMMIT; DROP TABLE task.events; --`}},
 		"one that is refused undoes all": {func(ctx context.Context, _ *testing.T, tx *change.Tx, _ int) error {
-			return errors.Join(keep(ctx, tx, "a"), keep(ctx, tx.Later(), "b"), keep(ctx, tx.Later(), "b"), keep(ctx, tx.Later(), "c"))
+			return errors.Join(keep(ctx, tx, "a"), later(tx, "b", "b", "c"))
 		}, database.IsUniqueViolation, []string{}},
 		"an error undoes all": {func(ctx context.Context, _ *testing.T, tx *change.Tx, _ int) error {
-			return errors.Join(keep(ctx, tx, "a"), keep(ctx, tx.Later(), "b"), failed)
+			return errors.Join(keep(ctx, tx, "a"), later(tx, "b"), failed)
 		}, func(err error) bool { return errors.Is(err, failed) }, []string{}},
-		"what answers can not be put off": {func(ctx context.Context, _ *testing.T, tx *change.Tx, _ int) error {
-			_, err := tx.Later().NewDelete().Table("task.idempotency_keys").Where("true").Returning("key").Exec(ctx, new([]string))
-			return err
-		}, func(err error) bool { return err != nil }, []string{}},
-		"a conflict is tried again": {func(ctx context.Context, _ *testing.T, tx *change.Tx, try int) error {
-			err := keep(ctx, tx.Later(), "a")
+		"one that asks nothing is none": {func(context.Context, *testing.T, *change.Tx, int) error { return nil }, nil, []string{}},
+		"a conflict is tried again": {func(_ context.Context, _ *testing.T, tx *change.Tx, try int) error {
+			err := later(tx, "a")
 			if try == 1 {
-				_, refused := tx.Later().NewRaw("DO $$ BEGIN RAISE 'again' USING ERRCODE = '40001'; END $$").Exec(ctx)
-				err = errors.Join(err, refused)
+				tx.Later("DO $$ BEGIN RAISE 'again' USING ERRCODE = '40001'; END $$")
 			}
 			return err
 		}, nil, []string{"a"}},
@@ -95,7 +115,6 @@ func TestAChangeIsWrittenAsAWhole(t *testing.T) {
 			w, try := newWriter(t), 0
 			err := w.Do(t.Context(), access.Actor{UserID: user}, func(ctx context.Context, tx *change.Tx) error {
 				try++
-				require.Equal(t, "UTC", tx.Zone)
 				return c.change(ctx, t, tx, try)
 			})
 			if c.fails == nil {
@@ -126,19 +145,41 @@ func TestAChangeIsBrokenOff(t *testing.T) {
 	ctx, hangUp := context.WithCancel(t.Context())
 	err := w.Do(ctx, access.Actor{UserID: user}, func(ctx context.Context, tx *change.Tx) error {
 		hangUp()
-		return keep(ctx, tx.Later(), "a")
+		return keep(ctx, tx, "a")
 	})
 	require.ErrorIs(t, err, context.Canceled)
 	require.Empty(t, kept(t.Context(), t, w.DB))
 	require.Equal(t, before, backend())
 }
 
+// A zone that is remembered holds as long as it is that of the account, whoever changes it.
 func TestAChangeKnowsTheZoneOfItsActor(t *testing.T) {
 	w := newWriter(t)
-	_, err := w.DB.NewRaw(`INSERT INTO task.users (id, email, password_hash, timezone, created_at, updated_at) VALUES (?, 'ada@example.org', '', 'Europe/Berlin', now(), now())`, user).Exec(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, w.Do(t.Context(), access.Actor{UserID: user}, func(_ context.Context, tx *change.Tx) error {
-		require.Equal(t, "Europe/Berlin", tx.Zone)
-		return nil
-	}))
+	zone := func(of uuid.UUID) (zone string, tries int) {
+		require.NoError(t, w.Do(t.Context(), access.Actor{UserID: of}, func(ctx context.Context, tx *change.Tx) (err error) {
+			tries++
+			zone, err = tx.Zone(ctx)
+			return err
+		}))
+		return zone, tries
+	}
+	expect := func(of uuid.UUID, want string, wantTries int) {
+		t.Helper()
+		got, tries := zone(of)
+		require.Equal(t, want, got)
+		require.Equal(t, wantTries, tries)
+	}
+	execute := func(query string, args ...any) {
+		_, err := w.DB.NewRaw(query, args...).Exec(t.Context())
+		require.NoError(t, err)
+	}
+	expect(uuid.Nil, "UTC", 1)
+	expect(user, "UTC", 1)
+	execute(`INSERT INTO task.users (id, email, password_hash, timezone, created_at, updated_at) VALUES (?, 'ada@example.org', '', 'Europe/Berlin', now(), now())`, user)
+	expect(user, "Europe/Berlin", 1)
+	expect(user, "Europe/Berlin", 1)
+	execute("UPDATE task.users SET timezone = 'Asia/Tokyo'")
+	expect(user, "Asia/Tokyo", 2)
+	execute("DELETE FROM task.users")
+	expect(user, "UTC", 2)
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,46 +17,42 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// transaction is one on a connection of its own, by which bun reads and writes. What is
-// put off (Later) goes to Postgres in one message with the next statement that is not,
-// or before the commit: a change is mostly waiting for round trips. The commit goes by
-// itself: of who dies before it sends it, nothing stands.
+// transaction is one on a connection of its own. bun reads and writes by it, each
+// statement in a message of its own. What nothing is to be known of is put off (Later),
+// as the begin is, and goes along with the next message, or before the commit: a change
+// is mostly waiting for Postgres to answer. The commit goes by itself: of who dies before
+// he sends it, nothing stands.
 type transaction struct {
 	bun.Conn
 
-	db  *bun.DB
-	off []byte // statements that are put off, each with its semicolon
+	db    *bun.DB
+	off   *pgx.Batch // what was put off
+	fixed []string   // texts of it that a connection prepares once
+	begun bool       // the begin has been sent
 }
 
-const (
-	// connects is how often another connection is tried where the one from the pool
-	// turns out to be closed, as after a restart of Postgres.
-	connects = 3
-	// rollbackTime is how long a connection has to end a transaction before it is given up.
-	rollbackTime = 2 * time.Second
-)
+// rollbackTime is how long a connection has to end a transaction before it is given up.
+const rollbackTime = 2 * time.Second
 
-// run does work between the begin, which more is sent along with, and the commit.
-func (tx *transaction) run(ctx context.Context, db *bun.DB, more func(*pgx.Batch), work func() error) error {
-	tx.db = db
-	for try := 1; ; try++ {
-		err := tx.begin(ctx, more)
-		if err == nil {
-			break
-		}
-		if try == connects || !pgconn.SafeToRetry(err) {
-			return fmt.Errorf("begin a change: %w", err)
-		}
+// run does work between the begin and the commit.
+func (tx *transaction) run(ctx context.Context, db *bun.DB, work func() error) (err error) {
+	if tx.Conn, err = db.Conn(ctx); err != nil {
+		return fmt.Errorf("begin a change: %w", err)
 	}
 	defer tx.Conn.Close()
+	tx.db, tx.off = db, &pgx.Batch{}
+	tx.off.Queue("BEGIN")
 	committed := false
 	defer func() {
-		if !committed {
+		if tx.begun && !committed {
 			tx.rollback(ctx)
 		}
 	}()
 	if err := work(); err != nil {
 		return err
+	}
+	if !tx.begun && tx.off.Len() == 1 {
+		return nil // nothing to commit
 	}
 	if err := tx.send(ctx); err != nil {
 		return fmt.Errorf("write a change: %w", err)
@@ -63,23 +62,6 @@ func (tx *transaction) run(ctx context.Context, db *bun.DB, more func(*pgx.Batch
 	}
 	committed = true
 	return nil
-}
-
-func (tx *transaction) begin(ctx context.Context, more func(*pgx.Batch)) (err error) {
-	if tx.Conn, err = tx.db.Conn(ctx); err != nil {
-		return err
-	}
-	err = tx.Conn.Raw(func(connection any) error {
-		batch := &pgx.Batch{}
-		batch.Queue("BEGIN")
-		more(batch)
-		return connection.(*stdlib.Conn).Conn().SendBatch(ctx, batch).Close()
-	})
-	if err != nil {
-		tx.rollback(ctx)
-		_ = tx.Conn.Close() // an error says that it is closed already
-	}
-	return err
 }
 
 // rollback ends the transaction, or its connection.
@@ -92,42 +74,100 @@ func (tx *transaction) rollback(ctx context.Context) {
 	}
 }
 
-// ExecContext runs what was put off, and a statement.
-func (tx *transaction) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	// pgx takes a connection that was asked too late for a bad one.
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	query = string(tx.off) + tx.db.QueryGen().FormatQuery(query, args...)
-	tx.off = nil
-	return tx.Conn.Conn.ExecContext(ctx, query)
+// Later puts a write off that nothing is to be known of. Their order is kept, and what is
+// read afterwards sees them; what Postgres says against one fails the statement that it
+// goes along with. Each connection prepares the query once: its text is the same each time.
+func (tx *transaction) Later(query string, args ...any) {
+	query = numbered(query)
+	tx.off.Queue(query, args...)
+	tx.fixed = append(tx.fixed, query)
 }
 
-// QueryContext runs what was put off, and a query.
-func (tx *transaction) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+// numbered names the arguments of a query as Postgres does: $1 for the first ?.
+func numbered(query string) string {
+	var b strings.Builder
+	for n := 1; ; n++ {
+		before, after, more := strings.Cut(query, "?")
+		b.WriteString(before)
+		if !more {
+			return b.String()
+		}
+		b.WriteString("$" + strconv.Itoa(n))
+		query = after
 	}
+}
+
+// Columns are the names and the values of the columns that a model has, but for some.
+func (tx *transaction) Columns(model any, without ...string) (names []string, values []any) {
+	row := reflect.ValueOf(model).Elem()
+	for _, f := range tx.db.Table(row.Type()).Fields {
+		if slices.Contains(without, f.Name) {
+			continue
+		}
+		var value any
+		if !f.NullZero || !f.HasZeroValue(row) {
+			value = f.Value(row).Interface()
+		}
+		names, values = append(names, f.Name), append(values, value)
+	}
+	return names, values
+}
+
+// Read runs what was put off and a query in one message, and reads its rows by the names
+// of T's fields. The query is prepared, as those of Later are.
+func Read[T any](ctx context.Context, tx *Tx, query string, args ...any) (rows []*T, err error) {
+	tx.Later(query, args...)
+	tx.off.QueuedQueries[tx.off.Len()-1].Query(func(r pgx.Rows) (err error) {
+		rows, err = pgx.CollectRows(r, pgx.RowToAddrOfStructByName[T])
+		return err
+	})
+	return rows, tx.send(ctx)
+}
+
+// send runs what was put off, in one message.
+func (tx *transaction) send(ctx context.Context) error {
+	// pgx takes a connection that was asked too late for a bad one.
+	if err := ctx.Err(); err != nil || tx.off.Len() == 0 {
+		return err
+	}
+	off, fixed := tx.off, tx.fixed
+	tx.off, tx.fixed = &pgx.Batch{}, nil
+	return tx.Conn.Raw(func(connection any) error {
+		conn := connection.(*stdlib.Conn).Conn()
+		for _, query := range fixed {
+			if _, err := conn.Prepare(ctx, query, query); err != nil {
+				return err
+			}
+		}
+		tx.begun = true
+		return conn.SendBatch(ctx, off).Close()
+	})
+}
+
+// ExecContext runs what was put off, and a statement.
+func (tx *transaction) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	var done pgconn.CommandTag
+	tx.off.Queue(tx.db.QueryGen().FormatQuery(query, args...)).Exec(func(tag pgconn.CommandTag) error {
+		done = tag
+		return nil
+	})
+	err := tx.send(ctx)
+	return driver.RowsAffected(done.RowsAffected()), err
+}
+
+// QueryContext runs what was put off, and then a query.
+func (tx *transaction) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if err := tx.send(ctx); err != nil {
 		return nil, err
 	}
 	return tx.Conn.QueryContext(ctx, query, args...)
 }
 
-// QueryRowContext runs what was put off, and a query. Where the first fails the row says
-// that the transaction is aborted; bun asks for none.
+// QueryRowContext runs what was put off, and then a query. Where the first fails the row
+// says that the transaction is aborted; bun asks for none.
 func (tx *transaction) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	_ = tx.send(ctx)
 	return tx.Conn.QueryRowContext(ctx, query, args...)
-}
-
-// send runs what was put off.
-func (tx *transaction) send(ctx context.Context) error {
-	if len(tx.off) == 0 {
-		return nil
-	}
-	_, err := tx.ExecContext(ctx, "")
-	return err
 }
 
 // NewSelect is a query in the transaction.
@@ -145,40 +185,4 @@ func (tx *transaction) NewDelete() *bun.DeleteQuery { return tx.db.NewDelete().C
 // NewRaw is a statement in the transaction.
 func (tx *transaction) NewRaw(query string, args ...any) *bun.RawQuery {
 	return tx.db.NewRaw(query, args...).Conn(tx)
-}
-
-// Later is the transaction for writes that nothing is to be known of: they are put off.
-// Their order is kept, and what is read afterwards sees them; what Postgres says against
-// one fails the statement that it goes along with.
-func (tx *transaction) Later() bun.IDB { return later{tx.Conn, tx} }
-
-type later struct {
-	bun.Conn
-
-	tx *transaction
-}
-
-// ExecContext puts a statement off.
-func (l later) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
-	l.tx.off = append(append(l.tx.off, l.tx.db.QueryGen().FormatQuery(query, args...)...), "; "...)
-	return driver.ResultNoRows, nil
-}
-
-var errLater = errors.New("a statement that answers can not be put off")
-
-// QueryContext refuses: there is nothing to answer yet.
-func (l later) QueryContext(context.Context, string, ...any) (*sql.Rows, error) { return nil, errLater }
-
-// NewInsert is an insert that is put off.
-func (l later) NewInsert() *bun.InsertQuery { return l.tx.db.NewInsert().Conn(l) }
-
-// NewUpdate is an update that is put off.
-func (l later) NewUpdate() *bun.UpdateQuery { return l.tx.db.NewUpdate().Conn(l) }
-
-// NewDelete is a deletion that is put off.
-func (l later) NewDelete() *bun.DeleteQuery { return l.tx.db.NewDelete().Conn(l) }
-
-// NewRaw is a statement that is put off.
-func (l later) NewRaw(query string, args ...any) *bun.RawQuery {
-	return l.tx.db.NewRaw(query, args...).Conn(l)
 }

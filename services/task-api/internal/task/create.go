@@ -1,11 +1,11 @@
 package task
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,12 +42,8 @@ func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key
 				return err
 			}
 		}
-		id, err := uuid.NewV7()
-		if err != nil {
-			return fmt.Errorf("make a task id: %w", err)
-		}
-		t = &Task{ID: id, UserID: actor.UserID, Version: 1, CreatedAt: tx.Now, UpdatedAt: tx.Now}
-		if err := draft.apply(t, cmp.Or(draft.Timezone, tx.Zone), tx.Now); err != nil {
+		t = &Task{ID: uuid.Must(uuid.NewV7()), UserID: actor.UserID, Version: 1, CreatedAt: tx.Now, UpdatedAt: tx.Now}
+		if err := draft.apply(t, func() (string, error) { return tx.Zone(ctx) }, tx.Now); err != nil {
 			return err
 		}
 		if err := t.joinSeries(nil, edit{}); err != nil {
@@ -62,7 +58,7 @@ func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key
 			return err
 		}
 		if key != nil {
-			return key.answer(ctx, tx, t)
+			return key.answer(tx, t)
 		}
 		return nil
 	})
@@ -82,21 +78,20 @@ func insert(ctx context.Context, tx *change.Tx, t *Task, about map[string]any) e
 	}
 	t.keepWalls()
 	t.SearchVersion = t.searchVersion()
-	if _, err := tx.Later().NewInsert().Model(t).Value("title_key", "?", search.TitleKey(t.Title)).Returning("NULL").Exec(ctx); err != nil {
-		return fmt.Errorf("insert the task: %w", err)
-	}
-	if err := index(ctx, tx.Later(), t); err != nil {
-		return err
-	}
-	if len(t.Reminders) > 0 {
-		for i := range t.Reminders {
-			t.Reminders[i].TraceParent = telemetry.TraceParent(ctx)
-		}
-		if _, err := tx.Later().NewInsert().Model(&t.Reminders).Returning("NULL").Exec(ctx); err != nil {
-			return fmt.Errorf("insert the reminders: %w", err)
-		}
+	names, values := tx.Columns(t)
+	tx.Later(insertion("task.tasks", append(names, "title_key")), append(values, search.TitleKey(t.Title))...)
+	t.index(tx)
+	for _, r := range t.Reminders {
+		r.TraceParent = telemetry.TraceParent(ctx)
+		names, values := tx.Columns(&r)
+		tx.Later(insertion("task.reminders", names), values...)
 	}
 	return appendEvents(tx, kinds, nil, t, about)
+}
+
+// insertion inserts a row.
+func insertion(table string, names []string) string {
+	return "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(names)-1) + ")"
 }
 
 // checkParent refuses a parent that is not there, is not the actor's, is a

@@ -18,7 +18,7 @@ import (
 // its open occurrence a series ends; deleting a finished one ends nothing.
 func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions) error {
 	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		t, err := readInSeries(ctx, tx, id)
+		t, err := lock(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func outcomeOf(ctx context.Context, tx *change.Tx, t *Task) (string, error) {
 func (s *Store) Skip(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions) (*Task, error) {
 	var next *Task
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		t, err := readInSeries(ctx, tx, id)
+		t, err := lock(ctx, tx, id)
 		switch {
 		case err != nil:
 			return err

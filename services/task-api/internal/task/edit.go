@@ -3,13 +3,14 @@ package task
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/recurrence"
@@ -78,22 +79,25 @@ const (
 
 // edit is what a request changes of a task.
 type edit struct {
-	apply func(t *Task, zone string, now time.Time) error
+	apply func(t *Task, zone func() (string, error), now time.Time) error
 	kinds func(before, after *Task) []string // of its events
 	// due says that it tells when the task is due, following that the series goes
 	// on from there.
 	due, following bool
+	moves          bool // it moves the task under another parent
 }
 
 // Replace makes a task of the actor what draft says, and Patch changes parts of it.
 // Their event is an update; where the task became complete, a completion follows.
 func (s *Store) Replace(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, draft Draft, scope Scope) (*Task, error) {
-	return s.edit(ctx, actor, id, match, edit{draft.apply, updated, true, scope == ScopeFollowing})
+	return s.edit(ctx, actor, id, match, edit{apply: draft.apply, kinds: updated, due: true, following: scope == ScopeFollowing})
 }
 
 // Patch changes parts of a task of the actor; see Replace.
 func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, patch Patch, scope Scope) (*Task, error) {
-	return s.edit(ctx, actor, id, match, edit{patch.apply, updated, patch.DueAt.Present, scope == ScopeFollowing})
+	return s.edit(ctx, actor, id, match, edit{
+		apply: patch.apply, kinds: updated, due: patch.DueAt.Present, following: scope == ScopeFollowing, moves: patch.ParentID.Present,
+	})
 }
 
 // updated are the events of a change of any part of a task.
@@ -106,7 +110,7 @@ func updated(before, after *Task) []string {
 
 // Complete sets whether a task of the actor is complete; nil toggles it.
 func (s *Store) Complete(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, complete *bool) (*Task, error) {
-	return s.edit(ctx, actor, id, match, edit{apply: func(t *Task, _ string, now time.Time) error {
+	return s.edit(ctx, actor, id, match, edit{apply: func(t *Task, _ func() (string, error), now time.Time) error {
 		done := !t.IsComplete
 		if complete != nil {
 			done = *complete
@@ -121,14 +125,29 @@ func (s *Store) Complete(ctx context.Context, actor access.Actor, id uuid.UUID, 
 	}})
 }
 
+// errMoves says that an edit moves the task, which was not known before it was read.
+var errMoves = errors.New("the task moves")
+
 func (s *Store) edit(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, e edit) (*Task, error) {
+	t, err := s.editOnce(ctx, actor, id, match, e)
+	if errors.Is(err, errMoves) {
+		e.moves = true
+		return s.editOnce(ctx, actor, id, match, e)
+	}
+	return t, err
+}
+
+func (s *Store) editOnce(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, e edit) (*Task, error) {
 	var t *Task
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		if err := lockMove(ctx, tx, id, func(t *Task) error { return e.apply(t, tx.Zone, tx.Now) }); err != nil {
-			return err
+		apply := func(t *Task) error { return e.apply(t, func() (string, error) { return tx.Zone(ctx) }, tx.Now) }
+		if e.moves {
+			if err := lockMove(ctx, tx, id, apply); err != nil {
+				return err
+			}
 		}
 		var err error
-		if t, err = read(ctx, tx, actor, id, "UPDATE"); err != nil {
+		if t, err = lock(ctx, tx, id); err != nil {
 			return err
 		}
 		if !match.Allow(t.Version) {
@@ -138,8 +157,12 @@ func (s *Store) edit(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 		if e.following && t.recurs() && t.IsComplete {
 			return refuse.Because(refuse.AlreadyComplete, "the occurrence is complete; change the open one, which the following ones come from")
 		}
-		if err := e.apply(t, tx.Zone, tx.Now); err != nil {
+		if err := apply(t); err != nil {
 			return err
+		}
+		moved := !equal(t.ParentID, before.ParentID)
+		if moved && !e.moves {
+			return errMoves
 		}
 		if err := t.joinSeries(before, e); err != nil {
 			return err
@@ -147,7 +170,7 @@ func (s *Store) edit(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 		if err := keepApart(ctx, tx, before, t); err != nil {
 			return err
 		}
-		if t.ParentID != nil && !equal(t.ParentID, before.ParentID) {
+		if moved && t.ParentID != nil {
 			if err := checkParent(ctx, tx, t); err != nil {
 				return err
 			}
@@ -178,9 +201,7 @@ func save(ctx context.Context, tx *change.Tx, before, t *Task, kinds ...string) 
 	}
 	t.Version += int64(len(kinds))
 	t.UpdatedAt = tx.Now
-	if err := update(ctx, tx, before, t); err != nil {
-		return err
-	}
+	update(ctx, tx, before, t)
 	return appendEvents(tx, kinds, before, t, nil)
 }
 
@@ -188,11 +209,9 @@ func save(ctx context.Context, tx *change.Tx, before, t *Task, kinds ...string) 
 // a parent that the edit moves it under, in the order of their ids. Where the edit moves
 // nothing, or fails, it locks no parent.
 func lockMove(ctx context.Context, tx *change.Tx, id uuid.UUID, apply func(*Task) error) error {
-	t, err := read(ctx, tx, tx.Actor, id, "")
+	lockSeries(tx, id)
+	t, err := read(ctx, tx, id)
 	if err != nil {
-		return err
-	}
-	if err := lockSeries(ctx, tx, t); err != nil {
 		return err
 	}
 	had := t.ParentID
@@ -221,48 +240,31 @@ func lockMove(ctx context.Context, tx *change.Tx, id uuid.UUID, apply func(*Task
 	return nil
 }
 
-func update(ctx context.Context, tx *change.Tx, before, t *Task) error {
+func update(ctx context.Context, tx *change.Tx, before, t *Task) {
 	t.keepWalls()
-	q := tx.Later().NewUpdate().Model(t).ExcludeColumn("id", "user_id", "created_at", "follows_id", "followed").WherePK()
 	indexed := before.indexed()
-	if t.SearchVersion = t.searchVersion(); !indexed || t.Title != before.Title {
-		q = q.Value("title_key", "?", search.TitleKey(t.Title))
-	}
-	if _, err := q.Exec(ctx); err != nil {
-		return fmt.Errorf("update the task: %w", err)
-	}
+	t.SearchVersion = t.searchVersion()
+	names, values := tx.Columns(t, "id", "user_id", "created_at", "follows_id", "followed")
+	tx.Later("UPDATE task.tasks SET "+strings.Join(names, " = ?, ")+" = ?, title_key = ? WHERE id = ?", append(values, search.TitleKey(t.Title), t.ID)...)
 	if !indexed || t.Title != before.Title || t.Description != before.Description || !slices.Equal(t.Tags, before.Tags) {
-		if err := index(ctx, tx.Later(), t); err != nil {
-			return err
-		}
+		t.index(tx)
 	}
-	kept := make([]uuid.UUID, 0, len(t.Reminders)+1)
-	var changed []Reminder
-	for _, r := range t.Reminders {
-		kept = append(kept, r.ID)
-		if !slices.ContainsFunc(before.Reminders, r.same) {
-			r.TraceParent = telemetry.TraceParent(ctx)
-			changed = append(changed, r)
-		}
+	kept := make([]uuid.UUID, len(t.Reminders))
+	for i, r := range t.Reminders {
+		kept[i] = r.ID
 	}
 	if slices.ContainsFunc(before.Reminders, func(b Reminder) bool { return !slices.Contains(kept, b.ID) }) {
-		q := tx.Later().NewDelete().Model((*Reminder)(nil)).Where("task_id = ?", t.ID)
-		if len(kept) > 0 {
-			q = q.Where("id NOT IN (?)", bun.List(kept))
-		}
-		if _, err := q.Exec(ctx); err != nil {
-			return fmt.Errorf("delete the reminders: %w", err)
-		}
+		tx.Later("DELETE FROM task.reminders WHERE task_id = ? AND NOT id = ANY (?)", t.ID, kept)
 	}
-	if len(changed) > 0 {
-		_, err := tx.Later().NewInsert().Model(&changed).On("CONFLICT (id) DO UPDATE").
-			Set("ordinal = EXCLUDED.ordinal, at = EXCLUDED.at, at_wall = EXCLUDED.at_wall, before_due = EXCLUDED.before_due, remind_at = EXCLUDED.remind_at, armed = EXCLUDED.armed, passed_for = EXCLUDED.passed_for, trace_parent = EXCLUDED.trace_parent").
-			Returning("NULL").Exec(ctx)
-		if err != nil {
-			return fmt.Errorf("update the reminders: %w", err)
+	for _, r := range t.Reminders {
+		if slices.ContainsFunc(before.Reminders, r.same) {
+			continue
 		}
+		r.TraceParent = telemetry.TraceParent(ctx)
+		names, values := tx.Columns(&r)
+		tx.Later(insertion("task.reminders", names)+` ON CONFLICT (id) DO UPDATE SET ordinal = EXCLUDED.ordinal, at = EXCLUDED.at, at_wall = EXCLUDED.at_wall,
+			before_due = EXCLUDED.before_due, remind_at = EXCLUDED.remind_at, armed = EXCLUDED.armed, passed_for = EXCLUDED.passed_for, trace_parent = EXCLUDED.trace_parent`, values...)
 	}
-	return nil
 }
 
 // showDue writes a stored due time as the user sees it, before the zone may

@@ -29,7 +29,7 @@ type Follower struct {
 func (s *Store) Follow(ctx context.Context, actor access.Actor, id uuid.UUID) (f Follower, err error) {
 	err = s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		f = Follower{}
-		last, err := readInSeries(ctx, tx, id)
+		last, err := lock(ctx, tx, id)
 		switch {
 		case err != nil:
 			return err

@@ -56,14 +56,12 @@ func (k *Key) claim(ctx context.Context, tx *change.Tx) (*Task, error) {
 }
 
 // answer keeps the task as it is answered now.
-func (k *Key) answer(ctx context.Context, tx *change.Tx, t *Task) error {
+func (k *Key) answer(tx *change.Tx, t *Task) error {
 	raw, err := json.Marshal(t.onTheWire())
 	if err != nil {
 		return fmt.Errorf("keep the answer: %w", err)
 	}
-	if _, err := tx.Later().NewRaw("UPDATE task.idempotency_keys SET answer = ?::jsonb WHERE user_id = ? AND key = ?", string(raw), tx.Actor.UserID, k.Key).Exec(ctx); err != nil {
-		return fmt.Errorf("keep the answer: %w", err)
-	}
+	tx.Later("UPDATE task.idempotency_keys SET answer = ?::jsonb WHERE user_id = ? AND key = ?", string(raw), tx.Actor.UserID, k.Key)
 	return nil
 }
 

@@ -6,12 +6,10 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect/pgdialect"
-
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/outage"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
 
@@ -32,26 +30,11 @@ func (t *Task) indexed() bool {
 	return t.SearchVersion != nil && *t.SearchVersion == *t.searchVersion()
 }
 
-// index writes what the tasks are found by.
-func index(ctx context.Context, tx bun.IDB, tasks ...*Task) error {
-	rows := make([]searchRow, len(tasks))
-	for i, t := range tasks {
-		text := search.Text(t.Title, t.Description)
-		rows[i] = searchRow{TaskID: t.ID, Text: text, Keys: search.Keys(t.UserID, text, t.Tags)}
-	}
-	_, err := tx.NewInsert().Model(&rows).On("CONFLICT (task_id) DO UPDATE").Set("text = EXCLUDED.text, keys = EXCLUDED.keys").Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("index the task: %w", err)
-	}
-	return nil
-}
-
-type searchRow struct {
-	bun.BaseModel `bun:"table:task.search"`
-
-	TaskID uuid.UUID `bun:"task_id,pk"`
-	Text   string    `bun:"text"`
-	Keys   []int64   `bun:"keys,array"`
+// index writes what t is found by.
+func (t *Task) index(tx *change.Tx) {
+	text := search.Text(t.Title, t.Description)
+	tx.Later("INSERT INTO task.search (task_id, text, keys) VALUES (?, ?, ?) ON CONFLICT (task_id) DO UPDATE SET text = EXCLUDED.text, keys = EXCLUDED.keys",
+		t.ID, text, search.Keys(t.UserID, text, t.Tags))
 }
 
 const (
@@ -89,7 +72,7 @@ func (s *Store) KeepIndexed(ctx context.Context, log *slog.Logger) error {
 // indexBatch indexes some of the tasks that are not, and says how many.
 func (s *Store) indexBatch(ctx context.Context) (int, error) {
 	var found []*Task
-	err := s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	err := s.Changes.Do(ctx, access.Actor{Service: "index"}, func(ctx context.Context, tx *change.Tx) error {
 		found = nil
 		var mine bool
 		if err := tx.NewRaw("SELECT pg_try_advisory_xact_lock(?)", indexLock).Scan(ctx, &mine); err != nil || !mine {
@@ -100,17 +83,11 @@ func (s *Store) indexBatch(ctx context.Context) (int, error) {
 		if err != nil || len(found) == 0 {
 			return err
 		}
-		if err := index(ctx, tx, found...); err != nil {
-			return err
+		for _, t := range found {
+			t.index(tx)
+			tx.Later("UPDATE task.tasks SET title_key = ?, search_version = ? WHERE id = ?", search.TitleKey(t.Title), t.searchVersion(), t.ID)
 		}
-		ids, keys, versions := make([]string, len(found)), make([][]byte, len(found)), make([]int64, len(found))
-		for i, t := range found {
-			ids[i], keys[i], versions[i] = t.ID.String(), search.TitleKey(t.Title), *t.searchVersion()
-		}
-		_, err = tx.NewRaw(`UPDATE task.tasks t SET title_key = n.key, search_version = n.version
-			FROM unnest(?::uuid[], ?::bytea[], ?::bigint[]) n (id, key, version) WHERE t.id = n.id`,
-			pgdialect.Array(ids), pgdialect.Array(keys), pgdialect.Array(versions)).Exec(ctx)
-		return err
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("index a batch of tasks: %w", err)

@@ -88,7 +88,7 @@ func (s *Store) List(ctx context.Context, actor access.Actor, q Query) (List, er
 	for i := range rows {
 		found[i] = &rows[i].Task
 	}
-	return List{found, func(i int) any { return l.cursorOf(&rows[i]) }}, readReminders(ctx, s.DB, found, "")
+	return List{found, func(i int) any { return l.cursorOf(&rows[i]) }}, nil
 }
 
 // decode reads a cursor; nil when there is none.

@@ -163,7 +163,7 @@ func (s *Store) rezoneOne(ctx context.Context, id uuid.UUID) (done *Rezoned, err
 	actor := access.Actor{Service: "rezone"}
 	err = s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		done = nil
-		t, err := read(ctx, tx, actor, id, "UPDATE")
+		t, err := lock(ctx, tx, id)
 		if errors.Is(err, errNotFound) || err == nil && t.IsComplete {
 			return nil
 		}
@@ -188,9 +188,7 @@ func (s *Store) rezoneOne(ctx context.Context, id uuid.UUID) (done *Rezoned, err
 		}
 		t.Version++
 		t.UpdatedAt = tx.Now
-		if err := update(ctx, tx, before, t); err != nil {
-			return err
-		}
+		update(ctx, tx, before, t)
 		return appendEvents(tx, []string{event.TaskUpdated}, before, t, nil)
 	})
 	if err != nil {

@@ -2,7 +2,6 @@ package task
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,37 +17,12 @@ import (
 // lockSeries takes the locks that come before that of a task of a series: the series,
 // so that what becomes of it is decided by one change at a time, and the parent that
 // its next occurrence will be under. Of a task in no series it takes none.
-func lockSeries(ctx context.Context, tx *change.Tx, t *Task) error {
-	if t.SeriesID == nil {
-		return nil
-	}
-	if _, err := tx.NewRaw("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", t.SeriesID.String()).Exec(ctx); err != nil {
-		return fmt.Errorf("lock the series: %w", err)
-	}
-	if t.ParentID == nil {
-		return nil
-	}
-	if _, err := tx.NewRaw("SELECT FROM task.tasks WHERE id = ? FOR KEY SHARE", *t.ParentID).Exec(ctx); err != nil {
-		return fmt.Errorf("lock the task's parent: %w", err)
-	}
-	return nil
-}
-
-// readInSeries reads a task of the actor, locked after its series.
-func readInSeries(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Task, error) {
-	var t Task
+func lockSeries(tx *change.Tx, id uuid.UUID) {
 	may := tx.Actor.Tasks()
-	err := tx.NewSelect().Model(&t).Column("series_id", "parent_id").Where("id = ?", id).Where(may.SQL, may.Args...).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, errNotFound
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the task's series: %w", err)
-	}
-	if err := lockSeries(ctx, tx, &t); err != nil {
-		return nil, err
-	}
-	return read(ctx, tx, tx.Actor, id, "UPDATE")
+	args := append([]any{id}, may.Args...)
+	of := " FROM task.tasks WHERE id = ? AND " + may.SQL + " AND series_id IS NOT NULL"
+	tx.Later("SELECT pg_advisory_xact_lock(hashtextextended(series_id::text, 0))"+of, args...)
+	tx.Later("SELECT FROM task.tasks WHERE id = (SELECT parent_id"+of+") FOR KEY SHARE", args...)
 }
 
 // joinSeries gives a task the place in its series that an edit has made. Before is nil

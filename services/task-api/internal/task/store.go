@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
@@ -26,24 +27,46 @@ type Store struct {
 
 var errNotFound = refuse.Missing("task")
 
+// withReminders is a column beside those of a task that a query calls t.
+const withReminders = `(SELECT json_agg(r ORDER BY r.ordinal, r.id) FROM task.reminders r WHERE r.task_id = t.id) AS reminders`
+
 // Get reads a task of the actor.
 func (s *Store) Get(ctx context.Context, actor access.Actor, id uuid.UUID) (*Task, error) {
-	return read(ctx, s.DB, actor, id, "")
-}
-
-// read finds a task of the actor, locked when lock says how.
-func read(ctx context.Context, db bun.IDB, actor access.Actor, id uuid.UUID, lock string) (*Task, error) {
 	t, may := new(Task), actor.Tasks()
-	q := db.NewSelect().Model(t).Where("id = ?", id).Where(may.SQL, may.Args...)
-	if lock != "" {
-		q = q.For(lock)
-	}
-	if err := q.Scan(ctx); errors.Is(err, sql.ErrNoRows) {
+	err := s.DB.NewSelect().Model(t).ColumnExpr("t.*").ColumnExpr(withReminders).Where("id = ?", id).Where(may.SQL, may.Args...).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
 		return nil, errNotFound
-	} else if err != nil {
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read the task: %w", err)
 	}
-	return t, readReminders(ctx, db, []*Task{t}, lock)
+	return t, nil
+}
+
+// whole are the columns of a task t, for change.Read.
+var whole = strings.Replace(columns, "due_wall", "coalesce(due_wall, '') AS due_wall", 1) + ", " + withReminders
+
+// lock reads a task of the actor as it is once it and its reminders are locked, after
+// its series. All of that is one message.
+func lock(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Task, error) {
+	lockSeries(tx, id)
+	may := tx.Actor.Tasks()
+	args := append([]any{id}, may.Args...)
+	tx.Later("SELECT FROM task.tasks WHERE id = ? AND "+may.SQL+" FOR UPDATE", args...)
+	tx.Later("SELECT FROM task.reminders WHERE task_id = (SELECT id FROM task.tasks WHERE id = ? AND "+may.SQL+") ORDER BY ordinal, id FOR UPDATE", args...)
+	return read(ctx, tx, id)
+}
+
+func read(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Task, error) {
+	may := tx.Actor.Tasks()
+	found, err := change.Read[Task](ctx, tx, "SELECT "+whole+" FROM task.tasks t WHERE id = ? AND "+may.SQL, append([]any{id}, may.Args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("read the task: %w", err)
+	}
+	if len(found) == 0 {
+		return nil, errNotFound
+	}
+	return found[0], nil
 }
 
 func readReminders(ctx context.Context, db bun.IDB, tasks []*Task, lock string) error {

@@ -56,7 +56,7 @@ type Task struct {
 	// DueWall is DueAt as it is meant; see wall.go.
 	DueWall string `bun:"due_wall,nullzero"`
 
-	Reminders []Reminder `bun:"-"`
+	Reminders []Reminder `bun:"reminders,type:jsonb,scanonly"` // see store.go
 
 	// reminded is until when a task has reminded that was taken back and comes again.
 	reminded *time.Time
@@ -64,21 +64,21 @@ type Task struct {
 
 // Reminder is a reminder as it is stored; see the migration for its fields.
 type Reminder struct {
-	bun.BaseModel `bun:"table:task.reminders,alias:r"`
+	bun.BaseModel `bun:"table:task.reminders,alias:r" json:"-"`
 
-	ID        uuid.UUID  `bun:"id,pk"`
-	TaskID    uuid.UUID  `bun:"task_id"`
-	Ordinal   int        `bun:"ordinal"`
-	At        *time.Time `bun:"at"`
-	BeforeDue *string    `bun:"before_due"`
-	RemindAt  *time.Time `bun:"remind_at"`
-	Armed     bool       `bun:"armed"`
-	FiredFor  *time.Time `bun:"fired_for"`
-	PassedFor *time.Time `bun:"passed_for"`
+	ID        uuid.UUID  `bun:"id,pk" json:"id"`
+	TaskID    uuid.UUID  `bun:"task_id" json:"task_id"`
+	Ordinal   int        `bun:"ordinal" json:"ordinal"`
+	At        *time.Time `bun:"at" json:"at"`
+	BeforeDue *string    `bun:"before_due" json:"before_due"`
+	RemindAt  *time.Time `bun:"remind_at" json:"remind_at"`
+	Armed     bool       `bun:"armed" json:"armed"`
+	FiredFor  *time.Time `bun:"fired_for" json:"fired_for"`
+	PassedFor *time.Time `bun:"passed_for" json:"passed_for"`
 	// TraceParent is of the request that set or moved it.
-	TraceParent string `bun:"trace_parent"`
+	TraceParent string `bun:"trace_parent" json:"trace_parent"`
 	// AtWall is At as it is meant; see wall.go.
-	AtWall string `bun:"at_wall,nullzero"`
+	AtWall string `bun:"at_wall,nullzero" json:"at_wall"`
 }
 
 // Draft is a whole task as its user wants it. What is left out is empty.
@@ -159,8 +159,8 @@ func answered(was event.Task) *Task {
 	return t
 }
 
-// apply makes t what the draft says. Zone is for a task that names none.
-func (d Draft) apply(t *Task, zone string, now time.Time) error {
+// apply makes t what the draft says. Zone is asked for a task that names none.
+func (d Draft) apply(t *Task, zone func() (string, error), now time.Time) (err error) {
 	var p problems
 	t.Title, t.Description = d.Title, d.Description
 	t.Priority, t.Tags = priorityOf(d.Priority), tags(d.Tags)
@@ -172,9 +172,10 @@ func (d Draft) apply(t *Task, zone string, now time.Time) error {
 		d.DueAt = t.DueAt
 	}
 	t.DueAt, t.AllDay, t.ParentID = d.DueAt, d.AllDay, d.ParentID
-	t.Timezone = d.Timezone
-	if t.Timezone == "" {
-		t.Timezone = zone
+	if t.Timezone = d.Timezone; t.Timezone == "" {
+		if t.Timezone, err = zone(); err != nil {
+			return err
+		}
 	}
 	had := t.Recurrence
 	t.Recurrence = d.Recurrence.with(had)
@@ -187,8 +188,8 @@ func (d Draft) apply(t *Task, zone string, now time.Time) error {
 	return p.err()
 }
 
-// apply changes of t what the patch names. Zone is for a task that names none.
-func (in Patch) apply(t *Task, zone string, now time.Time) error {
+// apply changes of t what the patch names. Zone is asked for a task that names none.
+func (in Patch) apply(t *Task, zone func() (string, error), now time.Time) (err error) {
 	var p problems
 	if in.Title.Null {
 		p.add("title", "can not be cleared")
@@ -207,7 +208,9 @@ func (in Patch) apply(t *Task, zone string, now time.Time) error {
 	}
 	t.AllDay = in.AllDay.or(t.AllDay)
 	if t.Timezone = in.Timezone.or(t.Timezone); t.Timezone == "" {
-		t.Timezone = zone
+		if t.Timezone, err = zone(); err != nil {
+			return err
+		}
 	}
 	if in.ParentID.Present {
 		t.ParentID = in.ParentID.pointer()

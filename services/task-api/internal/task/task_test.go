@@ -18,6 +18,7 @@ import (
 // time falls on in its zone, and it keeps it in another zone.
 func TestTheDateOfAnAllDayTask(t *testing.T) {
 	now := time.Now()
+	inUTC := func() (string, error) { return "UTC", nil }
 	for name, c := range map[string]struct{ due, zone, want string }{
 		"midnight with the zone's offset": {"2027-09-04T00:00:00-04:00", "America/Santiago", "2027-09-04"},
 		"midnight written in UTC":         {"2027-09-04T00:00:00Z", "America/Santiago", "2027-09-04"},
@@ -30,21 +31,21 @@ func TestTheDateOfAnAllDayTask(t *testing.T) {
 			due, err := time.Parse(time.RFC3339, c.due)
 			require.NoError(t, err)
 			task := &Task{}
-			require.NoError(t, Draft{Title: "x", AllDay: true, DueAt: &due, Timezone: c.zone}.apply(task, "UTC", now))
+			require.NoError(t, Draft{Title: "x", AllDay: true, DueAt: &due, Timezone: c.zone}.apply(task, inUTC, now))
 			zone, err := time.LoadLocation(c.zone)
 			require.NoError(t, err)
 			require.Equal(t, c.want, task.DueAt.In(zone).Format("2006-01-02"))
 
 			// Reading it and writing it back, and changing something else, move nothing.
-			require.NoError(t, Patch{Title: Optional[string]{Present: true, Value: "y"}}.apply(task, "UTC", now))
+			require.NoError(t, Patch{Title: Optional[string]{Present: true, Value: "y"}}.apply(task, inUTC, now))
 			require.Equal(t, c.want, task.DueAt.In(zone).Format("2006-01-02"))
 			tokyo, err := time.LoadLocation("Asia/Tokyo")
 			require.NoError(t, err)
-			require.NoError(t, Patch{Timezone: Optional[string]{Present: true, Value: "Asia/Tokyo"}}.apply(task, "UTC", now))
+			require.NoError(t, Patch{Timezone: Optional[string]{Present: true, Value: "Asia/Tokyo"}}.apply(task, inUTC, now))
 			require.Equal(t, c.want, task.DueAt.In(tokyo).Format("2006-01-02"), "the date stays in another zone")
 
 			// A timed task again, it is due on its day, at that zone's midnight.
-			require.NoError(t, Patch{AllDay: Optional[bool]{Present: true}}.apply(task, "UTC", now))
+			require.NoError(t, Patch{AllDay: Optional[bool]{Present: true}}.apply(task, inUTC, now))
 			require.Equal(t, c.want+" 00:00", task.DueAt.In(tokyo).Format("2006-01-02 15:04"))
 		})
 	}

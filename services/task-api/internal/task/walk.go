@@ -13,16 +13,16 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 )
 
-// columns are those of a Task, and what a cursor by title needs.
+// columns are those of a Task.
 var columns = func() string {
 	var names []string
 	for field := range reflect.TypeFor[Task]().Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("bun"), ",")
-		if field.Name != "BaseModel" && name != "" && name != "-" {
+		name, options, _ := strings.Cut(field.Tag.Get("bun"), ",")
+		if field.Name != "BaseModel" && name != "" && !strings.Contains(options, "scanonly") {
 			names = append(names, name)
 		}
 	}
-	return strings.Join(append(names, "title_key"), ", ")
+	return strings.Join(names, ", ")
 }()
 
 // order is the ORDER BY clause of a part, and that of the whole list.
@@ -221,10 +221,10 @@ func (l *listing) gather(ctx context.Context, n int) ([]listed, error) {
 // and what else b answers of each. More would not fit the page: JSON is never
 // shorter than its texts.
 func (l *listing) scan(ctx context.Context, b *builder, also ...string) ([]listed, error) {
-	names := strings.Join(append([]string{columns}, also...), ", ")
+	names := strings.Join(append([]string{columns, "title_key"}, also...), ", ")
 	b.wrap("SELECT "+names+", sum(octet_length(title) + octet_length(description)) OVER ("+l.order(true)[1:]+
 		" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before FROM (", ") page JOIN task.tasks USING (id)")
-	b.wrap("SELECT "+names+" FROM (", ") page WHERE bytes_before IS NULL OR bytes_before <= ?")
+	b.wrap("SELECT "+names+", "+withReminders+" FROM (", ") t WHERE bytes_before IS NULL OR bytes_before <= ?")
 	b.add(l.order(true), page.Bytes)
 	var rows []listed
 	err := l.store.DB.NewRaw(b.String(), b.args...).Scan(ctx, &rows)

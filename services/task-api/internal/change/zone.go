@@ -1,0 +1,75 @@
+package change
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Zone is that of the actor's account; UTC without one. One that is remembered is
+// compared by the statements of the change, and it is made again where it is another by
+// now.
+func (tx *Tx) Zone(ctx context.Context) (string, error) {
+	user := tx.Actor.UserID
+	if user == uuid.Nil {
+		return "UTC", nil
+	}
+	if zone, ok := tx.zones.get(user); ok {
+		// A division by zero where there is no such user.
+		tx.Later("SELECT 1 / count(*) FROM task.users WHERE id = ? AND timezone = ?", user, zone)
+		return zone, nil
+	}
+	found, err := Read[struct{ Timezone string }](ctx, tx, "SELECT timezone FROM task.users WHERE id = ?", user)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("read the user's zone: %w", err)
+	case len(found) == 0:
+		return "UTC", nil
+	}
+	tx.zones.put(user, found[0].Timezone)
+	return found[0].Timezone, nil
+}
+
+// isZoneMoved says whether a change failed since the zone of its actor is another than
+// the one that was remembered.
+func isZoneMoved(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == "22012" // division_by_zero
+}
+
+// mostZones is how many users' zones are remembered, of some 100 bytes each.
+const mostZones = 20_000
+
+// zones remembers the zones of users.
+type zones struct {
+	mu sync.Mutex
+	of map[uuid.UUID]string
+}
+
+func (z *zones) get(user uuid.UUID) (string, bool) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	zone, ok := z.of[user]
+	return zone, ok
+}
+
+// put remembers a zone. When there are too many, all are forgotten: that costs each
+// user one question more, and no list of who was seen last.
+func (z *zones) put(user uuid.UUID, zone string) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if z.of == nil || len(z.of) >= mostZones {
+		z.of = map[uuid.UUID]string{}
+	}
+	z.of[user] = zone
+}
+
+func (z *zones) forget(user uuid.UUID) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	delete(z.of, user)
+}
