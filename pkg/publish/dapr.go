@@ -16,8 +16,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/eventlog"
 )
 
-// contentType makes daprd take the body as the CloudEvent that it is, instead
-// of wrapping it in one of its own.
+// contentType is what the body is.
 const contentType = "application/cloudevents+json"
 
 // The SDK logs to standard output, past the service's own log and into the
@@ -77,13 +76,13 @@ func (d *Dapr) Publish(ctx context.Context, topic string, messages []eventlog.Me
 	events := make([]any, len(messages))
 	for i, m := range messages {
 		events[i] = dapr.PublishEventsEvent{
-			EntryID: m.ID, Data: m.Body, ContentType: contentType,
+			EntryID: m.ID, Data: envelope(m.Body, d.pubsub, topic), ContentType: contentType,
 			// The Kafka component's partition key. The CloudEvents attribute of
 			// the same name does nothing.
 			Metadata: map[string]string{"partitionKey": m.Key},
 		}
 	}
-	res := d.client.PublishEvents(ctx, d.pubsub, topic, events, dapr.PublishEventsWithContentType(contentType))
+	res := d.client.PublishEvents(ctx, d.pubsub, topic, events, dapr.PublishEventsWithContentType(contentType), dapr.PublishEventsWithRawPayload())
 	if res.Error == nil && len(res.FailedEvents) == 0 {
 		return nil, nil
 	}

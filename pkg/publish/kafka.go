@@ -114,15 +114,10 @@ func (k *Kafka) Publish(ctx context.Context, topic string, messages []eventlog.M
 	// Room for all: the client is never held up, also when nobody reads on.
 	outcomes := make(chan outcome, len(messages))
 	for i, m := range messages {
-		value, err := daprEnvelope(m.Body, k.pubsub, topic)
-		if err != nil {
-			outcomes <- outcome{i, fmt.Errorf("event %s: %w", m.ID, err)}
-			continue
-		}
 		record := &kgo.Record{
-			Topic: topic, Key: []byte(m.Key), Value: value,
+			Topic: topic, Key: []byte(m.Key), Value: envelope(m.Body, k.pubsub, topic),
 			// The component passes its metadata on as headers.
-			Headers: []kgo.RecordHeader{{Key: "partitionKey", Value: []byte(m.Key)}},
+			Headers: []kgo.RecordHeader{{Key: "partitionKey", Value: []byte(m.Key)}, {Key: "rawPayload", Value: []byte("true")}},
 		}
 		k.client.Produce(ctx, record, func(_ *kgo.Record, err error) { outcomes <- outcome{i, err} })
 	}

@@ -53,7 +53,8 @@ func TestBothWaysWriteTheSameRecords(t *testing.T) {
 				require.Equal(t, string(a.Value), string(b.Value))
 				require.Equal(t, m.Key, string(a.Key))
 				require.Equal(t, m.Key, string(b.Key))
-				require.Equal(t, a.Headers, b.Headers)
+				require.ElementsMatch(t, a.Headers, b.Headers) // the component has them in any order
+				require.Equal(t, "{"+topic+" pubsub}", added(t, b.Value))
 				require.Equal(t, a.Partition, b.Partition, "the partition of key %q", m.Key)
 				partitions[b.Partition] = true
 			}
@@ -130,17 +131,13 @@ func trickyMessages(t *testing.T, topic string) []eventlog.Message {
 	for i := range 200 {
 		add(uuid.NewString(), trace, fmt.Sprintf(`{"n":%d}`, i))
 	}
-	// What Encode would not write, but Dapr takes.
-	for _, attributes := range []string{
-		`"data":{}`,
-		`"traceparent":"` + trace + `"`,
-		`"tracestate":"congo=t61rcWkgMzE","data":{}`,
-		`"topic":"elsewhere","pubsubname":"another","data_base64":"AQI="`,
-		`"data":1,"data":2`,
-	} {
-		id := uuid.NewString()
-		messages = append(messages, eventlog.Message{ID: id, Key: id, Body: []byte(
-			`{"id":"` + id + `","specversion":"1.0","source":"/test","type":"test","time":"2026-11-23T14:28:34.126164Z","traceid":"x",` + attributes + `}`)})
-	}
 	return messages
+}
+
+// added is what daprd adds to an event that it does not take as raw.
+func added(t *testing.T, value []byte) string {
+	t.Helper()
+	var e struct{ Topic, PubsubName string }
+	require.NoError(t, json.Unmarshal(value, &e))
+	return fmt.Sprint(e)
 }

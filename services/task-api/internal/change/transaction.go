@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -79,6 +80,12 @@ func (tx *transaction) rollback(ctx context.Context) {
 // goes along with. Each connection prepares the query once: its text is the same each time.
 func (tx *transaction) Later(query string, args ...any) {
 	query = numbered(query)
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if id, ok := arg.(uuid.UUID); ok {
+			args[i] = [16]byte(id) // pgx would have it written as a text first
+		}
+	}
 	tx.off.Queue(query, args...)
 	tx.fixed = append(tx.fixed, query)
 }
