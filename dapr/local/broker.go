@@ -25,8 +25,9 @@ import (
 )
 
 const (
-	// partitions of each topic: how many replicas of a consumer can share it.
-	partitions = 8
+	// partitions of each topic: how many replicas of a consumer can share it. A delivery
+	// holds events of one partition: the fewer there are, the less an event costs.
+	partitions = 4
 	// maxRecord is above what the suite publishes, so that the consumers can be
 	// shown what others may put on a topic.
 	maxRecord = 8 << 20
