@@ -31,10 +31,12 @@ var description []byte
 // Mount adds /openapi.json, the same for tools that know no OpenAPI 3.1 at
 // /openapi-3.0.json, and /docs, which renders the first.
 func Mount(r chi.Router) {
-	former, _ := older(description) // it is embedded
-	for name, content := range map[string][]byte{"openapi.json": description, "openapi-3.0.json": former} {
-		r.Method(http.MethodGet, "/"+name, fixed("application/vnd.oai.openapi+json", content))
-	}
+	const mediaType = "application/vnd.oai.openapi+json"
+	r.Method(http.MethodGet, "/openapi.json", fixed(mediaType, func() []byte { return description }))
+	r.Method(http.MethodGet, "/openapi-3.0.json", fixed(mediaType, func() []byte {
+		former, _ := older(description) // it is embedded
+		return former
+	}))
 	assets := http.StripPrefix("/docs/", statigz.FileServer(static.FS))
 	own := map[string][]byte{}
 	for _, name := range []string{"page.html", "page.css", "page.js"} {
