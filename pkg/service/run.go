@@ -51,6 +51,11 @@ func (b Base) logRoutes(ctx context.Context, handler http.Handler) {
 // unless GOMEMLIMIT says otherwise: what an attack took would stay for minutes.
 const memoryLimit = 200 << 20
 
+// workerPause is how long after another a worker starts. Most begin with a look at the
+// database, and one after the other they share a connection. At once each would open its
+// own, and the service be ready in twice the time.
+const workerPause = 20 * time.Millisecond
+
 // drainShare is how much of the time for stopping the requests in flight have,
 // in eighths. The rest is the workers', whatever a request does: what they have
 // just done for good, such as a mail that was sent, they have to write down.
@@ -95,14 +100,22 @@ func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) 
 	working, stopWorkers := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWorkers()
 	group, failing := errgroup.WithContext(working)
-	for _, w := range workers {
-		group.Go(func() error {
-			if err := w.Run(failing); err != nil && failing.Err() == nil {
-				return fmt.Errorf("%s: %w", w.Name, err)
+	group.Go(func() error {
+		for _, w := range workers {
+			group.Go(func() error {
+				if err := w.Run(failing); err != nil && failing.Err() == nil {
+					return fmt.Errorf("%s: %w", w.Name, err)
+				}
+				return nil
+			})
+			select {
+			case <-failing.Done():
+				return nil
+			case <-time.After(workerPause):
 			}
-			return nil
-		})
-	}
+		}
+		return nil
+	})
 	var serving sync.WaitGroup
 	serveErr := make(chan error, 2)
 	serve := func(srv *http.Server, l net.Listener) {

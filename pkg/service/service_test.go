@@ -74,6 +74,24 @@ func TestStoppingIsASequence(t *testing.T) {
 	require.Equal(t, []string{"request", "worker"}, order)
 }
 
+// Together they would take all connections of the pool at the start, and as long as
+// these take to open.
+func TestWorkersStartOneAfterTheOther(t *testing.T) {
+	base := Base{Log: slog.New(slog.DiscardHandler), name: "test", settings: Settings{Host: "127.0.0.1", ShutdownTimeout: 10 * time.Second}}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	began := make(chan time.Time, 3)
+	worker := Worker{Name: "worker", Run: func(context.Context) error { began <- time.Now(); return nil }}
+	ended := make(chan error, 1)
+	start := time.Now()
+	go func() { ended <- base.Run(ctx, http.NotFoundHandler(), worker, worker, worker) }()
+	for i := range 3 {
+		require.GreaterOrEqual(t, (<-began).Sub(start), time.Duration(i)*workerPause)
+	}
+	stop()
+	require.NoError(t, <-ended)
+}
+
 // Connections on which nothing was asked are no requests in flight. A stop waited
 // five seconds for each, and said that requests did not end in time.
 func TestAStopDoesNotWaitForUnusedConnections(t *testing.T) {
