@@ -121,6 +121,9 @@ func settingsError(err error) error {
 
 // work does what a command does with the database.
 func (p Program[S]) work(ctx context.Context, name string, common Settings, logs io.Writer, work Work) error {
+	if name == "serve" {
+		tuneCollector()
+	}
 	log := common.logger(logs, p.Name)
 	if name == "serve" || name == "migrate" {
 		log.InfoContext(ctx, "starting", "command", name, "version", Version(), "go", runtime.Version())
