@@ -59,21 +59,26 @@ func worked(pids map[string]int) (map[string]float64, error) {
 	return times, nil
 }
 
-// resident is the memory of a process of a suite in bytes.
-func resident(s *suite.Suite, name string) (int, error) {
+// memory is that of a process, in bytes.
+type memory struct{ resident, own uint64 } // own: not of a file
+
+func (m memory) String() string { return fmt.Sprintf("%d MB (%d)", m.resident>>20, m.own>>20) }
+
+// readMemory is for a process of a suite.
+func readMemory(s *suite.Suite, name string) (memory, error) {
 	pid, err := s.PID(name)
 	if err != nil {
-		return 0, err
+		return memory{}, err
 	}
 	p, err := procfs.NewProc(pid)
 	if err != nil {
-		return 0, fmt.Errorf("read the memory of %s: %w", name, err)
+		return memory{}, fmt.Errorf("read the memory of %s: %w", name, err)
 	}
-	stat, err := p.Stat()
+	all, err := p.ProcSMapsRollup()
 	if err != nil {
-		return 0, fmt.Errorf("read the memory of %s: %w", name, err)
+		return memory{}, fmt.Errorf("read the memory of %s: %w", name, err)
 	}
-	return stat.ResidentMemory(), nil
+	return memory{resident: all.Rss, own: all.Anonymous}, nil
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

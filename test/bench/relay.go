@@ -79,7 +79,7 @@ func relay(ctx context.Context) error {
 				kept = append(kept, rate)
 			}
 		}
-		var before, most int
+		var before, most uint64
 		if *backlog > 0 {
 			if before, most, err = underBacklog(ctx, s, conn, data); err != nil {
 				return err
@@ -302,9 +302,10 @@ func fill(ctx context.Context, conn *pgx.Conn, data string) error {
 
 // underBacklog looks at the memory of task-api, in bytes, before it has a large
 // backlog and while it works on it.
-func underBacklog(ctx context.Context, s *suite.Suite, conn *pgx.Conn, data string) (before, most int, err error) {
+func underBacklog(ctx context.Context, s *suite.Suite, conn *pgx.Conn, data string) (before, most uint64, err error) {
 	progress("writing a backlog of %d events", *backlog)
-	if before, err = resident(s, "task-api"); err != nil {
+	first, err := readMemory(s, "task-api")
+	if err != nil {
 		return 0, 0, err
 	}
 	if err := s.Signal("broker", syscall.SIGSTOP); err != nil {
@@ -323,16 +324,16 @@ func underBacklog(ctx context.Context, s *suite.Suite, conn *pgx.Conn, data stri
 	}
 	progress("looking at the memory of task-api")
 	for began := time.Now(); time.Since(began) < 20*time.Second; {
-		now, err := resident(s, "task-api")
+		now, err := readMemory(s, "task-api")
 		if err != nil {
 			return 0, 0, err
 		}
-		most = max(most, now)
+		most = max(most, now.resident)
 		select {
 		case <-ctx.Done():
 			return 0, 0, ctx.Err()
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	return before, most, nil
+	return first.resident, most, nil
 }

@@ -30,7 +30,7 @@ type starting struct {
 	suite                   *suite.Suite
 	later                   sample            // of the suite, in seconds
 	ready, readyAfterSchema map[string]sample // of each service, in milliseconds
-	memory                  map[string]int    // of each process, in bytes
+	memory                  map[string]memory // of each process
 }
 
 // start measures how soon the suite and each of its services are ready, where the
@@ -44,7 +44,7 @@ func start(ctx context.Context) (err error) {
 	}
 	var measured []*starting
 	for _, s := range all {
-		m := &starting{side: s, ready: map[string]sample{}, readyAfterSchema: map[string]sample{}, memory: map[string]int{}}
+		m := &starting{side: s, ready: map[string]sample{}, readyAfterSchema: map[string]sample{}, memory: map[string]memory{}}
 		measured = append(measured, m)
 	}
 	if err := startSuites(ctx, &up, measured); err != nil {
@@ -60,7 +60,7 @@ func start(ctx context.Context) (err error) {
 			return err
 		}
 		for name := range pids {
-			if m.memory[name], err = resident(m.suite, name); err != nil {
+			if m.memory[name], err = readMemory(m.suite, name); err != nil {
 				return err
 			}
 		}
@@ -83,13 +83,13 @@ func start(ctx context.Context) (err error) {
 			}
 		}
 	}
-	fmt.Printf("\n| start, median of %d | ready | ready after a look at its schema | idle memory | that of its sidecar |\n|---|---|---|---|---|\n", *starts)
+	fmt.Printf("\n| start, median of %d | ready | ready after a look at its schema | idle memory (its own) | that of its sidecar |\n|---|---|---|---|---|\n", *starts)
 	for _, name := range services {
 		for _, m := range measured {
-			fmt.Printf("| %s%s | %s | %s | %d MB | %d MB |\n", name, m.label, m.ready[name].in(" ms"), m.readyAfterSchema[name].in(" ms"), m.memory[name]>>20, m.memory[name+"-daprd"]>>20)
+			fmt.Printf("| %s%s | %s | %s | %s | %s |\n", name, m.label, m.ready[name].in(" ms"), m.readyAfterSchema[name].in(" ms"), m.memory[name], m.memory[name+"-daprd"])
 		}
 	}
-	fmt.Println()
+	fmt.Print("\nThe rest of the memory is pages of its program's file. The system has them once, and can drop them.\n\n")
 	for _, m := range measured {
 		fmt.Printf("`make run`%s, later: %s.\n", m.label, m.later.in(" s"))
 	}
