@@ -56,9 +56,10 @@ const memoryLimit = 200 << 20
 // as much again, it is collected many times a second under load, for a tenth of the work.
 const garbagePercent = 200
 
-// workerPause is how long after another a worker starts. Most begin with a look at the
-// database, and one after the other they share a connection. At once each would open its
-// own, and the service be ready in twice the time.
+// workerPause is how long after another a worker starts, and the first after the doors
+// have opened. Most begin with a look at the database, and one after the other they share
+// a connection. At once each would open its own, and the service be ready in twice the
+// time.
 const workerPause = 20 * time.Millisecond
 
 // drainShare is how much of the time for stopping the requests in flight have,
@@ -114,17 +115,16 @@ func (b Base) Run(ctx context.Context, handler http.Handler, workers ...Worker) 
 	group, failing := errgroup.WithContext(working)
 	group.Go(func() error {
 		for _, w := range workers {
+			select {
+			case <-failing.Done(): // it ends at once
+			case <-time.After(workerPause):
+			}
 			group.Go(func() error {
 				if err := w.Run(failing); err != nil && failing.Err() == nil {
 					return fmt.Errorf("%s: %w", w.Name, err)
 				}
 				return nil
 			})
-			select {
-			case <-failing.Done():
-				return nil
-			case <-time.After(workerPause):
-			}
 		}
 		return nil
 	})

@@ -86,7 +86,7 @@ func TestWorkersStartOneAfterTheOther(t *testing.T) {
 	start := time.Now()
 	go func() { ended <- base.Run(ctx, http.NotFoundHandler(), worker, worker, worker) }()
 	for i := range 3 {
-		require.GreaterOrEqual(t, (<-began).Sub(start), time.Duration(i)*workerPause)
+		require.GreaterOrEqual(t, (<-began).Sub(start), time.Duration(i+1)*workerPause)
 	}
 	stop()
 	require.NoError(t, <-ended)
