@@ -2,6 +2,8 @@ package eventlog_test
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -9,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fmt"
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/eventlog"
@@ -29,20 +30,23 @@ func (d *discard) Publish(_ context.Context, _ string, m []eventlog.Message) ([]
 }
 
 // BenchmarkRelay is what the relay itself costs per event, with a broker that
-// costs nothing: once with the events placed already, as after an outage, and
-// once with placing them.
+// costs nothing: with the events placed already, as after an outage, with placing
+// them, and with that beside a snapshot that is as old as they are.
 func BenchmarkRelay(b *testing.B) {
-	for _, placed := range []bool{true, false} {
-		b.Run(fmt.Sprintf("placed=%t", placed), func(b *testing.B) {
+	for _, c := range []struct {
+		name             string
+		placed, snapshot bool
+	}{{name: "placed", placed: true}, {name: "fresh"}, {name: "snapshot", snapshot: true}} {
+		b.Run(c.name, func(b *testing.B) {
 			url := databasetest.New(b)
 			db, err := database.Open(b.Context(), url)
 			require.NoError(b, err)
 			defer db.Close()
-			_, err = db.ExecContext(b.Context(), "CREATE SCHEMA log;"+fmt.Sprintf(eventlog.Tables, "log")+fmt.Sprintf(eventlog.Partitions, "log")+fmt.Sprintf(eventlog.Retention, "log"))
+			_, err = db.ExecContext(b.Context(), "CREATE SCHEMA log;"+fmt.Sprintf(eventlog.Tables, "log")+fmt.Sprintf(eventlog.Partitions, "log")+fmt.Sprintf(eventlog.Retention, "log")+fmt.Sprintf(eventlog.Horizon, "log"))
 			require.NoError(b, err)
 			data := `{"event_type":"task.updated","text":"` + strings.Repeat("x", 900) + `"}`
 			seq := "NULL"
-			if placed {
+			if c.placed {
 				seq = "n"
 			}
 			_, err = db.ExecContext(b.Context(), `INSERT INTO log.events (seq, id, topic, type, key, trace_parent, occurred_at, data)
@@ -50,6 +54,13 @@ func BenchmarkRelay(b *testing.B) {
 			require.NoError(b, err)
 			_, err = db.ExecContext(b.Context(), "ANALYZE log.events; CHECKPOINT")
 			require.NoError(b, err)
+			if c.snapshot {
+				reading, err := db.BeginTx(b.Context(), &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+				require.NoError(b, err)
+				defer func() { _ = reading.Rollback() }() // there is nothing to undo
+				_, err = reading.ExecContext(b.Context(), "SET LOCAL idle_in_transaction_session_timeout = 0; SELECT FROM log.event_head")
+				require.NoError(b, err)
+			}
 			b.ResetTimer()
 			ctx, cancel := context.WithCancel(b.Context())
 			p := &discard{enough: make(chan struct{})}

@@ -90,7 +90,7 @@ func TestRowsOfAnUnpartitionedLogGoAlong(t *testing.T) {
 	l, b := &log{t: t, db: db, url: url}, &broker{}
 	l.commit("a", "k", 1)
 	l.commit("a", "k", 2)
-	_, err = db.ExecContext(t.Context(), fmt.Sprintf(eventlog.Partitions, "log"))
+	_, err = db.ExecContext(t.Context(), fmt.Sprintf(eventlog.Partitions, "log")+fmt.Sprintf(eventlog.Horizon, "log"))
 	require.NoError(t, err)
 	l.commit("a", "k", 3)
 	l.relay(b)
@@ -134,7 +134,9 @@ func TestSlowTransactionsAreNotPassedOver(t *testing.T) {
 			for n := range each {
 				err := l.db.RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
 					_, err := tx.ExecContext(ctx, "SELECT pg_sleep(random() * 0.03)")
-					return errors.Join(err, l.append(tx, "a", fmt.Sprint(w), n+1))
+					err = errors.Join(err, l.append(tx, "a", fmt.Sprint(w), n+1))
+					_, slept := tx.ExecContext(ctx, "SELECT pg_sleep(random() * 0.03)")
+					return errors.Join(err, slept)
 				})
 				if err != nil {
 					t.Error(err)

@@ -15,7 +15,7 @@ func OldestUnpublished(ctx context.Context, db bun.IDB, schema string) (time.Tim
 	var oldest sql.NullTime
 	err := db.NewRaw(`
 		SELECT min(at) FROM (
-			(SELECT occurred_at AS at FROM ?0.events WHERE seq IS NULL ORDER BY position LIMIT 1)
+			(SELECT occurred_at AS at FROM ?0.events WHERE seq IS NULL AND position > (SELECT horizon FROM ?0.event_head) ORDER BY position LIMIT 1)
 			UNION ALL
 			SELECT (SELECT occurred_at FROM ?0.events e WHERE e.topic = c.topic AND e.seq > c.published_seq ORDER BY e.seq LIMIT 1)
 			FROM ?0.event_cursors c

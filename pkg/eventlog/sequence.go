@@ -26,7 +26,10 @@ const (
 	maxPlaceInterval = 150 * time.Millisecond
 	// fullScanInterval is how often all partitions are looked through: a row may be older
 	// than recentWindow when its transaction took as long, or when nobody owned the log.
-	fullScanInterval = time.Minute
+	fullScanInterval = 10 * time.Second
+	// distrustInterval is how often that is done without regard to the horizon, which
+	// whoever sets positions by hand can put a row behind.
+	distrustInterval = time.Hour
 )
 
 // errFenced ends an ownership that a newer one has overtaken.
@@ -66,17 +69,26 @@ func (p *placedRange) take() (since time.Time, upTo int64, changed bool) {
 
 // sequence numbers what has become visible and wakes the topics' relays.
 func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{}, placed []*placedRange) error {
+	h, err := r.horizon(ctx)
+	if err != nil {
+		return err
+	}
 	var since time.Time // zero: rows of any age
 	var looked time.Time
+	trusted := time.Now()
 	for {
-		if time.Since(looked) > fullScanInterval {
+		began := time.Now()
+		if began.Sub(looked) > fullScanInterval {
 			since = time.Time{}
 		}
-		began := time.Now()
-		p, err := r.place(ctx, epoch, since)
+		if began.Sub(trusted) > distrustInterval {
+			since, trusted, h = time.Time{}, began, horizon{}
+		}
+		p, err := r.place(ctx, epoch, since, h)
 		if err != nil {
 			return err
 		}
+		h.looked(p, since.IsZero())
 		pause := min(max(placeInterval, placeShare*time.Since(began)), maxPlaceInterval)
 		if p.Count > 0 {
 			for i, topic := range r.Topics {
@@ -107,39 +119,44 @@ func (r *Relay) sequence(ctx context.Context, epoch int64, signal <-chan struct{
 
 // placing is what one look for rows without a place has found.
 type placing struct {
-	Count  int
-	Topics []string  // of them
-	Since  time.Time // when the earliest of them was recorded
-	UpTo   int64     // the last seq given
-	Now    time.Time // by the database's clock, which also records
-	Fenced bool      // nothing was placed, for another process owns the log
+	Count     int
+	Topics    []string  // of them
+	Since     time.Time // when the earliest of them was recorded
+	UpTo      int64     // the last seq given
+	Last      int64     // the highest position of them
+	Now       time.Time // by the database's clock, which also records
+	XID       int64     // of the look's own transaction
+	OldestXID int64     // all transactions with a lower id had ended when it looked
+	Fenced    bool      // nothing was placed, for another process owns the log
 }
 
-// place gives up to placeRows rows that were recorded after since their seq.
+// place gives up to placeRows rows behind the horizon that were recorded after since
+// their seq, the lowest positions first, and records the horizon with them.
 // The head's row is locked first, so an owner that was overtaken waits, sees
 // the new epoch, and places nothing.
-func (r *Relay) place(ctx context.Context, epoch int64, since time.Time) (placing, error) {
+func (r *Relay) place(ctx context.Context, epoch int64, since time.Time, h horizon) (placing, error) {
 	var p placing
 	query := strings.ReplaceAll(`
 		WITH head AS (
 			SELECT last_seq FROM ?.event_head WHERE epoch = $1 FOR UPDATE
 		), fresh AS (
 			SELECT recorded_at, position FROM ?.events
-			WHERE seq IS NULL AND recorded_at >= $3 AND EXISTS (SELECT FROM head) ORDER BY position LIMIT $2
+			WHERE seq IS NULL AND recorded_at >= $3 AND position > $4 AND EXISTS (SELECT FROM head) ORDER BY position LIMIT $2
 		), numbered AS (
 			SELECT recorded_at, position, (SELECT last_seq FROM head) + row_number() OVER (ORDER BY position) AS seq FROM fresh
 		), placed AS (
 			UPDATE ?.events e SET seq = n.seq FROM numbered n
-			WHERE e.recorded_at = n.recorded_at AND e.position = n.position AND e.recorded_at >= $3 RETURNING e.topic, e.recorded_at, e.seq
+			WHERE e.recorded_at = n.recorded_at AND e.position = n.position AND e.recorded_at >= $3 RETURNING e.topic, e.recorded_at, e.position, e.seq
 		), moved AS (
-			UPDATE ?.event_head SET last_seq = last_seq + (SELECT count(*) FROM placed)
+			UPDATE ?.event_head SET last_seq = last_seq + (SELECT count(*) FROM placed), horizon = $5
 			WHERE epoch = $1 AND EXISTS (SELECT FROM placed)
 		)
-		SELECT count(*), coalesce(array_agg(DISTINCT topic), '{}'), coalesce(min(recorded_at), now()), coalesce(max(seq), 0),
-			now(), NOT EXISTS (SELECT FROM head) FROM placed`,
+		SELECT count(*), coalesce(array_agg(DISTINCT topic), '{}'), coalesce(min(recorded_at), now()), coalesce(max(seq), 0), coalesce(max(position), 0),
+			now(), pg_current_xact_id()::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::text::bigint, NOT EXISTS (SELECT FROM head) FROM placed`,
 		"?", pgx.Identifier{r.Schema}.Sanitize())
 	err := r.prepared(ctx, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, query, pgx.QueryExecModeCacheStatement, epoch, placeRows, since).Scan(&p.Count, &p.Topics, &p.Since, &p.UpTo, &p.Now, &p.Fenced)
+		return conn.QueryRow(ctx, query, pgx.QueryExecModeCacheStatement, epoch, placeRows, since, h.behind(since.IsZero()), h.all).Scan(
+			&p.Count, &p.Topics, &p.Since, &p.UpTo, &p.Last, &p.Now, &p.XID, &p.OldestXID, &p.Fenced)
 	})
 	if err != nil {
 		return p, fmt.Errorf("sequence the event log: %w", err)

@@ -240,3 +240,19 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	SELECT made, dropped, held FROM %[1]s.step_event_partitions(retention)
 $$;
 `
+
+// Horizon is the SQL of how far back rows without a place are looked for; %[1]s is the
+// schema. It follows Retention.
+//
+// Every row of events up to event_head.horizon has its place, or will never be visible.
+// This can be known because whoever takes a position has a transaction id before it (the
+// trigger sees to that), and positions are handed out in order (CACHE 1).
+const Horizon = `
+ALTER TABLE %[1]s.event_head ADD COLUMN horizon bigint NOT NULL DEFAULT 0;
+CREATE FUNCTION %[1]s.take_transaction_id() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_catalog.pg_current_xact_id();
+	RETURN NULL;
+END $$;
+CREATE TRIGGER take_transaction_id BEFORE INSERT ON %[1]s.events FOR EACH STATEMENT EXECUTE FUNCTION %[1]s.take_transaction_id();
+`

@@ -82,7 +82,7 @@ func (w *Watch) look(ctx context.Context, topic string) (state, error) {
 		), placed AS (
 			SELECT e.occurred_at FROM ?0.events e WHERE e.topic = ?1 AND e.seq > (SELECT seq FROM done) ORDER BY e.seq LIMIT ?2
 		), fresh AS (
-			SELECT e.occurred_at FROM ?0.events e WHERE e.seq IS NULL AND e.topic = ?1 ORDER BY e.position LIMIT ?2
+			SELECT e.occurred_at FROM ?0.events e WHERE e.seq IS NULL AND e.position > (SELECT horizon FROM ?0.event_head) AND e.topic = ?1 ORDER BY e.position LIMIT ?2
 		)
 		SELECT least(?2, (SELECT count(*) FROM placed) + (SELECT count(*) FROM fresh)) AS depth,
 			least((SELECT min(occurred_at) FROM placed), (SELECT min(occurred_at) FROM fresh)) AS oldest,

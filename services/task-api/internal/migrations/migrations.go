@@ -24,5 +24,6 @@ var Schema = database.Schema{
 		"0004_event_log_partitions": fmt.Sprintf(eventlog.Partitions, Name),
 		"0008_event_retention":      fmt.Sprintf(eventlog.Retention, Name),
 		"0015_event_retention":      fmt.Sprintf(eventlog.Retention, Name),
+		"0019_event_horizon":        fmt.Sprintf(eventlog.Horizon, Name),
 	},
 }
