@@ -15,7 +15,8 @@
 // number, because transactions do not commit in the order in which they took
 // their numbers. Whoever reads "everything after the last number I saw" loses
 // such a row. So the owner first numbers what has become visible, without a
-// gap, and everything else reads by that number. Within one task the order of
+// gap, and everything else reads by that number. What it looks through for that
+// begins behind a horizon (see there). Within one task the order of
 // the serial numbers is the order of the changes, since a change locks its
 // task before it appends.
 //
@@ -30,6 +31,8 @@
 // cursors) names its epoch and does nothing when a newer one has begun. Such
 // an owner can publish once more what its successor publishes too, which
 // at-least-once delivery allows, but it can not skip or renumber anything.
+// To number events it locks the epoch; a cursor, which says what has been
+// published and only moves forward, is true whoever moves it.
 //
 // # Order
 //

@@ -313,12 +313,14 @@ func (r *Relay) window(ctx context.Context, topic string, cursor, upTo int64, si
 }
 
 // move records how far a topic has been published. It does not wait for the disk: what
-// a crash of Postgres takes back of it is published again, which consumers know.
+// a crash of Postgres takes back of it is published again, which consumers know. Nor
+// does it wait for a placing, which locks the head: should another owner begin at this
+// very moment, what is recorded is still true.
 func (r *Relay) move(ctx context.Context, epoch int64, topic string, to int64) error {
 	res, err := r.DB.NewRaw(`
 		WITH lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 		UPDATE ?0.event_cursors SET published_seq = ?1 FROM lazily
-		WHERE topic = ?2 AND EXISTS (SELECT FROM ?0.event_head WHERE epoch = ?3 FOR SHARE)`,
+		WHERE topic = ?2 AND published_seq < ?1 AND EXISTS (SELECT FROM ?0.event_head WHERE epoch = ?3)`,
 		bun.Ident(r.Schema), to, topic, epoch).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("move the cursor of %s: %w", topic, err)
@@ -356,7 +358,8 @@ func (r *Relay) publishRows(ctx context.Context, topic string, rows []row) error
 // nextBatch takes from lane the events that may be in flight together: one of
 // each key, in order, within the size of a call.
 func nextBatch(lane []row) (batch []Message, rest []row, err error) {
-	taken := make(map[string]bool, len(lane))
+	taken := make(map[string]bool, min(len(lane), batchRows))
+	batch = make([]Message, 0, min(len(lane), batchRows))
 	size := 0
 	for i, e := range lane {
 		if taken[e.Key] {

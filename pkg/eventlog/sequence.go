@@ -26,7 +26,7 @@ const (
 	maxPlaceInterval = 150 * time.Millisecond
 	// fullScanInterval is how often all partitions are looked through: a row may be older
 	// than recentWindow when its transaction took as long, or when nobody owned the log.
-	fullScanInterval = 10 * time.Second
+	fullScanInterval = 2 * time.Second
 	// distrustInterval is how often that is done without regard to the horizon, which
 	// whoever sets positions by hand can put a row behind.
 	distrustInterval = time.Hour

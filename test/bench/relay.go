@@ -189,13 +189,14 @@ func relayBacklog(ctx context.Context, conn *pgx.Conn, data string, placed bool)
 		return 0, err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after a commit it does nothing
+	var last int64 // seq of the events, once they are placed
+	if err = tx.QueryRow(ctx, "SELECT last_seq + $1 FROM task.event_head FOR UPDATE", *events).Scan(&last); err != nil {
+		return 0, err
+	}
 	seq, insert := "NULL", `INSERT INTO task.events (seq, id, topic, type, key, trace_parent, occurred_at, data)
 		SELECT %s, gen_random_uuid(), 'task-events', 'task.updated', gen_random_uuid()::text, '', now(), $1 FROM generate_series(1, $2::int) n`
 	if placed {
 		seq = "n + (SELECT last_seq FROM task.event_head)"
-		if _, err = tx.Exec(ctx, "SELECT FROM task.event_head FOR UPDATE"); err != nil {
-			return 0, err
-		}
 	}
 	if _, err = tx.Exec(ctx, fmt.Sprintf(insert, seq), data, *events); err != nil {
 		return 0, err
@@ -212,7 +213,6 @@ func relayBacklog(ctx context.Context, conn *pgx.Conn, data string, placed bool)
 	if err = tx.Commit(ctx); err != nil {
 		return 0, err
 	}
-	var last int64
 	var first int64
 	var began time.Time
 	for {
@@ -223,17 +223,7 @@ func relayBacklog(ctx context.Context, conn *pgx.Conn, data string, placed bool)
 		if began.IsZero() && at > before {
 			began, first = time.Now(), at
 		}
-		if !began.IsZero() && last == 0 {
-			// All are placed long before the last is published.
-			var unplaced bool
-			if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM task.events WHERE seq IS NULL), (SELECT max(seq) FROM task.events WHERE topic = 'task-events')").Scan(&unplaced, &last); err != nil {
-				return 0, err
-			}
-			if unplaced {
-				last = 0
-			}
-		}
-		if last != 0 && at >= last {
+		if at >= last {
 			return float64(last-first) / time.Since(began).Seconds(), nil
 		}
 		select {
