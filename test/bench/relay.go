@@ -189,7 +189,7 @@ func relayBacklog(ctx context.Context, conn *pgx.Conn, data string, placed bool)
 		return 0, err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after a commit it does nothing
-	var last int64 // seq of the events, once they are placed
+	var last int64                                                 // seq of the events, once they are placed
 	if err = tx.QueryRow(ctx, "SELECT last_seq + $1 FROM task.event_head FOR UPDATE", *events).Scan(&last); err != nil {
 		return 0, err
 	}
