@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
@@ -99,6 +100,11 @@ func TestAChangeIsWrittenAsAWhole(t *testing.T) {
 		"one that is refused undoes all": {func(ctx context.Context, _ *testing.T, tx *change.Tx, _ int) error {
 			return errors.Join(keep(ctx, tx, "a"), later(tx, "b", "b", "c"))
 		}, database.IsUniqueViolation, []string{}},
+		"one that is refused in silence is no success": {func(ctx context.Context, t *testing.T, tx *change.Tx, _ int) error {
+			require.NoError(t, keep(ctx, tx, "a"))
+			require.True(t, database.IsUniqueViolation(keep(ctx, tx, "a")))
+			return nil
+		}, func(err error) bool { return errors.Is(err, pgx.ErrTxCommitRollback) }, []string{}},
 		"an error undoes all": {func(ctx context.Context, _ *testing.T, tx *change.Tx, _ int) error {
 			return errors.Join(keep(ctx, tx, "a"), later(tx, "b"), failed)
 		}, func(err error) bool { return errors.Is(err, failed) }, []string{}},

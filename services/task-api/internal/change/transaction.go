@@ -58,7 +58,13 @@ func (tx *transaction) run(ctx context.Context, db *bun.DB, work func() error) (
 	if err := tx.send(ctx); err != nil {
 		return fmt.Errorf("write a change: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, "COMMIT"); err != nil {
+	tx.off.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error {
+		if tag.String() == "ROLLBACK" {
+			return pgx.ErrTxCommitRollback // a statement failed, and nobody said so
+		}
+		return nil
+	})
+	if err := tx.send(ctx); err != nil {
 		return fmt.Errorf("commit a change: %w", err)
 	}
 	committed = true
