@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/uptrace/bun"
 
@@ -35,6 +36,7 @@ type Tx struct {
 	Now   time.Time // the moment of the change, to the microsecond, as Postgres keeps it
 
 	zones    *zones
+	unsure   *pgx.Batch // that the remembered zone is compared by
 	events   []eventlog.Entry
 	told     bool // there are or were events
 	reminder bool
@@ -62,7 +64,8 @@ func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.
 			tx.wake(w)
 			return nil
 		}
-		moved := isZoneMoved(err)
+		// Refused for a zone that nobody has compared: it may be another by now.
+		moved := isZoneMoved(err) || tx.unsure != nil && tx.unsure == tx.off
 		if moved {
 			w.zones.forget(actor.UserID)
 		}

@@ -186,6 +186,15 @@ func TestAChangeKnowsTheZoneOfItsActor(t *testing.T) {
 	expect(user, "Europe/Berlin", 1)
 	execute("UPDATE task.users SET timezone = 'Asia/Tokyo'")
 	expect(user, "Asia/Tokyo", 2)
+	execute("UPDATE task.users SET timezone = 'Asia/Kathmandu'")
+	var given []string
+	refused := errors.New("not in this zone")
+	require.ErrorIs(t, w.Do(t.Context(), access.Actor{UserID: user}, func(ctx context.Context, tx *change.Tx) error {
+		zone, err := tx.Zone(ctx)
+		given = append(given, zone)
+		return errors.Join(err, refused)
+	}), refused)
+	require.Equal(t, []string{"Asia/Tokyo", "Asia/Kathmandu"}, given, "what is refused for its zone is refused for the one that holds")
 	execute("DELETE FROM task.users")
 	expect(user, "UTC", 2)
 }

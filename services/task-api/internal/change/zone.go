@@ -21,6 +21,7 @@ func (tx *Tx) Zone(ctx context.Context) (string, error) {
 	if zone, ok := tx.zones.get(user); ok {
 		// A division by zero where there is no such user.
 		tx.Later("SELECT 1 / count(*) FROM task.users WHERE id = ? AND timezone = ?", user, zone)
+		tx.unsure = tx.off
 		return zone, nil
 	}
 	found, err := Read[struct{ Timezone string }](ctx, tx, "SELECT timezone FROM task.users WHERE id = ?", user)

@@ -216,7 +216,10 @@ func lockMove(ctx context.Context, tx *change.Tx, id uuid.UUID, apply func(*Task
 	}
 	had := t.ParentID
 	if err := apply(t); err != nil {
-		return nil //nolint:nilerr // it is said when the task is locked
+		if refused := (*refuse.Error)(nil); errors.As(err, &refused) {
+			return nil // it is said when the task is locked
+		}
+		return err
 	}
 	if equal(t.ParentID, had) {
 		return nil
