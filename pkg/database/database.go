@@ -63,7 +63,8 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	config.RuntimeParams["lock_timeout"] = "10s"
 	config.RuntimeParams["statement_timeout"] = "30s"
 	// bun writes the values into the statement, so that each is a new text: to
-	// prepare it first would be a second round trip, for nothing.
+	// prepare it first would be a second round trip, for nothing. What always has the same
+	// text goes past bun (task-api's change.Tx, the relay).
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.Tracer = multitracer.New(telemetry.SQL(), watch{})
 	// A statement whose client has gone is cancelled, unless it ends by itself soon, and

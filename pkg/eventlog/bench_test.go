@@ -42,7 +42,7 @@ func BenchmarkRelay(b *testing.B) {
 			db, err := database.Open(b.Context(), url)
 			require.NoError(b, err)
 			defer db.Close()
-			_, err = db.ExecContext(b.Context(), "CREATE SCHEMA log;"+fmt.Sprintf(eventlog.Tables, "log")+fmt.Sprintf(eventlog.Partitions, "log")+fmt.Sprintf(eventlog.Retention, "log")+fmt.Sprintf(eventlog.Horizon, "log"))
+			_, err = db.ExecContext(b.Context(), fmt.Sprintf(eventlog.Schema, "log"))
 			require.NoError(b, err)
 			data := `{"event_type":"task.updated","text":"` + strings.Repeat("x", 900) + `"}`
 			seq := "NULL"

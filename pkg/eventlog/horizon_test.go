@@ -24,7 +24,7 @@ func newLooker(t *testing.T) *looker {
 	db, err := database.Open(t.Context(), databasetest.New(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	_, err = db.ExecContext(t.Context(), "CREATE SCHEMA log;"+fmt.Sprintf(Tables, "log")+fmt.Sprintf(Partitions, "log")+fmt.Sprintf(Retention, "log")+fmt.Sprintf(Horizon, "log"))
+	_, err = db.ExecContext(t.Context(), fmt.Sprintf(Schema, "log"))
 	require.NoError(t, err)
 	return &looker{t: t, r: &Relay{DB: db, Schema: "log"}}
 }

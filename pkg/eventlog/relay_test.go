@@ -38,7 +38,7 @@ func newLog(t *testing.T) *log {
 	db, err := database.Open(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	_, err = db.ExecContext(t.Context(), "CREATE SCHEMA log;"+fmt.Sprintf(eventlog.Tables, "log")+fmt.Sprintf(eventlog.Partitions, "log")+fmt.Sprintf(eventlog.Retention, "log")+fmt.Sprintf(eventlog.Horizon, "log"))
+	_, err = db.ExecContext(t.Context(), fmt.Sprintf(eventlog.Schema, "log"))
 	require.NoError(t, err)
 	return &log{t: t, db: db, url: url, told: slog.New(slog.DiscardHandler)}
 }
