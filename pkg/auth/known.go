@@ -2,8 +2,9 @@ package auth
 
 import (
 	"crypto/sha256"
-	"sync"
 	"time"
+
+	"github.com/taskwire/taskwire/pkg/cache"
 )
 
 const (
@@ -17,8 +18,7 @@ const (
 // known remembers whose the tokens are that were accepted: to check a signature
 // is a tenth of what a small request costs. Only a hash of a token is kept.
 type known struct {
-	mu      sync.Mutex
-	callers map[[sha256.Size]byte]knownCaller
+	cache.Cache[[sha256.Size]byte, knownCaller]
 }
 
 type knownCaller struct {
@@ -27,22 +27,13 @@ type knownCaller struct {
 }
 
 func (k *known) get(sum [sha256.Size]byte, now time.Time) (Caller, bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	c, ok := k.callers[sum]
+	c, ok := k.Get(sum)
 	return c.Caller, ok && now.Before(c.until)
 }
 
-// put remembers a token. When there are too many, all are forgotten: that costs each
-// one check more, and no list of who was seen last.
 func (k *known) put(sum [sha256.Size]byte, c knownCaller, now time.Time) {
 	if most := now.Add(knownTime); c.until.After(most) {
 		c.until = most
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.callers == nil || len(k.callers) >= knownTokens {
-		k.callers = map[[sha256.Size]byte]knownCaller{}
-	}
-	k.callers[sum] = c
+	k.Put(sum, c, knownTokens)
 }

@@ -3,10 +3,7 @@ package account
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/event"
@@ -20,38 +17,16 @@ type word struct {
 	asOf  time.Time
 }
 
-// outsideUsers are the last words that were looked at, so that not every
-// request of an outside user asks the database.
-type outsideUsers struct {
-	mu    sync.Mutex
-	words map[uuid.UUID]word
-}
-
-// mostWords bounds their memory. Beyond it all are forgotten, and looked at again.
+// mostWords is how many users' words are remembered, so that not every request of an
+// outside user asks the database.
 const mostWords = 10_000
-
-func (o *outsideUsers) knows(id uuid.UUID, w word) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	known, ok := o.words[id]
-	return ok && known == w
-}
-
-func (o *outsideUsers) learn(id uuid.UUID, w word) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.words == nil || len(o.words) >= mostWords {
-		o.words = map[uuid.UUID]word{}
-	}
-	o.words[id] = w
-}
 
 // EnsureOutside gives a user of an outside issuer a row of his own at his first
 // request, and the address that his newest token names. A token without an
 // address leaves him the one that he has.
 func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller auth.Caller) error {
 	said := word{caller.Email, caller.IssuedAt}
-	if s.outside.knows(caller.UserID, said) {
+	if known, ok := s.outside.Get(caller.UserID); ok && known == said {
 		return nil
 	}
 	actor := access.Actor{UserID: caller.UserID, Email: said.email, Origin: from}
@@ -86,6 +61,6 @@ func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller au
 	if err != nil {
 		return err
 	}
-	s.outside.learn(caller.UserID, said)
+	s.outside.Put(caller.UserID, said, mostWords)
 	return nil
 }

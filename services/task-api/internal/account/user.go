@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/cache"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -38,7 +39,7 @@ type Store struct {
 	DB      *bun.DB
 	Changes *change.Writer
 
-	outside outsideUsers
+	outside cache.Cache[uuid.UUID, word] // what was said last
 }
 
 var errNoUser = errors.New("there is no such user")

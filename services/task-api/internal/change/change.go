@@ -7,10 +7,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/cache"
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -24,7 +26,7 @@ type Writer struct {
 	Clock  *eventlog.Signal // raised after each commit after which a reminder may be due sooner
 	Now    func() time.Time
 
-	zones zones
+	zones cache.Cache[uuid.UUID, string] // of users, see Tx.Zone
 }
 
 // Tx is a change under way: its transaction, by which it reads and writes, and what it
@@ -35,7 +37,7 @@ type Tx struct {
 	Actor access.Actor
 	Now   time.Time // the moment of the change, to the microsecond, as Postgres keeps it
 
-	zones    *zones
+	zones    *cache.Cache[uuid.UUID, string]
 	unsure   *pgx.Batch // that the remembered zone is compared by
 	events   []eventlog.Entry
 	told     bool // there are or were events
@@ -67,7 +69,7 @@ func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.
 		// Refused for a zone that nobody has compared: it may be another by now.
 		moved := isZoneMoved(err) || tx.unsure != nil && tx.unsure == tx.off
 		if moved {
-			w.zones.forget(actor.UserID)
+			w.zones.Forget(actor.UserID)
 		}
 		if try == tries || !moved && !database.IsConflict(err) && !pgconn.SafeToRetry(err) {
 			return err

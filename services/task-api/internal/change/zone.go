@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,7 +17,7 @@ func (tx *Tx) Zone(ctx context.Context) (string, error) {
 	if user == uuid.Nil {
 		return "UTC", nil
 	}
-	if zone, ok := tx.zones.get(user); ok {
+	if zone, ok := tx.zones.Get(user); ok {
 		// A division by zero where there is no such user.
 		tx.Later("SELECT 1 / count(*) FROM task.users WHERE id = ? AND timezone = ?", user, zone)
 		tx.unsure = tx.off
@@ -31,7 +30,7 @@ func (tx *Tx) Zone(ctx context.Context) (string, error) {
 	case len(found) == 0:
 		return "UTC", nil
 	}
-	tx.zones.put(user, found[0].Timezone)
+	tx.zones.Put(user, found[0].Timezone, mostZones)
 	return found[0].Timezone, nil
 }
 
@@ -44,33 +43,3 @@ func isZoneMoved(err error) bool {
 
 // mostZones is how many users' zones are remembered, of some 100 bytes each.
 const mostZones = 20_000
-
-// zones remembers the zones of users.
-type zones struct {
-	mu sync.Mutex
-	of map[uuid.UUID]string
-}
-
-func (z *zones) get(user uuid.UUID) (string, bool) {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	zone, ok := z.of[user]
-	return zone, ok
-}
-
-// put remembers a zone. When there are too many, all are forgotten: that costs each
-// user one question more, and no list of who was seen last.
-func (z *zones) put(user uuid.UUID, zone string) {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	if z.of == nil || len(z.of) >= mostZones {
-		z.of = map[uuid.UUID]string{}
-	}
-	z.of[user] = zone
-}
-
-func (z *zones) forget(user uuid.UUID) {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	delete(z.of, user)
-}
