@@ -241,13 +241,15 @@ func (m Migration) migrations() (*migrate.Migrations, error) {
 var (
 	dropIndex   = regexp.MustCompile(`^DROP INDEX CONCURRENTLY IF EXISTS (?:\w+\.)?(\w+)$`)
 	createIndex = regexp.MustCompile(`^CREATE (?:UNIQUE )?INDEX CONCURRENTLY (\w+) ON `)
+	callOfBatch = regexp.MustCompile(`^CALL (?:\w+\.)?\w+\(\)$`)
 	sqlComment  = regexp.MustCompile(`(?m)^\s*--.*$`)
 )
 
 // checkIndexes refuses a file without a transaction that could not be run again
 // from its start, wherever it was killed. It may hold CREATE INDEX CONCURRENTLY
 // right behind DROP INDEX CONCURRENTLY IF EXISTS of the same name (a killed one
-// leaves an index that is invalid), and such a DROP alone.
+// leaves an index that is invalid), such a DROP alone, and the CALL of a procedure
+// without arguments: one that commits batch by batch, and goes on where it was killed.
 func checkIndexes(files fs.FS) error {
 	paths, err := fs.Glob(files, "*.sql")
 	if err != nil {
@@ -267,6 +269,9 @@ func checkIndexes(files fs.FS) error {
 			statement = strings.TrimSuffix(statement, ";")
 			if drop := dropIndex.FindStringSubmatch(statement); drop != nil {
 				dropped = drop[1]
+				continue
+			}
+			if callOfBatch.MatchString(statement) {
 				continue
 			}
 			create := createIndex.FindStringSubmatch(statement)

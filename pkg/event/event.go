@@ -65,6 +65,9 @@ type Task struct {
 	Timezone    string      `json:"timezone" doc:"IANA time zone that the due time is meant in"`
 	Reminders   []Reminder  `json:"reminders" nullable:"false"`
 	Recurrence  *Recurrence `json:"recurrence"`
+	ListID      uuid.UUID   `json:"list_id" doc:"The list that the task is in"`
+	Position    int64       `json:"position" doc:"The place in the list, lower first"`
+	AssigneeID  *uuid.UUID  `json:"assignee_id" doc:"The member of the list who is to do it"`
 	ParentID    *uuid.UUID  `json:"parent_id"`
 	SeriesID    *uuid.UUID  `json:"series_id" doc:"The series that a recurring task belongs to"`
 	Occurrence  *string     `json:"occurrence" doc:"The wall-clock date and time of the series that this task stands for"`
@@ -78,6 +81,7 @@ type Task struct {
 // one (At), or one before the task is due (BeforeDue, an ISO 8601 duration).
 type Reminder struct {
 	ID        uuid.UUID  `json:"id"`
+	UserID    uuid.UUID  `json:"user_id"` // who is reminded; the nil UUID in events of before: the task's user
 	At        *time.Time `json:"at,omitempty"`
 	BeforeDue string     `json:"before_due,omitempty"`
 }
@@ -152,6 +156,7 @@ type AuditEvent struct {
 	Actor     Actor           `json:"actor"`
 	Action    string          `json:"action"`
 	Target    string          `json:"target"`
+	ListID    *uuid.UUID      `json:"list_id,omitempty"` // that it happened in; nil for an account's
 	Before    json.RawMessage `json:"before"`
 	After     json.RawMessage `json:"after"`
 	Changed   []string        `json:"changed"`

@@ -8,6 +8,18 @@ const (
 	UserSignInFailed = "user.sign_in_failed"
 )
 
+// The actions on lists and their members that audit events tell of.
+const (
+	ListCreated = "list.created"
+	ListUpdated = "list.updated"
+
+	MemberInvited  = "member.invited"
+	MemberJoined   = "member.joined"
+	MemberDeclined = "member.declined"
+	MemberUpdated  = "member.updated"
+	MemberRemoved  = "member.removed"
+)
+
 // Type is a type of event: where it is published and when.
 type Type struct{ Name, Topic, When string }
 
@@ -22,6 +34,13 @@ var Types = []Type{
 	{AuditPrefix + TaskUpdated, TopicAudit, "A task was changed, or reopened."},
 	{AuditPrefix + TaskCompleted, TopicAudit, "A task became complete."},
 	{AuditPrefix + TaskDeleted, TopicAudit, "A task was deleted."},
+	{AuditPrefix + ListCreated, TopicAudit, "A list was made."},
+	{AuditPrefix + ListUpdated, TopicAudit, "A list was changed, or moved in its member's order."},
+	{AuditPrefix + MemberInvited, TopicAudit, "Somebody was invited to a list."},
+	{AuditPrefix + MemberJoined, TopicAudit, "Somebody accepted an invitation to a list."},
+	{AuditPrefix + MemberDeclined, TopicAudit, "An invitation to a list was declined, or taken back."},
+	{AuditPrefix + MemberUpdated, TopicAudit, "A member of a list got another role."},
+	{AuditPrefix + MemberRemoved, TopicAudit, "A member left a list, or was taken out of it."},
 	{AuditPrefix + UserRegistered, TopicAudit, "An account was created."},
 	{AuditPrefix + UserUpdated, TopicAudit, "An account was changed."},
 	{AuditPrefix + UserSignedIn, TopicAudit, "An account was used to sign in."},

@@ -20,6 +20,9 @@ var (
 
 	ForeignOrigin = kind(http.StatusForbidden, "foreign-origin", "A page of another origin asked", "Send a token as Authorization: Bearer instead of the cookie.")
 	SidecarOnly   = kind(http.StatusForbidden, "sidecar-only", "This address is for the sidecar", "Ask task-api.")
+	ReadOnly      = kind(http.StatusForbidden, "read-only", "You may read this, not change it", "Ask an owner of the list for another role.")
+	OwnersOnly    = kind(http.StatusForbidden, "owners-only", "Only an owner of the list may do this", "Ask an owner of the list.")
+	LimitReached  = kind(http.StatusForbidden, "limit-reached", "There are as many as there can be", "Take away one that is not needed, or ask the operator for more.")
 
 	Missing       = kind(http.StatusNotFound, "not-found", "There is no such thing", "Look at the id: it does not exist, or is not yours.")
 	NoSuchAddress = kind(http.StatusNotFound, "no-such-address", "There is nothing at this address", "See /openapi.json for what there is.")
@@ -33,9 +36,13 @@ var (
 	NotComplete     = kind(http.StatusConflict, "not-complete", "The occurrence is open", "Nothing: only services are told, which ask for what follows it.")
 	AlreadyComplete = kind(http.StatusConflict, "already-complete", "The occurrence is complete", "Reopen it, or change the one that followed it.")
 	AlreadyFollowed = kind(http.StatusConflict, "already-followed", "The occurrence has been followed", "Nothing: only services are told, which ask for what follows it.")
+	PrivateInbox    = kind(http.StatusConflict, "private-inbox", "An inbox is its owner's alone", "Make a list, and share that.")
+	AlreadyMember   = kind(http.StatusConflict, "already-member", "Who has this address is a member of the list", "Change the member's role instead.")
+	LastOwner       = kind(http.StatusConflict, "last-owner", "A list keeps at least one owner", "Make somebody else an owner first.")
 	LastOccurrence  = kind(http.StatusConflict, "last-occurrence", "Nothing follows the last occurrence of a rule", "Complete it, or delete it to end the series.")
 
 	TaskChanged = kind(http.StatusPreconditionFailed, "task-changed", "The task is no longer the version that the change is meant for", "Read it again, and send the change with its new ETag.")
+	ListChanged = kind(http.StatusPreconditionFailed, "list-changed", "The list is no longer the version that the change is meant for", "Read it again, and send the change with its new ETag.")
 
 	TooLarge = kind(http.StatusRequestEntityTooLarge, "body-too-large", "The request body is too large", "Send less: 1 MiB at most.")
 

@@ -149,11 +149,15 @@ type answer struct {
 
 // problem is RFC 9457 as the contract has it.
 type problem struct {
+	Type      string
 	Status    int
 	Detail    string
 	RequestID string `json:"request_id"`
 	Errors    []struct{ Location, Message string }
 }
+
+// code is the last part of the problem's type.
+func (p problem) code() string { return p.Type[strings.LastIndexByte(p.Type, '/')+1:] }
 
 func (a answer) problem() problem {
 	var p problem

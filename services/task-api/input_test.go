@@ -35,15 +35,15 @@ var (
 	zone      = text(64, `"Mars/Olympus"`, `"Local"`, `"../../etc/passwd"`, `"/etc/localtime"`, `"Europe/Berlin\n"`, `" "`, `"💥"`, `"+01:00"`)
 	id        = kind{"id", with(notText, `""`, `"x"`, `"0190c8a0"`, `"0190c8a0-0000-7000-8000-00000000000g"`, `"a\u0000b"`, `"`+strings.Repeat("0", 5000)+`"`)}
 	priority  = kind{"priority", with(notText, `""`, `"HIGH"`, `"highest"`, `"a\u0000b"`)}
-	tagList   = kind{"tags", []string{`"a"`, `0`, `true`, `{}`, `[1]`, `[null]`, `[[]]`, `[{}]`, `[""]`, `[" "]`, `["` + strings.Repeat("x", 51) + `"]`, `["a\u0000b"]`, list(21, func(i int) string { return fmt.Sprintf(`"t%d"`, i) })}}
-	reminders = kind{"reminders", []string{`"a"`, `0`, `true`, `{}`, `[1]`, `["x"]`, `[[]]`, `[{}]`, `[null]`, `[{"at":"2027-01-01T00:00:00Z","before_due":"PT1H"}]`, `[{"at":null}]`, `[{"before":"PT1H"}]`, list(21, func(int) string { return `{"at":"2027-01-01T00:00:00Z"}` })}}
+	tagList   = kind{"tags", []string{`"a"`, `0`, `true`, `{}`, `[1]`, `[null]`, `[[]]`, `[{}]`, `[""]`, `[" "]`, `["` + strings.Repeat("x", 51) + `"]`, `["a\u0000b"]`, listOf(21, func(i int) string { return fmt.Sprintf(`"t%d"`, i) })}}
+	reminders = kind{"reminders", []string{`"a"`, `0`, `true`, `{}`, `[1]`, `["x"]`, `[[]]`, `[{}]`, `[null]`, `[{"at":"2027-01-01T00:00:00Z","before_due":"PT1H"}]`, `[{"at":null}]`, `[{"before":"PT1H"}]`, listOf(21, func(int) string { return `{"at":"2027-01-01T00:00:00Z"}` })}}
 	repeats   = kind{"recurrence", []string{`"FREQ=DAILY"`, `0`, `true`, `[]`, `[{}]`, `{"rrule":null}`, `{"rule":"FREQ=DAILY"}`, `{"rrule":""}`}}
 	before    = text(40, `"PT"`, `"P"`, `"15"`, `"15m"`, `"-PT15M"`, `"PT-15M"`, `"P1Y"`, `"P1M"`, `"PT1.5H"`, `"P367D"`, `"PT99999999S"`, `"P999999999999999999999D"`, `"PT15M\n"`, `"ＰＴ15Ｍ"`)
 	rrule     = text(500, `""`, `"x"`, `"BYMONTHDAY=,24"`, `"FREQ=MONTHLY;BYMONTHDAY=,24"`, `"FREQ=SECONDLY"`, `"FREQ=MINUTELY"`, `"FREQ=HOURLY"`, `"FREQ=DAILY;INTERVAL=0"`, `"FREQ=DAILY;INTERVAL=-1"`, `"FREQ=DAILY;INTERVAL=99999999999999999999"`, `"FREQ=DAILY;COUNT=0"`, `"FREQ=DAILY;COUNT=2;UNTIL=20280101"`, `"FREQ=DAILY;FREQ=DAILY"`, `"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"`, `"FREQ=DAILY;BYHOUR=25"`, `"FREQ=DAILY;X=1"`, `"FREQ=DAILY\nDTSTART:20270101"`, `"RRULE:FREQ=DAILY;"`, `"FREQ=💥"`, `"FREQ=WEEKLY;BYDAY=XX"`, `"FREQ=MONTHLY;BYSETPOS=1"`, `"FREQ=YEARLY;UNTIL=20010101"`)
 	unknown   = kind{"unknown", []string{`null`, `true`, `0`, `"x"`, `[]`, `{}`, strings.Repeat("[", 500) + strings.Repeat("]", 500)}}
 )
 
-func list(n int, item func(int) string) string {
+func listOf(n int, item func(int) string) string {
 	items := make([]string, n)
 	for i := range items {
 		items[i] = item(i)

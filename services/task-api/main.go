@@ -21,6 +21,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/docs"
 	"github.com/taskwire/taskwire/services/task-api/internal/frontdoor"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
+	"github.com/taskwire/taskwire/services/task-api/internal/list"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
 	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
@@ -49,6 +50,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	failures := httpapi.Failures{Log: log}
 	changes := &change.Writer{DB: db, Events: events, Clock: reminders, Now: time.Now}
 	users := &account.Store{DB: db, Changes: changes}
+	lists := &list.Store{DB: db, Changes: changes, Limits: cfg.ListLimits}
 	tasks := &task.Store{DB: db, Changes: changes}
 	clock := &reminder.Clock{Changes: changes, Log: log}
 	keeper := &eventlog.Keeper{DB: db, Schema: migrations.Name, Retention: cfg.EventRetention, Log: log}
@@ -69,7 +71,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "watch of the event log", Run: watch.Run},
 		{Name: "watch of the last reconcile", Run: func(ctx context.Context) error { return reconcile.Watch(ctx, db, log) }},
 		{Name: "search index", Run: func(ctx context.Context) error { return tasks.KeepIndexed(ctx, log) }},
-		{Name: "idempotency keys", Run: func(ctx context.Context) error { return tasks.ForgetKeys(ctx, log) }},
+		{Name: "idempotency keys", Run: func(ctx context.Context) error { return changes.ForgetKeys(ctx, log) }},
 		{Name: "failed sign-ins", Run: failed.Run},
 		{Name: "old counts of attempts", Run: func(ctx context.Context) error { return attempts.Prune(ctx, log) }},
 	}
@@ -124,6 +126,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 				r.Use(share()...)
 				mine := httpapi.NewAPI(r)
 				accounts.Mount(mine)
+				(&rest.Lists{Store: lists, Failures: failures}).Mount(mine)
 				(&rest.Tasks{Store: tasks, Failures: failures}).Mount(mine)
 			})
 		})

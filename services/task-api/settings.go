@@ -10,6 +10,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
+	"github.com/taskwire/taskwire/services/task-api/internal/list"
 )
 
 // settings are what task-api reads from its environment.
@@ -25,6 +26,7 @@ type settings struct {
 	CookieSecure      bool            `env:"COOKIE_SECURE" envDefault:"true"`
 	TrustedProxies    httpapi.Proxies `env:"TRUSTED_PROXIES" is:"networks of proxies alone, such as 10.244.3.0/24, with commas between them and IPv4 written as IPv4"`
 	Limits            limit.Settings
+	ListLimits        list.Limits
 }
 
 // transportKafka is the EVENT_TRANSPORT of events that go straight to the broker.

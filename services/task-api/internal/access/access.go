@@ -1,6 +1,10 @@
 // Package access says who may see and change what. Whatever reads or writes
 // something of a user asks here: task-api for its own routes, and the front door
-// before it passes a request on. Today all is its owner's alone.
+// before it passes a request on. The other services know nothing of it.
+//
+// A task is in a list, and a list has members (task.members). Who is no member of a
+// list sees nothing in it; what a member may do there, his role says (role.go). An
+// account is its owner's alone.
 package access
 
 import (
@@ -42,7 +46,7 @@ func (c Condition) And(sql string, args ...any) Condition {
 	return Condition{"(" + c.SQL + ") AND " + sql, slices.Concat(c.Args, args)}
 }
 
-// Tasks are the rows of task.tasks that the actor may see and change.
+// Tasks are the rows of task.tasks that the actor may see.
 func (a Actor) Tasks() Condition {
 	switch {
 	case a.Service != "":
@@ -50,7 +54,25 @@ func (a Actor) Tasks() Condition {
 	case a.UserID == uuid.Nil:
 		return Condition{SQL: "false"}
 	}
-	return Condition{"(user_id = ?)", []any{a.UserID}}
+	return Condition{"list_id IN (SELECT m.list_id FROM task.members m WHERE m.user_id = ?)", []any{a.UserID}}
+}
+
+// Memberships are the rows of task.members, called m, that are the actor's, of these lists
+// or of all.
+func (a Actor) Memberships(lists ...uuid.UUID) Condition {
+	c := Condition{"m.user_id = ?", []any{a.UserID}}
+	if len(lists) > 0 {
+		c = c.And("m.list_id IN (?)", bun.List(lists))
+	}
+	return c
+}
+
+// RoleIn is what the actor may do in the list whose id the SQL says; null for nothing.
+func (a Actor) RoleIn(list string) Condition {
+	if a.Service != "" {
+		return Condition{SQL: "'" + string(Owner) + "'"}
+	}
+	return Condition{"(SELECT m.role FROM task.members m WHERE m.user_id = ? AND m.list_id = " + list + ")", []any{a.UserID}}
 }
 
 // Account is the row of task.users that the actor may see and change.

@@ -26,7 +26,8 @@ type Writer struct {
 	Clock  *eventlog.Signal // raised after each commit after which a reminder may be due sooner
 	Now    func() time.Time
 
-	zones cache.Cache[uuid.UUID, string] // of users, see Tx.Zone
+	zones    cache.Cache[uuid.UUID, string]    // of users, see Tx.Zone
+	creators cache.Cache[uuid.UUID, uuid.UUID] // of lists that are there, see Tx.Inbox
 }
 
 // Tx is a change under way: its transaction, by which it reads and writes, and what it
@@ -37,11 +38,13 @@ type Tx struct {
 	Actor access.Actor
 	Now   time.Time // the moment of the change, to the microsecond, as Postgres keeps it
 
-	zones    *cache.Cache[uuid.UUID, string]
-	unsure   *pgx.Batch // that the remembered zone is compared by
-	events   []eventlog.Entry
-	told     bool // there are or were events
-	reminder bool
+	zones     *cache.Cache[uuid.UUID, string]
+	unsure    *pgx.Batch // that the remembered zone is compared by
+	creators  *cache.Cache[uuid.UUID, uuid.UUID]
+	madeInbox bool
+	events    []eventlog.Entry
+	told      bool // there are or were events
+	reminder  bool
 }
 
 // tries is how often a change is tried that Postgres refuses for a deadlock or a failed
@@ -54,7 +57,7 @@ const tries = 3
 // so it sets whatever it leaves behind anew. Its error is returned as it is.
 func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.Context, tx *Tx) error) error {
 	for try := 1; ; try++ {
-		tx := &Tx{Actor: actor, Now: w.Now().UTC().Truncate(time.Microsecond), zones: &w.zones}
+		tx := &Tx{Actor: actor, Now: w.Now().UTC().Truncate(time.Microsecond), zones: &w.zones, creators: &w.creators}
 		err := tx.run(ctx, w.DB, func() error {
 			if err := f(ctx, tx); err != nil {
 				return err
@@ -63,6 +66,9 @@ func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.
 			return nil
 		})
 		if err == nil {
+			if tx.madeInbox {
+				w.creators.Put(access.Inbox(actor.UserID), actor.UserID, mostCreators)
+			}
 			tx.wake(w)
 			return nil
 		}

@@ -13,6 +13,13 @@ type Code string
 const (
 	Invalid         Code = "invalid"              // what was sent can not be; Fields say where
 	NotFound        Code = "not-found"            // it does not exist, or is not the actor's
+	ReadOnly        Code = "read-only"            // the actor may see it, not change it
+	OwnersOnly      Code = "owners-only"          // the actor is a member of the list, and no owner
+	PrivateInbox    Code = "private-inbox"        // which can not be shared
+	AlreadyMember   Code = "already-member"       // of the list
+	LastOwner       Code = "last-owner"           // of a list, which keeps one
+	LimitReached    Code = "limit-reached"        // of how many there may be
+	ListChanged     Code = "list-changed"         // since the version that the change is meant for
 	KeyUsed         Code = "idempotency-key-used" // the idempotency key, for another request
 	TaskChanged     Code = "task-changed"         // since the version that the change is meant for
 	NotRecurring    Code = "not-recurring"        // the task does not recur (any more)
@@ -27,7 +34,7 @@ const (
 )
 
 // Codes are all of them.
-var Codes = []Code{Invalid, NotFound, KeyUsed, TaskChanged, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, TooManyAttempts, Busy}
+var Codes = []Code{Invalid, NotFound, ReadOnly, OwnersOnly, PrivateInbox, AlreadyMember, LastOwner, LimitReached, ListChanged, KeyUsed, TaskChanged, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, TooManyAttempts, Busy}
 
 // Error refuses what was asked for.
 type Error struct {

@@ -18,7 +18,7 @@ type Store struct {
 }
 
 // Check says, just before they are delivered, which of the reminders are still
-// meant, and for whom.
+// meant, and for whom. Who is no member of the task's list any more is not reminded.
 func (s *Store) Check(ctx context.Context, actor access.Actor, asked []taskapi.Reminder) ([]taskapi.Standing, error) {
 	out := make([]taskapi.Standing, 0, len(asked))
 	if len(asked) == 0 {
@@ -38,8 +38,10 @@ func (s *Store) Check(ctx context.Context, actor access.Actor, asked []taskapi.R
 	}
 	may := actor.Tasks()
 	err := s.DB.NewRaw(`
-		SELECT r.id AS reminder_id, r.remind_at, t.is_complete, t.user_id, coalesce(u.email, '') AS email, coalesce(u.timezone, t.timezone) AS timezone
-		FROM task.reminders r JOIN task.tasks t ON t.id = r.task_id LEFT JOIN task.users u ON u.id = t.user_id
+		SELECT r.id AS reminder_id, r.remind_at, t.is_complete, m.user_id, coalesce(u.email, '') AS email, coalesce(u.timezone, t.timezone) AS timezone
+		FROM task.reminders r JOIN task.tasks t ON t.id = r.task_id
+			JOIN task.members m ON m.list_id = t.list_id AND m.user_id = coalesce(r.user_id, t.user_id)
+			LEFT JOIN task.users u ON u.id = m.user_id
 		WHERE r.id IN (?) AND `+may.SQL, append([]any{bun.List(ids)}, may.Args...)...).Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("check %d reminders: %w", len(ids), err)

@@ -77,7 +77,7 @@ type due struct {
 	TaskID   uuid.UUID  `bun:"task_id"`
 	RemindAt time.Time  `bun:"remind_at"`
 	Changed  time.Time  `bun:"updated_at"` // the task, last
-	UserID   uuid.UUID  `bun:"user_id"`
+	UserID   uuid.UUID  `bun:"user_id"`    // whose reminder it is
 	Title    string     `bun:"title"`
 	DueAt    *time.Time `bun:"due_at"`
 	AllDay   bool       `bun:"all_day"`
@@ -100,9 +100,9 @@ func (c *Clock) Fire(ctx context.Context) (int, error) {
 				ORDER BY remind_at LIMIT ? FOR UPDATE SKIP LOCKED
 			), fired AS (
 				UPDATE task.reminders r SET armed = false, fired_for = remind_at, fired_at = ? FROM next WHERE r.id = next.id
-				RETURNING r.id, r.task_id, r.remind_at, r.trace_parent
+				RETURNING r.id, r.task_id, r.remind_at, r.trace_parent, r.user_id
 			)
-			SELECT f.id, f.task_id, f.remind_at, f.trace_parent, t.updated_at, t.user_id, t.title, t.due_at, t.all_day, t.timezone, t.priority
+			SELECT f.id, f.task_id, f.remind_at, f.trace_parent, t.updated_at, coalesce(f.user_id, t.user_id) AS user_id, t.title, t.due_at, t.all_day, t.timezone, t.priority
 			FROM fired f JOIN task.tasks t ON t.id = f.task_id ORDER BY f.remind_at, f.id`,
 			tx.Now, fireBatch, tx.Now).Scan(ctx, &fired)
 		if err != nil {

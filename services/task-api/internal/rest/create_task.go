@@ -11,12 +11,14 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
 
 // ReminderInput is a reminder as a request says it.
 type ReminderInput struct {
 	ID        *uuid.UUID         `json:"id,omitempty" format:"uuid" doc:"Of a reminder that the task has already, to keep it"`
+	UserID    *uuid.UUID         `json:"user_id,omitempty" readOnly:"true" format:"uuid" doc:"Answered. A reminder of somebody else is left as it is"`
 	At        *httpapi.Timestamp `json:"at,omitempty" doc:"At this moment. Of several that are past when they are set, only the latest is delivered"`
 	BeforeDue string             `json:"before_due,omitempty" maxLength:"40" doc:"This long before the task is due: an ISO 8601 duration such as PT15M or P1D"`
 }
@@ -44,7 +46,7 @@ func (a *Tasks) create(ctx context.Context, actor access.Actor, in *struct {
 	Body TaskInput
 },
 ) (*createdOutput, error) {
-	key, err := keyOf(in.Key, in.Body)
+	key, err := keyOf(in.Key, "", in.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +57,8 @@ func (a *Tasks) create(ctx context.Context, actor access.Actor, in *struct {
 	return &createdOutput{Status: http.StatusCreated, ETag: out.ETag, Location: "/api/tasks/" + out.Body.ID.String(), Body: out.Body}, nil
 }
 
-// keyOf is an Idempotency-Key with the body that it is for; nil for none.
-func keyOf(key string, body TaskInput) (*task.Key, error) {
+// keyOf is an Idempotency-Key with what it is for, a body of some kind; nil for none.
+func keyOf(key, kind string, body any) (*change.Key, error) {
 	if key == "" {
 		return nil, nil
 	}
@@ -64,14 +66,14 @@ func keyOf(key string, body TaskInput) (*task.Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hash the request: %w", err)
 	}
-	sum := sha256.Sum256(raw)
-	return &task.Key{Key: key, Hash: sum[:]}, nil
+	sum := sha256.Sum256(append([]byte(kind), raw...))
+	return &change.Key{Key: key, Hash: sum[:]}, nil
 }
 
 func reminderDrafts(in []ReminderInput) []task.ReminderDraft {
 	out := make([]task.ReminderDraft, len(in))
 	for i, r := range in {
-		out[i] = task.ReminderDraft{ID: r.ID, At: r.At.Pointer(), BeforeDue: r.BeforeDue}
+		out[i] = task.ReminderDraft{ID: r.ID, UserID: r.UserID, At: r.At.Pointer(), BeforeDue: r.BeforeDue}
 	}
 	return out
 }

@@ -18,6 +18,7 @@ type TaskReplacement struct {
 	TaskInput
 	ID          any `json:"id,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
 	UserID      any `json:"user_id,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
+	Position    any `json:"position,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
 	SeriesID    any `json:"series_id,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
 	Occurrence  any `json:"occurrence,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
 	CompletedAt any `json:"completed_at,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`

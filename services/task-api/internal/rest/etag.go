@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/taskwire/taskwire/services/task-api/internal/task"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
 // etag is a strong validator: the version changes with every change.
@@ -12,11 +12,11 @@ func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + 
 
 // versions are those that an If-Match header names (RFC 9110, section 13.1.1), or all
 // where there is no header or it is "*". It compares strongly: a weak tag names none.
-func versions(ifMatch string) task.Versions {
+func versions(ifMatch string) change.Versions {
 	if ifMatch == "" || strings.TrimSpace(ifMatch) == "*" {
 		return nil
 	}
-	named := task.Versions{}
+	named := change.Versions{}
 	for _, tag := range strings.Split(ifMatch, ",") {
 		tag = strings.TrimSpace(tag)
 		v, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64)

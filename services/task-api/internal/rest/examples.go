@@ -6,7 +6,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
+	"github.com/taskwire/taskwire/services/task-api/internal/list"
 )
 
 // What the description of the API shows. Tests send the requests, and see that no
@@ -28,10 +30,11 @@ var (
 	exampleTask       = Task{
 		ID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c6"), UserID: exampleUser.ID, Title: exampleInput.Title, Description: exampleInput.Description,
 		IsComplete: true, Priority: exampleInput.Priority, Tags: exampleInput.Tags, DueAt: &exampleDue, Timezone: exampleInput.Timezone,
-		Reminders: []Reminder{{ID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c9"), BeforeDue: "PT15M"}},
+		Reminders: []Reminder{{ID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c9"), UserID: exampleUser.ID, BeforeDue: "PT15M"}},
 		Recurrence: &Recurrence{
 			RRule: "FREQ=WEEKLY;BYDAY=MO", Basis: "due", MonthEnd: "clamp", DSTGap: "forward", Missed: "collapse", Anchor: exampleOccurrence, Ordinal: 1,
 		},
+		ListID: access.Inbox(exampleUser.ID), Position: 1803297600000000,
 		SeriesID: &exampleSeries, Occurrence: &exampleOccurrence, CompletedAt: &exampleCompleted, Version: 2,
 		CreatedAt: time.Date(2027, 2, 22, 12, 0, 0, 0, time.UTC), UpdatedAt: exampleCompleted,
 	}
@@ -39,7 +42,7 @@ var (
 	exampleOpen    = changed(exampleTask, func(t *Task) { t.IsComplete, t.CompletedAt, t.Version, t.UpdatedAt = false, nil, 1, t.CreatedAt })
 	examplePatched = changed(exampleOpen, func(t *Task) {
 		t.Title, t.Priority, t.Version = "Call Grace", "urgent", 2
-		t.Reminders = []Reminder{{ID: t.Reminders[0].ID, BeforeDue: "PT1H"}}
+		t.Reminders = []Reminder{{ID: t.Reminders[0].ID, UserID: t.UserID, BeforeDue: "PT1H"}}
 	})
 	exampleNext = changed(exampleOpen, func(t *Task) {
 		due, occurrence := t.DueAt.AddDate(0, 0, 7), "2027-03-08T09:00:00"
@@ -47,9 +50,24 @@ var (
 		t.CreatedAt, t.UpdatedAt = exampleCompleted, exampleCompleted
 	})
 
+	exampleMove = map[string]any{"after": uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c7")}
+
 	exampleUser = account.User{
 		ID: uuid.MustParse("0190c8a0-0b10-7f4e-8d21-3a9c5b7e1f00"), Email: "ada@example.org", Name: "Ada", Timezone: "Europe/Berlin",
 		CreatedAt: time.Date(2027, 1, 4, 9, 0, 0, 0, time.UTC), UpdatedAt: time.Date(2027, 1, 4, 9, 0, 0, 0, time.UTC),
+	}
+	exampleColor, exampleGroup = "#3366cc", "Home"
+	exampleList                = list.List{
+		ID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5d1"), Name: "Garden", Color: &exampleColor, Group: &exampleGroup,
+		Position: 1803297600000000, Role: access.Owner, OpenTasks: 3, Version: 1,
+		Members:   []list.Member{{UserID: &exampleUser.ID, Email: exampleUser.Email, Name: exampleUser.Name, Role: access.Owner, State: list.Active}},
+		CreatedAt: exampleTask.CreatedAt, UpdatedAt: exampleTask.CreatedAt,
+	}
+	exampleMember     = list.Member{UserID: &exampleGrace, Email: "grace@example.org", Name: "Grace", Role: access.Editor, State: list.Active}
+	exampleGrace      = uuid.MustParse("0190c8a0-0b10-7f4e-8d21-3a9c5b7e1f01")
+	exampleInvitation = list.Invitation{
+		ID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5e1"), ListID: exampleList.ID, ListName: exampleList.Name, Email: exampleMember.Email,
+		Role: access.Viewer, State: list.Invited, InvitedBy: list.Inviter{UserID: exampleUser.ID, Email: exampleUser.Email, Name: exampleUser.Name}, CreatedAt: exampleTask.CreatedAt,
 	}
 	exampleRegistration = Registration{Email: exampleUser.Email, Password: "correct horse battery", Name: exampleUser.Name, Timezone: exampleUser.Timezone}
 	exampleCredentials  = Credentials{Email: exampleUser.Email, Password: exampleRegistration.Password}

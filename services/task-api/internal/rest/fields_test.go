@@ -38,7 +38,7 @@ func missing(fields []string, places []place) []string {
 
 // Fields that only the server sets.
 var (
-	answered           = []string{"id", "user_id", "series_id", "occurrence", "completed_at", "version", "created_at", "updated_at"}
+	answered           = []string{"id", "user_id", "position", "series_id", "occurrence", "completed_at", "version", "created_at", "updated_at"}
 	answeredRecurrence = []string{"anchor", "ordinal"}
 )
 

@@ -12,6 +12,7 @@ import (
 )
 
 type listInput struct {
+	ListID       []string `query:"list_id,explode" nullable:"false" maxItems:"100" format:"uuid" doc:"In any of these lists"`
 	IsComplete   string   `query:"is_complete" enum:"true,false" doc:"Only those that are done, or open" example:"false"`
 	Priority     []string `query:"priority,explode" nullable:"false" enum:"none,low,medium,high,urgent" doc:"Any of these" example:"high,urgent"`
 	Tag          []string `query:"tag,explode" nullable:"false" maxItems:"20" doc:"All of these" example:"home"`
@@ -20,16 +21,26 @@ type listInput struct {
 	Due          string   `query:"due" enum:"overdue,today,tomorrow,week,none" doc:"Open tasks by the day they are due; all-day tasks by their date, overdue ones else by the moment. week is today and the six days after it, none without a due time"`
 	Timezone     string   `query:"timezone" maxLength:"64" doc:"IANA time zone in which due counts days; default yours"`
 	UpdatedAfter string   `query:"updated_after" format:"date-time" doc:"Changed at this time or later" example:"2026-01-01T00:00:00Z"`
+	Assignee     string   `query:"assignee" maxLength:"36" doc:"That this member is to do, or me"`
 	ParentID     string   `query:"parent_id" maxLength:"36" doc:"Subtasks of this task, or none: those that are no subtask"`
 	SeriesID     string   `query:"series_id" format:"uuid" doc:"Tasks of this series"`
 	Q            string   `query:"q" maxLength:"200" doc:"Text in the title or the description, whatever its case, accents and Unicode form"`
-	Sort         string   `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,due_at,-due_at,priority,-priority,title,-title" default:"-created_at" doc:"- turns the order round; tasks without a due time come last; titles sort as people sort them, in the root collation of CLDR"`
+	Sort         string   `query:"sort" enum:"created_at,-created_at,updated_at,-updated_at,due_at,-due_at,priority,-priority,title,-title,position,-position" default:"-created_at" doc:"- turns the order round; tasks without a due time come last; titles sort as people sort them, in the root collation of CLDR; position is the order of a list"`
 	Limit        int      `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"A page ends earlier at 2 MiB"`
 	Cursor       string   `query:"cursor" maxLength:"4000" doc:"next_cursor of the page before"`
 }
 
-func (in *listInput) query() (q task.Query, err error) {
+func (in *listInput) query(actor access.Actor) (q task.Query, err error) {
 	q = task.Query{Priorities: in.Priority, Tags: in.Tag, Due: in.Due, Timezone: in.Timezone, Text: in.Q, Sort: in.Sort, Limit: in.Limit, Cursor: in.Cursor}
+	for _, text := range in.ListID {
+		list, err := idOf("query.list_id", text, "must be a list's id")
+		if err != nil {
+			return q, err
+		}
+		if list != nil {
+			q.ListIDs = append(q.ListIDs, *list)
+		}
+	}
 	if in.IsComplete != "" {
 		complete := in.IsComplete == "true"
 		q.IsComplete = &complete
@@ -41,6 +52,11 @@ func (in *listInput) query() (q task.Query, err error) {
 		return q, err
 	}
 	if q.UpdatedAfter, err = httpapi.Time("query.updated_after", in.UpdatedAfter); err != nil {
+		return q, err
+	}
+	if in.Assignee == "me" {
+		q.Assignee = &actor.UserID
+	} else if q.Assignee, err = idOf("query.assignee", in.Assignee, "must be a user's id, or me"); err != nil {
 		return q, err
 	}
 	if q.TopLevel = in.ParentID == "none"; !q.TopLevel {
@@ -71,7 +87,7 @@ type TaskPage struct {
 }
 
 func (a *Tasks) list(ctx context.Context, actor access.Actor, in *listInput) (*struct{ Body TaskPage }, error) {
-	q, err := in.query()
+	q, err := in.query(actor)
 	if err != nil {
 		return nil, err
 	}

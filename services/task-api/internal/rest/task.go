@@ -26,6 +26,9 @@ type Task struct {
 	Timezone    string      `json:"timezone" doc:"IANA time zone that the due time is meant in"`
 	Reminders   []Reminder  `json:"reminders" nullable:"false" doc:"When you want to be reminded"`
 	Recurrence  *Recurrence `json:"recurrence" doc:"How it comes back; null if it does not"`
+	ListID      uuid.UUID   `json:"list_id" format:"uuid" doc:"The list that it is in"`
+	Position    int64       `json:"position" doc:"Where it is in its list: the lower, the earlier"`
+	AssigneeID  *uuid.UUID  `json:"assignee_id" nullable:"true" format:"uuid" doc:"The member of the list who is to do it"`
 	ParentID    *uuid.UUID  `json:"parent_id" nullable:"true" format:"uuid" doc:"The task that it is a subtask of"`
 	SeriesID    *uuid.UUID  `json:"series_id" nullable:"true" format:"uuid" doc:"The series that a recurring task belongs to"`
 	Occurrence  *string     `json:"occurrence" nullable:"true" doc:"The wall-clock date and time of the series that this task stands for"`
@@ -47,6 +50,8 @@ type TaskInput struct {
 	Timezone    string             `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone; default: yours"`
 	Reminders   []ReminderInput    `json:"reminders,omitempty" maxItems:"20" doc:"When you want to be reminded"`
 	Recurrence  *RecurrenceInput   `json:"recurrence,omitempty" doc:"How it comes back"`
+	ListID      *uuid.UUID         `json:"list_id,omitempty" nullable:"true" format:"uuid" doc:"The list that it is in; default: that of its parent, else your inbox"`
+	AssigneeID  *uuid.UUID         `json:"assignee_id,omitempty" nullable:"true" format:"uuid" doc:"The member of the list who is to do it"`
 	ParentID    *uuid.UUID         `json:"parent_id,omitempty" nullable:"true" format:"uuid" doc:"The task that it is a subtask of"`
 }
 
@@ -62,6 +67,8 @@ type TaskPatch struct {
 	Timezone    optional[string]            `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone that the due time is meant in"`
 	Reminders   optional[[]ReminderInput]   `json:"reminders,omitempty" maxItems:"20" doc:"When you want to be reminded"`
 	Recurrence  optional[RecurrencePatch]   `json:"recurrence,omitempty" doc:"How it comes back; null ends that"`
+	ListID      optional[uuid.UUID]         `json:"list_id,omitempty" nullable:"false" format:"uuid" doc:"The list that it is in; in another one it goes to the end"`
+	AssigneeID  optional[uuid.UUID]         `json:"assignee_id,omitempty" format:"uuid" doc:"The member of the list who is to do it; gets the reminders that count from the due time"`
 	ParentID    optional[uuid.UUID]         `json:"parent_id,omitempty" format:"uuid" doc:"The task that it is a subtask of"`
 }
 
@@ -69,6 +76,7 @@ type TaskPatch struct {
 // one (At), or one before the task is due (BeforeDue, an ISO 8601 duration).
 type Reminder struct {
 	ID        uuid.UUID  `json:"id" format:"uuid" doc:"The reminder"`
+	UserID    uuid.UUID  `json:"user_id" format:"uuid" doc:"Who is reminded: whoever set it"`
 	At        *time.Time `json:"at,omitempty" doc:"At this moment"`
 	BeforeDue string     `json:"before_due,omitempty" doc:"This long before the task is due: an ISO 8601 duration"`
 }
@@ -90,7 +98,7 @@ func shown(t *task.Task) Task {
 	out := Task{
 		ID: t.ID, UserID: t.UserID, Title: t.Title, Description: t.Description, IsComplete: t.IsComplete,
 		Priority: t.Priority.String(), Tags: t.Tags, DueAt: utc(t.DueAt), AllDay: t.AllDay, Timezone: t.Timezone,
-		Reminders: make([]Reminder, len(t.Reminders)), Recurrence: (*Recurrence)(t.Recurrence), ParentID: t.ParentID,
+		Reminders: make([]Reminder, len(t.Reminders)), Recurrence: (*Recurrence)(t.Recurrence), ListID: t.ListID, Position: t.Position, AssigneeID: t.AssigneeID, ParentID: t.ParentID,
 		SeriesID: t.SeriesID, Occurrence: t.Occurrence, CompletedAt: utc(t.CompletedAt), Version: t.Version,
 		CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}
@@ -98,7 +106,7 @@ func shown(t *task.Task) Task {
 		out.Tags = []string{}
 	}
 	for i, r := range t.Reminders {
-		out.Reminders[i] = Reminder{ID: r.ID, At: utc(r.At)}
+		out.Reminders[i] = Reminder{ID: r.ID, UserID: r.Of(t), At: utc(r.At)}
 		if r.BeforeDue != nil {
 			out.Reminders[i].BeforeDue = *r.BeforeDue
 		}
@@ -109,7 +117,7 @@ func shown(t *task.Task) Task {
 func (in TaskInput) draft() task.Draft {
 	d := task.Draft{
 		Title: in.Title, Description: in.Description, IsComplete: in.IsComplete, Priority: in.Priority, Tags: in.Tags,
-		DueAt: in.DueAt.Pointer(), AllDay: in.AllDay, Timezone: in.Timezone, Reminders: reminderDrafts(in.Reminders), ParentID: in.ParentID,
+		DueAt: in.DueAt.Pointer(), AllDay: in.AllDay, Timezone: in.Timezone, Reminders: reminderDrafts(in.Reminders), ListID: in.ListID, AssigneeID: in.AssigneeID, ParentID: in.ParentID,
 	}
 	if r := in.Recurrence; r != nil {
 		d.Recurrence = &task.RecurrenceDraft{RRule: r.RRule, Basis: r.Basis, MonthEnd: r.MonthEnd, DSTGap: r.DSTGap, Missed: r.Missed}
@@ -122,7 +130,7 @@ func (in TaskPatch) patch() task.Patch {
 	return task.Patch{
 		Title: in.Title.Optional, Description: in.Description.Optional, IsComplete: in.IsComplete.Optional,
 		Priority: in.Priority.Optional, Tags: in.Tags.Optional, DueAt: task.Optional[time.Time]{Present: in.DueAt.Present, Null: in.DueAt.Null, Value: in.DueAt.Value.Time}, AllDay: in.AllDay.Optional,
-		Timezone: in.Timezone.Optional, ParentID: in.ParentID.Optional,
+		Timezone: in.Timezone.Optional, ListID: in.ListID.Optional, AssigneeID: in.AssigneeID.Optional, ParentID: in.ParentID.Optional,
 		Reminders: task.Optional[[]task.ReminderDraft]{
 			Present: in.Reminders.Present, Null: in.Reminders.Null, Value: reminderDrafts(in.Reminders.Value),
 		},

@@ -54,7 +54,7 @@ func (a *Tasks) Mount(api huma.API) {
 	}
 	say := httpapi.Describe
 	create := operation("create-task", http.MethodPost, "/api/tasks", "Create a task",
-		"With an Idempotency-Key a repetition within a day creates nothing, and answers the same.", say(exampleInput, exampleOpen, httpapi.KeyUsed))
+		"With an Idempotency-Key a repetition within a day creates nothing, and answers the same.", say(exampleInput, exampleOpen, httpapi.ReadOnly, httpapi.KeyUsed))
 	create.DefaultStatus = http.StatusCreated
 	forUser(api, a.Failures, create, a.create)
 	forUser(api, a.Failures, operation("list-tasks", http.MethodGet, "/api/tasks", "List your tasks",
@@ -66,18 +66,21 @@ func (a *Tasks) Mount(api huma.API) {
 	forUser(api, a.Failures, get, a.get)
 	forUser(api, a.Failures, operation("replace-task", http.MethodPut, "/api/tasks/{id}", "Replace a task",
 		"What is left out becomes empty. What GET answers can be sent back: the members that only the server sets are ignored.",
-		say(TaskReplacement{TaskInput: exampleInput}, exampleOpen, httpapi.Missing, httpapi.AlreadyComplete, httpapi.TaskChanged)), a.replace)
+		say(TaskReplacement{TaskInput: exampleInput}, exampleOpen, httpapi.Missing, httpapi.ReadOnly, httpapi.AlreadyComplete, httpapi.TaskChanged)), a.replace)
 	forUser(api, a.Failures, operation("update-task", http.MethodPatch, "/api/tasks/{id}", "Change a task by a JSON merge patch",
 		"RFC 7396: what is left out stays, and null empties. A patch that changes nothing has no effect.",
-		say(examplePatch, examplePatched, httpapi.Missing, httpapi.AlreadyComplete, httpapi.TaskChanged)), a.patch)
+		say(examplePatch, examplePatched, httpapi.Missing, httpapi.ReadOnly, httpapi.AlreadyComplete, httpapi.TaskChanged)), a.patch)
 	forUser(api, a.Failures, operation("complete-task", http.MethodPatch, "/api/tasks/{id}/complete", "Complete a task, or reopen it; without a body it toggles",
 		"Open subtasks are completed and reopened with it, but for those with a rule of their own. What recurs is followed by its next occurrence; reopened, that one is taken back unless you have changed it.",
-		say(TaskCompletion{&exampleDone}, exampleTask, httpapi.Missing, httpapi.TaskChanged)), a.complete)
+		say(TaskCompletion{&exampleDone}, exampleTask, httpapi.Missing, httpapi.ReadOnly, httpapi.TaskChanged)), a.complete)
 	forUser(api, a.Failures, operation("skip-task", http.MethodPost, "/api/tasks/{id}/skip", "Skip an occurrence of a recurring task, and answer the next one",
 		"The skipped one goes, and is recorded as skipped.",
-		say(nil, exampleNext, httpapi.Missing, httpapi.NotRecurring, httpapi.AlreadyComplete, httpapi.LastOccurrence, httpapi.TaskChanged)), a.skip)
+		say(nil, exampleNext, httpapi.Missing, httpapi.ReadOnly, httpapi.NotRecurring, httpapi.AlreadyComplete, httpapi.LastOccurrence, httpapi.TaskChanged)), a.skip)
+	forUser(api, a.Failures, operation("move-task", http.MethodPost, "/api/tasks/{id}/move", "Move a task within its list, to another list, or under another task",
+		"Before or behind a task of that list, or to its end. Its subtasks go along, and the other occurrences of its series. Of tasks that have to make room the position changes, too.",
+		say(exampleMove, exampleOpen, httpapi.Missing, httpapi.ReadOnly, httpapi.TaskChanged)), a.move)
 	remove := operation("delete-task", http.MethodDelete, "/api/tasks/{id}", "Delete a task and its subtasks",
-		"Deleting the open occurrence of a series ends the series.", say(nil, nil, httpapi.Missing, httpapi.TaskChanged))
+		"Deleting the open occurrence of a series ends the series.", say(nil, nil, httpapi.Missing, httpapi.ReadOnly, httpapi.TaskChanged))
 	remove.DefaultStatus = http.StatusNoContent
 	forUser(api, a.Failures, remove, a.remove)
 }
@@ -124,4 +127,23 @@ func (a *Tasks) remove(ctx context.Context, actor access.Actor, in *struct {
 },
 ) (*struct{}, error) {
 	return nil, a.Store.Delete(ctx, actor, in.ID, versions(in.IfMatch))
+}
+
+// TaskMove says where a task is to be.
+type TaskMove struct {
+	ListID   *uuid.UUID          `json:"list_id,omitempty" format:"uuid" doc:"In this list; left out: in that of the parent, or where it is"`
+	ParentID optional[uuid.UUID] `json:"parent_id,omitempty" format:"uuid" doc:"Under this task, or null: under none; left out: as it is"`
+	Before   *uuid.UUID          `json:"before,omitempty" format:"uuid" doc:"Before this task of the list"`
+	After    *uuid.UUID          `json:"after,omitempty" format:"uuid" doc:"Behind this task of the list"`
+}
+
+func (a *Tasks) move(ctx context.Context, actor access.Actor, in *struct {
+	IDInput
+	MatchInput
+	Body TaskMove
+},
+) (*taskOutput, error) {
+	return answer(a.Store.Move(ctx, actor, in.ID, versions(in.IfMatch), task.Move{
+		ListID: in.Body.ListID, ParentID: in.Body.ParentID.Optional, Before: in.Body.Before, After: in.Body.After,
+	}))
 }

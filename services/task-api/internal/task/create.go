@@ -22,6 +22,7 @@ import (
 // the ID of one that the task has, it stays that one.
 type ReminderDraft struct {
 	ID        *uuid.UUID
+	UserID    *uuid.UUID // of another member: left as it is
 	At        *time.Time
 	BeforeDue string
 }
@@ -33,36 +34,39 @@ type RecurrenceDraft struct {
 
 // Create adds a task of the actor. With a key it does so once: a repetition
 // answers what the first answered.
-func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key *Key) (*Task, error) {
+func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key *change.Key) (*Task, error) {
 	var t *Task
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		if key != nil {
-			var err error
-			if t, err = key.claim(ctx, tx); err != nil || t != nil {
+			var first event.Task
+			if was, err := key.Claim(ctx, tx, &first); err != nil || was {
+				t = answered(first)
 				return err
 			}
 		}
 		t = &Task{ID: uuid.Must(uuid.NewV7()), UserID: actor.UserID, Version: 1, CreatedAt: tx.Now, UpdatedAt: tx.Now}
-		if err := draft.apply(t, func() (string, error) { return tx.Zone(ctx) }, tx.Now); err != nil {
+		if err := draft.apply(t, askingIn(ctx, tx)); err != nil {
 			return err
 		}
 		if err := t.joinSeries(nil, edit{}); err != nil {
 			return err
 		}
-		if t.ParentID != nil {
-			if err := checkParent(ctx, tx, t); err != nil {
-				return err
-			}
+		if err := settle(ctx, tx, nil, t); err != nil {
+			return err
 		}
 		if err := insert(ctx, tx, t, nil); err != nil {
 			return err
 		}
 		if key != nil {
-			return key.answer(tx, t)
+			return key.Keep(tx, t.onTheWire())
 		}
 		return nil
 	})
 	return t, err
+}
+
+func askingIn(ctx context.Context, tx *change.Tx) asking {
+	return asking{user: tx.Actor.UserID, zone: func() (string, error) { return tx.Zone(ctx) }, now: tx.Now}
 }
 
 // insert writes a new task with its reminders and events, which say about it what their
@@ -80,7 +84,9 @@ func insert(ctx context.Context, tx *change.Tx, t *Task, about map[string]any) e
 	t.SearchVersion = t.searchVersion()
 	names, values := tx.Columns(t)
 	tx.Later(insertion("task.tasks", append(names, "title_key")), append(values, search.TitleKey(t.Title))...)
-	t.index(tx)
+	if err := t.index(ctx, tx); err != nil {
+		return err
+	}
 	for _, r := range t.Reminders {
 		r.TraceParent = telemetry.TraceParent(ctx)
 		names, values := tx.Columns(&r)
@@ -94,22 +100,26 @@ func insertion(table string, names []string) string {
 	return "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(names)-1) + ")"
 }
 
-// checkParent refuses a parent that is not there, is not the actor's, is a
-// subtask itself, or is full. (What a subtask that recurs has left behind takes no room.) The parent stays locked, so that two requests
-// can not fill or nest it at once.
-func checkParent(ctx context.Context, tx *change.Tx, t *Task) error {
+// checkParent refuses a parent that is not there, is not the actor's to change, is a
+// subtask itself, or is full, and answers its list. (What a subtask that recurs has left
+// behind takes no room.) The parent stays locked, so that two requests can not fill or
+// nest it at once.
+func checkParent(ctx context.Context, tx *change.Tx, t *Task) (list uuid.UUID, err error) {
 	var parent Task
-	may := tx.Actor.Tasks()
-	err := tx.NewSelect().Model(&parent).Column("id", "parent_id").
+	may, role := tx.Actor.Tasks(), tx.Actor.RoleIn("t.list_id")
+	err = tx.NewSelect().Model(&parent).Column("id", "parent_id", "list_id").ColumnExpr(role.SQL+" AS role", role.Args...).
 		Where("id = ?", *t.ParentID).Where(may.SQL, may.Args...).For("NO KEY UPDATE").Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && parent.ID == t.ID {
-		return refuse.Part("parent_id", "is none of your other tasks")
+		return uuid.Nil, refuse.Part("parent_id", "is none of your other tasks")
 	}
 	if err != nil {
-		return fmt.Errorf("read the parent: %w", err)
+		return uuid.Nil, fmt.Errorf("read the parent: %w", err)
+	}
+	if !parent.Role.Writes() {
+		return uuid.Nil, errReadOnly
 	}
 	if parent.ParentID != nil {
-		return refuse.Part("parent_id", "is a subtask itself; subtasks have one level")
+		return uuid.Nil, refuse.Part("parent_id", "is a subtask itself; subtasks have one level")
 	}
 	var siblings, children int
 	err = tx.NewRaw(`SELECT
@@ -117,11 +127,11 @@ func checkParent(ctx context.Context, tx *change.Tx, t *Task) error {
 		(SELECT count(*) FROM task.tasks WHERE parent_id = ?)`, *t.ParentID, t.ID, t.ID).Scan(ctx, &siblings, &children)
 	switch {
 	case err != nil:
-		return fmt.Errorf("count the subtasks: %w", err)
+		return uuid.Nil, fmt.Errorf("count the subtasks: %w", err)
 	case children > 0:
-		return refuse.Part("parent_id", "this task has subtasks of its own; subtasks have one level")
+		return uuid.Nil, refuse.Part("parent_id", "this task has subtasks of its own; subtasks have one level")
 	case siblings >= maxSubtasks:
-		return refuse.Part("parent_id", fmt.Sprintf("has %d subtasks already, the most there can be", maxSubtasks))
+		return uuid.Nil, refuse.Part("parent_id", fmt.Sprintf("has %d subtasks already, the most there can be", maxSubtasks))
 	}
-	return nil
+	return parent.ListID, nil
 }

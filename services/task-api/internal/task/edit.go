@@ -61,10 +61,7 @@ func (p RecurrencePatch) over(was *event.Recurrence) *RecurrenceDraft {
 }
 
 // Versions are those of a task that a change is meant for; nil are all.
-type Versions []int64
-
-// Allow says whether a version is one of them.
-func (v Versions) Allow(version int64) bool { return v == nil || slices.Contains(v, version) }
+type Versions = change.Versions
 
 var errStale = refuse.Because(refuse.TaskChanged, "the task has changed since; read it again and send its new ETag")
 
@@ -79,12 +76,15 @@ const (
 
 // edit is what a request changes of a task.
 type edit struct {
-	apply func(t *Task, zone func() (string, error), now time.Time) error
+	apply func(t *Task, by asking) error
 	kinds func(before, after *Task) []string // of its events
 	// due says that it tells when the task is due, following that the series goes
 	// on from there.
 	due, following bool
 	moves          bool // it moves the task under another parent
+	// lockPlaces and place give the task its position, where that is not the end of its list.
+	lockPlaces func(tx *change.Tx)
+	place      func(ctx context.Context, tx *change.Tx, t *Task) error
 }
 
 // Replace makes a task of the actor what draft says, and Patch changes parts of it.
@@ -110,12 +110,12 @@ func updated(before, after *Task) []string {
 
 // Complete sets whether a task of the actor is complete; nil toggles it.
 func (s *Store) Complete(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, complete *bool) (*Task, error) {
-	return s.edit(ctx, actor, id, match, edit{apply: func(t *Task, _ func() (string, error), now time.Time) error {
+	return s.edit(ctx, actor, id, match, edit{apply: func(t *Task, by asking) error {
 		done := !t.IsComplete
 		if complete != nil {
 			done = *complete
 		}
-		t.complete(done, now)
+		t.complete(done, by.now)
 		return nil
 	}, kinds: func(_, after *Task) []string {
 		if after.IsComplete {
@@ -140,7 +140,10 @@ func (s *Store) edit(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 func (s *Store) editOnce(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, e edit) (*Task, error) {
 	var t *Task
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		apply := func(t *Task) error { return e.apply(t, func() (string, error) { return tx.Zone(ctx) }, tx.Now) }
+		apply := func(t *Task) error { return e.apply(t, askingIn(ctx, tx)) }
+		if e.lockPlaces != nil {
+			e.lockPlaces(tx)
+		}
 		if e.moves {
 			if err := lockMove(ctx, tx, id, apply); err != nil {
 				return err
@@ -160,8 +163,7 @@ func (s *Store) editOnce(ctx context.Context, actor access.Actor, id uuid.UUID, 
 		if err := apply(t); err != nil {
 			return err
 		}
-		moved := !equal(t.ParentID, before.ParentID)
-		if moved && !e.moves {
+		if !equal(t.ParentID, before.ParentID) && !e.moves {
 			return errMoves
 		}
 		if err := t.joinSeries(before, e); err != nil {
@@ -170,13 +172,21 @@ func (s *Store) editOnce(ctx context.Context, actor access.Actor, id uuid.UUID, 
 		if err := keepApart(ctx, tx, before, t); err != nil {
 			return err
 		}
-		if moved && t.ParentID != nil {
-			if err := checkParent(ctx, tx, t); err != nil {
+		if err := settle(ctx, tx, before, t); err != nil {
+			return err
+		}
+		if e.place != nil {
+			if err := e.place(ctx, tx, t); err != nil {
 				return err
 			}
 		}
 		if err := save(ctx, tx, before, t, e.kinds(before, t)...); err != nil {
 			return err
+		}
+		if t.ListID != before.ListID {
+			if err := takeAlong(ctx, tx, t); err != nil {
+				return err
+			}
 		}
 		if t.IsComplete == before.IsComplete {
 			return nil
@@ -201,7 +211,9 @@ func save(ctx context.Context, tx *change.Tx, before, t *Task, kinds ...string) 
 	}
 	t.Version += int64(len(kinds))
 	t.UpdatedAt = tx.Now
-	update(ctx, tx, before, t)
+	if err := update(ctx, tx, before, t); err != nil {
+		return err
+	}
 	return appendEvents(tx, kinds, before, t, nil)
 }
 
@@ -243,14 +255,16 @@ func lockMove(ctx context.Context, tx *change.Tx, id uuid.UUID, apply func(*Task
 	return nil
 }
 
-func update(ctx context.Context, tx *change.Tx, before, t *Task) {
+func update(ctx context.Context, tx *change.Tx, before, t *Task) error {
 	t.keepWalls()
 	indexed := before.indexed()
 	t.SearchVersion = t.searchVersion()
 	names, values := tx.Columns(t, "id", "user_id", "created_at", "follows_id", "followed")
 	tx.Later("UPDATE task.tasks SET "+strings.Join(names, " = ?, ")+" = ?, title_key = ? WHERE id = ?", append(values, search.TitleKey(t.Title), t.ID)...)
-	if !indexed || t.Title != before.Title || t.Description != before.Description || !slices.Equal(t.Tags, before.Tags) {
-		t.index(tx)
+	if !indexed || t.Title != before.Title || t.Description != before.Description || !slices.Equal(t.Tags, before.Tags) || t.ListID != before.ListID {
+		if err := t.index(ctx, tx); err != nil {
+			return err
+		}
 	}
 	kept := make([]uuid.UUID, len(t.Reminders))
 	for i, r := range t.Reminders {
@@ -268,6 +282,7 @@ func update(ctx context.Context, tx *change.Tx, before, t *Task) {
 		tx.Later(insertion("task.reminders", names)+` ON CONFLICT (id) DO UPDATE SET ordinal = EXCLUDED.ordinal, at = EXCLUDED.at, at_wall = EXCLUDED.at_wall,
 			before_due = EXCLUDED.before_due, remind_at = EXCLUDED.remind_at, armed = EXCLUDED.armed, passed_for = EXCLUDED.passed_for, trace_parent = EXCLUDED.trace_parent`, values...)
 	}
+	return nil
 }
 
 // showDue writes a stored due time as the user sees it, before the zone may

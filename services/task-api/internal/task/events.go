@@ -69,7 +69,7 @@ func taskData(frame event.Frame, state event.Task) (json.RawMessage, error) {
 func auditData(actor access.Actor, frame event.Frame, before *Task, state event.Task) (json.RawMessage, error) {
 	e := event.AuditEvent{
 		Frame: frame, Actor: event.Actor{UserID: actor.UserID, Email: actor.Email},
-		Action: frame.EventType, Target: "task/" + frame.TaskID.String(),
+		Action: frame.EventType, Target: "task/" + frame.TaskID.String(), ListID: &state.ListID,
 	}
 	if actor.Service != "" {
 		e.Actor.UserID = frame.UserID // it acts for the owner of the task

@@ -360,7 +360,7 @@ func (t *Task) start(by int64, now time.Time) error {
 		if err != nil {
 			return fmt.Errorf("make a reminder id: %w", err)
 		}
-		*r = Reminder{ID: id, TaskID: t.ID, Ordinal: r.Ordinal, At: r.At, BeforeDue: r.BeforeDue}
+		*r = Reminder{ID: id, TaskID: t.ID, UserID: r.UserID, Ordinal: r.Ordinal, At: r.At, BeforeDue: r.BeforeDue}
 		if r.At != nil {
 			at, err := shift(*r.At, by, t.Timezone, false)
 			if err != nil {

@@ -16,7 +16,7 @@ import (
 // unindexed says in SQL of which tasks title_key and the row in task.search are
 // not those that this version computes: a version before it wrote them, or
 // search.Version has been raised. It is the condition of the index
-// tasks_unindexed, word for word.
+// tasks_of_list_unindexed, word for word.
 var unindexed = fmt.Sprintf("CASE search_version WHEN version * 16 + %d THEN 0 ELSE 1 END = 1", search.Version)
 
 // searchVersion is what t is indexed as when that happens now.
@@ -31,10 +31,15 @@ func (t *Task) indexed() bool {
 }
 
 // index writes what t is found by.
-func (t *Task) index(tx *change.Tx) {
+func (t *Task) index(ctx context.Context, tx *change.Tx) error {
+	creator, err := tx.CreatorOf(ctx, t.ListID)
+	if err != nil {
+		return err
+	}
 	text := search.Text(t.Title, t.Description)
 	tx.Later("INSERT INTO task.search (task_id, text, keys) VALUES (?, ?, ?) ON CONFLICT (task_id) DO UPDATE SET text = EXCLUDED.text, keys = EXCLUDED.keys",
-		t.ID, text, search.Keys(t.UserID, text, t.Tags))
+		t.ID, text, search.Keys(creator, text, t.Tags))
+	return nil
 }
 
 const (
@@ -79,12 +84,14 @@ func (s *Store) indexBatch(ctx context.Context) (int, error) {
 			return err
 		}
 		// One that a request is changing is indexed by that request.
-		err := tx.NewSelect().Model(&found).Where(unindexed).OrderExpr("user_id, id").Limit(indexBatch).For("NO KEY UPDATE SKIP LOCKED").Scan(ctx)
+		err := tx.NewSelect().Model(&found).Where(unindexed).OrderExpr("list_id, id").Limit(indexBatch).For("NO KEY UPDATE SKIP LOCKED").Scan(ctx)
 		if err != nil || len(found) == 0 {
 			return err
 		}
 		for _, t := range found {
-			t.index(tx)
+			if err := t.index(ctx, tx); err != nil {
+				return err
+			}
 			tx.Later("UPDATE task.tasks SET title_key = ?, search_version = ? WHERE id = ?", search.TitleKey(t.Title), t.searchVersion(), t.ID)
 		}
 		return nil

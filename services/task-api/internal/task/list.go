@@ -3,6 +3,7 @@ package task
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +17,7 @@ import (
 // Query is what a list of tasks is narrowed and ordered by. A filter that is left out
 // narrows nothing.
 type Query struct {
+	ListIDs      []uuid.UUID // any of these
 	IsComplete   *bool
 	Priorities   []string // any of these
 	Tags         []string // all of these
@@ -24,7 +26,8 @@ type Query struct {
 	Due          string     // overdue, today, tomorrow, week or none; open tasks alone
 	Timezone     string     // in which Due counts days; "": the user's
 	UpdatedAfter *time.Time // or then
-	TopLevel     bool       // no subtasks
+	Assignee     *uuid.UUID
+	TopLevel     bool // no subtasks
 	ParentID     *uuid.UUID
 	SeriesID     *uuid.UUID
 	Text         string // in the title or the description
@@ -113,6 +116,10 @@ func (l *listing) decode(text string) (*cursor, error) {
 		if !database.Storable(*c.Value) {
 			return nil, page.ErrCursor
 		}
+	case l.column == "position":
+		if _, err := strconv.ParseInt(*c.Value, 10, 64); err != nil {
+			return nil, page.ErrCursor
+		}
 	case l.column != "priority":
 		at, err := time.Parse(time.RFC3339Nano, *c.Value)
 		if err != nil || !database.StorableTime(at) {
@@ -142,6 +149,8 @@ func (l *listing) cursorOf(t *listed) cursor {
 		text = t.DueAt.UTC().Format(time.RFC3339Nano)
 	case "priority":
 		text = t.Priority.String()
+	case "position":
+		text = strconv.FormatInt(t.Position, 10)
 	case "title":
 		text = t.Title
 	}

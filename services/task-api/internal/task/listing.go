@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,13 +16,21 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
 
+// wantedKeys are those that a task must have to be found; a long text has the other ones.
+type wantedKeys struct{ keys, long []int64 }
+
+func keysOf(keys, long []int64) wantedKeys { return wantedKeys{keys, long} }
+
 // listing is a list of a user's tasks as the database is asked for it. Postgres
 // knows how common a value is among all tasks, not among those of one user, so
 // that which way to go is found out here: see read.
 type listing struct {
 	store *Store
 	user  uuid.UUID
-	mine  access.Condition // of the rows that the user may see
+	// Of the rows of task.members m in whose lists the user wants to look, and of the tasks
+	// there.
+	lists access.Condition
+	mine  access.Condition
 
 	sort       string // as the request says it
 	column     string // of the index that is in this order
@@ -40,20 +49,27 @@ type listing struct {
 	covered bool
 	// The priorities that are filtered by, unless they are ranges of the index.
 	priorities []int
-	// What the search index is asked for, if anything; long texts have the other keys.
-	keys, long []int64
-	folded     string
+	// What the search index is asked for, if anything: for each who has made some of the lists.
+	keys   []wantedKeys
+	folded string
 	// Few tasks meet the filters, whoever asks.
 	few bool
 }
 
 func (s *Store) listing(ctx context.Context, actor access.Actor, q Query) (*listing, error) {
-	l := &listing{store: s, user: actor.UserID, mine: actor.Tasks(), sort: q.Sort}
+	lists := actor.Memberships(q.ListIDs...)
+	l := &listing{
+		store: s, user: actor.UserID, sort: q.Sort, lists: lists,
+		mine: access.Condition{SQL: "list_id IN (SELECT m.list_id FROM task.members m WHERE " + lists.SQL + ")", Args: lists.Args},
+	}
 	l.column, l.descending = strings.CutPrefix(q.Sort, "-")
 	if !slices.Contains(orders, l.column) {
 		return nil, refuse.Part("sort", "must be one of "+strings.Join(orders, ", ")+", or one with - before it")
 	}
 	if err := q.checkDue(); err != nil {
+		return nil, err
+	}
+	if err := l.checkLists(ctx, q.ListIDs); err != nil {
 		return nil, err
 	}
 	c, err := l.decode(q.Cursor)
@@ -82,12 +98,29 @@ func (s *Store) listing(ctx context.Context, actor access.Actor, q Query) (*list
 	return l, nil
 }
 
+// checkLists refuses a list that is none of the user's.
+func (l *listing) checkLists(ctx context.Context, named []uuid.UUID) error {
+	if len(named) == 0 {
+		return nil
+	}
+	var found []uuid.UUID
+	if err := l.store.DB.NewRaw("SELECT m.list_id FROM task.members m WHERE "+l.lists.SQL, l.lists.Args...).Scan(ctx, &found); err != nil {
+		return fmt.Errorf("read the lists: %w", err)
+	}
+	for _, list := range named {
+		if !slices.Contains(found, list) {
+			return refuse.Part("list_id", "is none of your lists")
+		}
+	}
+	return nil
+}
+
 var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 // orders are the columns that a list can be in the order of.
-var orders = []string{"created_at", "updated_at", "due_at", "priority", "title"}
+var orders = []string{"created_at", "updated_at", "due_at", "priority", "title", "position"}
 
-// covering are the columns that each index of an order includes (migration 0014):
+// covering are the columns that each index of an order includes (migration 0022):
 // lists that are filtered by nothing else are found without reading the tasks.
 var covering = []string{"due_at", "parent_id", "priority", "updated_at"}
 
@@ -117,6 +150,10 @@ func (l *listing) filter(ctx context.Context, q Query) error {
 		l.also("parent_id", "parent_id = ?", *q.ParentID)
 		l.few = true
 	}
+	if q.Assignee != nil {
+		l.also("assignee_id", "assignee_id = ?", *q.Assignee)
+		l.few = true
+	}
 	if q.SeriesID != nil {
 		l.also("series_id", "series_id = ?", *q.SeriesID)
 		l.few = true
@@ -132,7 +169,16 @@ func (l *listing) filter(ctx context.Context, q Query) error {
 		l.stale = append(l.stale, access.Condition{SQL: "(title ILIKE ? OR description ILIKE ?)", Args: []any{text, text}})
 		l.filters = append(l.filters, access.Condition{SQL: "(SELECT strpos(s.text, ?) > 0 FROM task.search s WHERE s.task_id = t.id)", Args: []any{l.folded}})
 	}
-	l.keys, l.long = search.Wanted(l.user, l.folded, q.Tags)
+	if l.folded != "" || len(q.Tags) > 0 {
+		var creators []uuid.UUID
+		err := l.store.DB.NewRaw("SELECT DISTINCT l.created_by FROM task.members m JOIN task.lists l ON l.id = m.list_id WHERE "+l.lists.SQL, l.lists.Args...).Scan(ctx, &creators)
+		if err != nil {
+			return fmt.Errorf("read who made the lists: %w", err)
+		}
+		for _, creator := range creators {
+			l.keys = append(l.keys, keysOf(search.Wanted(creator, l.folded, q.Tags)))
+		}
+	}
 	// Due dates have several bounds, tags many.
 	slices.Sort(l.reads)
 	l.reads = slices.DeleteFunc(slices.Compact(l.reads), func(column string) bool { return column == l.column })
@@ -215,6 +261,8 @@ func (l *listing) after(c *cursor, q Query) {
 			value, _ = time.Parse(time.RFC3339Nano, *c.Value) // decode has read it
 		case "priority":
 			value = int(priorityOf(*c.Value))
+		case "position":
+			value, _ = strconv.ParseInt(*c.Value, 10, 64) // decode has read it
 		}
 		behind = access.Condition{SQL: "(" + l.column + ", id) " + than + " (?, ?)", Args: []any{value, c.ID}}
 	}

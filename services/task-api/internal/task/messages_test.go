@@ -15,6 +15,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
 // writes counts what a connection sends: each write of pgx is a message, or several that
@@ -57,7 +58,7 @@ func TestHowOftenARequestAsksTheDatabase(t *testing.T) {
 	}{
 		{"create", 2, func() error { id = a.create(draft); return nil }},
 		{"create once", 3, func() error {
-			_, err := a.Create(a.ctx, a.actor, draft, &Key{Key: uuid.NewString(), Hash: []byte{1}})
+			_, err := a.Create(a.ctx, a.actor, draft, &change.Key{Key: uuid.NewString(), Hash: []byte{1}})
 			return err
 		}},
 		{"read", 1, func() error { _, err := a.Get(a.ctx, a.actor, id); return err }},

@@ -96,9 +96,6 @@ func (p *problems) normalize(t *Task) {
 	if len(t.Tags) > maxTags {
 		p.add("tags", fmt.Sprintf("there can be %d", maxTags))
 	}
-	if len(t.Reminders) > maxReminders {
-		p.add("reminders", fmt.Sprintf("there can be %d", maxReminders))
-	}
 	for _, tag := range t.Tags {
 		if n := utf8.RuneCountInString(tag); strings.TrimSpace(tag) == "" || n > maxTag {
 			p.add("tags", "each must have 1 to 50 characters and not be blank")

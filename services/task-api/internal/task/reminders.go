@@ -10,13 +10,23 @@ import (
 	"github.com/taskwire/taskwire/pkg/recurrence"
 )
 
-// reminders sets t's reminders to what its user wants. One that is named by
-// its id, or says the same as one the task has, stays that reminder: it keeps
+// reminders sets a user's reminders of t to what he wants; those of others stay. One that
+// is named by its id, or says the same as one he has, stays that reminder: it keeps
 // its id, and does not fire again for a time it has fired for.
-func (p *problems) reminders(t *Task, in []ReminderDraft) {
-	had := slices.Clone(t.Reminders)
-	t.Reminders = make([]Reminder, 0, len(in))
+func (p *problems) reminders(t *Task, user uuid.UUID, in []ReminderDraft) {
+	var had, others []Reminder
+	for _, r := range t.Reminders {
+		if r.Of(t) == user {
+			had = append(had, r)
+		} else {
+			others = append(others, r)
+		}
+	}
+	t.Reminders = make([]Reminder, 0, len(in)+len(others))
 	for i, wanted := range in {
+		if wanted.UserID != nil && *wanted.UserID != user {
+			continue // another's, sent back as it was read
+		}
 		where := fmt.Sprintf("reminders[%d]", i)
 		if (wanted.At == nil) == (wanted.BeforeDue == "") {
 			p.add(where, "needs either at or before_due")
@@ -31,7 +41,7 @@ func (p *problems) reminders(t *Task, in []ReminderDraft) {
 			}
 			before = &wanted.BeforeDue
 		}
-		r := Reminder{TaskID: t.ID}
+		r := Reminder{TaskID: t.ID, UserID: user}
 		same := func(h Reminder) bool {
 			if wanted.ID != nil {
 				return h.ID == *wanted.ID
@@ -42,7 +52,7 @@ func (p *problems) reminders(t *Task, in []ReminderDraft) {
 			r = had[k]
 			had = slices.Delete(had, k, k+1)
 		} else if wanted.ID != nil {
-			p.add(where+".id", "is no reminder of this task; leave it out to add one")
+			p.add(where+".id", "is no reminder of yours of this task; leave it out to add one")
 			continue
 		} else {
 			r.ID = uuid.Must(uuid.NewV7())
@@ -50,20 +60,31 @@ func (p *problems) reminders(t *Task, in []ReminderDraft) {
 		r.Ordinal, r.At, r.BeforeDue = i, at, before
 		t.Reminders = append(t.Reminders, r)
 	}
+	if len(t.Reminders) > maxReminders {
+		p.add("reminders", fmt.Sprintf("there can be %d", maxReminders))
+	}
+	if t.Reminders = append(t.Reminders, others...); len(t.Reminders) > mostReminders {
+		p.add("reminders", fmt.Sprintf("there can be %d of all members together", mostReminders))
+	}
 }
 
 // arm works out when each reminder is to fire. A reminder whose time moved is
 // armed anew. Of those whose new time has already passed the latest fires, at
 // once, and the others are passed over: one request is at most one reminder of
-// the past. So are all but the first of one moment, which would say the same twice.
+// the past. So are all but the first of one moment, which would say the same twice. Each
+// member's count for themselves.
 // A task that is done reminds of nothing, and when it is reopened only what still
 // lies ahead is armed again.
 func (t *Task) arm(before *Task, now time.Time) error {
-	var latest *Reminder // of those that are past and were set or moved now
-	moments := map[int64]bool{}
+	type moment struct {
+		of uuid.UUID
+		at int64
+	}
+	latest := map[uuid.UUID]*Reminder{} // of those that are past and were set or moved now
+	moments := map[moment]bool{}
 	for i := range t.Reminders {
 		r := &t.Reminders[i]
-		was := r.RemindAt
+		of, was := r.Of(t), r.RemindAt
 		r.RemindAt = r.At
 		if r.BeforeDue != nil {
 			r.RemindAt = nil
@@ -84,13 +105,13 @@ func (t *Task) arm(before *Task, now time.Time) error {
 		if moved {
 			r.PassedFor = nil
 		}
-		if r.RemindAt != nil && moments[r.RemindAt.UnixMicro()] {
+		if r.RemindAt != nil && moments[moment{of, r.RemindAt.UnixMicro()}] {
 			// Until the other one is moved or taken away.
 			r.Armed, r.PassedFor = false, r.RemindAt
 			continue
 		}
 		if r.RemindAt != nil {
-			moments[r.RemindAt.UnixMicro()] = true
+			moments[moment{of, r.RemindAt.UnixMicro()}] = true
 		}
 		switch {
 		case t.IsComplete || r.RemindAt == nil:
@@ -108,9 +129,9 @@ func (t *Task) arm(before *Task, now time.Time) error {
 			if r.RemindAt.After(now) {
 				continue
 			}
-			passed := latest
-			if latest == nil || r.RemindAt.After(*latest.RemindAt) {
-				latest = r
+			passed := latest[of]
+			if passed == nil || r.RemindAt.After(*passed.RemindAt) {
+				latest[of] = r
 			} else {
 				passed = r
 			}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -25,7 +26,10 @@ type Store struct {
 	Changes *change.Writer
 }
 
-var errNotFound = refuse.Missing("task")
+var (
+	errNotFound = refuse.Missing("task")
+	errReadOnly = refuse.Because(refuse.ReadOnly, "you may read this list, not change what is in it; ask one of its owners")
+)
 
 // withReminders is a column beside those of a task that a query calls t.
 const withReminders = `(SELECT json_agg(r ORDER BY r.ordinal, r.id) FROM task.reminders r WHERE r.task_id = t.id) AS reminders`
@@ -46,20 +50,25 @@ func (s *Store) Get(ctx context.Context, actor access.Actor, id uuid.UUID) (*Tas
 // whole are the columns of a task t, for change.Read.
 var whole = strings.Replace(columns, "due_wall", "coalesce(due_wall, '') AS due_wall", 1) + ", " + withReminders
 
-// lock reads a task of the actor as it is once it and its reminders are locked, after
-// its series. All of that is one message.
+// lock reads a task that the actor may change as it is once it and its reminders are
+// locked, after its series. All of that is one message.
 func lock(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Task, error) {
 	lockSeries(tx, id)
 	may := tx.Actor.Tasks()
 	args := append([]any{id}, may.Args...)
 	tx.Later("SELECT FROM task.tasks WHERE id = ? AND "+may.SQL+" FOR UPDATE", args...)
 	tx.Later("SELECT FROM task.reminders WHERE task_id = (SELECT id FROM task.tasks WHERE id = ? AND "+may.SQL+") ORDER BY ordinal, id FOR UPDATE", args...)
-	return read(ctx, tx, id)
+	t, err := read(ctx, tx, id)
+	if err == nil && !t.Role.Writes() {
+		return nil, errReadOnly
+	}
+	return t, err
 }
 
 func read(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Task, error) {
-	may := tx.Actor.Tasks()
-	found, err := change.Read[Task](ctx, tx, "SELECT "+whole+" FROM task.tasks t WHERE id = ? AND "+may.SQL, append([]any{id}, may.Args...)...)
+	may, role := tx.Actor.Tasks(), tx.Actor.RoleIn("t.list_id")
+	found, err := change.Read[Task](ctx, tx, "SELECT "+whole+", "+role.SQL+" AS role FROM task.tasks t WHERE id = ? AND "+may.SQL,
+		slices.Concat(role.Args, []any{id}, may.Args)...)
 	if err != nil {
 		return nil, fmt.Errorf("read the task: %w", err)
 	}

@@ -86,7 +86,7 @@ func (t *Task) copyUnder(last, next *Task, now time.Time) (*Task, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a task id: %w", err)
 	}
-	c.ID, c.ParentID = id, &next.ID
+	c.ID, c.ParentID, c.ListID = id, &next.ID, next.ListID
 	c.SeriesID, c.Occurrence, c.FollowsID, c.Followed = nil, nil, nil, false
 	by, err := last.distance(next)
 	if err != nil {

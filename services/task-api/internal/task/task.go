@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 )
 
 // Limits of a task, which the doors say in their own way. Lengths count characters.
@@ -18,7 +19,8 @@ const (
 	maxDescription = 20000
 	maxTags        = 20
 	maxTag         = 50
-	maxReminders   = 20
+	maxReminders   = 20  // of a member
+	mostReminders  = 100 // of all: an event has them all
 	maxSubtasks    = 200
 )
 
@@ -40,6 +42,9 @@ type Task struct {
 	AllDay      bool              `bun:"all_day"`
 	Timezone    string            `bun:"timezone"`
 	Recurrence  *event.Recurrence `bun:"recurrence,type:jsonb"`
+	ListID      uuid.UUID         `bun:"list_id"`
+	Position    int64             `bun:"position"`
+	AssigneeID  *uuid.UUID        `bun:"assignee_id"`
 	ParentID    *uuid.UUID        `bun:"parent_id"`
 	SeriesID    *uuid.UUID        `bun:"series_id"`
 	Occurrence  *string           `bun:"occurrence"`
@@ -56,7 +61,8 @@ type Task struct {
 	// DueWall is DueAt as it is meant; see wall.go.
 	DueWall string `bun:"due_wall,nullzero"`
 
-	Reminders []Reminder `bun:"reminders,type:jsonb,scanonly"` // see store.go
+	Reminders []Reminder  `bun:"reminders,type:jsonb,scanonly"` // see store.go
+	Role      access.Role `bun:"role,scanonly"`                 // the actor's, in the list; see store.go
 
 	// reminded is until when a task has reminded that was taken back and comes again.
 	reminded *time.Time
@@ -68,6 +74,7 @@ type Reminder struct {
 
 	ID        uuid.UUID  `bun:"id,pk" json:"id"`
 	TaskID    uuid.UUID  `bun:"task_id" json:"task_id"`
+	UserID    uuid.UUID  `bun:"user_id,nullzero" json:"user_id"` // see Of
 	Ordinal   int        `bun:"ordinal" json:"ordinal"`
 	At        *time.Time `bun:"at" json:"at"`
 	BeforeDue *string    `bun:"before_due" json:"before_due"`
@@ -93,6 +100,8 @@ type Draft struct {
 	Timezone    string // "": the user's
 	Reminders   []ReminderDraft
 	Recurrence  *RecurrenceDraft
+	AssigneeID  *uuid.UUID
+	ListID      *uuid.UUID // nil: that of the parent, else the actor's inbox; of a task that is there, its own
 	ParentID    *uuid.UUID
 }
 
@@ -108,6 +117,8 @@ type Patch struct {
 	Timezone    Optional[string]
 	Reminders   Optional[[]ReminderDraft]
 	Recurrence  Optional[RecurrencePatch]
+	AssigneeID  Optional[uuid.UUID]
+	ListID      Optional[uuid.UUID]
 	ParentID    Optional[uuid.UUID]
 }
 
@@ -125,7 +136,7 @@ func (t *Task) onTheWire() event.Task {
 	out := event.Task{
 		ID: t.ID, UserID: t.UserID, Title: t.Title, Description: t.Description, IsComplete: t.IsComplete,
 		Priority: t.Priority.String(), Tags: t.Tags, DueAt: utc(t.DueAt), AllDay: t.AllDay, Timezone: t.Timezone,
-		Reminders: make([]event.Reminder, len(t.Reminders)), Recurrence: t.Recurrence, ParentID: t.ParentID,
+		Reminders: make([]event.Reminder, len(t.Reminders)), Recurrence: t.Recurrence, ListID: t.ListID, Position: t.Position, AssigneeID: t.AssigneeID, ParentID: t.ParentID,
 		SeriesID: t.SeriesID, Occurrence: t.Occurrence, CompletedAt: utc(t.CompletedAt), Version: t.Version,
 		CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}
@@ -133,7 +144,7 @@ func (t *Task) onTheWire() event.Task {
 		out.Tags = []string{}
 	}
 	for i, r := range t.Reminders {
-		out.Reminders[i] = event.Reminder{ID: r.ID, At: utc(r.At)}
+		out.Reminders[i] = event.Reminder{ID: r.ID, UserID: r.Of(t), At: utc(r.At)}
 		if r.BeforeDue != nil {
 			out.Reminders[i].BeforeDue = *r.BeforeDue
 		}
@@ -146,12 +157,15 @@ func answered(was event.Task) *Task {
 	t := &Task{
 		ID: was.ID, UserID: was.UserID, Title: was.Title, Description: was.Description, IsComplete: was.IsComplete,
 		Priority: priorityOf(was.Priority), Tags: was.Tags, DueAt: was.DueAt, AllDay: was.AllDay, Timezone: was.Timezone,
-		Reminders: make([]Reminder, len(was.Reminders)), Recurrence: was.Recurrence, ParentID: was.ParentID,
+		Reminders: make([]Reminder, len(was.Reminders)), Recurrence: was.Recurrence, ListID: was.ListID, Position: was.Position, AssigneeID: was.AssigneeID, ParentID: was.ParentID,
 		SeriesID: was.SeriesID, Occurrence: was.Occurrence, CompletedAt: was.CompletedAt, Version: was.Version,
 		CreatedAt: was.CreatedAt, UpdatedAt: was.UpdatedAt,
 	}
+	if t.ListID == uuid.Nil { // kept by a version that knew no lists
+		t.ListID, t.Position = access.Inbox(t.UserID), t.CreatedAt.UnixMicro()
+	}
 	for i, r := range was.Reminders {
-		t.Reminders[i] = Reminder{ID: r.ID, At: r.At}
+		t.Reminders[i] = Reminder{ID: r.ID, UserID: r.UserID, At: r.At}
 		if r.BeforeDue != "" {
 			t.Reminders[i].BeforeDue = &r.BeforeDue
 		}
@@ -159,8 +173,15 @@ func answered(was event.Task) *Task {
 	return t
 }
 
-// apply makes t what the draft says. Zone is asked for a task that names none.
-func (d Draft) apply(t *Task, zone func() (string, error), now time.Time) (err error) {
+// asking is who asks for a change, and when. Zone is asked for a task that names none.
+type asking struct {
+	user uuid.UUID
+	zone func() (string, error)
+	now  time.Time
+}
+
+// apply makes t what the draft says.
+func (d Draft) apply(t *Task, by asking) (err error) {
 	var p problems
 	t.Title, t.Description = d.Title, d.Description
 	t.Priority, t.Tags = priorityOf(d.Priority), tags(d.Tags)
@@ -171,16 +192,19 @@ func (d Draft) apply(t *Task, zone func() (string, error), now time.Time) (err e
 		}
 		d.DueAt = t.DueAt
 	}
-	t.DueAt, t.AllDay, t.ParentID = d.DueAt, d.AllDay, d.ParentID
+	t.DueAt, t.AllDay, t.ParentID, t.AssigneeID = d.DueAt, d.AllDay, d.ParentID, d.AssigneeID
+	if d.ListID != nil {
+		t.ListID = *d.ListID
+	}
 	if t.Timezone = d.Timezone; t.Timezone == "" {
-		if t.Timezone, err = zone(); err != nil {
+		if t.Timezone, err = by.zone(); err != nil {
 			return err
 		}
 	}
 	had := t.Recurrence
 	t.Recurrence = d.Recurrence.with(had)
-	p.reminders(t, d.Reminders)
-	t.complete(d.IsComplete, now)
+	p.reminders(t, by.user, d.Reminders)
+	t.complete(d.IsComplete, by.now)
 	p.normalize(t)
 	if len(p) == 0 {
 		p.needsDue(t, d.Reminders, t.Recurrence != nil && anotherRule(had, t.Recurrence))
@@ -188,8 +212,8 @@ func (d Draft) apply(t *Task, zone func() (string, error), now time.Time) (err e
 	return p.err()
 }
 
-// apply changes of t what the patch names. Zone is asked for a task that names none.
-func (in Patch) apply(t *Task, zone func() (string, error), now time.Time) (err error) {
+// apply changes of t what the patch names.
+func (in Patch) apply(t *Task, by asking) (err error) {
 	var p problems
 	if in.Title.Null {
 		p.add("title", "can not be cleared")
@@ -208,10 +232,17 @@ func (in Patch) apply(t *Task, zone func() (string, error), now time.Time) (err 
 	}
 	t.AllDay = in.AllDay.or(t.AllDay)
 	if t.Timezone = in.Timezone.or(t.Timezone); t.Timezone == "" {
-		if t.Timezone, err = zone(); err != nil {
+		if t.Timezone, err = by.zone(); err != nil {
 			return err
 		}
 	}
+	if in.AssigneeID.Present {
+		t.AssigneeID = in.AssigneeID.pointer()
+	}
+	if in.ListID.Null {
+		p.add("list_id", "can not be cleared")
+	}
+	t.ListID = in.ListID.or(t.ListID)
 	if in.ParentID.Present {
 		t.ParentID = in.ParentID.pointer()
 	}
@@ -223,9 +254,9 @@ func (in Patch) apply(t *Task, zone func() (string, error), now time.Time) (err 
 		t.Recurrence = in.Recurrence.Value.over(t.Recurrence).with(t.Recurrence)
 	}
 	if in.Reminders.Present {
-		p.reminders(t, in.Reminders.Value)
+		p.reminders(t, by.user, in.Reminders.Value)
 	}
-	t.complete(in.IsComplete.or(t.IsComplete), now)
+	t.complete(in.IsComplete.or(t.IsComplete), by.now)
 	p.normalize(t)
 	if len(p) == 0 {
 		// {"due_at": null} clears only that: reminders that count from it rest until

@@ -31,21 +31,21 @@ func TestTheDateOfAnAllDayTask(t *testing.T) {
 			due, err := time.Parse(time.RFC3339, c.due)
 			require.NoError(t, err)
 			task := &Task{}
-			require.NoError(t, Draft{Title: "x", AllDay: true, DueAt: &due, Timezone: c.zone}.apply(task, inUTC, now))
+			require.NoError(t, Draft{Title: "x", AllDay: true, DueAt: &due, Timezone: c.zone}.apply(task, asking{zone: inUTC, now: now}))
 			zone, err := time.LoadLocation(c.zone)
 			require.NoError(t, err)
 			require.Equal(t, c.want, task.DueAt.In(zone).Format("2006-01-02"))
 
 			// Reading it and writing it back, and changing something else, move nothing.
-			require.NoError(t, Patch{Title: Optional[string]{Present: true, Value: "y"}}.apply(task, inUTC, now))
+			require.NoError(t, Patch{Title: Optional[string]{Present: true, Value: "y"}}.apply(task, asking{zone: inUTC, now: now}))
 			require.Equal(t, c.want, task.DueAt.In(zone).Format("2006-01-02"))
 			tokyo, err := time.LoadLocation("Asia/Tokyo")
 			require.NoError(t, err)
-			require.NoError(t, Patch{Timezone: Optional[string]{Present: true, Value: "Asia/Tokyo"}}.apply(task, inUTC, now))
+			require.NoError(t, Patch{Timezone: Optional[string]{Present: true, Value: "Asia/Tokyo"}}.apply(task, asking{zone: inUTC, now: now}))
 			require.Equal(t, c.want, task.DueAt.In(tokyo).Format("2006-01-02"), "the date stays in another zone")
 
 			// A timed task again, it is due on its day, at that zone's midnight.
-			require.NoError(t, Patch{AllDay: Optional[bool]{Present: true}}.apply(task, inUTC, now))
+			require.NoError(t, Patch{AllDay: Optional[bool]{Present: true}}.apply(task, asking{zone: inUTC, now: now}))
 			require.Equal(t, c.want+" 00:00", task.DueAt.In(tokyo).Format("2006-01-02 15:04"))
 		})
 	}

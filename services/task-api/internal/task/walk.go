@@ -98,25 +98,39 @@ func (l *listing) walkAll(ctx context.Context, n int) ([]listed, error) {
 // walk reads a part in the list's order until it has n tasks, or after a number
 // of steps unless that is 0.
 func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int) ([]listed, error) {
-	// Of nothing but these the index knows the answer, without the tasks.
-	names := strings.Join(append([]string{"id", l.column}, l.reads...), ", ")
+	// What an index of an order has is read from it alone. The rest is looked up of the
+	// tasks that the steps lead to: else Postgres, which takes each list for one of usual
+	// length, would rather read and sort a long one.
+	names := "id, " + l.column
+	if all := strings.Join(append([]string{"id", l.column}, l.reads...), ", "); l.covered || steps == 0 {
+		names = all
+	}
 	var b builder
 	for i, r := range l.ranges {
 		if i > 0 {
 			b.add(" UNION ALL ")
 		}
-		// With a limit each is planned by itself: only so does Postgres see that
-		// the index has the order.
-		b.add("(SELECT "+names+" FROM task.tasks t WHERE "+l.mine.SQL+" AND ", l.mine.Args...)
+		// For each list by itself, and with a limit: only so does Postgres see
+		// that the index has the order.
+		b.add("(SELECT t.* FROM task.members m, LATERAL (SELECT " + names + " FROM task.tasks t WHERE t.list_id = m.list_id AND ")
 		b.all([]access.Condition{r, part})
 		if steps == 0 {
 			b.and(l.filters)
 		}
-		b.add(l.order(false)+" LIMIT ?)", cmp.Or(steps, n))
+		b.add(l.order(false)+" LIMIT ?) t WHERE ", cmp.Or(steps, n))
+		b.add(l.lists.SQL+")", l.lists.Args...)
 	}
 	if steps > 0 {
 		b.wrap("SELECT * FROM (", ") t")
 		b.add(l.order(false)+" LIMIT ?", steps)
+		if !l.covered {
+			reads := ""
+			for _, column := range l.reads {
+				reads += ", t." + column
+			}
+			b.wrap("SELECT s.*"+reads+" FROM (", ") s, LATERAL (SELECT * FROM task.tasks t WHERE t.id = s.id OFFSET 0) t")
+			b.wrap("SELECT * FROM (", ") t")
+		}
 	}
 	b.wrap("SELECT id FROM (", ") t")
 	if steps > 0 {
@@ -157,13 +171,14 @@ func (l *listing) gatherFew(ctx context.Context, n, most int) (rows []listed, fe
 		if i > 0 {
 			b.add(" UNION ALL ")
 		}
-		b.add("(SELECT id, "+l.column+" FROM task.tasks t WHERE "+l.mine.SQL+" AND ", l.mine.Args...)
+		b.add("(SELECT t.* FROM task.members m, LATERAL (SELECT id, " + l.column + " FROM task.tasks t WHERE t.list_id = m.list_id AND ")
 		b.all([]access.Condition{r})
 		b.add(" AND (")
 		b.any(l.parts)
 		b.add(") AND ")
 		b.all(l.filters)
-		b.add(order+" LIMIT ?)", most+1)
+		b.add(order+" LIMIT ?) t WHERE ", most+1)
+		b.add(l.lists.SQL+" LIMIT ?)", append(slices.Clone(l.lists.Args), most+1)...)
 	}
 	b.wrap("WITH found AS MATERIALIZED (SELECT * FROM (", ") t")
 	b.add(" LIMIT ?) SELECT id, (SELECT count(*) FROM found) AS found FROM found"+l.order(true)+" LIMIT ?", most+1, n)
@@ -190,10 +205,16 @@ func (l *listing) gather(ctx context.Context, n int) ([]listed, error) {
 	}
 	names := "t.id, t." + l.column
 	b.add("WITH ")
-	if len(l.keys) > 0 && !l.few {
-		b.add("found AS MATERIALIZED (SELECT s.task_id FROM task.search s WHERE (s.keys @> ?", pgdialect.Array(l.keys))
-		if l.long != nil {
-			b.add(" OR s.keys @> ?", pgdialect.Array(l.long))
+	if l.keyed() && !l.few {
+		b.add("found AS MATERIALIZED (SELECT s.task_id FROM task.search s WHERE (")
+		for i, wanted := range l.keys {
+			if i > 0 {
+				b.add(" OR ")
+			}
+			b.add("s.keys @> ?", pgdialect.Array(wanted.keys))
+			if wanted.long != nil {
+				b.add(" OR s.keys @> ?", pgdialect.Array(wanted.long))
+			}
 		}
 		b.add(")")
 		if l.folded != "" {
@@ -215,6 +236,11 @@ func (l *listing) gather(ctx context.Context, n int) ([]listed, error) {
 	}
 	b.add(") SELECT id FROM hits"+l.order(true)+" LIMIT ?", n)
 	return l.scan(ctx, &b)
+}
+
+// keyed says whether the search index knows anything of what is looked for.
+func (l *listing) keyed() bool {
+	return len(l.keys) > 0 && !slices.ContainsFunc(l.keys, func(w wantedKeys) bool { return len(w.keys) == 0 })
 }
 
 // scan reads the tasks that b is the ids of until they have the bytes of a page,

@@ -1,7 +1,7 @@
-package task
+package change
 
 import (
-	"os"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -9,18 +9,20 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
-	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 )
-
-func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
 
 // However many keys are too old, all of them go.
 func TestAllOldIdempotencyKeysGo(t *testing.T) {
-	db := newStore(t, databasetest.New(t)).DB
-	_, err := db.ExecContext(t.Context(), `INSERT INTO task.idempotency_keys (user_id, key, request_hash, created_at)
+	url := databasetest.New(t)
+	require.NoError(t, database.Migrate(t.Context(), database.Migration{Schema: migrations.Schema, OwnerURL: url, RuntimeURL: url, Log: slog.New(slog.DiscardHandler)}))
+	db, err := database.Open(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	_, err = db.ExecContext(t.Context(), `INSERT INTO task.idempotency_keys (user_id, key, request_hash, created_at)
 		SELECT gen_random_uuid(), n::text, '', now() - CASE WHEN n = 1 THEN interval '1 minute' ELSE interval '100 days' END FROM generate_series(1, 12001) n`)
 	require.NoError(t, err)
-	_, err = database.Prune(t.Context(), db, (&Store{Changes: &change.Writer{Now: time.Now}}).oldKeys())
+	_, err = database.Prune(t.Context(), db, (&Writer{Now: time.Now}).oldKeys())
 	require.NoError(t, err)
 	n, err := db.NewSelect().Table("task.idempotency_keys").Count(t.Context())
 	require.NoError(t, err)

@@ -1,4 +1,4 @@
-package task
+package change
 
 import (
 	"bytes"
@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/taskwire/taskwire/pkg/database"
-	"github.com/taskwire/taskwire/pkg/event"
-	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
 
@@ -25,16 +23,17 @@ type Key struct {
 	Hash []byte // of what is asked for: the key of one request is not for another
 }
 
-// claim takes the key, or answers what its first user was answered.
-func (k *Key) claim(ctx context.Context, tx *change.Tx) (*Task, error) {
+// Claim takes the key, or reads into answer what its first user was answered, and says
+// whether there was one.
+func (k *Key) Claim(ctx context.Context, tx *Tx, answer any) (answered bool, err error) {
 	user := tx.Actor.UserID
 	res, err := tx.NewRaw(`INSERT INTO task.idempotency_keys (user_id, key, request_hash, created_at) VALUES (?, ?, ?, ?)
 		ON CONFLICT (user_id, key) DO NOTHING`, user, k.Key, k.Hash, tx.Now).Exec(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("claim the idempotency key: %w", err)
+		return false, fmt.Errorf("claim the idempotency key: %w", err)
 	}
 	if n, err := res.RowsAffected(); err != nil || n == 1 {
-		return nil, err
+		return false, err
 	}
 	// A struct: bun takes a []byte that stands alone for a list of numbers.
 	var row struct {
@@ -43,21 +42,20 @@ func (k *Key) claim(ctx context.Context, tx *change.Tx) (*Task, error) {
 	}
 	err = tx.NewRaw("SELECT request_hash, answer FROM task.idempotency_keys WHERE user_id = ? AND key = ?", user, k.Key).Scan(ctx, &row)
 	if err != nil {
-		return nil, fmt.Errorf("read the idempotency key: %w", err)
+		return false, fmt.Errorf("read the idempotency key: %w", err)
 	}
 	if !bytes.Equal(row.Hash, k.Hash) {
-		return nil, refuse.Because(refuse.KeyUsed, "was used for another request; choose a new one")
+		return false, refuse.Because(refuse.KeyUsed, "was used for another request; choose a new one")
 	}
-	var first event.Task
-	if err := json.Unmarshal([]byte(row.Answer), &first); err != nil {
-		return nil, fmt.Errorf("read the first answer: %w", err)
+	if err := json.Unmarshal([]byte(row.Answer), answer); err != nil {
+		return false, fmt.Errorf("read the first answer: %w", err)
 	}
-	return answered(first), nil
+	return true, nil
 }
 
-// answer keeps the task as it is answered now.
-func (k *Key) answer(tx *change.Tx, t *Task) error {
-	raw, err := json.Marshal(t.onTheWire())
+// Keep keeps what is answered now.
+func (k *Key) Keep(tx *Tx, answer any) error {
+	raw, err := json.Marshal(answer)
 	if err != nil {
 		return fmt.Errorf("keep the answer: %w", err)
 	}
@@ -70,10 +68,10 @@ const forgetEvery = 10 * time.Minute
 
 // ForgetKeys deletes idempotency keys that are older than keyLife, now and
 // then, until ctx ends.
-func (s *Store) ForgetKeys(ctx context.Context, log *slog.Logger) error {
-	return database.KeepPruned(ctx, s.DB, log, forgetEvery, s.oldKeys)
+func (w *Writer) ForgetKeys(ctx context.Context, log *slog.Logger) error {
+	return database.KeepPruned(ctx, w.DB, log, forgetEvery, w.oldKeys)
 }
 
-func (s *Store) oldKeys() database.Old {
-	return database.Old{Table: "task.idempotency_keys", Key: "user_id, key", Age: "created_at", Before: s.Changes.Now().Add(-keyLife)}
+func (w *Writer) oldKeys() database.Old {
+	return database.Old{Table: "task.idempotency_keys", Key: "user_id, key", Age: "created_at", Before: w.Now().Add(-keyLife)}
 }

@@ -1,0 +1,26 @@
+package access
+
+import "github.com/google/uuid"
+
+// Role is what a member may do in a list.
+type Role string
+
+// The roles. Each may do what the one before it may.
+const (
+	Viewer Role = "viewer" // reads
+	Editor Role = "editor" // changes tasks
+	Owner  Role = "owner"  // changes the list and its members
+)
+
+// Roles are all of them.
+var Roles = []Role{Viewer, Editor, Owner}
+
+// Writes says whether the role may change what is in a list.
+func (r Role) Writes() bool { return r == Editor || r == Owner }
+
+// Rules says whether the role may change the list itself and its members.
+func (r Role) Rules() bool { return r == Owner }
+
+// Inbox is the id of the list that each user has from the start, for himself: a UUIDv5
+// (RFC 9562, section 5.5) in the user's namespace.
+func Inbox(user uuid.UUID) uuid.UUID { return uuid.NewSHA1(user, []byte("inbox")) }

@@ -1,0 +1,357 @@
+package task
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
+)
+
+// The position of a task in its list is an integer below 2^53, the lower the earlier; of
+// equal ones the lower id is first. A new task goes to the end: its position is the time
+// in microseconds, for which nobody has to ask what the last one is (ADR 0014). So there
+// is room between tasks that were made one after another, and where there is none any
+// more, those around are spread (see spread).
+
+const (
+	// apart is how far a task is put from the one that it is put before or behind, where
+	// nothing is on the other side.
+	apart = 1 << 20
+	// room is how far apart tasks are at least once they are spread.
+	room = 1 << 12
+	// spreadAtOnce is among how many tasks room is looked for first.
+	spreadAtOnce = 16
+	// mostSpread is how many tasks a move spreads at most. There is always room among so
+	// many: 2^53 positions are for more tasks than a list can have.
+	mostSpread = 1 << 14
+)
+
+// settle checks where an edit has put a task, or where a new one is to be: its parent and
+// its list. A subtask is in the list of its parent.
+func settle(ctx context.Context, tx *change.Tx, before, t *Task) error {
+	if t.ParentID != nil && (before == nil || !equal(t.ParentID, before.ParentID)) {
+		list, err := checkParent(ctx, tx, t)
+		if err != nil {
+			return err
+		}
+		named := t.ListID != uuid.Nil && (before == nil || t.ListID != before.ListID)
+		if named && t.ListID != list {
+			return refuse.Part("list_id", "is not that of the parent, which a subtask is always in")
+		}
+		t.ListID = list
+	} else if t.ParentID != nil && t.ListID != before.ListID {
+		return refuse.Part("list_id", "is not that of the parent, which a subtask is always in")
+	}
+	switch {
+	case t.ListID == uuid.Nil:
+		t.ListID = tx.Inbox()
+	case t.ListID == access.Inbox(tx.Actor.UserID):
+		tx.Inbox()
+	case t.ParentID == nil && (before == nil || t.ListID != before.ListID):
+		if err := checkList(ctx, tx, t.ListID); err != nil {
+			return err
+		}
+	}
+	moved := before != nil && t.ListID != before.ListID
+	if before == nil || moved {
+		t.Position = tx.Now.UnixMicro()
+	}
+	if moved {
+		if err := leaveOthers(ctx, tx, t, before.AssigneeID); err != nil {
+			return err
+		}
+	}
+	return assign(ctx, tx, before, t)
+}
+
+// checkList refuses a list that is not there for the actor to change.
+func checkList(ctx context.Context, tx *change.Tx, list uuid.UUID) error {
+	// Whoever takes the list away waits until the task is in it, or has gone first.
+	found, err := change.Read[struct{ Role access.Role }](ctx, tx,
+		"SELECT m.role FROM task.members m JOIN task.lists l ON l.id = m.list_id WHERE m.user_id = ? AND m.list_id = ? FOR KEY SHARE", tx.Actor.UserID, list)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the list: %w", err)
+	case len(found) == 0:
+		return refuse.Part("list_id", "is none of your lists")
+	case !found[0].Role.Writes():
+		return errReadOnly
+	}
+	return nil
+}
+
+// takeAlong takes what belongs to a task into its list: its subtasks, and, of a series
+// that is under no other task, the other occurrences with theirs.
+func takeAlong(ctx context.Context, tx *change.Tx, t *Task) error {
+	parents := []*Task{t}
+	for len(parents) > 0 {
+		for _, p := range parents {
+			if err := takeSubtasks(ctx, tx, p); err != nil {
+				return err
+			}
+		}
+		if t.SeriesID == nil || t.ParentID != nil {
+			return nil
+		}
+		var others []*Task
+		err := tx.NewSelect().Model(&others).Where("series_id = ?", *t.SeriesID).Where("list_id <> ?", t.ListID).Where("parent_id IS NULL").
+			OrderExpr("id").Limit(batch).For("UPDATE").Scan(ctx)
+		if err != nil {
+			return fmt.Errorf("read the other occurrences: %w", err)
+		}
+		if err := readReminders(ctx, tx, others, "UPDATE"); err != nil {
+			return err
+		}
+		if err := take(ctx, tx, others, t.ListID); err != nil {
+			return err
+		}
+		parents = others
+	}
+	return nil
+}
+
+func takeSubtasks(ctx context.Context, tx *change.Tx, parent *Task) error {
+	for {
+		subtasks, err := subtasksOf(ctx, tx, parent.ID, "UPDATE", "list_id <> ?", parent.ListID)
+		if err != nil {
+			return err
+		}
+		if err := take(ctx, tx, subtasks, parent.ListID); err != nil || len(subtasks) < batch {
+			return err
+		}
+	}
+}
+
+// take has tasks keep their places among each other in another list.
+func take(ctx context.Context, tx *change.Tx, tasks []*Task, list uuid.UUID) error {
+	for _, t := range tasks {
+		was := t.clone()
+		t.ListID = list
+		if err := leaveOthers(ctx, tx, t, t.AssigneeID); err != nil {
+			return err
+		}
+		if t.pristine() {
+			t.madeBySeries(t.Version + 1)
+		}
+		if err := save(ctx, tx, was, t, event.TaskUpdated); err != nil {
+			return err
+		}
+	}
+	// Thousands may have been done; their events are too much to keep.
+	return tx.Flush(ctx)
+}
+
+// Move says where a task is to be: in a list or under a parent, or where it is where both
+// are left out, and there before or behind another one, or at the end.
+type Move struct {
+	ListID        *uuid.UUID
+	ParentID      Optional[uuid.UUID]
+	Before, After *uuid.UUID
+}
+
+// Move moves a task of the actor. Its event is an update, as are those of tasks that had
+// to make room.
+func (s *Store) Move(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, to Move) (*Task, error) {
+	if to.Before != nil && to.After != nil {
+		return nil, refuse.Part("after", "can not be said together with before")
+	}
+	return s.edit(ctx, actor, id, match, edit{
+		kinds: updated, moves: to.ParentID.Present,
+		apply: func(t *Task, _ asking) error {
+			if to.ListID != nil {
+				t.ListID = *to.ListID
+			}
+			if to.ParentID.Present {
+				t.ParentID = to.ParentID.pointer()
+			}
+			return nil
+		},
+		lockPlaces: func(tx *change.Tx) { lockPlaces(tx, id, to.ListID) },
+		place:      func(ctx context.Context, tx *change.Tx, t *Task) error { return place(ctx, tx, t, to) },
+	})
+}
+
+// spot is where a task is in its list.
+type spot struct {
+	ID       uuid.UUID `bun:"id"`
+	Position int64     `bun:"position"`
+}
+
+// lockPlaces has one move at a time in a list: two that find the same room would have the
+// same position. It comes before the locks of tasks, which a move that has to make room
+// takes of others.
+func lockPlaces(tx *change.Tx, id uuid.UUID, list *uuid.UUID) {
+	mine := tx.Actor.Memberships()
+	tx.Later("SELECT FROM task.lists WHERE id = coalesce(?::uuid, (SELECT list_id FROM task.tasks WHERE id = ?)) AND id IN (SELECT m.list_id FROM task.members m WHERE "+mine.SQL+") FOR NO KEY UPDATE",
+		append([]any{list, id}, mine.Args...)...)
+}
+
+// place gives a task the position that it is moved to.
+func place(ctx context.Context, tx *change.Tx, t *Task, to Move) error {
+	tx.Later("SELECT FROM task.lists WHERE id = ? FOR NO KEY UPDATE", t.ListID)
+	next, previous, name := to.Before, to.After, "before"
+	if to.After != nil {
+		name = "after"
+	}
+	var low, high *spot
+	var err error
+	switch {
+	case next != nil:
+		if high, err = spotOf(ctx, tx, t, *next, name); err == nil {
+			low, err = beside(ctx, tx, t, *high, true)
+		}
+	case previous != nil:
+		if low, err = spotOf(ctx, tx, t, *previous, name); err == nil {
+			high, err = beside(ctx, tx, t, *low, false)
+		}
+	default:
+		low, err = beside(ctx, tx, t, spot{uuid.Max, maxPosition}, true)
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case low == nil && high == nil:
+		t.Position = tx.Now.UnixMicro()
+	case high == nil:
+		// New tasks go behind it.
+		t.Position = max(tx.Now.UnixMicro(), low.Position+1)
+	case low == nil:
+		t.Position = high.Position - apart
+	case high.Position-low.Position < 2:
+		return spread(ctx, tx, t, *low, *high)
+	default:
+		t.Position = low.Position + (high.Position-low.Position)/2
+	}
+	if t.Position < minPosition || t.Position > maxPosition {
+		return fmt.Errorf("list %s has no positions left at its end", t.ListID)
+	}
+	return nil
+}
+
+// Positions are exact in JSON for clients whose numbers are doubles.
+const minPosition, maxPosition = -(1 << 53) + 1, 1<<53 - 1
+
+// spotOf is where another task is, which has to be in the list that t is moved to.
+func spotOf(ctx context.Context, tx *change.Tx, t *Task, id uuid.UUID, name string) (*spot, error) {
+	s := new(spot)
+	err := tx.NewRaw("SELECT id, position FROM task.tasks WHERE id = ? AND id <> ? AND list_id = ?", id, t.ID, t.ListID).Scan(ctx, s)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, refuse.Part(name, "is none of the other tasks in the list")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read where the other task is: %w", err)
+	}
+	return s, nil
+}
+
+// beside is the next task before or behind a spot; nil for none.
+func beside(ctx context.Context, tx *change.Tx, t *Task, at spot, before bool) (*spot, error) {
+	found, err := around(ctx, tx, t, at, before, 1)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &spot{found[0].ID, found[0].Position}, nil
+}
+
+// around reads up to n tasks before or behind a spot, the nearest first.
+func around(ctx context.Context, tx *change.Tx, t *Task, at spot, before bool, n int) ([]*Task, error) {
+	than, direction := ">", ""
+	if before {
+		than, direction = "<", " DESC"
+	}
+	var found []*Task
+	err := tx.NewSelect().Model(&found).Where("list_id = ?", t.ListID).Where("id <> ?", t.ID).
+		Where("(position, id) "+than+" (?, ?)", at.Position, at.ID).OrderExpr("position" + direction + ", id" + direction).Limit(int64(n)).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look around in the list: %w", err)
+	}
+	return found, nil
+}
+
+// spread makes room for t between two tasks that have none: those around are put as far
+// from each other as the room between the first and the last of them allows. There are
+// more of them, the less room there is.
+func spread(ctx context.Context, tx *change.Tx, t *Task, low, high spot) error {
+	for n := spreadAtOnce; ; n *= 4 {
+		before, err := around(ctx, tx, t, spot{high.ID, high.Position}, true, n)
+		if err != nil {
+			return err
+		}
+		behind, err := around(ctx, tx, t, spot{low.ID, low.Position}, false, n)
+		if err != nil {
+			return err
+		}
+		// The outermost stay; where the list ends there is all the room.
+		slices.Reverse(before)
+		from, to := int64(minPosition), int64(maxPosition)
+		switch {
+		case len(before) == n:
+			from, before = before[0].Position, before[1:]
+		case len(before) > 0:
+			from = before[0].Position - int64(len(before)+len(behind)+2)*apart
+		}
+		switch {
+		case len(behind) == n:
+			to, behind = behind[n-1].Position, behind[:n-1]
+		case len(behind) > 0:
+			to = behind[len(behind)-1].Position + int64(len(before)+len(behind)+2)*apart
+		}
+		from, to = max(from, minPosition), min(to, maxPosition)
+		step := (to - from) / int64(len(before)+len(behind)+2)
+		if step < room && n < mostSpread {
+			continue
+		}
+		if step < 2 {
+			return fmt.Errorf("no room among %d tasks of list %s", 2*n, t.ListID)
+		}
+		all := append(append(before, t), behind...) //nolint:gocritic // its own slice
+		return renumber(ctx, tx, t, all, from, step)
+	}
+}
+
+// renumber puts tasks a step apart, and saves all but t, which its move saves.
+func renumber(ctx context.Context, tx *change.Tx, t *Task, all []*Task, from, step int64) error {
+	others := make([]*Task, 0, len(all))
+	for _, o := range all {
+		if from += step; o == t {
+			t.Position = from
+			continue
+		}
+		o.Position = from
+		others = append(others, o)
+	}
+	// Locked by their ids, and read again: somebody may have changed one meanwhile.
+	positions := map[uuid.UUID]int64{}
+	ids := make([]uuid.UUID, len(others))
+	for i, o := range others {
+		positions[o.ID], ids[i] = o.Position, o.ID
+	}
+	var locked []*Task
+	if err := tx.NewSelect().Model(&locked).Where("id IN (?)", bun.List(ids)).Where("list_id = ?", t.ListID).OrderExpr("id").For("UPDATE").Scan(ctx); err != nil {
+		return fmt.Errorf("lock the tasks that make room: %w", err)
+	}
+	if err := readReminders(ctx, tx, locked, "UPDATE"); err != nil {
+		return err
+	}
+	for _, o := range locked {
+		was := o.clone()
+		o.Position = positions[o.ID]
+		if o.pristine() {
+			o.madeBySeries(o.Version + 1)
+		}
+		if err := save(ctx, tx, was, o, event.TaskUpdated); err != nil {
+			return err
+		}
+	}
+	return nil
+}
