@@ -188,7 +188,9 @@ func (s *Store) rezoneOne(ctx context.Context, id uuid.UUID) (done *Rezoned, err
 		}
 		t.Version++
 		t.UpdatedAt = tx.Now
-		update(ctx, tx, before, t)
+		if err := update(ctx, tx, before, t); err != nil {
+			return err
+		}
 		return appendEvents(tx, []string{event.TaskUpdated}, before, t, nil)
 	})
 	if err != nil {
