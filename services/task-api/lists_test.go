@@ -247,3 +247,20 @@ func TestAListIsMadeOnceAndChangedOnce(t *testing.T) {
 	require.Equal(t, one.ID, page.Items[0].ID)
 	require.Nil(t, page.NextCursor)
 }
+
+func TestListsAndMembersAreBounded(t *testing.T) {
+	s := start(t, "LIMIT_LISTS=2", "LIMIT_MEMBERS=2")
+	u, other := s.newUser(), s.newUser()
+	one := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "One"})
+	require.Equal(t, "limit-reached", u.do(http.MethodPost, "/api/lists", object{"name": "Two"}).problem().code())
+	require.Equal(t, http.StatusCreated, u.do(http.MethodPost, listAt(one.ID)+"/members", object{"email": other.email, "role": "viewer"}).status)
+	require.Equal(t, http.StatusCreated, u.do(http.MethodPost, listAt(one.ID)+"/members", object{"email": other.email, "role": "editor"}).status, "the same one, again")
+	require.Equal(t, "limit-reached", u.do(http.MethodPost, listAt(one.ID)+"/members", object{"email": "more@example.org", "role": "viewer"}).problem().code())
+	other.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Mine"})
+	var page struct{ Items []list.Invitation }
+	require.NoError(t, json.Unmarshal(other.do(http.MethodGet, "/api/invitations", nil).body, &page))
+	require.Equal(t, access.Editor, page.Items[0].Role)
+	require.Equal(t, "limit-reached", other.do(http.MethodPost, "/api/invitations/"+page.Items[0].ID.String()+"/accept", nil).problem().code())
+	require.Equal(t, http.StatusNoContent, other.do(http.MethodPost, "/api/invitations/"+page.Items[0].ID.String()+"/decline", nil).status)
+	require.Equal(t, http.StatusNotFound, u.do(http.MethodDelete, "/api/invitations/"+page.Items[0].ID.String(), nil).status)
+}

@@ -54,7 +54,7 @@ const (
 // Limits bound what a user and a list can have. 0 is no limit.
 type Limits struct {
 	Lists   int `env:"LIMIT_LISTS" envDefault:"500" min:"0" max:"1000000"`  // that a user is a member of
-	Members int `env:"LIMIT_MEMBERS" envDefault:"100" min:"0" max:"100000"` // of a list, and who is invited
+	Members int `env:"LIMIT_MEMBERS" envDefault:"100" min:"0" max:"1000000"` // of a list, and who is invited
 }
 
 // Store keeps the lists in Postgres. Each of its changes is one transaction, which locks
