@@ -31,6 +31,7 @@ const (
 	TaskUpdated   = "task.updated"
 	TaskCompleted = "task.completed"
 	TaskDeleted   = "task.deleted"
+	TaskRestored  = "task.restored"
 	ReminderDue   = "reminder.due"
 	AuditPrefix   = "audit."
 )

@@ -8,10 +8,17 @@ const (
 	UserSignInFailed = "user.sign_in_failed"
 )
 
+// TaskPurged is when a task in the trash is gone for good: told to the audit trail alone.
+const TaskPurged = "task.purged"
+
 // The actions on lists and their members that audit events tell of.
 const (
 	ListCreated = "list.created"
 	ListUpdated = "list.updated"
+	// In the trash, back from there, and gone for good.
+	ListDeleted  = "list.deleted"
+	ListRestored = "list.restored"
+	ListPurged   = "list.purged"
 
 	MemberInvited  = "member.invited"
 	MemberJoined   = "member.joined"
@@ -29,13 +36,19 @@ var Types = []Type{
 	{TaskUpdated, TopicTasks, "A task was changed, or reopened."},
 	{TaskCompleted, TopicTasks, "A task became complete."},
 	{TaskDeleted, TopicTasks, "A task was deleted."},
+	{TaskRestored, TopicTasks, "A task came back from the trash."},
 	{ReminderDue, TopicReminders, "The moment of a reminder came."},
 	{AuditPrefix + TaskCreated, TopicAudit, "A task was created."},
 	{AuditPrefix + TaskUpdated, TopicAudit, "A task was changed, or reopened."},
 	{AuditPrefix + TaskCompleted, TopicAudit, "A task became complete."},
 	{AuditPrefix + TaskDeleted, TopicAudit, "A task was deleted."},
+	{AuditPrefix + TaskRestored, TopicAudit, "A task came back from the trash."},
+	{AuditPrefix + TaskPurged, TopicAudit, "A task in the trash is gone for good."},
 	{AuditPrefix + ListCreated, TopicAudit, "A list was made."},
 	{AuditPrefix + ListUpdated, TopicAudit, "A list was changed, or moved in its member's order."},
+	{AuditPrefix + ListDeleted, TopicAudit, "A list went into the trash, with its tasks."},
+	{AuditPrefix + ListRestored, TopicAudit, "A list came back from the trash."},
+	{AuditPrefix + ListPurged, TopicAudit, "A list in the trash is gone for good."},
 	{AuditPrefix + MemberInvited, TopicAudit, "Somebody was invited to a list."},
 	{AuditPrefix + MemberJoined, TopicAudit, "Somebody accepted an invitation to a list."},
 	{AuditPrefix + MemberDeclined, TopicAudit, "An invitation to a list was declined, or taken back."},

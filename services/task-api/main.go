@@ -72,6 +72,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "watch of the last reconcile", Run: func(ctx context.Context) error { return reconcile.Watch(ctx, db, log) }},
 		{Name: "search index", Run: func(ctx context.Context) error { return tasks.KeepIndexed(ctx, log) }},
 		{Name: "idempotency keys", Run: func(ctx context.Context) error { return changes.ForgetKeys(ctx, log) }},
+		{Name: "trash", Run: func(ctx context.Context) error { return tasks.KeepTrash(ctx, cfg.TrashRetention, log) }},
 		{Name: "failed sign-ins", Run: failed.Run},
 		{Name: "old counts of attempts", Run: func(ctx context.Context) error { return attempts.Prune(ctx, log) }},
 	}

@@ -27,6 +27,7 @@ type settings struct {
 	TrustedProxies    httpapi.Proxies `env:"TRUSTED_PROXIES" is:"networks of proxies alone, such as 10.244.3.0/24, with commas between them and IPv4 written as IPv4"`
 	Limits            limit.Settings
 	ListLimits        list.Limits
+	TrashRetention    time.Duration `env:"TRASH_RETENTION" envDefault:"720h" min:"1h"`
 }
 
 // transportKafka is the EVENT_TRANSPORT of events that go straight to the broker.

@@ -132,6 +132,7 @@ func attempts(t *testing.T) map[string]tried {
 			right: []string{"10.244.3.0/24", "10.0.0.0/8, fd00::/8"},
 		},
 		"LIMIT_SIGN_INS": limits, "LIMIT_SIGN_INS_NETWORK": limits, "LIMIT_REGISTRATIONS": limits, "LIMIT_WRITES": limits, "LIMIT_IN_FLIGHT": limits, "LIMIT_LISTS": limits, "LIMIT_MEMBERS": limits,
+		"TRASH_RETENTION": {wrong: []string{"30", "59m", "-1h"}, says: "must be a duration of at least 1h" + suchAs, right: []string{"1h"}},
 
 		"SMTP_URL": {
 			wrong: []string{

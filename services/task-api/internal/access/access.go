@@ -54,17 +54,23 @@ func (a Actor) Tasks() Condition {
 	case a.UserID == uuid.Nil:
 		return Condition{SQL: "false"}
 	}
-	return Condition{"list_id IN (SELECT m.list_id FROM task.members m WHERE m.user_id = ?)", []any{a.UserID}}
+	return Condition{"list_id IN (SELECT m.list_id FROM task.members m WHERE m.user_id = ? AND NOT m.trashed)", []any{a.UserID}}
 }
 
 // Memberships are the rows of task.members, called m, that are the actor's, of these lists
 // or of all.
 func (a Actor) Memberships(lists ...uuid.UUID) Condition {
-	c := Condition{"m.user_id = ?", []any{a.UserID}}
+	c := Condition{"m.user_id = ? AND NOT m.trashed", []any{a.UserID}}
 	if len(lists) > 0 {
 		c = c.And("m.list_id IN (?)", bun.List(lists))
 	}
 	return c
+}
+
+// Trash are the rows of task.trash, called x, that the actor may see: those of his lists,
+// and the lists in the trash that he was a member of.
+func (a Actor) Trash() Condition {
+	return Condition{"x.list_id IN (SELECT m.list_id FROM task.members m WHERE m.user_id = ? AND m.trashed = (x.task IS NULL))", []any{a.UserID}}
 }
 
 // RoleIn is what the actor may do in the list whose id the SQL says; null for nothing.

@@ -13,9 +13,11 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
+	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
 
 // List is a list as one of its members sees it: Position, Group and Role are his own.
@@ -53,7 +55,7 @@ const (
 
 // Limits bound what a user and a list can have. 0 is no limit.
 type Limits struct {
-	Lists   int `env:"LIMIT_LISTS" envDefault:"500" min:"0" max:"1000000"`  // that a user is a member of
+	Lists   int `env:"LIMIT_LISTS" envDefault:"500" min:"0" max:"1000000"`   // that a user is a member of
 	Members int `env:"LIMIT_MEMBERS" envDefault:"100" min:"0" max:"1000000"` // of a list, and who is invited
 }
 
@@ -190,7 +192,7 @@ func (s *Store) roomForOne(ctx context.Context, tx *change.Tx, user uuid.UUID) e
 		return nil
 	}
 	var lists int
-	if err := tx.NewRaw("SELECT count(*) FROM task.members WHERE user_id = ?", user).Scan(ctx, &lists); err != nil {
+	if err := tx.NewRaw("SELECT count(*) FROM task.members WHERE user_id = ? AND NOT trashed", user).Scan(ctx, &lists); err != nil {
 		return fmt.Errorf("count the lists: %w", err)
 	}
 	if lists >= s.Limits.Lists {
@@ -266,6 +268,32 @@ func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, mat
 		return tell(tx, Updated, before, l)
 	})
 	return l, err
+}
+
+// Delete moves a list of the actor's and its tasks into the trash. Its members find it
+// there.
+func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions) error {
+	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+		l, err := lockOwned(ctx, tx, id)
+		switch {
+		case err != nil:
+			return err
+		case !match.Allow(l.Version):
+			return errStale
+		case l.IsInbox:
+			return refuse.Because(refuse.PrivateInbox, "an inbox stays as long as its user; delete its tasks instead")
+		}
+		// Nothing comes into it any more: whoever adds a task waits, and finds no such list.
+		tx.Later("SELECT FROM task.lists WHERE id = ? FOR UPDATE", id)
+		if err := task.ThrowAway(ctx, tx, id); err != nil {
+			return err
+		}
+		tx.Later("UPDATE task.lists SET trashed_at = ?, version = version + 1, updated_at = ? WHERE id = ?", tx.Now, tx.Now, id)
+		tx.Later("UPDATE task.members SET trashed = true WHERE list_id = ?", id)
+		tx.Later("INSERT INTO task.trash (id, root_id, list_id, title, version, deleted_by, deleted_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			id, id, id, l.Name, l.Version+1, actor.UserID, tx.Now)
+		return tellOf(tx, id, event.ListDeleted, "list/"+id.String(), l.state(), nil)
+	})
 }
 
 // lock reads a list of the actor once it is locked: the members of a list and what it is

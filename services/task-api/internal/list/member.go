@@ -151,7 +151,7 @@ type Seen struct {
 
 // forActor are the invitations to the address that the actor's account has.
 func forActor(actor access.Actor) access.Condition {
-	return access.Condition{SQL: "lower(i.email) = (SELECT lower(me.email) FROM task.users me WHERE me.id = ? AND me.email <> '')", Args: []any{actor.UserID}}
+	return access.Condition{SQL: "l.trashed_at IS NULL AND lower(i.email) = (SELECT lower(me.email) FROM task.users me WHERE me.id = ? AND me.email <> '')", Args: []any{actor.UserID}}
 }
 
 // Invitations reads up to limit of those that the actor can accept, behind one.
@@ -225,7 +225,7 @@ func (s *Store) Withdraw(ctx context.Context, actor access.Actor, id uuid.UUID) 
 // counts a change.
 func (s *Store) answer(ctx context.Context, tx *change.Tx, id uuid.UUID, may access.Condition) (*Invitation, error) {
 	where := access.Condition{SQL: "i.id = ?", Args: []any{id}}.And(may.SQL, may.Args...)
-	tx.Later("SELECT FROM task.lists WHERE id = (SELECT i.list_id FROM task.invitations i WHERE "+where.SQL+") FOR NO KEY UPDATE", where.Args...)
+	tx.Later("SELECT FROM task.lists WHERE id = (SELECT i.list_id FROM task.invitations i JOIN task.lists l ON l.id = i.list_id WHERE "+where.SQL+") FOR NO KEY UPDATE", where.Args...)
 	i, err := invitation(ctx, tx, where)
 	if err != nil {
 		return nil, err

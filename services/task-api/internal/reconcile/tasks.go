@@ -65,7 +65,10 @@ func (c *comparison) tasks(ctx context.Context, result *Result) error {
 		return func(e loggedEvent) {
 			id, err := uuid.Parse(e.Key)
 			if err != nil || topic == event.TopicAudit && !strings.HasPrefix(e.Type, event.AuditPrefix+"task.") {
-				return // an account's
+				return // an account's, or a list's
+			}
+			if e.Type == event.AuditPrefix+event.TaskPurged {
+				return // no version of the task
 			}
 			h := known[id]
 			if h == nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
 	"github.com/taskwire/taskwire/services/task-api/internal/list"
+	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
 
 // What the description of the API shows. Tests send the requests, and see that no
@@ -68,6 +69,9 @@ var (
 	exampleInvitation = list.Invitation{
 		ID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5e1"), ListID: exampleList.ID, ListName: exampleList.Name, Email: exampleMember.Email,
 		Role: access.Viewer, State: list.Invited, InvitedBy: list.Inviter{UserID: exampleUser.ID, Email: exampleUser.Email, Name: exampleUser.Name}, CreatedAt: exampleTask.CreatedAt,
+	}
+	exampleTrashed = task.Trashed{
+		ID: exampleTask.ID, Kind: "task", Title: exampleTask.Title, ListID: exampleTask.ListID, Tasks: 1, DeletedBy: exampleUser.ID, DeletedAt: exampleCompleted,
 	}
 	exampleRegistration = Registration{Email: exampleUser.Email, Password: "correct horse battery", Name: exampleUser.Name, Timezone: exampleUser.Timezone}
 	exampleCredentials  = Credentials{Email: exampleUser.Email, Password: exampleRegistration.Password}

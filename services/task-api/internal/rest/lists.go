@@ -95,6 +95,10 @@ func (a *Lists) Mount(api huma.API) {
 	forUser(api, a.Failures, operation("move-list", http.MethodPost, "/api/lists/{id}/move", "Move a list among yours",
 		"Before or behind another one, or to the end. The order is your own.",
 		say(map[string]any{"before": uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5d2")}, exampleList, httpapi.Missing, httpapi.ListChanged)), a.move)
+	remove := operation("delete-list", http.MethodDelete, "/api/lists/{id}", "Move a list and its tasks to the trash",
+		"By an owner. Your inbox stays.", say(nil, nil, httpapi.Missing, httpapi.OwnersOnly, httpapi.PrivateInbox, httpapi.ListChanged))
+	remove.DefaultStatus = http.StatusNoContent
+	forUser(api, a.Failures, remove, a.remove)
 	a.mountMembers(api)
 }
 
@@ -182,4 +186,12 @@ func (a *Lists) move(ctx context.Context, actor access.Actor, in *struct {
 },
 ) (*listOutput, error) {
 	return answerList(a.Store.Move(ctx, actor, in.ID, versions(in.IfMatch), in.Body.Before, in.Body.After))
+}
+
+func (a *Lists) remove(ctx context.Context, actor access.Actor, in *struct {
+	ListIDInput
+	MatchInput
+},
+) (*struct{}, error) {
+	return nil, a.Store.Delete(ctx, actor, in.ID, versions(in.IfMatch))
 }

@@ -79,10 +79,11 @@ func (a *Tasks) Mount(api huma.API) {
 	forUser(api, a.Failures, operation("move-task", http.MethodPost, "/api/tasks/{id}/move", "Move a task within its list, to another list, or under another task",
 		"Before or behind a task of that list, or to its end. Its subtasks go along, and the other occurrences of its series. Of tasks that have to make room the position changes, too.",
 		say(exampleMove, exampleOpen, httpapi.Missing, httpapi.ReadOnly, httpapi.TaskChanged)), a.move)
-	remove := operation("delete-task", http.MethodDelete, "/api/tasks/{id}", "Delete a task and its subtasks",
+	remove := operation("delete-task", http.MethodDelete, "/api/tasks/{id}", "Move a task and its subtasks to the trash",
 		"Deleting the open occurrence of a series ends the series.", say(nil, nil, httpapi.Missing, httpapi.ReadOnly, httpapi.TaskChanged))
 	remove.DefaultStatus = http.StatusNoContent
 	forUser(api, a.Failures, remove, a.remove)
+	a.mountTrash(api)
 }
 
 func (a *Tasks) get(ctx context.Context, actor access.Actor, in *struct {

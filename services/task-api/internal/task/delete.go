@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -14,8 +13,8 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
 
-// Delete removes a task of the actor and its subtasks, with an event for each. With
-// its open occurrence a series ends; deleting a finished one ends nothing.
+// Delete moves a task of the actor and its subtasks into the trash, with an event for
+// each. With its open occurrence a series ends; deleting a finished one ends nothing.
 func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions) error {
 	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		t, err := lock(ctx, tx, id)
@@ -52,7 +51,7 @@ func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, ma
 				return err
 			}
 		}
-		return remove(ctx, tx, t, outcome)
+		return remove(ctx, tx, t, removal{outcome, &t.ID})
 	})
 }
 
@@ -97,7 +96,7 @@ func (s *Store) Skip(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 				return err
 			}
 		}
-		return remove(ctx, tx, t, event.Skipped)
+		return remove(ctx, tx, t, removal{outcome: event.Skipped})
 	})
 	return next, err
 }
@@ -142,18 +141,23 @@ func takeBack(ctx context.Context, tx *change.Tx, t *Task) error {
 	if err := moveAll(ctx, tx, next.ID, t.ID, "true"); err != nil {
 		return err
 	}
-	return remove(ctx, tx, next, event.TakenBack)
+	return remove(ctx, tx, next, removal{outcome: event.TakenBack})
 }
 
-// remove deletes a task and its subtasks. The outcome is that of an occurrence that was
-// open.
-func remove(ctx context.Context, tx *change.Tx, t *Task, outcome string) error {
+// removal is how a task goes.
+type removal struct {
+	outcome string     // of an occurrence that was open
+	root    *uuid.UUID // with what it goes into the trash; nil: it does not
+}
+
+// remove deletes a task and its subtasks.
+func remove(ctx context.Context, tx *change.Tx, t *Task, how removal) error {
 	var series []uuid.UUID
 	one := func(t *Task, outcome string) error {
 		if t.SeriesID != nil {
 			series = append(series, *t.SeriesID)
 		}
-		return removeOne(ctx, tx, t, outcome)
+		return removeOne(ctx, tx, t, removal{outcome, how.root})
 	}
 	for {
 		subtasks, err := subtasksOf(ctx, tx, t.ID, "UPDATE", "")
@@ -179,18 +183,10 @@ func remove(ctx context.Context, tx *change.Tx, t *Task, outcome string) error {
 			return err
 		}
 	}
-	if err := one(t, outcome); err != nil {
+	if err := one(t, how.outcome); err != nil {
 		return err
 	}
-	if len(series) == 0 {
-		return nil
-	}
-	_, err := tx.NewRaw(`DELETE FROM task.gone_occurrences g WHERE series_id IN (?) AND NOT EXISTS (SELECT FROM task.tasks t WHERE t.series_id = g.series_id)`,
-		bun.List(series)).Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("forget the series that are gone: %w", err)
-	}
-	return nil
+	return forgetSeries(ctx, tx, series)
 }
 
 // lastReminded is the latest moment that the task has reminded for, or has let pass.
@@ -206,9 +202,13 @@ func (t *Task) lastReminded() *time.Time {
 	return last
 }
 
-func removeOne(ctx context.Context, tx *change.Tx, t *Task, outcome string) error {
+func removeOne(ctx context.Context, tx *change.Tx, t *Task, how removal) error {
 	before := t.clone()
+	outcome := how.outcome
 	t.Version++
+	if how.root != nil {
+		throwAway(tx, t, *how.root)
+	}
 	var about map[string]any
 	if outcome != "" {
 		about = map[string]any{event.MetaOccurrence: outcome}

@@ -77,7 +77,7 @@ func settle(ctx context.Context, tx *change.Tx, before, t *Task) error {
 func checkList(ctx context.Context, tx *change.Tx, list uuid.UUID) error {
 	// Whoever takes the list away waits until the task is in it, or has gone first.
 	found, err := change.Read[struct{ Role access.Role }](ctx, tx,
-		"SELECT m.role FROM task.members m JOIN task.lists l ON l.id = m.list_id WHERE m.user_id = ? AND m.list_id = ? FOR KEY SHARE", tx.Actor.UserID, list)
+		"SELECT m.role FROM task.members m JOIN task.lists l ON l.id = m.list_id WHERE m.user_id = ? AND m.list_id = ? AND l.trashed_at IS NULL FOR KEY SHARE OF l", tx.Actor.UserID, list)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read the list: %w", err)

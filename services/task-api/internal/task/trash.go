@@ -1,0 +1,345 @@
+package task
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/pkg/outage"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
+)
+
+// A task that is deleted goes into the trash (task.trash): the rows that it was, with
+// those of its subtasks. Its id is that of what it was thrown away with, the root. There
+// is nothing else of it, until it is restored.
+
+// Trashed is a thing in the trash that was thrown away by itself.
+type Trashed struct {
+	ID        uuid.UUID `bun:"id" json:"id" format:"uuid" doc:"The task or the list"`
+	Kind      string    `bun:"kind" json:"kind" enum:"task,list" doc:"What it is"`
+	Title     string    `bun:"title" json:"title" doc:"How it was called"`
+	ListID    uuid.UUID `bun:"list_id" json:"list_id" format:"uuid" doc:"The list that it was in, or that it is"`
+	Tasks     int       `bun:"tasks" json:"tasks" doc:"How many tasks come back with it"`
+	DeletedBy uuid.UUID `bun:"deleted_by" json:"deleted_by" format:"uuid" doc:"Who has deleted it"`
+	DeletedAt time.Time `bun:"deleted_at" json:"deleted_at" doc:"When"`
+}
+
+// Thrown is where something is in the trash.
+type Thrown struct {
+	At time.Time `json:"a"`
+	ID uuid.UUID `json:"i"`
+}
+
+// Trash reads up to limit things in the trash of the actor's lists, the latest first,
+// behind one. A list that was deleted is there for those who were its members.
+func (s *Store) Trash(ctx context.Context, actor access.Actor, behind *Thrown, limit int) ([]*Trashed, error) {
+	where := actor.Trash()
+	if behind != nil {
+		where = where.And("(x.deleted_at, x.id) < (?, ?)", behind.At, behind.ID)
+	}
+	found := []*Trashed{}
+	err := s.DB.NewRaw(`SELECT x.id, CASE WHEN x.task IS NULL THEN 'list' ELSE 'task' END AS kind, x.title, x.list_id, x.deleted_by, x.deleted_at,
+			(SELECT count(*) FROM task.trash w WHERE w.root_id = x.id AND w.task IS NOT NULL) AS tasks
+		FROM task.trash x WHERE x.root_id = x.id AND `+where.SQL+" ORDER BY x.deleted_at DESC, x.id DESC LIMIT ?", append(where.Args, limit)...).Scan(ctx, &found)
+	if err != nil {
+		return nil, fmt.Errorf("read the trash: %w", err)
+	}
+	return found, nil
+}
+
+// throwAway writes the rows of a task into the trash, which are about to be deleted.
+func throwAway(tx *change.Tx, t *Task, root uuid.UUID) {
+	tx.Later(`INSERT INTO task.trash (id, root_id, list_id, series_id, title, version, deleted_by, deleted_at, task, reminders)
+		SELECT t.id, ?, t.list_id, t.series_id, t.title, ?, ?, ?, to_jsonb(t), (SELECT jsonb_agg(to_jsonb(r)) FROM task.reminders r WHERE r.task_id = t.id)
+		FROM task.tasks t WHERE t.id = ?`, root, t.Version, tx.Actor.UserID, tx.Now, t.ID)
+}
+
+// ThrowAway deletes the tasks of a list into the trash, with the list as their root. Its
+// caller has locked the list against tasks that would come into it.
+func ThrowAway(ctx context.Context, tx *change.Tx, list uuid.UUID) error {
+	for {
+		var found []*Task
+		err := tx.NewSelect().Model(&found).Where("list_id = ?", list).Where("parent_id IS NULL").OrderExpr("id").Limit(batch).For("UPDATE").Scan(ctx)
+		if err != nil {
+			return fmt.Errorf("read the tasks of the list: %w", err)
+		}
+		if err := readReminders(ctx, tx, found, "UPDATE"); err != nil {
+			return err
+		}
+		for _, t := range found {
+			outcome := ""
+			if t.SeriesID != nil && !t.IsComplete {
+				outcome = event.Ended
+			}
+			if err := remove(ctx, tx, t, removal{outcome, &list}); err != nil {
+				return err
+			}
+		}
+		if err := tx.Flush(ctx); err != nil || len(found) < batch {
+			return err
+		}
+	}
+}
+
+var errNotInTrash = refuse.Missing("thing in the trash")
+
+// lockTrash locks what was thrown away with a root that the actor may restore, or purge
+// where he has to own the list, and answers what it is.
+func lockTrash(ctx context.Context, tx *change.Tx, root uuid.UUID, owns bool) (*Trashed, error) {
+	where, role := tx.Actor.Trash(), tx.Actor.RoleIn("x.list_id")
+	var found []struct {
+		Trashed
+		Role access.Role `bun:"role"`
+	}
+	err := tx.NewRaw("SELECT x.id, CASE WHEN x.task IS NULL THEN 'list' ELSE 'task' END AS kind, x.title, x.list_id, x.deleted_by, x.deleted_at, "+role.SQL+
+		" AS role FROM task.trash x WHERE x.id = ? AND x.root_id = ? AND "+where.SQL+" FOR UPDATE OF x",
+		slices.Concat(role.Args, []any{root, root}, where.Args)...).Scan(ctx, &found)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the trash: %w", err)
+	case len(found) == 0:
+		return nil, errNotInTrash
+	case !found[0].Role.Writes():
+		return nil, errReadOnly
+	case (owns || found[0].Kind == "list") && !found[0].Role.Rules():
+		return nil, refuse.Because(refuse.OwnersOnly, "only an owner of the list may do this")
+	}
+	return &found[0].Trashed, nil
+}
+
+// Restore brings what was thrown away back as it was: in its list, at its place, with its
+// reminders, of which those whose time is past do not fire. A subtask whose parent is
+// gone comes back without. Each task has an event.
+func (s *Store) Restore(ctx context.Context, actor access.Actor, root uuid.UUID) (*Trashed, error) {
+	var what *Trashed
+	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) (err error) {
+		if what, err = lockTrash(ctx, tx, root, false); err != nil {
+			return err
+		}
+		if what.Kind == "list" {
+			tx.Later("UPDATE task.lists SET trashed_at = NULL, version = version + 1, updated_at = ? WHERE id = ?", tx.Now, root)
+			tx.Later("UPDATE task.members SET trashed = false WHERE list_id = ?", root)
+			tx.Later("DELETE FROM task.trash WHERE id = ?", root)
+			if err := tellOfList(tx, event.ListRestored, root); err != nil {
+				return err
+			}
+		}
+		what.Tasks, err = bringBack(ctx, tx, root)
+		return err
+	})
+	return what, err
+}
+
+// bringBack restores the tasks of a root, and says how many they are.
+func bringBack(ctx context.Context, tx *change.Tx, root uuid.UUID) (n int, err error) {
+	// In batches, parents first: whose parent is neither there nor among them has none.
+	for {
+		var ids []uuid.UUID
+		err := tx.NewRaw(`WITH next AS MATERIALIZED (
+				SELECT x.* FROM task.trash x WHERE x.root_id = ? AND x.task IS NOT NULL
+				ORDER BY (x.task ->> 'parent_id' IS NOT NULL), x.id LIMIT ?
+			), back AS (
+				INSERT INTO task.tasks SELECT (jsonb_populate_record(NULL::task.tasks, x.task || jsonb_build_object(
+					'version', x.version + 1, 'updated_at', ?::timestamptz, 'pristine_version', NULL,
+					'parent_id', (SELECT p.id FROM task.tasks p WHERE p.id = (x.task ->> 'parent_id')::uuid AND p.list_id = x.list_id
+						UNION SELECT p.id FROM next p WHERE p.id = (x.task ->> 'parent_id')::uuid)))).* FROM next x
+				RETURNING id
+			), reminders AS (
+				INSERT INTO task.reminders SELECT (jsonb_populate_recordset(NULL::task.reminders, x.reminders)).* FROM next x WHERE x.reminders IS NOT NULL
+			), emptied AS (
+				DELETE FROM task.trash WHERE id IN (SELECT id FROM next)
+			), forgotten AS (
+				DELETE FROM task.gone_occurrences g USING next x WHERE g.series_id = x.series_id AND g.task_id = x.id
+			)
+			SELECT id FROM back ORDER BY id`, root, batch, tx.Now).Scan(ctx, &ids)
+		if err != nil {
+			return n, fmt.Errorf("bring tasks back from the trash: %w", err)
+		}
+		if len(ids) == 0 {
+			return n, nil
+		}
+		var found []*Task
+		if err := tx.NewSelect().Model(&found).Where("id IN (?)", bun.List(ids)).OrderExpr("id").Scan(ctx); err != nil {
+			return n, fmt.Errorf("read the tasks that are back: %w", err)
+		}
+		if err := readReminders(ctx, tx, found, ""); err != nil {
+			return n, err
+		}
+		for _, t := range found {
+			if err := t.isBack(ctx, tx); err != nil {
+				return n, err
+			}
+		}
+		n += len(ids)
+		if err := tx.Flush(ctx); err != nil {
+			return n, err
+		}
+	}
+}
+
+// isBack makes good what time has made of a task in the trash, and tells of it.
+func (t *Task) isBack(ctx context.Context, tx *change.Tx) error {
+	was := t.clone()
+	if err := leaveOthers(ctx, tx, t, t.AssigneeID); err != nil {
+		return err
+	}
+	for i := range t.Reminders {
+		if r := &t.Reminders[i]; r.Armed && !r.RemindAt.After(tx.Now) {
+			r.Armed, r.PassedFor = false, r.RemindAt
+		}
+	}
+	was.SearchVersion = nil // the rows of the search are gone
+	if err := update(ctx, tx, was, t); err != nil {
+		return err
+	}
+	return appendEvents(tx, []string{event.TaskRestored}, nil, t, nil)
+}
+
+// Purge takes something out of the trash for good.
+func (s *Store) Purge(ctx context.Context, actor access.Actor, root uuid.UUID) error {
+	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+		what, err := lockTrash(ctx, tx, root, true)
+		if err != nil {
+			return err
+		}
+		return purge(ctx, tx, what)
+	})
+}
+
+// purge deletes what was thrown away with a root. The audit trail is told of each task.
+func purge(ctx context.Context, tx *change.Tx, what *Trashed) error {
+	for {
+		var gone []struct {
+			ID       uuid.UUID  `bun:"id"`
+			UserID   uuid.UUID  `bun:"user_id"`
+			ListID   uuid.UUID  `bun:"list_id"`
+			SeriesID *uuid.UUID `bun:"series_id"`
+		}
+		err := tx.NewRaw(`DELETE FROM task.trash WHERE id IN (SELECT id FROM task.trash WHERE root_id = ? AND task IS NOT NULL ORDER BY id LIMIT ?)
+			RETURNING id, (task ->> 'user_id')::uuid AS user_id, list_id, series_id`, what.ID, batch).Scan(ctx, &gone)
+		if err != nil {
+			return fmt.Errorf("empty the trash: %w", err)
+		}
+		var series []uuid.UUID
+		for _, g := range gone {
+			frame := event.Frame{EventType: event.TaskPurged, TaskID: g.ID, UserID: g.UserID, Timestamp: tx.Now}
+			data, err := purged(tx, frame, g.ListID)
+			if err != nil {
+				return err
+			}
+			tx.Append(eventlog.Entry{Topic: event.TopicAudit, Type: event.AuditPrefix + event.TaskPurged, Key: g.ID.String(), Time: tx.Now, Data: data})
+			if g.SeriesID != nil {
+				series = append(series, *g.SeriesID)
+			}
+		}
+		if err := forgetSeries(ctx, tx, series); err != nil {
+			return err
+		}
+		if err := tx.Flush(ctx); err != nil {
+			return err
+		}
+		if len(gone) < batch {
+			break
+		}
+	}
+	if what.Kind != "list" {
+		return nil
+	}
+	tx.Later("DELETE FROM task.trash WHERE id = ?", what.ID)
+	tx.Later("DELETE FROM task.lists WHERE id = ?", what.ID)
+	return tellOfList(tx, event.ListPurged, what.ID)
+}
+
+func purged(tx *change.Tx, frame event.Frame, list uuid.UUID) (json.RawMessage, error) {
+	e := event.AuditEvent{
+		Frame: frame, Actor: event.Actor{UserID: tx.Actor.UserID, Email: tx.Actor.Email}, Action: frame.EventType,
+		Target: "task/" + frame.TaskID.String(), ListID: &list,
+	}
+	if tx.Actor.Service != "" {
+		e.Actor.UserID = frame.UserID // it acts for who made the task
+	}
+	e.EventType, e.Metadata = event.AuditPrefix+frame.EventType, map[string]any{}
+	if err := change.Fill(&e, tx.Actor.Origin, nil, nil); err != nil {
+		return nil, err
+	}
+	return encode(e)
+}
+
+// tellOfList appends the audit event of a list that came back, or is gone for good.
+func tellOfList(tx *change.Tx, action string, list uuid.UUID) error {
+	e := event.AuditEvent{
+		Frame:  event.Frame{EventType: event.AuditPrefix + action, UserID: tx.Actor.UserID, Timestamp: tx.Now, Metadata: map[string]any{}},
+		Actor:  event.Actor{UserID: tx.Actor.UserID, Email: tx.Actor.Email},
+		Action: action, Target: "list/" + list.String(), ListID: &list,
+	}
+	if err := change.Fill(&e, tx.Actor.Origin, nil, nil); err != nil {
+		return err
+	}
+	data, err := encode(e)
+	if err != nil {
+		return err
+	}
+	tx.Append(eventlog.Entry{Topic: event.TopicAudit, Type: e.EventType, Key: list.String(), Time: tx.Now, Data: data})
+	return nil
+}
+
+// forgetSeries forgets what series have had of which there is nothing left.
+func forgetSeries(ctx context.Context, tx *change.Tx, series []uuid.UUID) error {
+	if len(series) == 0 {
+		return nil
+	}
+	_, err := tx.NewRaw(`DELETE FROM task.gone_occurrences g WHERE series_id IN (?) AND NOT EXISTS (SELECT FROM task.tasks t WHERE t.series_id = g.series_id)
+		AND NOT EXISTS (SELECT FROM task.trash x WHERE x.series_id = g.series_id)`, bun.List(series)).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("forget the series that are gone: %w", err)
+	}
+	return nil
+}
+
+const (
+	purgeEvery = 10 * time.Minute
+	purgeBatch = 20 // roots that are looked for at once
+)
+
+// KeepTrash purges what has been in the trash for as long as it is kept, until ctx ends.
+// Any number of replicas may do it.
+func (s *Store) KeepTrash(ctx context.Context, retention time.Duration, log *slog.Logger) error {
+	failing := &outage.Outage{Log: log, Gone: "the trash can not be emptied; trying again", Back: "the trash is emptied again"}
+	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
+		n, err := s.purgeOld(ctx, s.Changes.Now().Add(-retention))
+		if err != nil || n < purgeBatch {
+			return purgeEvery, err
+		}
+		return 0, nil
+	})
+}
+
+func (s *Store) purgeOld(ctx context.Context, before time.Time) (n int, err error) {
+	err = s.Changes.Do(ctx, access.Actor{Service: "trash"}, func(ctx context.Context, tx *change.Tx) error {
+		var old []*Trashed
+		err := tx.NewRaw(`SELECT x.id, CASE WHEN x.task IS NULL THEN 'list' ELSE 'task' END AS kind, x.title, x.list_id, x.deleted_by, x.deleted_at
+			FROM task.trash x WHERE x.root_id = x.id AND x.deleted_at < ? ORDER BY x.deleted_at, x.id LIMIT ? FOR UPDATE SKIP LOCKED`, before, purgeBatch).Scan(ctx, &old)
+		if err != nil {
+			return fmt.Errorf("look for what is old in the trash: %w", err)
+		}
+		for _, what := range old {
+			if err := purge(ctx, tx, what); err != nil {
+				return err
+			}
+		}
+		n = len(old)
+		return nil
+	})
+	return n, err
+}
