@@ -36,6 +36,8 @@ var (
 	NotComplete     = kind(http.StatusConflict, "not-complete", "The occurrence is open", "Nothing: only services are told, which ask for what follows it.")
 	AlreadyComplete = kind(http.StatusConflict, "already-complete", "The occurrence is complete", "Reopen it, or change the one that followed it.")
 	AlreadyFollowed = kind(http.StatusConflict, "already-followed", "The occurrence has been followed", "Nothing: only services are told, which ask for what follows it.")
+	InTrash         = kind(http.StatusConflict, "in-trash", "It is in the trash", "Restore it from there, or use another id.")
+	IDTaken         = kind(http.StatusConflict, "id-taken", "The id is that of something else", "Use another id.")
 	PrivateInbox    = kind(http.StatusConflict, "private-inbox", "An inbox is its owner's alone", "Make a list, and share that.")
 	AlreadyMember   = kind(http.StatusConflict, "already-member", "Who has this address is a member of the list", "Change the member's role instead.")
 	LastOwner       = kind(http.StatusConflict, "last-owner", "A list keeps at least one owner", "Make somebody else an owner first.")

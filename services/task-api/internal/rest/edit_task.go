@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -73,9 +74,18 @@ func (a *Tasks) replace(ctx context.Context, actor access.Actor, in *struct {
 	IDInput
 	MatchInput
 	ScopeInput
-	Body TaskReplacement
+	IfNoneMatch string `header:"If-None-Match" enum:"*" doc:"*: create the task with the id in the path"`
+	Body        TaskReplacement
 },
 ) (*taskOutput, error) {
+	if in.IfNoneMatch == "*" {
+		t, created, err := a.Store.CreateAs(ctx, actor, in.ID, in.Body.draft())
+		out, err := answer(t, err)
+		if err == nil && created {
+			out.Status = http.StatusCreated
+		}
+		return out, err
+	}
 	return answer(a.Store.Replace(ctx, actor, in.ID, versions(in.IfMatch), in.Body.draft(), task.Scope(in.Scope)))
 }
 

@@ -64,9 +64,11 @@ func (a *Tasks) Mount(api huma.API) {
 		"With If-None-Match an unchanged task is not sent again.", say(nil, exampleTask, httpapi.Missing))
 	get.Responses = map[string]*huma.Response{"304": {Description: "It is still the version that If-None-Match names"}}
 	forUser(api, a.Failures, get, a.get)
-	forUser(api, a.Failures, operation("replace-task", http.MethodPut, "/api/tasks/{id}", "Replace a task",
-		"What is left out becomes empty. What GET answers can be sent back: the members that only the server sets are ignored.",
-		say(TaskReplacement{TaskInput: exampleInput}, exampleOpen, httpapi.Missing, httpapi.ReadOnly, httpapi.AlreadyComplete, httpapi.TaskChanged)), a.replace)
+	replace := operation("replace-task", http.MethodPut, "/api/tasks/{id}", "Replace a task, or create it with an id of your own",
+		"What is left out becomes empty. What GET answers can be sent back: the members that only the server sets are ignored. With If-None-Match: * it creates the task with this id, a UUID of version 7 or 4, and answers 201; where the task is there it answers that with 200, and changes nothing.",
+		say(TaskReplacement{TaskInput: exampleInput}, exampleOpen, httpapi.InTrash, httpapi.IDTaken, httpapi.Missing, httpapi.ReadOnly, httpapi.AlreadyComplete, httpapi.TaskChanged))
+	replace.Responses = map[string]*huma.Response{"201": {Description: "The task was created, with If-None-Match: *"}}
+	forUser(api, a.Failures, replace, a.replace)
 	forUser(api, a.Failures, operation("update-task", http.MethodPatch, "/api/tasks/{id}", "Change a task by a JSON merge patch",
 		"RFC 7396: what is left out stays, and null empties. A patch that changes nothing has no effect.",
 		say(examplePatch, examplePatched, httpapi.Missing, httpapi.ReadOnly, httpapi.AlreadyComplete, httpapi.TaskChanged)), a.patch)
@@ -83,6 +85,7 @@ func (a *Tasks) Mount(api huma.API) {
 		"Deleting the open occurrence of a series ends the series.", say(nil, nil, httpapi.Missing, httpapi.ReadOnly, httpapi.TaskChanged))
 	remove.DefaultStatus = http.StatusNoContent
 	forUser(api, a.Failures, remove, a.remove)
+	a.mountBulk(api)
 	a.mountTrash(api)
 }
 
@@ -144,7 +147,9 @@ func (a *Tasks) move(ctx context.Context, actor access.Actor, in *struct {
 	Body TaskMove
 },
 ) (*taskOutput, error) {
-	return answer(a.Store.Move(ctx, actor, in.ID, versions(in.IfMatch), task.Move{
-		ListID: in.Body.ListID, ParentID: in.Body.ParentID.Optional, Before: in.Body.Before, After: in.Body.After,
-	}))
+	return answer(a.Store.Move(ctx, actor, in.ID, versions(in.IfMatch), in.Body.move()))
+}
+
+func (in TaskMove) move() task.Move {
+	return task.Move{ListID: in.ListID, ParentID: in.ParentID.Optional, Before: in.Before, After: in.After}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/telemetry"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -44,17 +45,8 @@ func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key
 				return err
 			}
 		}
-		t = &Task{ID: uuid.Must(uuid.NewV7()), UserID: actor.UserID, Version: 1, CreatedAt: tx.Now, UpdatedAt: tx.Now}
-		if err := draft.apply(t, askingIn(ctx, tx)); err != nil {
-			return err
-		}
-		if err := t.joinSeries(nil, edit{}); err != nil {
-			return err
-		}
-		if err := settle(ctx, tx, nil, t); err != nil {
-			return err
-		}
-		if err := insert(ctx, tx, t, nil); err != nil {
+		var err error
+		if t, err = create(ctx, tx, uuid.Must(uuid.NewV7()), draft); err != nil {
 			return err
 		}
 		if key != nil {
@@ -63,6 +55,60 @@ func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key
 		return nil
 	})
 	return t, err
+}
+
+func create(ctx context.Context, tx *change.Tx, id uuid.UUID, draft Draft) (*Task, error) {
+	t := &Task{ID: id, UserID: tx.Actor.UserID, Version: 1, CreatedAt: tx.Now, UpdatedAt: tx.Now}
+	if err := draft.apply(t, askingIn(ctx, tx)); err != nil {
+		return nil, err
+	}
+	if err := t.joinSeries(nil, edit{}); err != nil {
+		return nil, err
+	}
+	if err := settle(ctx, tx, nil, t); err != nil {
+		return nil, err
+	}
+	return t, insert(ctx, tx, t, nil)
+}
+
+// CreateAs adds a task of the actor with an id that he has chosen, and says so. Where
+// the task is there it answers that, for ever: a client that was cut off asks again.
+func (s *Store) CreateAs(ctx context.Context, actor access.Actor, id uuid.UUID, draft Draft) (t *Task, created bool, err error) {
+	if v := id.Version(); v != 4 && v != 7 || id.Variant() != uuid.RFC4122 {
+		return nil, false, refuse.Part("id", "must be a UUID of version 7 or 4 (RFC 9562)")
+	}
+	for try := 1; ; try++ {
+		err = s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+			created = false
+			if t, err = read(ctx, tx, id); !errors.Is(err, errNotFound) {
+				return err
+			}
+			trash := actor.Trash()
+			var there, inTrash bool
+			err := tx.NewRaw("SELECT EXISTS (SELECT FROM task.tasks WHERE id = ?) OR EXISTS (SELECT FROM task.trash WHERE id = ?) OR EXISTS (SELECT FROM task.gone_occurrences WHERE task_id = ?), EXISTS (SELECT FROM task.trash x WHERE x.id = ? AND "+trash.SQL+")",
+				append([]any{id, id, id, id}, trash.Args...)...).Scan(ctx, &there, &inTrash)
+			switch {
+			case err != nil:
+				return fmt.Errorf("look for the id: %w", err)
+			case inTrash:
+				return refuse.Because(refuse.InTrash, "the task is in the trash; restore it")
+			case there:
+				// Unless the same request, at the same time, has been there since.
+				if t, err = read(ctx, tx, id); errors.Is(err, errNotFound) {
+					return refuse.Because(refuse.IDTaken, "the id is that of something else; choose another")
+				}
+				return err
+			}
+			created = true
+			t, err = create(ctx, tx, id, draft)
+			return err
+		})
+		// The same request, at the same time, was there first.
+		if try == 1 && database.IsUniqueViolation(err) {
+			continue
+		}
+		return t, created, err
+	}
 }
 
 func askingIn(ctx context.Context, tx *change.Tx) asking {

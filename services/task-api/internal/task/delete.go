@@ -16,43 +16,45 @@ import (
 // Delete moves a task of the actor and its subtasks into the trash, with an event for
 // each. With its open occurrence a series ends; deleting a finished one ends nothing.
 func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions) error {
-	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		t, err := lock(ctx, tx, id)
+	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error { return throwOut(ctx, tx, id, match) })
+}
+
+func throwOut(ctx context.Context, tx *change.Tx, id uuid.UUID, match Versions) error {
+	t, err := lock(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if !match.Allow(t.Version) {
+		return errStale
+	}
+	if t.Recurrence == nil {
+		if err := touchParent(ctx, tx, t.ParentID); err != nil {
+			return err
+		}
+	}
+	outcome := ""
+	switch {
+	case t.SeriesID == nil:
+	case !t.IsComplete:
+		if outcome, err = outcomeOf(ctx, tx, t); err != nil {
+			return err
+		}
+	case t.recurs() && !t.Followed:
+		// Whoever was to have it followed will not find it any more.
+		if _, err := follow(ctx, tx, t, false); err != nil {
+			return err
+		}
+	default:
+		// What is under it and goes on by itself does so elsewhere.
+		next, err := openAfter(ctx, tx, t)
+		if err == nil && next != nil {
+			err = moveSubtasks(ctx, tx, t, next)
+		}
 		if err != nil {
 			return err
 		}
-		if !match.Allow(t.Version) {
-			return errStale
-		}
-		if t.Recurrence == nil {
-			if err := touchParent(ctx, tx, t.ParentID); err != nil {
-				return err
-			}
-		}
-		outcome := ""
-		switch {
-		case t.SeriesID == nil:
-		case !t.IsComplete:
-			if outcome, err = outcomeOf(ctx, tx, t); err != nil {
-				return err
-			}
-		case t.recurs() && !t.Followed:
-			// Whoever was to have it followed will not find it any more.
-			if _, err := follow(ctx, tx, t, false); err != nil {
-				return err
-			}
-		default:
-			// What is under it and goes on by itself does so elsewhere.
-			next, err := openAfter(ctx, tx, t)
-			if err == nil && next != nil {
-				err = moveSubtasks(ctx, tx, t, next)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return remove(ctx, tx, t, removal{outcome, &t.ID})
-	})
+	}
+	return remove(ctx, tx, t, removal{outcome, &t.ID})
 }
 
 // outcomeOf says what becomes of the series of an open task that is deleted.

@@ -95,9 +95,11 @@ func (s *Store) Replace(ctx context.Context, actor access.Actor, id uuid.UUID, m
 
 // Patch changes parts of a task of the actor; see Replace.
 func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, patch Patch, scope Scope) (*Task, error) {
-	return s.edit(ctx, actor, id, match, edit{
-		apply: patch.apply, kinds: updated, due: patch.DueAt.Present, following: scope == ScopeFollowing, moves: patch.ParentID.Present,
-	})
+	return s.edit(ctx, actor, id, match, patch.edit(scope))
+}
+
+func (in Patch) edit(scope Scope) edit {
+	return edit{apply: in.apply, kinds: updated, due: in.DueAt.Present, following: scope == ScopeFollowing, moves: in.ParentID.Present}
 }
 
 // updated are the events of a change of any part of a task.
@@ -110,7 +112,11 @@ func updated(before, after *Task) []string {
 
 // Complete sets whether a task of the actor is complete; nil toggles it.
 func (s *Store) Complete(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, complete *bool) (*Task, error) {
-	return s.edit(ctx, actor, id, match, edit{apply: func(t *Task, by asking) error {
+	return s.edit(ctx, actor, id, match, completion(complete))
+}
+
+func completion(complete *bool) edit {
+	return edit{apply: func(t *Task, by asking) error {
 		done := !t.IsComplete
 		if complete != nil {
 			done = *complete
@@ -122,7 +128,7 @@ func (s *Store) Complete(ctx context.Context, actor access.Actor, id uuid.UUID, 
 			return []string{event.TaskCompleted}
 		}
 		return []string{event.TaskUpdated}
-	}})
+	}}
 }
 
 // errMoves says that an edit moves the task, which was not known before it was read.
@@ -139,66 +145,72 @@ func (s *Store) edit(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 
 func (s *Store) editOnce(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, e edit) (*Task, error) {
 	var t *Task
-	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		apply := func(t *Task) error { return e.apply(t, askingIn(ctx, tx)) }
-		if e.lockPlaces != nil {
-			e.lockPlaces(tx)
-		}
-		if e.moves {
-			if err := lockMove(ctx, tx, id, apply); err != nil {
-				return err
-			}
-		}
-		var err error
-		if t, err = lock(ctx, tx, id); err != nil {
-			return err
-		}
-		if !match.Allow(t.Version) {
-			return errStale
-		}
-		before := t.clone()
-		if e.following && t.recurs() && t.IsComplete {
-			return refuse.Because(refuse.AlreadyComplete, "the occurrence is complete; change the open one, which the following ones come from")
-		}
-		if err := apply(t); err != nil {
-			return err
-		}
-		if !equal(t.ParentID, before.ParentID) && !e.moves {
-			return errMoves
-		}
-		if err := t.joinSeries(before, e); err != nil {
-			return err
-		}
-		if err := keepApart(ctx, tx, before, t); err != nil {
-			return err
-		}
-		if err := settle(ctx, tx, before, t); err != nil {
-			return err
-		}
-		if e.place != nil {
-			if err := e.place(ctx, tx, t); err != nil {
-				return err
-			}
-		}
-		if err := save(ctx, tx, before, t, e.kinds(before, t)...); err != nil {
-			return err
-		}
-		if t.ListID != before.ListID {
-			if err := takeAlong(ctx, tx, t); err != nil {
-				return err
-			}
-		}
-		if t.IsComplete == before.IsComplete {
-			return nil
-		}
-		if !t.IsComplete && t.SeriesID != nil {
-			if err := takeBack(ctx, tx, t); err != nil {
-				return err
-			}
-		}
-		return completeSubtasks(ctx, tx, before, t)
+	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) (err error) {
+		t, err = e.in(ctx, tx, id, match)
+		return err
 	})
 	return t, err
+}
+
+// in makes the edit in a transaction.
+func (e edit) in(ctx context.Context, tx *change.Tx, id uuid.UUID, match Versions) (*Task, error) {
+	apply := func(t *Task) error { return e.apply(t, askingIn(ctx, tx)) }
+	if e.lockPlaces != nil {
+		e.lockPlaces(tx)
+	}
+	if e.moves {
+		if err := lockMove(ctx, tx, id, apply); err != nil {
+			return nil, err
+		}
+	}
+	t, err := lock(ctx, tx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !match.Allow(t.Version) {
+		return nil, errStale
+	}
+	before := t.clone()
+	if e.following && t.recurs() && t.IsComplete {
+		return nil, refuse.Because(refuse.AlreadyComplete, "the occurrence is complete; change the open one, which the following ones come from")
+	}
+	if err := apply(t); err != nil {
+		return nil, err
+	}
+	if !equal(t.ParentID, before.ParentID) && !e.moves {
+		return nil, errMoves
+	}
+	if err := t.joinSeries(before, e); err != nil {
+		return nil, err
+	}
+	if err := keepApart(ctx, tx, before, t); err != nil {
+		return nil, err
+	}
+	if err := settle(ctx, tx, before, t); err != nil {
+		return nil, err
+	}
+	if e.place != nil {
+		if err := e.place(ctx, tx, t); err != nil {
+			return nil, err
+		}
+	}
+	if err := save(ctx, tx, before, t, e.kinds(before, t)...); err != nil {
+		return nil, err
+	}
+	if t.ListID != before.ListID {
+		if err := takeAlong(ctx, tx, t); err != nil {
+			return nil, err
+		}
+	}
+	if t.IsComplete == before.IsComplete {
+		return t, nil
+	}
+	if !t.IsComplete && t.SeriesID != nil {
+		if err := takeBack(ctx, tx, t); err != nil {
+			return nil, err
+		}
+	}
+	return t, completeSubtasks(ctx, tx, before, t)
 }
 
 // save writes a task that was changed, with its events, unless it is as before.

@@ -161,10 +161,18 @@ type Move struct {
 // Move moves a task of the actor. Its event is an update, as are those of tasks that had
 // to make room.
 func (s *Store) Move(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, to Move) (*Task, error) {
-	if to.Before != nil && to.After != nil {
-		return nil, refuse.Part("after", "can not be said together with before")
+	e, err := to.edit(id)
+	if err != nil {
+		return nil, err
 	}
-	return s.edit(ctx, actor, id, match, edit{
+	return s.edit(ctx, actor, id, match, e)
+}
+
+func (to Move) edit(id uuid.UUID) (edit, error) {
+	if to.Before != nil && to.After != nil {
+		return edit{}, refuse.Part("after", "can not be said together with before")
+	}
+	return edit{
 		kinds: updated, moves: to.ParentID.Present,
 		apply: func(t *Task, _ asking) error {
 			if to.ListID != nil {
@@ -177,7 +185,7 @@ func (s *Store) Move(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 		},
 		lockPlaces: func(tx *change.Tx) { lockPlaces(tx, id, to.ListID) },
 		place:      func(ctx context.Context, tx *change.Tx, t *Task) error { return place(ctx, tx, t, to) },
-	})
+	}, nil
 }
 
 // spot is where a task is in its list.

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/event"
+)
+
+type bulkAnswer struct {
+	Results []struct {
+		Status  int
+		Task    *event.Task
+		Problem *struct {
+			problem
+			Index *int
+		}
+	}
+}
+
+func (c client) bulk(status int, body any) bulkAnswer {
+	c.t.Helper()
+	a := c.do(http.MethodPost, "/api/tasks/bulk", body)
+	require.Equal(c.t, status, a.status, "%s", a.body)
+	var out bulkAnswer
+	require.NoError(c.t, json.Unmarshal(a.body, &out))
+	return out
+}
+
+func TestSeveralChangesAreAllMadeOrNone(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	one, two := u.create(object{"title": "one"}), u.create(object{"title": "two"})
+	operations := []object{
+		{"op": "create", "body": object{"title": "three"}},
+		{"op": "update", "id": one.ID, "if_match": `"1"`, "body": object{"priority": "high"}},
+		{"op": "complete", "id": one.ID, "body": object{"is_complete": true}},
+		{"op": "move", "id": two.ID, "body": object{"before": one.ID}},
+		{"op": "delete", "id": two.ID},
+	}
+	for name, c := range map[string]struct {
+		last   object
+		status int
+		code   string
+		at     string
+	}{
+		"one that is not there":       {object{"op": "delete", "id": uuid.New()}, http.StatusNotFound, "not-found", ""},
+		"a version that is over":      {object{"op": "update", "id": one.ID, "if_match": `"1"`, "body": object{"title": "x"}}, http.StatusPreconditionFailed, "task-changed", ""},
+		"a title that can not be":     {object{"op": "create", "body": object{"title": ""}}, http.StatusUnprocessableEntity, "invalid", "body.operations[5].body.title"},
+		"what only the domain knows":  {object{"op": "create", "body": object{"title": "x", "list_id": uuid.New()}}, http.StatusUnprocessableEntity, "invalid", "body.operations[5].body.list_id"},
+		"a member that there is not":  {object{"op": "create", "body": object{"title": "x", "colour": "red"}}, http.StatusUnprocessableEntity, "invalid", "body.operations[5].body.colour"},
+		"a text that can not be kept": {object{"op": "create", "body": object{"title": "a\x00b"}}, http.StatusUnprocessableEntity, "invalid", "body.operations[5].body.title"},
+		"no id":                       {object{"op": "delete"}, http.StatusUnprocessableEntity, "invalid", "body.operations[5].id"},
+		"an id for a new one":         {object{"op": "create", "id": uuid.New(), "body": object{"title": "x"}}, http.StatusUnprocessableEntity, "invalid", "body.operations[5].id"},
+	} {
+		before := s.state()
+		a := u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": append(append([]object{}, operations...), c.last)})
+		require.Equal(t, c.status, a.status, "%s: %s", name, a.body)
+		require.Equal(t, c.code, a.problem().code(), name)
+		var p struct{ Index int }
+		require.NoError(t, json.Unmarshal(a.body, &p))
+		require.Equal(t, 5, p.Index, name)
+		if c.at != "" {
+			require.Equal(t, c.at, a.problem().Errors[0].Location, name)
+		}
+		require.Equal(t, before, s.state(), "%s: nothing is changed", name)
+
+		each := u.bulk(http.StatusOK, object{"atomic": false, "operations": []object{c.last, {"op": "create", "body": object{"title": "beside"}}}})
+		if c.code != "task-changed" { // it is that version still
+			require.Equal(t, c.status, each.Results[0].Status, name)
+			require.Equal(t, c.code, each.Results[0].Problem.code(), name)
+			require.Equal(t, 0, *each.Results[0].Problem.Index, name)
+		}
+		require.Equal(t, http.StatusCreated, each.Results[1].Status, name)
+		one = u.task(http.StatusOK, http.MethodGet, at(one.ID), nil)
+		operations[1]["if_match"] = fmt.Sprintf(`"%d"`, one.Version)
+	}
+	results := u.bulk(http.StatusOK, object{"operations": operations}).Results
+	require.Len(t, results, 5)
+	require.Equal(t, "three", results[0].Task.Title)
+	require.Equal(t, "high", results[1].Task.Priority)
+	require.True(t, results[2].Task.IsComplete)
+	require.Less(t, results[3].Task.Position, results[2].Task.Position)
+	require.Equal(t, http.StatusNoContent, results[4].Status)
+	require.Nil(t, results[4].Task)
+	require.Equal(t, http.StatusNotFound, u.do(http.MethodGet, at(two.ID), nil).status)
+}
+
+func TestFiveHundredChangesAtOnce(t *testing.T) {
+	u := start(t).newUser()
+	var operations []object
+	for i := range 500 {
+		operations = append(operations, object{"op": "create", "body": object{"title": fmt.Sprint(i)}})
+	}
+	results := u.bulk(http.StatusOK, object{"operations": operations}).Results
+	require.Len(t, results, 500)
+	seen := map[uuid.UUID]bool{}
+	for i, r := range results {
+		require.Equal(t, fmt.Sprint(i), r.Task.Title)
+		seen[r.Task.ID] = true
+	}
+	require.Len(t, seen, 500)
+	operations = append(operations, operations[0])
+	require.Equal(t, http.StatusUnprocessableEntity, u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": operations}).status)
+	require.Equal(t, http.StatusUnprocessableEntity, u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": []object{}}).status)
+	// In the order in which they were made.
+	var page struct{ Items []event.Task }
+	require.NoError(t, json.Unmarshal(u.do(http.MethodGet, "/api/tasks?sort=position&limit=200", nil).body, &page))
+	for i, task := range page.Items {
+		require.Equal(t, fmt.Sprint(i), task.Title)
+	}
+}
+
+// A client that chose the id asks as often as it likes, for ever.
+func TestATaskIsCreatedOnceWithAnIdOfTheClients(t *testing.T) {
+	s := start(t)
+	u, other := s.newUser(), s.newUser()
+	id := uuid.Must(uuid.NewV7())
+	var created sync.Map
+	var asking sync.WaitGroup
+	for i := range 10 {
+		asking.Go(func() {
+			a := u.do(http.MethodPut, at(id), object{"title": "Mine"}, "If-None-Match", "*")
+			created.Store(i, a.status)
+		})
+	}
+	asking.Wait()
+	count := map[int]int{}
+	created.Range(func(_, status any) bool { count[status.(int)]++; return true })
+	require.Equal(t, map[int]int{http.StatusCreated: 1, http.StatusOK: 9}, count)
+	u.task(http.StatusOK, http.MethodPatch, at(id), object{"title": "Changed"})
+	require.Equal(t, "Changed", u.task(http.StatusOK, http.MethodPut, at(id), object{"title": "Mine"}, "If-None-Match", "*").Title)
+	require.Equal(t, "id-taken", other.do(http.MethodPut, at(id), object{"title": "Mine"}, "If-None-Match", "*").problem().code())
+	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, at(id), nil).status)
+	require.Equal(t, "in-trash", u.do(http.MethodPut, at(id), object{"title": "Mine"}, "If-None-Match", "*").problem().code())
+	require.Equal(t, "id-taken", other.do(http.MethodPut, at(id), object{"title": "Mine"}, "If-None-Match", "*").problem().code())
+	require.Equal(t, http.StatusCreated, u.do(http.MethodPut, at(uuid.New()), object{"title": "of version 4"}, "If-None-Match", "*").status)
+	require.Equal(t, http.StatusUnprocessableEntity, u.do(http.MethodPut, at(uuid.NewSHA1(uuid.Nil, nil)), object{"title": "of version 5"}, "If-None-Match", "*").status)
+	require.Equal(t, http.StatusNotFound, u.do(http.MethodPut, at(uuid.New()), object{"title": "x"}).status, "without the header it replaces")
+}

@@ -1,0 +1,77 @@
+package task
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+)
+
+// Step is one of several changes that are made together. It answers the task as it is
+// then; nil for one that is deleted.
+type Step func(ctx context.Context, tx *change.Tx) (*Task, error)
+
+// CreateStep adds a task.
+func CreateStep(draft Draft) Step {
+	return func(ctx context.Context, tx *change.Tx) (*Task, error) {
+		return create(ctx, tx, uuid.Must(uuid.NewV7()), draft)
+	}
+}
+
+// PatchStep changes parts of a task.
+func PatchStep(id uuid.UUID, match Versions, patch Patch) Step {
+	return func(ctx context.Context, tx *change.Tx) (*Task, error) {
+		return patch.edit(ScopeThis).in(ctx, tx, id, match)
+	}
+}
+
+// CompleteStep sets whether a task is complete; nil toggles it.
+func CompleteStep(id uuid.UUID, match Versions, complete *bool) Step {
+	return func(ctx context.Context, tx *change.Tx) (*Task, error) {
+		return completion(complete).in(ctx, tx, id, match)
+	}
+}
+
+// MoveStep moves a task.
+func MoveStep(id uuid.UUID, match Versions, to Move) Step {
+	return func(ctx context.Context, tx *change.Tx) (*Task, error) {
+		e, err := to.edit(id)
+		if err != nil {
+			return nil, err
+		}
+		return e.in(ctx, tx, id, match)
+	}
+}
+
+// DeleteStep moves a task into the trash.
+func DeleteStep(id uuid.UUID, match Versions) Step {
+	return func(ctx context.Context, tx *change.Tx) (*Task, error) { return nil, throwOut(ctx, tx, id, match) }
+}
+
+// flushEvery is after how many steps what they have written is sent.
+const flushEvery = 50
+
+// Together makes changes in one transaction, one after another: all of them, or, where
+// one is refused, none. Then it says which that was.
+func (s *Store) Together(ctx context.Context, actor access.Actor, steps []Step) (tasks []*Task, failed int, err error) {
+	err = s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+		tasks = make([]*Task, len(steps))
+		for i, step := range steps {
+			failed = i
+			t, err := step(ctx, tx)
+			if err != nil {
+				return err
+			}
+			tasks[i] = t
+			if i%flushEvery == flushEvery-1 {
+				if err := tx.Flush(ctx); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return tasks, failed, err
+}
