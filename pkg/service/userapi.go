@@ -6,14 +6,15 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/membership"
 )
 
 // MountUserAPI adds what a consumer serves to users. They come by way of
 // task-api and the sidecars, so only the own sidecar is let in; the user's
-// token is verified here again.
+// token is verified here again. Of which lists he is a member, task-api says.
 func (b Base) MountUserAPI(r chi.Router, verifier *auth.Verifier, mount func(huma.API)) {
 	r.Group(func(r chi.Router) {
-		r.Use(auth.SidecarOnly(b.settings.AppAPIToken), httpapi.Bodies(httpapi.MaxBody), verifier.Middleware)
+		r.Use(auth.SidecarOnly(b.settings.AppAPIToken), httpapi.Bodies(httpapi.MaxBody), verifier.Middleware, membership.Believe(b.settings.AppAPIToken))
 		mount(httpapi.NewAPI(r))
 	})
 }

@@ -114,7 +114,7 @@ func TestBadQueriesAreNamed(t *testing.T) {
 	values := []string{"", "x", "-1", "0", "201", "99999999999999999999", "1e9", "null", "%00", "%ff", "💥", "'; --", "../..", "2027-99-99", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:00", strings.Repeat("z", 5000), "eyJhIjoxfQ", "bnVsbA", "W10"}
 	for path, names := range map[string][]string{
 		"/api/tasks":         {"is_complete", "priority", "tag", "due_before", "due_after", "due", "timezone", "updated_after", "parent_id", "series_id", "q", "sort", "limit", "cursor", "unknown"},
-		"/api/audit":         {"action", "task_id", "from", "to", "limit", "cursor", "unknown"},
+		"/api/audit":         {"action", "task_id", "list_id", "from", "to", "limit", "cursor", "unknown"},
 		"/api/notifications": {"unread", "limit", "cursor", "unknown"},
 		"/api/tasks/" + task.ID.String() + "/history":     {"action", "from", "to", "limit", "cursor"},
 		"/api/tasks/" + task.ID.String() + "/occurrences": {"limit", "cursor"},

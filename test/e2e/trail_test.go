@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/membership"
 )
 
 // change is what the audit trail must say of one request.
@@ -176,4 +177,50 @@ func TestEachOfTenThousandChangesIsOneAuditEntryThoughItsConsumerIsKilled(t *tes
 	require.NoError(t, err)
 	require.Equal(t, people*changesOfEach, entries)
 	require.Empty(t, expected, "changes without an entry")
+}
+
+// With as many lists as can be told, by way of real sidecars: what is in the header has to
+// pass all of them.
+func TestTheTrailOfAListIsForItsMembers(t *testing.T) {
+	ada, bob, eve := s.newUser(t, "UTC"), s.newUser(t, "UTC"), s.newUser(t, "UTC")
+	type named struct{ ID uuid.UUID }
+	list := must[named](ada, http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Garden"})
+	members := "/api/lists/" + list.ID.String() + "/members"
+	for _, u := range []*user{bob, eve} {
+		invited := must[named](ada, http.StatusCreated, http.MethodPost, members, object{"email": u.Email, "role": "editor"})
+		must[named](u, http.StatusOK, http.MethodPost, "/api/invitations/"+invited.ID.String()+"/accept", nil)
+	}
+	conn, err := pgx.Connect(t.Context(), s.Database.OwnerURL)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	_, err = conn.Exec(t.Context(), `WITH bob AS (SELECT id FROM task.users WHERE email = $1), made AS (
+			INSERT INTO task.lists (id, created_by, name, version, created_at, updated_at) SELECT gen_random_uuid(), bob.id, 'x', 1, now(), now() FROM bob, generate_series(1, $2) RETURNING id
+		)
+		INSERT INTO task.members (user_id, list_id, role, position, since) SELECT bob.id, made.id, 'owner', 0, now() - interval '1 day' FROM bob, made`, bob.Email, membership.Most)
+	require.NoError(t, err)
+
+	private := ada.create(object{"title": "Hers alone"})
+	task := must[event.Task](eve, http.StatusCreated, http.MethodPost, "/api/tasks", object{"title": "Water", "list_id": list.ID})
+	must[event.Task](ada, http.StatusOK, http.MethodPatch, "/api/tasks/"+private.ID.String(), object{"title": "Weed", "list_id": list.ID})
+	ada.history(private, 2)
+	ofBob := bob.history(private, 1)[0]
+	require.Equal(t, []string{"list_id", "position", "title"}, ofBob.Changed)
+	require.Equal(t, "null", string(ofBob.Before), "it was in a list of Ada's alone")
+	for _, u := range []*user{ada, bob, eve} {
+		require.Len(t, u.history(task, 1), 1)
+		trail := must[page[auditEntry]](u, http.StatusOK, http.MethodGet, "/api/audit?list_id="+list.ID.String(), nil)
+		require.Len(t, trail.Items, 7, "the list, two invitations, two members, two tasks")
+	}
+	stranger := s.newUser(t, "UTC")
+	for _, path := range []string{"/api/tasks/" + task.ID.String() + "/history", "/api/tasks/" + uuid.NewString() + "/history"} {
+		must[object](stranger, http.StatusNotFound, http.MethodGet, path, nil)
+	}
+
+	must[any](eve, http.StatusNoContent, http.MethodDelete, members+"/"+task.UserID.String(), nil)
+	must[object](eve, http.StatusNotFound, http.MethodGet, "/api/tasks/"+task.ID.String()+"/history", nil)
+	must[object](eve, http.StatusUnprocessableEntity, http.MethodGet, "/api/audit?list_id="+list.ID.String(), nil)
+	for _, e := range must[page[auditEntry]](eve, http.StatusOK, http.MethodGet, "/api/audit?limit=200", nil).Items {
+		require.Nil(t, e.TaskID)
+	}
+	require.Len(t, bob.history(task, 1), 1)
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/membership"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/services/audit-log/internal/migrations"
 	"github.com/taskwire/taskwire/services/audit-log/internal/trail"
@@ -46,6 +47,14 @@ type service struct {
 	owner  *bun.DB
 	db     *bun.DB // as the runtime role
 	router http.Handler
+	header map[string]string // of each get
+}
+
+// by is the service as a member of lists asks it, by way of the front door.
+func (s *service) by(lists ...uuid.UUID) *service {
+	member := *s
+	member.header = map[string]string{"dapr-api-token": sidecarToken, membership.Header: membership.Encode(lists)}
+	return &member
 }
 
 func newService(t *testing.T) *service {
@@ -76,7 +85,8 @@ func open(t *testing.T, url string) *bun.DB {
 }
 
 // replica serves the events, and the lists to whoever X-Test-User names: tokens
-// are auth's own tests' business.
+// are auth's own tests' business. What lists he is a member of, the header says in which
+// the front door does.
 func (s *service) replica() http.Handler {
 	log := slog.New(slog.DiscardHandler)
 	router := httpapi.NewRouter(log)
@@ -89,7 +99,7 @@ func (s *service) replica() http.Handler {
 				user := uuid.MustParse(r.Header.Get("X-Test-User"))
 				next.ServeHTTP(w, r.WithContext(auth.WithCaller(r.Context(), auth.Caller{UserID: user})))
 			})
-		})
+		}, membership.Believe(sidecarToken))
 		(&trail.API{DB: s.db, Failures: httpapi.Failures{Log: log}}).Mount(httpapi.NewAPI(r))
 	})
 	return router
@@ -119,6 +129,22 @@ func newChange(user, task uuid.UUID, action string, age time.Duration) change {
 		Before: json.RawMessage(`{"title":"tea"}`), After: json.RawMessage(`{"title":"coffee"}`), Changed: []string{"title"},
 		IP: "192.0.2.7", UserAgent: "curl/8", RequestID: "r-1",
 	}}
+}
+
+// in is the change as one in a list.
+func (c change) in(list uuid.UUID) change {
+	c.data.ListID = &list
+	c.data.Before = json.RawMessage(`{"title":"tea","list_id":"` + list.String() + `"}`)
+	c.data.After = json.RawMessage(`{"title":"coffee","list_id":"` + list.String() + `"}`)
+	return c
+}
+
+// to is the change as the move into another list, which is where it happened.
+func (c change) to(list uuid.UUID) change {
+	before := c.data.Before
+	c = c.in(list)
+	c.data.Before, c.data.Changed = before, []string{"list_id", "title"}
+	return c
 }
 
 // record is the change as a broker holds it.
@@ -181,6 +207,9 @@ func (s *service) get(user uuid.UUID, path string, status int, into any) {
 	s.t.Helper()
 	req := httptest.NewRequest(http.MethodGet, path, nil)
 	req.Header.Set("X-Test-User", user.String())
+	for k, v := range s.header {
+		req.Header.Set(k, v)
+	}
 	rec := httptest.NewRecorder()
 	s.router.ServeHTTP(rec, req)
 	require.Equal(s.t, status, rec.Code, "%s: %s", path, rec.Body)
@@ -230,4 +259,12 @@ func idsOf(changes ...change) []string {
 		ids[i] = c.id.String()
 	}
 	return ids
+}
+
+// as is another change of the same task, age ago, from the state that this one left.
+func (c change) as(action string, age time.Duration) change {
+	before, list := c.data.After, c.data.ListID
+	c = newChange(c.data.UserID, c.data.TaskID, action, age)
+	c.data.Before, c.data.ListID = before, list
+	return c
 }

@@ -1,5 +1,6 @@
 // Package trail keeps the audit trail: it records each audit event once, and
-// shows a user his own.
+// shows it to the members of the list that it happened in. Who those are, task-api says
+// with each request (pkg/membership); nothing of it is kept here.
 package trail
 
 import (
@@ -32,6 +33,7 @@ type entry struct {
 	Action     string     `bun:"action"`
 	Target     string     `bun:"target"`
 	TaskID     *uuid.UUID `bun:"task_id"`
+	ListID     *uuid.UUID `bun:"list_id"`
 	// Not as type:jsonb: bun would write a backslash before u0000 once more.
 	Before    json.RawMessage `bun:"before"`
 	After     json.RawMessage `bun:"after"`
@@ -106,6 +108,9 @@ func entryOf(e subscribe.Event, now time.Time) (entry, error) {
 	out.Truncated = truncated(data.Metadata)
 	if data.TaskID != uuid.Nil {
 		out.TaskID = &data.TaskID
+	}
+	if data.ListID != nil && *data.ListID != uuid.Nil {
+		out.ListID = data.ListID
 	}
 	if out.Changed == nil {
 		out.Changed = []string{}

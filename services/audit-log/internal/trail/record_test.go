@@ -18,15 +18,15 @@ import (
 
 func TestAnEntryHoldsTheContract(t *testing.T) {
 	s := newService(t)
-	ada, task := uuid.New(), uuid.New()
-	c := newChange(ada, task, "task.updated", time.Minute)
+	ada, task, list := uuid.New(), uuid.New(), uuid.New()
+	c := newChange(ada, task, "task.updated", time.Minute).in(list)
 	s.keep(c)
 	var p answered
-	s.get(ada, "/api/audit", http.StatusOK, &p)
+	s.by(list).get(ada, "/api/audit", http.StatusOK, &p)
 	require.Equal(t, []map[string]any{{
-		"id": c.id.String(), "action": "task.updated", "task_id": task.String(),
+		"id": c.id.String(), "action": "task.updated", "task_id": task.String(), "list_id": list.String(),
 		"actor": map[string]any{"user_id": ada.String(), "email": "ada@example.com"}, "target": "task/" + task.String(),
-		"before": map[string]any{"title": "tea"}, "after": map[string]any{"title": "coffee"}, "changed": []any{"title"}, "truncated": []any{},
+		"before": map[string]any{"title": "tea", "list_id": list.String()}, "after": map[string]any{"title": "coffee", "list_id": list.String()}, "changed": []any{"title"}, "truncated": []any{},
 		"ip": "192.0.2.7", "user_agent": "curl/8", "request_id": "r-1", "trace_id": traceID, "at": "2027-01-04T09:59:00Z",
 	}}, p.Items)
 	require.Nil(t, p.NextCursor)
@@ -49,7 +49,7 @@ func TestWhatDoesNotExistIsNull(t *testing.T) {
 	var p answered
 	s.get(ada, "/api/audit", http.StatusOK, &p)
 	item := p.Items[0]
-	for _, name := range []string{"task_id", "before", "after"} {
+	for _, name := range []string{"task_id", "list_id", "before", "after"} {
 		require.Contains(t, item, name)
 		require.Nil(t, item[name])
 	}

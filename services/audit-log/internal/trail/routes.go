@@ -3,15 +3,14 @@ package trail
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
-	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
@@ -24,15 +23,16 @@ type API struct {
 	Failures httpapi.Failures
 }
 
-// AuditEntry is an entry as its user sees it.
+// AuditEntry is an entry as those see it who may read it.
 type AuditEntry struct {
 	ID        uuid.UUID   `json:"id" format:"uuid" doc:"The id of the event that it was made of"`
 	Action    string      `json:"action" doc:"What was done: the type of the audit event without audit., such as task.updated; there may be new ones"`
-	TaskID    *uuid.UUID  `json:"task_id" nullable:"true" format:"uuid" doc:"The task it was done to; null where it was the account"`
+	TaskID    *uuid.UUID  `json:"task_id" nullable:"true" format:"uuid" doc:"The task it was done to; null where it was a list or the account"`
+	ListID    *uuid.UUID  `json:"list_id" nullable:"true" format:"uuid" doc:"The list that it happened in, whose members can read this; null where it was the account, and in entries of before there were lists"`
 	Actor     event.Actor `json:"actor" doc:"Who did it"`
-	Target    string      `json:"target" doc:"What it was done to: task or user, and its id"`
-	Before    Snapshot    `json:"before" doc:"The task or the account before; null for what was created"`
-	After     Snapshot    `json:"after" doc:"The task or the account afterwards; null for what was deleted"`
+	Target    string      `json:"target" doc:"What it was done to: task, list or user and the id, or invitation and the address"`
+	Before    Snapshot    `json:"before" doc:"The task, the list, the membership or the account before; null for what was created, and where the task came from a list that you are not a member of"`
+	After     Snapshot    `json:"after" doc:"The same afterwards; null for what was deleted"`
 	Changed   []string    `json:"changed" nullable:"false" doc:"The fields that differ"`
 	Truncated []string    `json:"truncated" nullable:"false" doc:"Fields of before and after that were shortened, because an event is at most 64 KiB"`
 	IP        string      `json:"ip" doc:"The address that the request came from; empty where there was no request"`
@@ -42,7 +42,7 @@ type AuditEntry struct {
 	At        time.Time   `json:"at" doc:"When it was done"`
 }
 
-// Snapshot is a task or an account as it was, or null.
+// Snapshot is a task, a list, a membership or an account as it was, or null.
 type Snapshot struct{ json.RawMessage }
 
 // Schema describes any object, or null.
@@ -79,29 +79,40 @@ func (a *API) Mount(api huma.API) {
 	httpapi.Register(api, a.Failures, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit", Tags: []string{"Audit"},
 		Summary:     "What was done to what is yours, the latest first",
-		Description: "Every change of your tasks and of your account, and every sign-in, also those that failed. A change appears here within moments.", Security: httpapi.Authenticated, Metadata: httpapi.Describe(nil, examplePage),
+		Description: "Every change in the lists that you are a member of today, and of your account, and every sign-in, also those that failed. A change appears here within moments.", Security: httpapi.Authenticated, Metadata: httpapi.Describe(nil, examplePage),
 	}, a.list)
 	httpapi.Register(api, a.Failures, huma.Operation{
 		OperationID: "task-history", Method: http.MethodGet, Path: "/api/tasks/{id}/history", Tags: []string{"Audit"},
 		Summary:     "What was done to a task, the earliest first",
-		Description: "Every change of a task, also when it has been deleted since.", Security: httpapi.Authenticated, Metadata: httpapi.Describe(nil, examplePage, httpapi.Missing),
+		Description: "Every change of a task in the lists that you are a member of today, also when it has been deleted since. What became of it in other lists, before or since, is for their members.", Security: httpapi.Authenticated, Metadata: httpapi.Describe(nil, examplePage, httpapi.Missing),
 	}, a.history)
 }
 
 func (a *API) list(ctx context.Context, in *struct {
 	Filter
 	TaskID string `query:"task_id" format:"uuid" doc:"What was done to this task"`
+	ListID string `query:"list_id" format:"uuid" doc:"What was done in this list"`
 },
 ) (*listOutput, error) {
-	q := a.DB.NewSelect().Model((*entry)(nil)).Where("user_id = ?", auth.CallerOf(ctx).UserID).OrderExpr("occurred_at DESC, sequence DESC, id DESC")
+	s := a.search(ctx, latestFirst)
 	if in.TaskID != "" {
 		id, err := uuid.Parse(in.TaskID)
 		if err != nil {
 			return nil, httpapi.Invalid("query.task_id", "must be a task's id")
 		}
-		q = q.Where("task_id = ?", id)
+		s.where("e.task_id = ?", id)
 	}
-	return in.page(ctx, q, "(occurred_at, sequence, id) < (?, ?, ?)")
+	if in.ListID != "" {
+		id, err := uuid.Parse(in.ListID)
+		if err != nil {
+			return nil, httpapi.Invalid("query.list_id", "must be a list's id")
+		}
+		if !slices.Contains(s.lists, id) {
+			return nil, httpapi.Invalid("query.list_id", "is none of your lists")
+		}
+		s.list = &id
+	}
+	return in.page(ctx, s)
 }
 
 func (a *API) history(ctx context.Context, in *struct {
@@ -109,16 +120,18 @@ func (a *API) history(ctx context.Context, in *struct {
 	Filter
 },
 ) (*listOutput, error) {
-	mine := func() *bun.SelectQuery {
-		return a.DB.NewSelect().Model((*entry)(nil)).Where("user_id = ?", auth.CallerOf(ctx).UserID).Where("task_id = ?", in.ID)
+	ofTask := func() *search {
+		s := a.search(ctx, earliestFirst)
+		s.where("e.task_id = ?", in.ID)
+		return s
 	}
-	out, err := in.page(ctx, mine().OrderExpr("occurred_at, sequence, id"), "(occurred_at, sequence, id) > (?, ?, ?)")
+	out, err := in.page(ctx, ofTask())
 	if err != nil || len(out.Body.Items) > 0 {
 		return out, err
 	}
-	known, err := mine().Exists(ctx)
+	known, err := ofTask().any(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("look for a task's history: %w", err)
+		return nil, err
 	}
 	if !known {
 		return nil, httpapi.NotFound("task")
@@ -126,20 +139,24 @@ func (a *API) history(ctx context.Context, in *struct {
 	return out, nil
 }
 
-// page reads one page of q; behind is the condition of being behind a cursor.
-func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*listOutput, error) {
+func (a *API) search(ctx context.Context, d direction) *search {
+	return &search{reader: readerOf(ctx), direction: d, db: a.DB}
+}
+
+// page reads one page of what s finds.
+func (f Filter) page(ctx context.Context, s *search) (*listOutput, error) {
 	if f.Action != "" {
-		q = q.Where("action = ?", f.Action)
+		s.where("e.action = ?", f.Action)
 	}
 	for _, bound := range []struct{ name, where, at string }{
-		{"from", "occurred_at >= ?", f.From}, {"to", "occurred_at < ?", f.To},
+		{"from", "e.occurred_at >= ?", f.From}, {"to", "e.occurred_at < ?", f.To},
 	} {
 		at, err := httpapi.Time("query."+bound.name, bound.at)
 		if err != nil {
 			return nil, err
 		}
 		if at != nil {
-			q = q.Where(bound.where, at.UTC())
+			s.where(bound.where, at.UTC())
 		}
 	}
 	if f.Cursor != "" {
@@ -150,16 +167,16 @@ func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*l
 		if !database.StorableTime(c.At) || !database.Storable(c.Sequence) {
 			return nil, page.ErrCursor
 		}
-		q = q.Where(behind, c.At.UTC(), c.Sequence, c.ID)
+		s.where(s.behind, c.At.UTC(), c.Sequence, c.ID)
 	}
 	// One more than asked for, to know whether there is a next page.
-	rows, err := read(ctx, q, behind, f.Limit+1)
+	rows, err := s.read(ctx, f.Limit+1)
 	if err != nil {
 		return nil, err
 	}
 	items := make([]AuditEntry, len(rows))
 	for i, r := range rows {
-		items[i] = r.public()
+		items[i] = r.public(s.reader)
 	}
 	out := &listOutput{}
 	out.Body.Items, out.Body.NextCursor, err = page.Cut(items, f.Limit, func(last int) any {
@@ -168,42 +185,15 @@ func (f Filter) page(ctx context.Context, q *bun.SelectQuery, behind string) (*l
 	return out, err
 }
 
-// chunk is how many entries are read at once. Each may have what was before and
-// after in 64 KiB: a chunk of the largest is about as much as a page has room for.
-const chunk = 51
-
-// read reads the first n entries of q, but no more than the chunk in which a
-// page's bytes are reached.
-func read(ctx context.Context, q *bun.SelectQuery, behind string, n int) ([]entry, error) {
-	var all []entry
-	for bytes := 0; len(all) < n && bytes <= page.Bytes; {
-		if len(all) > 0 {
-			last := all[len(all)-1]
-			q = q.Where(behind, last.OccurredAt.UTC(), last.Sequence, last.ID)
-		}
-		want := min(chunk, n-len(all))
-		var rows []entry
-		if err := q.Limit(int64(want)).Scan(ctx, &rows); err != nil {
-			return nil, fmt.Errorf("list the audit entries: %w", err)
-		}
-		for _, r := range rows {
-			bytes += len(r.Before) + len(r.After)
-		}
-		if all = append(all, rows...); len(rows) < want {
-			break
-		}
-	}
-	return all, nil
-}
-
-func (e entry) public() AuditEntry {
+// public is the entry as it is shown to a reader who may read it.
+func (e entry) public(to reader) AuditEntry {
 	changed := e.Changed
 	if changed == nil {
 		changed = []string{}
 	}
 	return AuditEntry{
-		ID: e.ID, Action: e.Action, TaskID: e.TaskID, Actor: event.Actor{UserID: e.ActorID, Email: e.ActorEmail},
-		Target: e.Target, Before: Snapshot{e.Before}, After: Snapshot{e.After}, Changed: changed, Truncated: append([]string{}, e.Truncated...), IP: e.IP,
+		ID: e.ID, Action: e.Action, TaskID: e.TaskID, ListID: e.ListID, Actor: event.Actor{UserID: e.ActorID, Email: e.ActorEmail},
+		Target: e.Target, Before: Snapshot{to.before(e)}, After: Snapshot{e.After}, Changed: changed, Truncated: append([]string{}, e.Truncated...), IP: e.IP,
 		UserAgent: e.UserAgent, RequestID: e.RequestID, TraceID: e.TraceID, At: e.OccurredAt.UTC(),
 	}
 }

@@ -1,6 +1,7 @@
 // Package access says who may see and change what. Whatever reads or writes
 // something of a user asks here: task-api for its own routes, and the front door
-// before it passes a request on. The other services know nothing of it.
+// before it passes a request on. The other services keep nothing of it: where they need
+// to know whose lists something is in, the front door tells them with the request.
 //
 // A task is in a list, and a list has members (task.members). Who is no member of a
 // list sees nothing in it; what a member may do there, his role says (role.go). An
@@ -71,6 +72,19 @@ func (a Actor) Memberships(lists ...uuid.UUID) Condition {
 // and the lists in the trash that he was a member of.
 func (a Actor) Trash() Condition {
 	return Condition{"x.list_id IN (SELECT m.list_id FROM task.members m WHERE m.user_id = ? AND m.trashed = (x.task IS NULL))", []any{a.UserID}}
+}
+
+// Lists are those that the actor is a member of, at most so many: the one called first,
+// then those that he came into last.
+func (a Actor) Lists(ctx context.Context, db bun.IDB, first uuid.UUID, most int) ([]uuid.UUID, error) {
+	mine := a.Memberships()
+	var lists []uuid.UUID
+	err := db.NewRaw("SELECT m.list_id FROM task.members m WHERE "+mine.SQL+" ORDER BY m.list_id = ? DESC, m.since DESC, m.list_id LIMIT ?",
+		slices.Concat(mine.Args, []any{first, most})...).Scan(ctx, &lists)
+	if err != nil {
+		return nil, fmt.Errorf("read the actor's lists: %w", err)
+	}
+	return lists, nil
 }
 
 // RoleIn is what the actor may do in the list whose id the SQL says; null for nothing.

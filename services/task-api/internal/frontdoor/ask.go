@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/membership"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/rest"
 )
@@ -32,7 +33,27 @@ func ofTask(ctx context.Context, db bun.IDB, actor access.Actor, r *http.Request
 	return actor.Task(ctx, db, id)
 }
 
-// askTime is how long the database has to say whose a task is.
+// tellsLists passes requests on to next with the lists that the actor is a member of
+// today, for a service that has things that happened in lists. The one that the request
+// names is among them, also where there are too many to tell.
+func (d *Door) tellsLists(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		named, err := uuid.Parse(r.URL.Query().Get("list_id"))
+		if err != nil {
+			named = uuid.Nil // the service says what an id looks like
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), askTime)
+		lists, err := rest.ActorOf(r.Context()).Lists(ctx, d.db, named, membership.Most)
+		cancel()
+		if err != nil {
+			d.failures.Write(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(membership.With(r.Context(), lists)))
+	})
+}
+
+// askTime is how long the database has to say whose a task is, or who a member of what.
 const askTime = 5 * time.Second
 
 // asks passes requests on to next. One for a task that is not the actor's goes on with

@@ -20,25 +20,29 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/membership"
 	"github.com/taskwire/taskwire/pkg/outage"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 )
 
-// Routes says which service answers which addresses, and what the caller must be
-// allowed before a request is passed on. In a path {id} is a task.
+// Routes says which service answers which addresses, what the caller must be allowed
+// before a request is passed on, and whether the service is told which lists he is a
+// member of. In a path {id} is a task. The history of one is not asked for where it is
+// now, but told by what happened in which list.
 var Routes = []struct {
 	Pattern string
 	AppID   string
 	ask     ask
+	lists   bool
 }{
-	{"GET /api/audit", "audit-log", own},
-	{"GET /api/tasks/{id}/history", "audit-log", ofTask},
-	{"GET /api/notifications", "notification", own},
-	{"POST /api/notifications/read-all", "notification", own},
-	{"PATCH /api/notifications/{notification}", "notification", own},
-	{"POST /api/notifications/{notification}/read", "notification", own},
-	{"POST /api/recurrence/preview", "recurring-task", own},
-	{"GET /api/tasks/{id}/occurrences", "recurring-task", ofTask},
+	{"GET /api/audit", "audit-log", own, true},
+	{"GET /api/tasks/{id}/history", "audit-log", own, true},
+	{"GET /api/notifications", "notification", own, false},
+	{"POST /api/notifications/read-all", "notification", own, false},
+	{"PATCH /api/notifications/{notification}", "notification", own, false},
+	{"POST /api/notifications/{notification}/read", "notification", own, false},
+	{"POST /api/recurrence/preview", "recurring-task", own, false},
+	{"GET /api/tasks/{id}/occurrences", "recurring-task", ofTask, false},
 }
 
 // OpenRoutes are those for whoever has a link out of a mail: he is not signed in,
@@ -81,7 +85,7 @@ type Door struct {
 }
 
 // New returns a Door to the sidecar at a URL, which asks for daprToken. In db it
-// looks up whose a task is.
+// looks up whose a task is, and who a member of what.
 func New(sidecar, daprToken string, db *bun.DB, log *slog.Logger) (*Door, error) {
 	u, err := url.Parse(sidecar)
 	if err != nil {
@@ -104,7 +108,11 @@ func (d *Door) Mount(r chi.Router, perService func() chi.Middlewares) {
 			within = perService().Handler
 			services[route.AppID] = within
 		}
-		r.Handle(route.Pattern, within(d.asks(route.ask, d.proxy(route.AppID))))
+		through := d.proxy(route.AppID)
+		if route.lists {
+			through = d.tellsLists(through)
+		}
+		r.Handle(route.Pattern, within(d.asks(route.ask, through)))
 	}
 }
 
@@ -141,11 +149,16 @@ func (d *Door) proxy(appID string) http.Handler {
 		Transport: d.transport,
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.SetURL(d.sidecar)
-			// What a client says in Dapr's own headers would be taken for ours.
+			// What a client says in Dapr's own headers, and in that of the lists, would be
+			// taken for ours.
 			for name := range pr.Out.Header {
 				if strings.HasPrefix(strings.ToLower(name), "dapr-") {
 					pr.Out.Header.Del(name)
 				}
+			}
+			pr.Out.Header.Del(membership.Header)
+			if lists := membership.Of(pr.In.Context()); len(lists) > 0 {
+				pr.Out.Header.Set(membership.Header, membership.Encode(lists))
 			}
 			pr.Out.Header.Set("dapr-app-id", appID)
 			if d.token != "" {
