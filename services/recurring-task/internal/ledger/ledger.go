@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/recurrence"
@@ -33,13 +34,15 @@ const (
 type Occurrence struct {
 	bun.BaseModel `bun:"table:recurring.occurrences,alias:o" json:"-"`
 
-	SeriesID   uuid.UUID  `bun:"series_id,pk" json:"series_id" format:"uuid" doc:"The series"`
-	Occurrence string     `bun:"occurrence,pk" json:"occurrence" doc:"The wall time that it stands for"`
-	UserID     uuid.UUID  `bun:"user_id" json:"-"`
-	TaskID     *uuid.UUID `bun:"task_id" json:"task_id" nullable:"true" format:"uuid" doc:"The task that stands or stood for it; null for one that was missed"`
-	Status     string     `bun:"status" json:"status" enum:"open,done,skipped,missed,ended" doc:"What became of it"`
-	DueAt      *time.Time `bun:"due_at" json:"due_at" nullable:"true" doc:"When it is or was due"`
-	Version    int64      `bun:"version" json:"-"`
+	SeriesID   uuid.UUID `bun:"series_id,pk" json:"series_id" format:"uuid" doc:"The series"`
+	Occurrence string    `bun:"occurrence,pk" json:"occurrence" doc:"The wall time that it stands for"`
+	UserID     uuid.UUID `bun:"user_id" json:"-"`
+	// ListID is the list that the task is in; none in events of before.
+	ListID  uuid.UUID  `bun:"list_id,nullzero" json:"-"`
+	TaskID  *uuid.UUID `bun:"task_id" json:"task_id" nullable:"true" format:"uuid" doc:"The task that stands or stood for it; null for one that was missed"`
+	Status  string     `bun:"status" json:"status" enum:"open,done,skipped,missed,ended" doc:"What became of it"`
+	DueAt   *time.Time `bun:"due_at" json:"due_at" nullable:"true" doc:"When it is or was due"`
+	Version int64      `bun:"version" json:"-"`
 	// Passed tells that the series has gone past it, whatever else is known: it was
 	// missed, unless a task stands or stood for it.
 	Passed    bool      `bun:"passed" json:"-"`
@@ -58,7 +61,7 @@ type Store struct {
 func (s *Store) Record(ctx context.Context, kind string, of event.TaskEvent, at time.Time) error {
 	t := of.TaskData
 	e := &Occurrence{
-		SeriesID: *t.SeriesID, Occurrence: *t.Occurrence, UserID: t.UserID, TaskID: &t.ID,
+		SeriesID: *t.SeriesID, Occurrence: *t.Occurrence, UserID: t.UserID, ListID: t.ListID, TaskID: &t.ID,
 		Status: Open, DueAt: t.DueAt, Version: t.Version, UpdatedAt: at,
 	}
 	switch {
@@ -73,7 +76,7 @@ func (s *Store) Record(ctx context.Context, kind string, of event.TaskEvent, at 
 	return s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		// Where another task has stood for it, the later event is right.
 		_, err := tx.NewInsert().Model(e).On("CONFLICT (series_id, occurrence) DO UPDATE").
-			Set("task_id = EXCLUDED.task_id, status = EXCLUDED.status, due_at = EXCLUDED.due_at, version = EXCLUDED.version, updated_at = EXCLUDED.updated_at").
+			Set("task_id = EXCLUDED.task_id, list_id = EXCLUDED.list_id, status = EXCLUDED.status, due_at = EXCLUDED.due_at, version = EXCLUDED.version, updated_at = EXCLUDED.updated_at").
 			Where("CASE WHEN o.task_id <> EXCLUDED.task_id THEN o.updated_at <= EXCLUDED.updated_at ELSE o.version < EXCLUDED.version END").Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("record occurrence %s of series %s: %w", e.Occurrence, e.SeriesID, err)
@@ -97,7 +100,7 @@ func (s *Store) RecordMissed(ctx context.Context, t event.Task, missed []recurre
 	entries := make([]Occurrence, len(missed))
 	for i, m := range missed {
 		due := m.At
-		entries[i] = Occurrence{SeriesID: *t.SeriesID, Occurrence: m.Wall, UserID: t.UserID, Status: Missed, DueAt: &due, Passed: true, UpdatedAt: at}
+		entries[i] = Occurrence{SeriesID: *t.SeriesID, Occurrence: m.Wall, UserID: t.UserID, ListID: t.ListID, Status: Missed, DueAt: &due, Passed: true, UpdatedAt: at}
 	}
 	_, err := s.DB.NewInsert().Model(&entries).On("CONFLICT (series_id, occurrence) DO UPDATE").
 		Set("passed = true").Where("NOT o.passed").Exec(ctx)
@@ -107,15 +110,17 @@ func (s *Store) RecordMissed(ctx context.Context, t event.Task, missed []recurre
 	return nil
 }
 
-// errNotFound says that a task is in no series of the user.
-var errNotFound = errors.New("the task is in no series of the user")
+// errNotFound says that a task is in no series that the user may see.
+var errNotFound = errors.New("the task is in no series that the user may see")
 
-// page lists the series of a user's task, the latest occurrence first, from
-// behind the one named.
-func (s *Store) page(ctx context.Context, user, task uuid.UUID, behind string, limit int) ([]Occurrence, error) {
+// page lists the series of a task, the latest occurrence first, from behind the one
+// named. Who may see it is a member of its list; a task of which none is known is its
+// user's alone.
+func (s *Store) page(ctx context.Context, user uuid.UUID, lists []uuid.UUID, task uuid.UUID, behind string, limit int) ([]Occurrence, error) {
 	var series uuid.UUID
 	err := s.DB.NewSelect().Model((*Occurrence)(nil)).Column("series_id").
-		Where("task_id = ?", task).Where("user_id = ?", user).OrderExpr("version DESC").Limit(1).Scan(ctx, &series)
+		Where("task_id = ?", task).Where("list_id = ANY (?) OR list_id IS NULL AND user_id = ?", pgdialect.Array(lists), user).
+		OrderExpr("version DESC").Limit(1).Scan(ctx, &series)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, errNotFound
 	}

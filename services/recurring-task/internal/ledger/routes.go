@@ -12,6 +12,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/membership"
 	"github.com/taskwire/taskwire/pkg/page"
 )
 
@@ -61,7 +62,7 @@ func Mount(api huma.API, failures httpapi.Failures, store *Store) {
 				return nil, page.ErrCursor
 			}
 		}
-		entries, err := store.page(ctx, auth.CallerOf(ctx).UserID, in.ID, from.Occurrence, in.Limit+1)
+		entries, err := store.page(ctx, auth.CallerOf(ctx).UserID, membership.Of(ctx), in.ID, from.Occurrence, in.Limit+1)
 		if errors.Is(err, errNotFound) {
 			return nil, httpapi.NotFound("recurring task")
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/membership"
 	"github.com/taskwire/taskwire/pkg/recurrence"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/ledger"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/migrations"
@@ -51,7 +52,11 @@ func newServer(t *testing.T) *server {
 		r.Use(func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				user := uuid.MustParse(r.Header.Get("X-Test-User"))
-				next.ServeHTTP(w, r.WithContext(auth.WithCaller(r.Context(), auth.Caller{UserID: user})))
+				ctx := auth.WithCaller(r.Context(), auth.Caller{UserID: user})
+				if list := r.Header.Get("X-Test-List"); list != "" {
+					ctx = membership.With(ctx, []uuid.UUID{uuid.MustParse(list)})
+				}
+				next.ServeHTTP(w, r.WithContext(ctx))
 			})
 		})
 		ledger.Mount(httpapi.NewAPI(r), httpapi.Failures{Log: log}, l)
@@ -164,4 +169,28 @@ func TestRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A series is seen by the members of the list that its task is in, and by nobody else,
+// whoever made it; one of before, by its user.
+func TestASeriesIsItsListsMembers(t *testing.T) {
+	s := newServer(t)
+	ada, bob, list := uuid.New(), uuid.New(), uuid.New()
+	task := s.record(ada, 2)
+	path := "/api/tasks/" + task.ID.String() + "/occurrences"
+	read := func(user uuid.UUID, list string) int {
+		req := httptest.NewRequest(http.MethodGet, path, nil)
+		req.Header.Set("X-Test-User", user.String())
+		req.Header.Set("X-Test-List", list)
+		rec := httptest.NewRecorder()
+		s.router.ServeHTTP(rec, req)
+		return rec.Code
+	}
+	require.Equal(t, http.StatusOK, read(ada, ""))
+	require.Equal(t, http.StatusNotFound, read(bob, list.String()))
+	task.ListID, task.Version = list, 3
+	require.NoError(t, s.ledger.Record(t.Context(), event.TaskUpdated, event.TaskEvent{TaskData: task}, now))
+	require.Equal(t, http.StatusOK, read(bob, list.String()))
+	require.Equal(t, http.StatusNotFound, read(bob, uuid.NewString()))
+	require.Equal(t, http.StatusNotFound, read(ada, ""), "who has left sees nothing of what he made")
 }

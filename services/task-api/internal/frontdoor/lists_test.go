@@ -67,7 +67,7 @@ func TestTheDoorTellsOfWhichListsTheCallerIsAMember(t *testing.T) {
 		"audit of another's":     {http.MethodGet, "/api/audit?list_id=" + theirs[0].String(), mine},
 		"history":                {http.MethodGet, history, mine},
 		"notifications":          {http.MethodGet, "/api/notifications", nil},
-		"occurrences":            {http.MethodGet, "/api/tasks/" + uuid.NewString() + "/occurrences", nil},
+		"occurrences":            {http.MethodGet, "/api/tasks/" + uuid.NewString() + "/occurrences", mine},
 		"preview":                {http.MethodPost, "/api/recurrence/preview", nil},
 		"the link of a mail":     {http.MethodGet, "/api/notifications/unsubscribe?token=x", nil},
 		"the one-click of mails": {http.MethodPost, "/api/notifications/unsubscribe?token=x", nil},

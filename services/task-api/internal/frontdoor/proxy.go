@@ -42,7 +42,7 @@ var Routes = []struct {
 	{"PATCH /api/notifications/{notification}", "notification", own, false},
 	{"POST /api/notifications/{notification}/read", "notification", own, false},
 	{"POST /api/recurrence/preview", "recurring-task", own, false},
-	{"GET /api/tasks/{id}/occurrences", "recurring-task", ofTask, false},
+	{"GET /api/tasks/{id}/occurrences", "recurring-task", ofTask, true},
 }
 
 // OpenRoutes are those for whoever has a link out of a mail: he is not signed in,
