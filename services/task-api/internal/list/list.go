@@ -231,6 +231,9 @@ func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, mat
 		if err != nil {
 			return err
 		}
+		if (p.Name != nil || p.Color != nil || p.IsArchived != nil) && !before.Role.Rules() {
+			return errOwnersOnly
+		}
 		if !match.Allow(before.Version) {
 			return errStale
 		}
@@ -252,8 +255,6 @@ func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, mat
 			after.Group = orNil(*p.Group)
 		}
 		switch {
-		case (p.Name != nil || p.Color != nil || p.IsArchived != nil) && !before.Role.Rules():
-			return errOwnersOnly
 		case after.IsArchived && after.IsInbox:
 			return refuse.Part("is_archived", "is not for the inbox")
 		case !shared && equal(after.Group, before.Group):
