@@ -54,6 +54,7 @@ const (
 	theMember     thing = "member"
 	theInvitation thing = "invitation"
 	theNotice     thing = "notification"
+	theTrash      thing = "thing in the trash"
 )
 
 // expected is what an operation needs: of what its path names, by parameter, or else of
@@ -63,11 +64,14 @@ type expected struct {
 	needs need
 	path  map[string]thing
 	ids   map[string]use
+	body  string // in which the ids are tried; "": the example of the description
 }
 
 type use struct {
 	of    thing
 	needs need
+	// asInPath says that it is answered like an id in a path: not found.
+	asInPath bool
 }
 
 var (
@@ -76,13 +80,14 @@ var (
 	aMember     = map[string]thing{"id": theList, "user_id": theMember}
 	aInvitation = map[string]thing{"id": theInvitation}
 	aNotice     = map[string]thing{"id": theNotice}
+	aTrash      = map[string]thing{"id": theTrash}
 
 	inATask = map[string]use{
-		"body.list_id":             {theList, writes},
-		"body.parent_id":           {theTask, writes},
-		"body.assignee_id":         {theMember, apart},
-		"body.reminders[].id":      {theReminder, apart},
-		"body.reminders[].user_id": {theMember, ignored},
+		"body.list_id":             {of: theList, needs: writes},
+		"body.parent_id":           {of: theTask, needs: writes},
+		"body.assignee_id":         {of: theMember, needs: apart},
+		"body.reminders[].id":      {of: theReminder, needs: apart},
+		"body.reminders[].user_id": {of: theMember, needs: ignored},
 	}
 )
 
@@ -101,7 +106,8 @@ var expectations = map[string]expected{
 	"create-list":   {needs: signedIn},
 	"get-list":      {needs: reads, path: aList},
 	"update-list":   {needs: owns, path: aList},
-	"move-list":     {needs: reads, path: aList, ids: map[string]use{"body.before": {theList, reads}, "body.after": {theList, reads}}},
+	"move-list":     {needs: reads, path: aList, ids: map[string]use{"body.before": {of: theList, needs: reads}, "body.after": {of: theList, needs: reads}}},
+	"delete-list":   {needs: owns, path: aList},
 	"invite-member": {needs: owns, path: aList},
 	"update-member": {needs: owns, path: aMember},
 	"remove-member": {needs: owns, path: aMember},
@@ -112,31 +118,40 @@ var expectations = map[string]expected{
 	"withdraw-invitation": {needs: owns, path: aInvitation},
 
 	"list-tasks": {needs: reads, ids: map[string]use{
-		"query.list_id":   {theList, reads},
-		"query.parent_id": {theTask, finds},
-		"query.series_id": {theSeries, finds},
-		"query.assignee":  {theMember, finds},
+		"query.list_id":   {of: theList, needs: reads},
+		"query.parent_id": {of: theTask, needs: finds},
+		"query.series_id": {of: theSeries, needs: finds},
+		"query.assignee":  {of: theMember, needs: finds},
 	}},
 	"create-task": {needs: signedIn, ids: inATask},
 	"get-task":    {needs: reads, path: aTask},
 	"replace-task": {needs: writes, path: aTask, ids: and(inATask, map[string]use{
-		"body.id": {theTask, ignored}, "body.user_id": {theMember, ignored}, "body.series_id": {theSeries, ignored},
+		"body.id": {of: theTask, needs: ignored}, "body.user_id": {of: theMember, needs: ignored}, "body.series_id": {of: theSeries, needs: ignored},
 	})},
 	"update-task":   {needs: writes, path: aTask, ids: inATask},
 	"complete-task": {needs: writes, path: aTask},
 	"skip-task":     {needs: writes, path: aTask},
 	"delete-task":   {needs: writes, path: aTask},
 	"move-task": {needs: writes, path: aTask, ids: map[string]use{
-		"body.list_id":   {theList, writes},
-		"body.parent_id": {theTask, writes},
-		"body.before":    {theTask, apart},
-		"body.after":     {theTask, apart},
+		"body.list_id":   {of: theList, needs: writes},
+		"body.parent_id": {of: theTask, needs: writes},
+		"body.before":    {of: theTask, needs: apart},
+		"body.after":     {of: theTask, needs: apart},
 	}},
 
+	"change-tasks": {
+		needs: signedIn, ids: map[string]use{"body.operations[].id": {of: theTask, needs: writes, asInPath: true}},
+		body: `{"operations": [{"op": "complete", "body": {"is_complete": true}}]}`,
+	},
+
+	"list-trash": {needs: reads},
+	"restore":    {needs: writes, path: aTrash},
+	"purge":      {needs: owns, path: aTrash},
+
 	// Of other services, through the front door.
-	"task-history":           {needs: reads, path: aTask},
+	"task-history":           {needs: passed, path: aTask}, // with the lists of who asks
 	"list-occurrences":       {needs: reads, path: aTask},
-	"list-audit":             {needs: signedIn, ids: map[string]use{"query.task_id": {theTask, passed}}},
+	"list-audit":             {needs: signedIn, ids: map[string]use{"query.task_id": {of: theTask, needs: passed}, "query.list_id": {of: theList, needs: passed}}},
 	"list-notifications":     {needs: signedIn},
 	"read-all-notifications": {needs: signedIn},
 	"mark-notification":      {needs: passed, path: aNotice},
@@ -200,7 +215,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 			expectedIDs = map[string]use{}
 		}
 		for name, of := range want.path {
-			expectedIDs["path."+name] = use{of, want.needs}
+			expectedIDs["path."+name] = use{of: of, needs: want.needs}
 			require.Contains(t, want.path, "id", "%s: the parameter that decides is called id", op.ID)
 		}
 		for id := range op.ids {
@@ -373,8 +388,11 @@ func (w *world) renew() {
 		"reminders": []object{{"before_due": "PT1H"}},
 	})
 	sub := owner.create(object{"title": w.secret, "parent_id": task.ID})
+	gone := owner.create(object{"title": w.secret, "list_id": l.ID})
+	require.Equal(w.t, http.StatusNoContent, owner.do(http.MethodDelete, at(gone.ID), nil).status)
 	w.ids = map[thing][]string{
-		theList: {l.ID.String()}, theTask: {task.ID.String(), sub.ID.String()}, theReminder: {task.Reminders[0].ID.String()}, theSeries: {task.SeriesID.String()},
+		theTrash: {gone.ID.String()},
+		theList:  {l.ID.String()}, theTask: {task.ID.String(), sub.ID.String()}, theReminder: {task.Reminders[0].ID.String()}, theSeries: {task.SeriesID.String()},
 		theMember: {w.guest.user.String()}, theInvitation: {invitation.ID}, theNotice: {uuid.NewString()},
 	}
 	w.away.has(w.secret, w.ids[theTask]...)
@@ -433,13 +451,13 @@ func (w *world) tryPath(op operation, want expected, p person) {
 	for name, of := range want.path {
 		whole["path."+name] = w.anothers(of)
 	}
-	w.compare(op, p, "path.id", use{want.path["id"], want.needs}, whole)
+	w.compare(op, p, "path.id", use{of: want.path["id"], needs: want.needs}, whole)
 	for name, of := range want.path {
 		if name == "id" {
 			continue
 		}
 		ids := map[string]string{"path.id": w.ownOf(p, want.path["id"]), "path." + name: w.anothers(of)}
-		w.compare(op, p, "path."+name, use{of, apart}, ids)
+		w.compare(op, p, "path."+name, use{of: of, needs: apart}, ids)
 	}
 }
 
@@ -531,7 +549,7 @@ func (w *world) refused(op operation, p person, id string, needs need, a answer,
 	case needs == finds:
 		require.Equal(w.t, http.StatusOK, a.status, said)
 		require.JSONEq(w.t, `{"items":[],"next_cursor":null}`, string(a.body), said)
-	case strings.HasPrefix(id, "path."):
+	case strings.HasPrefix(id, "path."), expectations[op.ID].ids[id].asInPath:
 		require.Equal(w.t, http.StatusNotFound, a.status, said)
 		require.Equal(w.t, "not-found", a.problem().code(), said)
 	default:
@@ -584,6 +602,9 @@ func (w *world) ask(op operation, p person, ids map[string]string, header ...str
 	if content, ok := op.RequestBody.Content["application/json"]; ok {
 		require.NoError(w.t, json.Unmarshal(content.Example, &body), "%s: the example of its body", op.ID)
 		body = withoutIDs(body)
+	}
+	if want := expectations[op.ID]; want.body != "" && len(ids) > 0 {
+		require.NoError(w.t, json.Unmarshal([]byte(want.body), &body))
 	}
 	for place, id := range ids {
 		if place, ok := strings.CutPrefix(place, "body."); ok {

@@ -74,7 +74,7 @@ func (a *Tasks) replace(ctx context.Context, actor access.Actor, in *struct {
 	IDInput
 	MatchInput
 	ScopeInput
-	IfNoneMatch string `header:"If-None-Match" enum:"*" doc:"*: create the task with the id in the path"`
+	IfNoneMatch string `header:"If-None-Match" maxLength:"1000" doc:"*: create the task with the id in the path. Of anything else nothing is made"`
 	Body        TaskReplacement
 },
 ) (*taskOutput, error) {

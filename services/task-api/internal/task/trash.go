@@ -110,10 +110,10 @@ func lockTrash(ctx context.Context, tx *change.Tx, root uuid.UUID, owns bool) (*
 		return nil, fmt.Errorf("read the trash: %w", err)
 	case len(found) == 0:
 		return nil, errNotInTrash
-	case !found[0].Role.Writes():
-		return nil, errReadOnly
 	case (owns || found[0].Kind == "list") && !found[0].Role.Rules():
 		return nil, refuse.Because(refuse.OwnersOnly, "only an owner of the list may do this")
+	case !found[0].Role.Writes():
+		return nil, errReadOnly
 	}
 	return &found[0].Trashed, nil
 }
