@@ -210,9 +210,13 @@ func TestAnothersIDsAreIDsOfNothing(t *testing.T) {
 		require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s", a.body)
 		require.Equal(t, c.location, a.problem().Errors[0].Location)
 	}
-	for _, query := range []string{"parent_id=" + theirs.ID.String(), "series_id=" + theirs.SeriesID.String(), "q=Theirs"} {
-		a := other.do(http.MethodGet, "/api/tasks?"+query, nil)
-		require.JSONEq(t, `{"items":[],"next_cursor":null}`, string(a.body), query)
+	require.JSONEq(t, `{"items":[],"next_cursor":null}`, string(other.do(http.MethodGet, "/api/tasks?q=Theirs", nil).body))
+	for name, id := range map[string]uuid.UUID{"parent_id": theirs.ID, "series_id": *theirs.SeriesID, "assignee": owner.user} {
+		for _, id := range []uuid.UUID{id, uuid.New()} {
+			a := other.do(http.MethodGet, "/api/tasks?"+name+"="+id.String(), nil)
+			require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s", a.body)
+			require.Equal(t, "query."+name, a.problem().Errors[0].Location)
+		}
 	}
 	require.Equal(t, before, s.state())
 	// Ids of the server's are not the client's to choose.

@@ -72,6 +72,9 @@ func (s *Store) listing(ctx context.Context, actor access.Actor, q Query) (*list
 	if err := l.checkLists(ctx, q.ListIDs); err != nil {
 		return nil, err
 	}
+	if err := l.checkIDs(ctx, actor, q); err != nil {
+		return nil, err
+	}
 	c, err := l.decode(q.Cursor)
 	if err != nil {
 		return nil, err
@@ -110,6 +113,34 @@ func (l *listing) checkLists(ctx context.Context, named []uuid.UUID) error {
 	for _, list := range named {
 		if !slices.Contains(found, list) {
 			return refuse.Part("list_id", "is none of your lists")
+		}
+	}
+	return nil
+}
+
+// checkIDs refuses what the user may not see, or what is not there, to narrow a list by.
+func (l *listing) checkIDs(ctx context.Context, actor access.Actor, q Query) error {
+	may := actor.Tasks()
+	mine := actor.Memberships()
+	for _, named := range []struct {
+		field, is string
+		id        *uuid.UUID
+		sql       string
+		args      []any
+	}{
+		{"parent_id", "is none of your tasks", q.ParentID, "SELECT FROM task.tasks WHERE id = ? AND " + may.SQL, may.Args},
+		{"series_id", "is the series of none of your tasks", q.SeriesID, "SELECT FROM task.tasks WHERE series_id = ? AND " + may.SQL, may.Args},
+		{"assignee", "is in none of your lists", q.Assignee, "SELECT FROM task.members o WHERE o.user_id = ? AND o.list_id IN (SELECT m.list_id FROM task.members m WHERE " + mine.SQL + ")", mine.Args},
+	} {
+		if named.id == nil || *named.id == actor.UserID {
+			continue
+		}
+		var there bool
+		if err := l.store.DB.NewRaw("SELECT EXISTS ("+named.sql+")", append([]any{*named.id}, named.args...)...).Scan(ctx, &there); err != nil {
+			return fmt.Errorf("look for what the list is narrowed by: %w", err)
+		}
+		if !there {
+			return refuse.Part(named.field, named.is)
 		}
 	}
 	return nil
