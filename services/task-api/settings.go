@@ -9,6 +9,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/publish"
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
+	"github.com/taskwire/taskwire/services/task-api/internal/comment"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 	"github.com/taskwire/taskwire/services/task-api/internal/list"
 )
@@ -27,6 +28,7 @@ type settings struct {
 	TrustedProxies    httpapi.Proxies `env:"TRUSTED_PROXIES" is:"networks of proxies alone, such as 10.244.3.0/24, with commas between them and IPv4 written as IPv4"`
 	Limits            limit.Settings
 	ListLimits        list.Limits
+	CommentLimits     comment.Limits
 }
 
 // transportKafka is the EVENT_TRANSPORT of events that go straight to the broker.

@@ -24,6 +24,7 @@ func TestOpenAPI(t *testing.T) {
 		accounts.MountOpen(api)
 		accounts.Mount(api)
 		(&Tasks{Failures: failures}).Mount(api)
+		(&Comments{Failures: failures}).Mount(api)
 		MountProblems(api, failures)
 	})}
 	for _, file := range others {
