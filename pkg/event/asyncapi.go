@@ -89,8 +89,8 @@ func asyncMessage(t Type) (object, error) {
 			"type": "object",
 			"properties": object{
 				"type":       object{"const": t.Name},
-				"dataschema": object{"const": SchemaURI(t.Topic)},
-				"data":       schema(schemaName(t.Topic) + "/" + major),
+				"dataschema": object{"const": SchemaURI(t.Topic, t.Name)},
+				"data":       schema(schemaName(t.Topic, t.Name) + "/" + major),
 			},
 		}}},
 		"bindings": object{"kafka": object{

@@ -36,14 +36,17 @@ const (
 	envelopeSchema = "envelope/v1"
 )
 
-// SchemaURI is the dataschema of the events on topic.
-func SchemaURI(topic string) string {
-	return SchemaBase + schemaName(topic) + "/" + major
+// SchemaURI is the dataschema of the events of a type on topic.
+func SchemaURI(topic, kind string) string {
+	return SchemaBase + schemaName(topic, kind) + "/" + major
 }
 
-func schemaName(topic string) string {
+func schemaName(topic, kind string) string {
 	switch topic {
 	case TopicReminders:
+		if kind == CommentAdded {
+			return "comment-event" // a reminder-event/v1 has a reminder
+		}
 		return "reminder-event"
 	case TopicAudit:
 		return "audit-event"
@@ -78,7 +81,7 @@ func Encode(h Header, data json.RawMessage) ([]byte, error) {
 	raw = appendText(raw, "type", h.Type)
 	raw = appendText(raw, "subject", h.Subject)
 	raw = append(raw, `,"datacontenttype":"application/json"`...)
-	raw = appendText(raw, "dataschema", SchemaURI(h.Topic))
+	raw = appendText(raw, "dataschema", SchemaURI(h.Topic, h.Type))
 	raw = append(raw, `,"time":"`...)
 	raw = h.Time.UTC().AppendFormat(raw, time.RFC3339Nano)
 	raw = append(raw, '"')

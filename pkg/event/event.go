@@ -33,6 +33,7 @@ const (
 	TaskDeleted   = "task.deleted"
 	TaskRestored  = "task.restored"
 	ReminderDue   = "reminder.due"
+	CommentAdded  = "comment.added"
 	AuditPrefix   = "audit."
 )
 
@@ -128,7 +129,7 @@ type TaskEvent struct {
 	TaskData Task `json:"task_data"`
 }
 
-// ReminderEvent is the data of an event on TopicReminders. ExpectedAt is from when
+// ReminderEvent is the data of a ReminderDue event on TopicReminders. ExpectedAt is from when
 // on the reminder could be delivered: RemindAt, or when it was set where that was
 // later. What is delivered soon after it is not late. It is nil in events of before.
 type ReminderEvent struct {
@@ -141,6 +142,23 @@ type ReminderEvent struct {
 	ExpectedAt *time.Time `json:"expected_at"`
 	Timezone   string     `json:"timezone"`
 	Priority   string     `json:"priority"`
+}
+
+// CommentEvent is the data of a CommentAdded event on TopicReminders, one for each person
+// who is to be told: the Frame's UserID. It is without the comment's text, which is for
+// the members of the list to read.
+type CommentEvent struct {
+	Frame
+	CommentID uuid.UUID `json:"comment_id"`
+	Author    Author    `json:"author"`
+	Title     string    `json:"title"`     // of the task
+	Mentioned bool      `json:"mentioned"` // by the comment; else the task is theirs to do
+}
+
+// Author is who wrote a comment.
+type Author struct {
+	UserID uuid.UUID `json:"user_id" format:"uuid" doc:"The user"`
+	Name   string    `json:"name" doc:"How the user is called"`
 }
 
 // Actor is who made a change.

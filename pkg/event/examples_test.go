@@ -33,7 +33,7 @@ func TestTheExamplesAreTrue(t *testing.T) {
 		require.NoError(t, envelope.Validate(readExample(t, kind.Name)), file)
 		data, err := jsonschema.UnmarshalJSON(bytes.NewReader(e.Data()))
 		require.NoError(t, err)
-		uri := event.SchemaURI(kind.Topic)
+		uri := event.SchemaURI(kind.Topic, kind.Name)
 		require.NoError(t, compile(t, schemas[strings.TrimPrefix(uri, event.SchemaBase)], uri, "").Validate(data), file)
 	}
 	for name, raw := range schemas {

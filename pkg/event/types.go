@@ -27,6 +27,13 @@ const (
 	MemberRemoved  = "member.removed"
 )
 
+// The actions on comments that audit events tell of.
+const (
+	CommentCreated = "comment.created"
+	CommentUpdated = "comment.updated"
+	CommentDeleted = "comment.deleted"
+)
+
 // Type is a type of event: where it is published and when.
 type Type struct{ Name, Topic, When string }
 
@@ -38,6 +45,7 @@ var Types = []Type{
 	{TaskDeleted, TopicTasks, "A task was deleted."},
 	{TaskRestored, TopicTasks, "A task came back from the trash."},
 	{ReminderDue, TopicReminders, "The moment of a reminder came."},
+	{CommentAdded, TopicReminders, "A comment was added: one event for each person who is to be told."},
 	{AuditPrefix + TaskCreated, TopicAudit, "A task was created."},
 	{AuditPrefix + TaskUpdated, TopicAudit, "A task was changed, or reopened."},
 	{AuditPrefix + TaskCompleted, TopicAudit, "A task became complete."},
@@ -54,6 +62,9 @@ var Types = []Type{
 	{AuditPrefix + MemberDeclined, TopicAudit, "An invitation to a list was declined, or taken back."},
 	{AuditPrefix + MemberUpdated, TopicAudit, "A member of a list got another role."},
 	{AuditPrefix + MemberRemoved, TopicAudit, "A member left a list, or was taken out of it."},
+	{AuditPrefix + CommentCreated, TopicAudit, "A task was commented on."},
+	{AuditPrefix + CommentUpdated, TopicAudit, "A comment was changed by its author."},
+	{AuditPrefix + CommentDeleted, TopicAudit, "A comment was deleted, by its author or an owner of the list. Those that go with their task have none."},
 	{AuditPrefix + UserRegistered, TopicAudit, "An account was created."},
 	{AuditPrefix + UserUpdated, TopicAudit, "An account was changed."},
 	{AuditPrefix + UserSignedIn, TopicAudit, "An account was used to sign in."},

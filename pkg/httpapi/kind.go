@@ -22,6 +22,7 @@ var (
 	SidecarOnly   = kind(http.StatusForbidden, "sidecar-only", "This address is for the sidecar", "Ask task-api.")
 	ReadOnly      = kind(http.StatusForbidden, "read-only", "You may read this, not change it", "Ask an owner of the list for another role.")
 	OwnersOnly    = kind(http.StatusForbidden, "owners-only", "Only an owner of the list may do this", "Ask an owner of the list.")
+	AuthorsOnly   = kind(http.StatusForbidden, "authors-only", "Somebody else wrote this", "Ask who wrote it; an owner of the list can delete it.")
 	LimitReached  = kind(http.StatusForbidden, "limit-reached", "There are as many as there can be", "Take away one that is not needed, or ask the operator for more.")
 
 	Missing       = kind(http.StatusNotFound, "not-found", "There is no such thing", "Look at the id: it does not exist, or is not yours.")

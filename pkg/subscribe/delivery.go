@@ -94,8 +94,8 @@ func decode(topic string, raw []byte) (cloudevents.Event, error) {
 	switch {
 	case err != nil:
 		return e, err
-	case e.DataSchema() != event.SchemaURI(topic):
-		return e, fmt.Errorf("dataschema %q does not belong on topic %s", e.DataSchema(), topic)
+	case e.DataSchema() != event.SchemaURI(topic, e.Type()):
+		return e, fmt.Errorf("dataschema %q does not belong on topic %s, or to %s", e.DataSchema(), topic, e.Type())
 	case len(e.Source())+len(e.ID()) > maxIdentity:
 		return e, fmt.Errorf("source and id are longer than %d bytes", maxIdentity)
 	case !utf8.Valid(raw) || !utf8.Valid(e.Data()):

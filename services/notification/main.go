@@ -1,6 +1,6 @@
 // Command notification delivers reminders: it turns the reminder.due events of
-// task-api into in-app notifications and mails, once each, and serves the
-// notifications to their users.
+// task-api into in-app notifications and mails, once each, its comment.added events
+// into in-app notifications alone, and serves the notifications to their users.
 //
 //	notification serve     (default) consume, deliver and serve
 //	notification help      list its commands

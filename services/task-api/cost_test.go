@@ -32,6 +32,9 @@ func TestNoRequestIsDear(t *testing.T) {
 		costtest.Route{Method: http.MethodPatch, Path: path, Body: task, Header: mine},
 		costtest.Route{Method: http.MethodPatch, Path: path + "/complete", Body: `{"is_complete":true}`, Header: mine},
 		costtest.Route{Method: http.MethodDelete, Path: "/api/tasks/" + id, Header: mine},
+		costtest.Route{Method: http.MethodGet, Path: path + "/comments", Header: mine, Query: []string{"cursor"}},
+		costtest.Route{Method: http.MethodPost, Path: path + "/comments", Body: `{"text":"x"}`, Header: mine},
+		costtest.Route{Method: http.MethodPatch, Path: "/api/comments/" + id, Body: `{"text":"x"}`, Header: mine},
 		costtest.Route{Method: http.MethodPost, Path: "/internal/occurrences", Body: `{"after_task_id":"` + id + `","due_at":"2027-06-02T09:00:00Z"}`, Header: sidecar},
 		costtest.Route{Method: http.MethodPost, Path: "/internal/reminders/check", Body: `{"reminders":[{"reminder_id":"` + id + `"}]}`, Header: sidecar},
 	)

@@ -258,7 +258,7 @@ func at(id uuid.UUID) string { return "/api/tasks/" + id.String() }
 func (s *running) state() string {
 	s.t.Helper()
 	var tables []string
-	for _, table := range []string{"users", "lists", "members", "invitations", "tasks", "reminders", "events", "idempotency_keys"} {
+	for _, table := range []string{"users", "lists", "members", "invitations", "tasks", "reminders", "comments", "trash", "events", "idempotency_keys"} {
 		tables = append(tables, fmt.Sprintf("(SELECT '%[1]s: ' || count(*) || ' rows, last written by ' || coalesce(max(xmin::text::bigint), 0) FROM task.%[1]s)", table))
 	}
 	var out string

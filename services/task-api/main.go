@@ -18,6 +18,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/comment"
 	"github.com/taskwire/taskwire/services/task-api/internal/docs"
 	"github.com/taskwire/taskwire/services/task-api/internal/frontdoor"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
@@ -51,6 +52,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	changes := &change.Writer{DB: db, Events: events, Clock: reminders, Now: time.Now}
 	users := &account.Store{DB: db, Changes: changes}
 	lists := &list.Store{DB: db, Changes: changes, Limits: cfg.ListLimits}
+	comments := &comment.Store{DB: db, Changes: changes, Limits: cfg.CommentLimits}
 	tasks := &task.Store{DB: db, Changes: changes}
 	clock := &reminder.Clock{Changes: changes, Log: log}
 	keeper := &eventlog.Keeper{DB: db, Schema: migrations.Name, Retention: cfg.EventRetention, Log: log}
@@ -129,6 +131,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 				accounts.Mount(mine)
 				(&rest.Lists{Store: lists, Failures: failures}).Mount(mine)
 				(&rest.Tasks{Store: tasks, Failures: failures}).Mount(mine)
+				(&rest.Comments{Store: comments, Failures: failures}).Mount(mine)
 			})
 		})
 	})

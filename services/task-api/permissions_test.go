@@ -35,6 +35,7 @@ const (
 	reads   need = "reads"   // a member of its list
 	writes  need = "writes"  // an editor of its list, or an owner
 	owns    need = "owns"    // an owner of the list
+	wrote   need = "wrote"   // who wrote it: here the owner
 	invited need = "invited" // who is asked to be a member
 
 	apart   need = "apart"   // it can not be had here: what it has to belong to is the caller's own
@@ -54,6 +55,7 @@ const (
 	theInvitation thing = "invitation"
 	theNotice     thing = "notification"
 	theTrash      thing = "thing in the trash"
+	theComment    thing = "comment"
 )
 
 // expected is what an operation needs: of what its path names, by parameter, or else of
@@ -79,6 +81,7 @@ var (
 	aMember     = map[string]thing{"id": theList, "user_id": theMember}
 	aInvitation = map[string]thing{"id": theInvitation}
 	aNotice     = map[string]thing{"id": theNotice}
+	aComment    = map[string]thing{"id": theComment}
 	aTrash      = map[string]thing{"id": theTrash}
 
 	inATask = map[string]use{
@@ -143,6 +146,11 @@ var expectations = map[string]expected{
 		body: `{"operations": [{"op": "complete", "body": {"is_complete": true}}]}`,
 	},
 
+	"list-comments":  {needs: reads, path: aTask},
+	"add-comment":    {needs: writes, path: aTask},
+	"update-comment": {needs: wrote, path: aComment},
+	"delete-comment": {needs: wrote, path: aComment},
+
 	"list-trash": {needs: reads},
 	"restore":    {needs: writes, path: aTrash},
 	"purge":      {needs: owns, path: aTrash},
@@ -178,7 +186,7 @@ func (p person) may(n need) bool {
 		return p.role != ""
 	case writes:
 		return p.role.Writes()
-	case owns:
+	case owns, wrote:
 		return p.role.Rules()
 	case invited:
 		return p.name == "invited"
@@ -193,7 +201,10 @@ func (p person) forbidden(n need) string {
 	if p.role == "" {
 		return ""
 	}
-	return map[need]string{writes: "read-only", owns: "owners-only"}[n]
+	if n == wrote && !p.role.Writes() {
+		n = writes
+	}
+	return map[need]string{writes: "read-only", owns: "owners-only", wrote: "authors-only"}[n]
 }
 
 func TestWhoMayDoWhat(t *testing.T) {
@@ -387,11 +398,13 @@ func (w *world) renew() {
 		"reminders": []object{{"before_due": "PT1H"}},
 	})
 	sub := owner.create(object{"title": w.secret, "parent_id": task.ID})
+	said := owner.say(task.ID, w.secret)
+	owner.say(sub.ID, w.secret)
 	gone := owner.create(object{"title": w.secret, "list_id": l.ID})
 	require.Equal(w.t, http.StatusNoContent, owner.do(http.MethodDelete, at(gone.ID), nil).status)
 	w.ids = map[thing][]string{
-		theTrash: {gone.ID.String()},
-		theList:  {l.ID.String()}, theTask: {task.ID.String(), sub.ID.String()}, theReminder: {task.Reminders[0].ID.String()}, theSeries: {task.SeriesID.String()},
+		theTrash: {gone.ID.String()}, theComment: {said.ID.String()},
+		theList: {l.ID.String()}, theTask: {task.ID.String(), sub.ID.String()}, theReminder: {task.Reminders[0].ID.String()}, theSeries: {task.SeriesID.String()},
 		theMember: {w.guest.user.String()}, theInvitation: {invitation.ID}, theNotice: {uuid.NewString()},
 	}
 	w.away.has(w.secret, w.ids[theTask]...)

@@ -23,6 +23,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/progress"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/pkg/telemetry/metrictest"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
 )
 
@@ -101,6 +102,10 @@ func busy(t *testing.T) (*running, client, map[string]event.Task) {
 		"recurring": u.create(object{"title": "r", "due_at": "2027-01-31T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY"}}),
 		"ended":     u.create(object{"title": "e", "due_at": "2027-01-31T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY;COUNT=1"}}),
 	}
+	shared, other := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Ours"}), s.newUser()
+	u.join(other, shared.ID, access.Editor)
+	tasks["commented"] = u.create(object{"title": "commented", "list_id": shared.ID, "assignee_id": u.user})
+	other.say(tasks["commented"].ID, "x")
 	for i := range 5 {
 		u.task(http.StatusOK, http.MethodPatch, at(tasks["plain"].ID), object{"title": fmt.Sprint("plain ", i)})
 	}
@@ -120,7 +125,7 @@ func busy(t *testing.T) (*running, client, map[string]event.Task) {
 	u.remove(pending.ID)
 	require.Eventually(t, func() bool {
 		var fired int
-		require.NoError(t, s.db.NewRaw("SELECT count(*) FROM task.events WHERE topic = 'reminders'").Scan(t.Context(), &fired))
+		require.NoError(t, s.db.NewRaw("SELECT count(*) FROM task.events WHERE type = 'reminder.due'").Scan(t.Context(), &fired))
 		return fired == 1
 	}, patience, 10*time.Millisecond)
 	s.consume()
@@ -230,6 +235,10 @@ func TestAGapIsNamed(t *testing.T) {
 		"a reminder's inbox row": {
 			"DELETE FROM notification.inbox WHERE id IN (SELECT id::text FROM task.events WHERE key = ? AND topic = 'reminders')", "reminded",
 			[]string{"event of reminders is in the inbox of notification", "(reminder.due of %s"}, 1,
+		},
+		"a comment's inbox row": {
+			"DELETE FROM notification.inbox WHERE id IN (SELECT id::text FROM task.events WHERE key = ? AND topic = 'reminders')", "commented",
+			[]string{"event of reminders is in the inbox of notification", "(comment.added of %s"}, 1,
 		},
 		"a successor": {
 			"WITH gone AS (DELETE FROM task.tasks WHERE follows_id = ?0 RETURNING id) UPDATE task.tasks SET followed = false WHERE id = ?0", "recurring",

@@ -9,6 +9,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/publish"
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
+	"github.com/taskwire/taskwire/services/task-api/internal/comment"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 	"github.com/taskwire/taskwire/services/task-api/internal/list"
 )
@@ -28,6 +29,7 @@ type settings struct {
 	Limits            limit.Settings
 	ListLimits        list.Limits
 	TrashRetention    time.Duration `env:"TRASH_RETENTION" envDefault:"720h" min:"1h"`
+	CommentLimits     comment.Limits
 }
 
 // transportKafka is the EVENT_TRANSPORT of events that go straight to the broker.

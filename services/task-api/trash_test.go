@@ -49,6 +49,8 @@ func TestWhatIsRestoredIsAsItWas(t *testing.T) {
 	first := u.create(object{"title": "First", "parent_id": parent.ID, "is_complete": true})
 	second := u.create(object{"title": "Second", "parent_id": parent.ID, "reminders": []object{{"at": "2030-05-02T00:00:00Z"}}})
 	u.create(object{"title": "Behind", "list_id": other})
+	u.say(parent.ID, "Said before")
+	said := u.do(http.MethodGet, commentsOn(parent.ID), nil).body
 	ids := []uuid.UUID{parent.ID, first.ID, second.ID}
 	var was []object
 	for _, id := range ids {
@@ -68,6 +70,7 @@ func TestWhatIsRestoredIsAsItWas(t *testing.T) {
 	for i, id := range ids {
 		require.Equal(t, was[i], u.asRead(id))
 	}
+	require.JSONEq(t, string(said), string(u.do(http.MethodGet, commentsOn(parent.ID), nil).body))
 	require.Empty(t, u.trash())
 	require.Equal(t, http.StatusNotFound, u.do(http.MethodPost, inTrash(parent.ID)+"/restore", nil).status)
 	var versions []int64

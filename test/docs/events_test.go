@@ -25,7 +25,7 @@ func TestExamplesOfEventsAreTrue(t *testing.T) {
 
 	whole, err := event.Decode(examples[0])
 	require.NoError(t, err)
-	require.Equal(t, event.SchemaURI(event.TopicReminders), whole.DataSchema())
+	require.Equal(t, event.SchemaURI(event.TopicReminders, event.ReminderDue), whole.DataSchema())
 	for i, payload := range []struct {
 		data []byte
 		into any

@@ -66,7 +66,7 @@ func TestTheExampleOfEachOperation(t *testing.T) {
 }
 
 // exampleOf makes what an operation names by its id: a task of the create operation's
-// example, or its notification.
+// example, or its notification, or a comment on it.
 func (u *user) exampleOf(t *testing.T, op openapi.Operation) string {
 	t.Helper()
 	at := slices.IndexFunc(contract.Operations, func(o openapi.Operation) bool { return o.ID == "create-task" })
@@ -87,6 +87,9 @@ func (u *user) exampleOf(t *testing.T, op openapi.Operation) string {
 		return id
 	}
 	task := u.create(example)
+	if strings.HasPrefix(op.Path, "/api/comments/") {
+		return must[struct{ ID string }](u, http.StatusCreated, http.MethodPost, "/api/tasks/"+task.ID.String()+"/comments", object{"text": "x"}).ID
+	}
 	if op.ID == "task-history" || op.ID == "list-occurrences" {
 		eventually(t, func() error {
 			a, err := u.Do(t.Context(), op.Method, strings.Replace(op.Path, "{id}", task.ID.String(), 1), nil)

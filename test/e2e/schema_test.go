@@ -3,10 +3,13 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
@@ -32,6 +35,7 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 	u.complete(sub)
 	u.complete(full)
 	u.next(full)
+	share(u, s.newUser(t, "UTC"))
 	eventually(t, func() error { // it is written beside the request
 		if s.query(t, "SELECT count(*) FROM task.events e JOIN task.users u ON e.key = u.id::text WHERE u.email = $1 AND type = 'audit.user.sign_in_failed'", u.Email) == 0 {
 			return errNotYet("the failed sign-in")
@@ -51,8 +55,6 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 	}
 	envelope := compiler.MustCompile(event.SchemaBase + "envelope/v1")
 	for _, topic := range event.Topics {
-		schema := compiler.MustCompile(event.SchemaURI(topic))
-
 		expected := s.column(t, "SELECT id::text FROM task.events WHERE topic = $1", topic)
 		kinds := map[string]bool{}
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -66,6 +68,7 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 			whole, err := jsonschema.UnmarshalJSON(bytes.NewReader(r.Value))
 			require.NoError(t, err)
 			require.NoError(t, envelope.Validate(whole), "%s", r.Value)
+			schema := compiler.MustCompile(event.SchemaURI(topic, e.Type()))
 			require.NoError(t, schema.Validate(whole.(map[string]any)["data"]), "%s %s", e.Type(), e.Data())
 			return len(expected) == 0
 		}))
@@ -76,4 +79,31 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 		}
 		require.Empty(t, kinds, "types that event.Types does not list")
 	}
+}
+
+// share has all happen that can with a list, its members and the comments in it.
+func share(u, other *user) {
+	type made struct{ ID uuid.UUID }
+	list := "/api/lists/" + must[made](u, http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Shared"}).ID.String()
+	must[any](u, http.StatusOK, http.MethodPatch, list, object{"name": "Ours"})
+	invitation := func() string {
+		return "/api/invitations/" + must[made](u, http.StatusCreated, http.MethodPost, list+"/members", object{"email": other.Email, "role": "viewer"}).ID.String()
+	}
+	must[any](other, http.StatusNoContent, http.MethodPost, invitation()+"/decline", nil)
+	must[any](other, http.StatusOK, http.MethodPost, invitation()+"/accept", nil)
+	member := list + "/members/" + must[made](other, http.StatusOK, http.MethodGet, "/api/auth/me", nil).ID.String()
+	must[any](u, http.StatusOK, http.MethodPatch, member, object{"role": "editor"})
+	task := u.create(object{"title": "Shared", "list_id": strings.TrimPrefix(list, "/api/lists/")})
+	comment := must[made](other, http.StatusCreated, http.MethodPost, "/api/tasks/"+task.ID.String()+"/comments", object{"text": "@" + u.Email + " look"})
+	must[any](other, http.StatusOK, http.MethodPatch, "/api/comments/"+comment.ID.String(), object{"text": "Look"})
+	must[any](u, http.StatusNoContent, http.MethodDelete, "/api/comments/"+comment.ID.String(), nil)
+	must[any](u, http.StatusNoContent, http.MethodDelete, member, nil)
+	// Who is mentioned is told in the application, once.
+	eventually(u.t, func() error {
+		n := u.s.query(u.t, "SELECT count(*) FROM notification.notifications WHERE comment_id = $1", comment.ID)
+		if n != 1 {
+			return fmt.Errorf("%d notifications", n)
+		}
+		return nil
+	})
 }

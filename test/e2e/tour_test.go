@@ -57,7 +57,7 @@ func TestATaskGoesTheWholeWay(t *testing.T) {
 		require.Equal(t, kind, e.Type)
 		require.Equal(t, "1.0", e.SpecVersion)
 		require.Equal(t, event.Source, e.Source)
-		require.Equal(t, event.SchemaURI(event.TopicTasks), e.DataSchema)
+		require.Equal(t, event.SchemaURI(event.TopicTasks, e.Type), e.DataSchema)
 		require.Equal(t, task.ID.String(), e.PartitionKey)
 		require.Equal(t, task.ID.String(), seen[i].Key, "the partition key of the record")
 		require.Len(t, e.Sequence, 19)

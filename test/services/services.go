@@ -54,7 +54,7 @@ func IDs(all []Service) []string {
 
 var (
 	topicPattern    = regexp.MustCompile(`(?m)^\s+(Topic\w+)\s+= "([a-z-]+)"`)
-	typePattern     = regexp.MustCompile(`(?m)^\s+([A-Z]\w+)\s+= "((?:task|reminder)\.[a-z_]+)"`)
+	typePattern     = regexp.MustCompile(`(?m)^\s+([A-Z]\w+)\s+= "((?:task|reminder|comment)\.[a-z_]+)"`)
 	topicsPattern   = regexp.MustCompile(`(?m)^var Topics = \[\]string\{(.*)\}`)
 	consumesPattern = regexp.MustCompile(`events\.(?:InTx|Idempotent)\(event\.(Topic\w+)`)
 )

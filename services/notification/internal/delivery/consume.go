@@ -14,6 +14,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/subscribe"
+	"github.com/taskwire/taskwire/services/notification/internal/inapp"
 )
 
 // Consumer turns events into deliveries, and stops deliveries that an event
@@ -48,8 +49,8 @@ func (c *Consumer) Wake(next http.Handler) http.Handler {
 	})
 }
 
-// Reminders stores a delivery per channel for each reminder that is due, in
-// the transaction of the events' inbox rows.
+// Reminders stores a delivery per channel for each reminder that is due, and shows
+// each comment, in the transaction of the events' inbox rows.
 func (c *Consumer) Reminders(ctx context.Context, tx bun.Tx, events []subscribe.Event) error {
 	type key struct {
 		reminder uuid.UUID
@@ -57,9 +58,15 @@ func (c *Consumer) Reminders(ctx context.Context, tx bun.Tx, events []subscribe.
 	}
 	now := c.clock()
 	var rows []Row
+	var comments []subscribe.Event
 	seen := map[key]int{} // one statement may not touch a row twice
 	for _, e := range events {
-		if e.Type() != event.ReminderDue {
+		switch e.Type() {
+		case event.ReminderDue:
+		case event.CommentAdded:
+			comments = append(comments, e)
+			continue
+		default:
 			continue // added within the major version; not ours
 		}
 		data, err := reminderOf(e)
@@ -88,8 +95,8 @@ func (c *Consumer) Reminders(ctx context.Context, tx bun.Tx, events []subscribe.
 			})
 		}
 	}
-	if len(rows) == 0 {
-		return nil
+	if err := inapp.StoreComments(ctx, tx, now, comments); err != nil || len(rows) == 0 {
+		return err
 	}
 	// A newer event about a cancelled delivery means that the reminder is due
 	// again after all: a task that was reopened, or moved away and back.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/page"
 )
@@ -56,11 +57,19 @@ type readAllOutput struct{ Body MarkedNotifications }
 var (
 	exampleDue  = time.Date(2027, 3, 8, 8, 0, 0, 0, time.UTC)
 	exampleRead = time.Date(2027, 3, 8, 7, 50, 0, 0, time.UTC)
+	exampleOf   = uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c9")
+	exampleAt   = exampleDue.Add(-15 * time.Minute)
 	example     = Notification{
-		ID: uuid.MustParse("0190c8a0-2c3d-7e5f-9061-8293a4b5c6d7"), TaskID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c6"),
-		ReminderID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c9"), Title: "Call Grace back", DueAt: &exampleDue,
-		RemindAt: exampleDue.Add(-15 * time.Minute), DeliveredAt: exampleDue.Add(-15*time.Minute + 412*time.Millisecond), LateMS: 412,
+		Kind: Reminder, ID: uuid.MustParse("0190c8a0-2c3d-7e5f-9061-8293a4b5c6d7"), TaskID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c6"),
+		ReminderID: &exampleOf, Title: "Call Grace back", DueAt: &exampleDue,
+		RemindAt: &exampleAt, DeliveredAt: exampleDue.Add(-15*time.Minute + 412*time.Millisecond), LateMS: 412,
 		ReadAt: &exampleRead, CreatedAt: exampleDue.Add(-15*time.Minute + 412*time.Millisecond),
+	}
+	exampleSaid    = uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5f1")
+	exampleComment = Notification{
+		ID: uuid.MustParse("0190c8a0-2c3d-7e5f-9061-8293a4b5c6d8"), Kind: Comment, TaskID: example.TaskID, Title: example.Title,
+		CommentID: &exampleSaid, Author: &event.Author{UserID: uuid.MustParse("0190c8a0-0b10-7f4e-8d21-3a9c5b7e1f01"), Name: "Grace"}, Mentioned: true,
+		DeliveredAt: exampleAt.Add(-time.Hour), LateMS: 37, CreatedAt: exampleAt.Add(-time.Hour),
 	}
 )
 
@@ -74,8 +83,8 @@ func Register(api huma.API, failures httpapi.Failures, store *Store) {
 		}
 	}
 	httpapi.Register(api, failures, operation("list-notifications", http.MethodGet, "/api/notifications", "List your notifications, newest first",
-		"The reminders that you were sent, whatever became of their tasks.",
-		httpapi.Describe(nil, NotificationPage{Items: []Notification{example}})),
+		"The reminders that you were sent, and comments that mention you or are on a task of yours to do, whatever became of them.",
+		httpapi.Describe(nil, NotificationPage{Items: []Notification{example, exampleComment}})),
 		func(ctx context.Context, in *listInput) (*listOutput, error) { return store.page(ctx, in) })
 	httpapi.Register(api, failures, operation("mark-notification", http.MethodPatch, "/api/notifications/{id}", "Mark a notification as read or unread",
 		"Marking it as what it is changes nothing.",

@@ -21,6 +21,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
+	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/notification/internal/inapp"
@@ -68,8 +69,9 @@ func newClient(t *testing.T) *client {
 func (c *client) add(user uuid.UUID, age time.Duration) inapp.Notification {
 	c.t.Helper()
 	due := now.Add(time.Hour)
-	n := inapp.Notification{ID: uuid.New(), UserID: user, TaskID: uuid.New(), ReminderID: uuid.New(), Title: "tea", DueAt: &due,
-		RemindAt: now.Add(-age - 7*time.Second), DeliveredAt: now.Add(-age), LateMS: 7000, CreatedAt: now.Add(-age)}
+	reminder, at := uuid.New(), now.Add(-age-7*time.Second)
+	n := inapp.Notification{ID: uuid.New(), UserID: user, TaskID: uuid.New(), ReminderID: &reminder, Title: "tea", DueAt: &due,
+		RemindAt: &at, DeliveredAt: now.Add(-age), LateMS: 7000, CreatedAt: now.Add(-age)}
 	_, err := c.db.NewInsert().Model(&n).Exec(context.Background())
 	require.NoError(c.t, err)
 	return n
@@ -147,11 +149,35 @@ func TestItemHoldsTheContract(t *testing.T) {
 	var p answered
 	c.do(ada, "GET", "/api/notifications", "", 200, &p)
 	require.Equal(t, map[string]any{
-		"id": n.ID.String(), "task_id": n.TaskID.String(), "reminder_id": n.ReminderID.String(), "title": "tea",
+		"id": n.ID.String(), "kind": "reminder", "comment_id": nil, "author": nil, "mentioned": false, "task_id": n.TaskID.String(), "reminder_id": n.ReminderID.String(), "title": "tea",
 		"due_at": "2027-01-04T11:00:00Z", "remind_at": "2027-01-04T09:58:53Z", "delivered_at": "2027-01-04T09:59:00Z",
 		"late_ms": 7000.0, "read_at": nil, "created_at": "2027-01-04T09:59:00Z",
 	}, p.Items[0])
 	require.Nil(t, p.NextCursor)
+}
+
+func TestACommentHoldsTheContract(t *testing.T) {
+	c := newClient(t)
+	ada, said := uuid.New(), uuid.New()
+	author := event.Author{UserID: uuid.New(), Name: "Grace"}
+	n := inapp.Notification{
+		ID: uuid.New(), UserID: ada, Kind: inapp.Comment, TaskID: uuid.New(), Title: "tea", CommentID: &said, Author: &author, Mentioned: true,
+		DeliveredAt: now, LateMS: 20, CreatedAt: now,
+	}
+	_, err := c.db.NewInsert().Model(&n).Exec(t.Context())
+	require.NoError(t, err)
+	var p answered
+	c.do(ada, "GET", "/api/notifications", "", 200, &p)
+	want := map[string]any{
+		"id": n.ID.String(), "kind": "comment", "task_id": n.TaskID.String(), "comment_id": said.String(), "mentioned": true, "title": "tea",
+		"author":      map[string]any{"user_id": author.UserID.String(), "name": "Grace"},
+		"reminder_id": nil, "due_at": nil, "remind_at": nil, "delivered_at": "2027-01-04T10:00:00Z", "late_ms": 20.0, "read_at": nil, "created_at": "2027-01-04T10:00:00Z",
+	}
+	require.Equal(t, want, p.Items[0])
+	var read map[string]any
+	c.do(ada, "PATCH", "/api/notifications/"+n.ID.String(), `{"read":true}`, 200, &read)
+	want["read_at"] = "2027-01-04T10:00:00Z"
+	require.Equal(t, want, read)
 }
 
 func TestMarkAsReadAndBack(t *testing.T) {

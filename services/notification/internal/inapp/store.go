@@ -1,4 +1,5 @@
-// Package inapp is what a user sees of reminders in the application.
+// Package inapp is what a user sees in the application: the reminders that were delivered,
+// and the comments that are for him.
 package inapp
 
 import (
@@ -10,23 +11,35 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/event"
 )
 
-// Notification is one delivered reminder.
+// The kinds of notification.
+const (
+	Reminder = "reminder"
+	Comment  = "comment"
+)
+
+// Notification is a reminder that was delivered, or tells of a comment.
 type Notification struct {
 	bun.BaseModel `bun:"table:notification.notifications,alias:n" json:"-"`
 
-	ID          uuid.UUID  `bun:",pk" json:"id" format:"uuid" doc:"The notification"`
-	UserID      uuid.UUID  `json:"-"`
-	TaskID      uuid.UUID  `json:"task_id" format:"uuid" doc:"The task that it reminds of"`
-	ReminderID  uuid.UUID  `json:"reminder_id" format:"uuid" doc:"The reminder that it was sent for"`
-	Title       string     `json:"title" doc:"The task's title when it was reminded of"`
-	DueAt       *time.Time `json:"due_at" nullable:"true" doc:"When the task is due"`
-	RemindAt    time.Time  `json:"remind_at" doc:"When the reminder was set for"`
-	DeliveredAt time.Time  `json:"delivered_at" doc:"When it was delivered"`
-	LateMS      int64      `bun:"late_ms" json:"late_ms" doc:"By how many milliseconds it came later than it could: from remind_at, or from when the reminder was set for a time that had passed"`
-	ReadAt      *time.Time `json:"read_at" nullable:"true" doc:"null while it is unread"`
-	CreatedAt   time.Time  `json:"created_at" doc:"When it was written"`
+	ID          uuid.UUID     `bun:",pk" json:"id" format:"uuid" doc:"The notification"`
+	UserID      uuid.UUID     `json:"-"`
+	Kind        string        `bun:",nullzero,default:'reminder'" json:"kind" enum:"reminder,comment" doc:"Whether it is a reminder, or tells of a comment"`
+	TaskID      uuid.UUID     `json:"task_id" format:"uuid" doc:"The task that it is about"`
+	ReminderID  *uuid.UUID    `json:"reminder_id" nullable:"true" format:"uuid" doc:"The reminder that it was sent for; null for a comment"`
+	Title       string        `json:"title" doc:"The task's title when it was reminded of or commented on"`
+	DueAt       *time.Time    `json:"due_at" nullable:"true" doc:"When the task is due; null for a comment"`
+	RemindAt    *time.Time    `json:"remind_at" nullable:"true" doc:"When the reminder was set for; null for a comment"`
+	CommentID   *uuid.UUID    `json:"comment_id" nullable:"true" format:"uuid" doc:"The comment; null for a reminder"`
+	Author      *event.Author `bun:"type:jsonb" json:"author" doc:"Who wrote the comment; null for a reminder"`
+	Mentioned   bool          `json:"mentioned" doc:"Whether the comment mentions you; else the task is yours to do. false for a reminder"`
+	DeliveredAt time.Time     `json:"delivered_at" doc:"When it was delivered"`
+	LateMS      int64         `bun:"late_ms" json:"late_ms" doc:"By how many milliseconds it came later than it could: from remind_at, from when the reminder was set for a time that had passed, or from when the comment was written"`
+	ReadAt      *time.Time    `json:"read_at" nullable:"true" doc:"null while it is unread"`
+	CreatedAt   time.Time     `json:"created_at" doc:"When it was written"`
 }
 
 // Store reads and marks notifications. Every method sees the caller's own only.

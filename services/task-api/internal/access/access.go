@@ -58,6 +58,16 @@ func (a Actor) Tasks() Condition {
 	return Condition{"list_id IN (SELECT m.list_id FROM task.members m WHERE m.user_id = ? AND NOT m.trashed)", []any{a.UserID}}
 }
 
+// Comments are the rows of task.comments, called c, that the actor may see: those on his
+// tasks.
+func (a Actor) Comments() Condition {
+	may := a.Tasks()
+	return Condition{"c.task_id IN (SELECT t.id FROM task.tasks t WHERE " + may.SQL + ")", may.Args}
+}
+
+// Wrote says whether the actor is the author of something.
+func (a Actor) Wrote(author uuid.UUID) bool { return a.UserID != uuid.Nil && a.UserID == author }
+
 // Memberships are the rows of task.members, called m, that are the actor's, of these lists
 // or of all.
 func (a Actor) Memberships(lists ...uuid.UUID) Condition {

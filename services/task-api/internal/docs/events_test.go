@@ -29,8 +29,8 @@ func TestTheEventsAreDescribed(t *testing.T) {
 		return rec
 	}
 	addresses := map[string]string{"/asyncapi.json": "application/asyncapi+json;version=3.0.0", "/schemas": "application/json", "/schemas/envelope/v1": "application/schema+json"}
-	for _, topic := range event.Topics {
-		path := strings.TrimPrefix(event.SchemaURI(topic), "https://github.com/taskwire/taskwire")
+	for _, kind := range event.Types {
+		path := strings.TrimPrefix(event.SchemaURI(kind.Topic, kind.Name), "https://github.com/taskwire/taskwire")
 		addresses[path] = "application/schema+json"
 	}
 	for path, mediaType := range addresses {

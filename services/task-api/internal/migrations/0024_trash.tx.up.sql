@@ -12,9 +12,10 @@ CREATE TABLE task.trash (
 	version    bigint NOT NULL,
 	deleted_by uuid NOT NULL,
 	deleted_at timestamptz NOT NULL,
-	-- The rows of task.tasks, null for a list, and of task.reminders.
+	-- The rows of task.tasks, null for a list, of task.reminders and of task.comments.
 	task       jsonb,
-	reminders  jsonb
+	reminders  jsonb,
+	comments   jsonb
 );
 
 --bun:split

@@ -15,6 +15,7 @@ const (
 	NotFound        Code = "not-found"            // it does not exist, or is not the actor's
 	ReadOnly        Code = "read-only"            // the actor may see it, not change it
 	OwnersOnly      Code = "owners-only"          // the actor is a member of the list, and no owner
+	AuthorsOnly     Code = "authors-only"         // the actor may see it, and somebody else wrote it
 	InTrash         Code = "in-trash"             // what would be made again
 	IDTaken         Code = "id-taken"             // by something else
 	PrivateInbox    Code = "private-inbox"        // which can not be shared
@@ -36,7 +37,7 @@ const (
 )
 
 // Codes are all of them.
-var Codes = []Code{Invalid, NotFound, ReadOnly, OwnersOnly, InTrash, IDTaken, PrivateInbox, AlreadyMember, LastOwner, LimitReached, ListChanged, KeyUsed, TaskChanged, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, TooManyAttempts, Busy}
+var Codes = []Code{Invalid, NotFound, ReadOnly, OwnersOnly, AuthorsOnly, InTrash, IDTaken, PrivateInbox, AlreadyMember, LastOwner, LimitReached, ListChanged, KeyUsed, TaskChanged, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, TooManyAttempts, Busy}
 
 // Error refuses what was asked for.
 type Error struct {

@@ -5,9 +5,11 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
+	"github.com/taskwire/taskwire/services/task-api/internal/comment"
 	"github.com/taskwire/taskwire/services/task-api/internal/list"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
@@ -72,6 +74,10 @@ var (
 	}
 	exampleTrashed = task.Trashed{
 		ID: exampleTask.ID, Kind: "task", Title: exampleTask.Title, ListID: exampleTask.ListID, Tasks: 1, DeletedBy: exampleUser.ID, DeletedAt: exampleCompleted,
+	}
+	exampleComment = comment.Comment{
+		ID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5f1"), TaskID: exampleTask.ID, Author: event.Author{UserID: exampleGrace, Name: exampleMember.Name},
+		Text: "@ada@example.org She calls back tomorrow.", EditedAt: &exampleCompleted, CreatedAt: exampleTask.CreatedAt,
 	}
 	exampleRegistration = Registration{Email: exampleUser.Email, Password: "correct horse battery", Name: exampleUser.Name, Timezone: exampleUser.Timezone}
 	exampleCredentials  = Credentials{Email: exampleUser.Email, Password: exampleRegistration.Password}

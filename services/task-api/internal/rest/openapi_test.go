@@ -25,6 +25,7 @@ func TestOpenAPI(t *testing.T) {
 		accounts.Mount(api)
 		(&Lists{Failures: failures}).Mount(api)
 		(&Tasks{Failures: failures}).Mount(api)
+		(&Comments{Failures: failures}).Mount(api)
 		MountProblems(api, failures)
 	})}
 	for _, file := range others {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -104,7 +105,7 @@ func (s *Store) Skip(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 }
 
 // takeBack removes what follows a task that was reopened, as long as nobody has touched
-// it or its subtasks: completing the task again brings it back. Else both stand.
+// or commented on it or its subtasks: completing the task again brings it back. Else both stand.
 func takeBack(ctx context.Context, tx *change.Tx, t *Task) error {
 	if _, err := tx.NewUpdate().Model((*Task)(nil)).Set("followed = false").Where("id = ?", t.ID).Exec(ctx); err != nil {
 		return fmt.Errorf("mark the task as not followed: %w", err)
@@ -137,6 +138,18 @@ func takeBack(ctx context.Context, tx *change.Tx, t *Task) error {
 		return fmt.Errorf("look for subtasks that were added: %w", err)
 	}
 	if added {
+		return nil
+	}
+	ids := []uuid.UUID{next.ID}
+	for _, sub := range checklist {
+		ids = append(ids, sub.ID)
+	}
+	// Who comments locks the task first.
+	commented, err := tx.NewSelect().Table("task.comments").Where("task_id IN (?)", bun.List(ids)).Exists(ctx)
+	if err != nil {
+		return fmt.Errorf("look for comments on what follows the task: %w", err)
+	}
+	if commented {
 		return nil
 	}
 	// What has come along goes back.

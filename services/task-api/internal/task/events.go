@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
@@ -40,10 +39,6 @@ func appendEvents(tx *change.Tx, kinds []string, before, after *Task, about map[
 	return nil
 }
 
-// maxData leaves 2 KiB of an event's size to its envelope, and a little to what
-// says that a text was shortened.
-const maxData = event.MaxSize - 2<<10 - 64
-
 // truncated is the metadata of an event whose descriptions were shortened. The task
 // is whole in the database: an event tells of it.
 func truncated(about map[string]any) map[string]any {
@@ -58,10 +53,10 @@ func taskData(frame event.Frame, state event.Task) (json.RawMessage, error) {
 		e.Metadata = map[string]any{}
 	}
 	data, err := encode(e)
-	if err != nil || len(data) <= maxData {
+	if err != nil || len(data) <= change.MaxData {
 		return data, err
 	}
-	e.TaskData.Description = cut(state.Description, maxData-(len(data)-sizeOf(state.Description)))
+	e.TaskData.Description = change.Cut(state.Description, change.MaxData-(len(data)-change.SizeOf(state.Description)))
 	e.Metadata = truncated(frame.Metadata)
 	return encodeCut(e)
 }
@@ -91,14 +86,14 @@ func auditData(actor access.Actor, frame event.Frame, before *Task, state event.
 		return nil, err
 	}
 	data, err := encode(e)
-	if err != nil || len(data) <= maxData {
+	if err != nil || len(data) <= change.MaxData {
 		return data, err
 	}
 	// Each description has half of the room, or what the other leaves.
-	sizes := [2]int{sizeOf(was.Description), sizeOf(is.Description)}
-	room := maxData - (len(data) - sizes[0] - sizes[1])
+	sizes := [2]int{change.SizeOf(was.Description), change.SizeOf(is.Description)}
+	room := change.MaxData - (len(data) - sizes[0] - sizes[1])
 	most := max(room/2, room-min(sizes[0], sizes[1]))
-	was.Description, is.Description = cut(was.Description, most), cut(is.Description, most)
+	was.Description, is.Description = change.Cut(was.Description, most), change.Cut(is.Description, most)
 	// What changed is what changed before the states were shortened.
 	changed := e.Changed
 	if err := change.Fill(&e, actor.Origin, states[0], states[1]); err != nil {
@@ -124,31 +119,4 @@ func encodeCut(e any) (json.RawMessage, error) {
 		err = fmt.Errorf("an event of %d bytes is too large", len(data))
 	}
 	return data, err
-}
-
-// sizeOf is how many bytes a text has as JSON, between its quotes.
-func sizeOf(text string) int {
-	raw, _ := json.Marshal(text) // of a string, it can not fail
-	return len(raw) - len(`""`)
-}
-
-// cut is the beginning of a text that has at most so many bytes as JSON.
-func cut(text string, bytes int) string {
-	for i, r := range text {
-		if bytes -= sizeOfRune(r); bytes < 0 {
-			return text[:i]
-		}
-	}
-	return text
-}
-
-// sizeOfRune is sizeOf a letter, without the 150 ns: a deletion cuts 400 texts.
-func sizeOfRune(r rune) int {
-	switch {
-	case r == '"', r == '\\', r == '\b', r == '\f', r == '\n', r == '\r', r == '\t':
-		return len(`\n`)
-	case r < ' ', r == '<', r == '>', r == '&', r == '\u2028', r == '\u2029':
-		return len(`\u003c`)
-	}
-	return utf8.RuneLen(r)
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -77,13 +76,5 @@ func TestAnEventNeverOutgrowsItsLimit(t *testing.T) {
 			require.NoError(t, json.Unmarshal(trail, &audit))
 			require.Equal(t, []string{"title"}, audit.Changed, "shortening is no change")
 		})
-	}
-}
-
-func TestTheSizeOfALetter(t *testing.T) {
-	for r := range rune(0x30000) {
-		if utf8.ValidRune(r) {
-			require.Equal(t, sizeOf(string(r)), sizeOfRune(r), "%U", r)
-		}
 	}
 }

@@ -60,8 +60,9 @@ func (s *Store) Trash(ctx context.Context, actor access.Actor, behind *Thrown, l
 
 // throwAway writes the rows of a task into the trash, which are about to be deleted.
 func throwAway(tx *change.Tx, t *Task, root uuid.UUID) {
-	tx.Later(`INSERT INTO task.trash (id, root_id, list_id, series_id, title, version, deleted_by, deleted_at, task, reminders)
-		SELECT t.id, ?, t.list_id, t.series_id, t.title, ?, ?, ?, to_jsonb(t), (SELECT jsonb_agg(to_jsonb(r)) FROM task.reminders r WHERE r.task_id = t.id)
+	tx.Later(`INSERT INTO task.trash (id, root_id, list_id, series_id, title, version, deleted_by, deleted_at, task, reminders, comments)
+		SELECT t.id, ?, t.list_id, t.series_id, t.title, ?, ?, ?, to_jsonb(t), (SELECT jsonb_agg(to_jsonb(r)) FROM task.reminders r WHERE r.task_id = t.id),
+			(SELECT jsonb_agg(to_jsonb(c)) FROM task.comments c WHERE c.task_id = t.id)
 		FROM task.tasks t WHERE t.id = ?`, root, t.Version, tx.Actor.UserID, tx.Now, t.ID)
 }
 
@@ -157,6 +158,8 @@ func bringBack(ctx context.Context, tx *change.Tx, root uuid.UUID) (n int, err e
 				RETURNING id
 			), reminders AS (
 				INSERT INTO task.reminders SELECT (jsonb_populate_recordset(NULL::task.reminders, x.reminders)).* FROM next x WHERE x.reminders IS NOT NULL
+			), comments AS (
+				INSERT INTO task.comments SELECT (jsonb_populate_recordset(NULL::task.comments, x.comments)).* FROM next x WHERE x.comments IS NOT NULL
 			), emptied AS (
 				DELETE FROM task.trash WHERE id IN (SELECT id FROM next)
 			), forgotten AS (

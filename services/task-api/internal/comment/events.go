@@ -1,0 +1,77 @@
+package comment
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+)
+
+// tell appends the audit event of what became of a comment. It is told in the order of
+// its task.
+func tell(tx *change.Tx, action string, before, after *Comment) error {
+	c := after
+	if c == nil {
+		c = before
+	}
+	data, err := audit(tx, action, c, before, after)
+	if err != nil {
+		return err
+	}
+	if len(data) > change.MaxData {
+		// Each text has half of the room, or what the other leaves.
+		sizes := [2]int{sizeOf(before), sizeOf(after)}
+		room := change.MaxData - (len(data) - sizes[0] - sizes[1])
+		most := max(room/2, room-min(sizes[0], sizes[1]))
+		if data, err = audit(tx, action, c, cut(before, most), cut(after, most), "text"); err != nil {
+			return err
+		}
+	}
+	tx.Append(eventlog.Entry{Topic: event.TopicAudit, Type: event.AuditPrefix + action, Key: c.TaskID.String(), Time: tx.Now, Data: data})
+	return nil
+}
+
+// audit is the data of an audit event of comment c, in which some fields were shortened.
+func audit(tx *change.Tx, action string, c, before, after *Comment, truncated ...string) (json.RawMessage, error) {
+	e := event.AuditEvent{
+		Frame: event.Frame{EventType: event.AuditPrefix + action, TaskID: c.TaskID, UserID: tx.Actor.UserID, Timestamp: tx.Now, Metadata: map[string]any{}},
+		Actor: event.Actor{UserID: tx.Actor.UserID, Email: tx.Actor.Email}, Action: action, Target: "comment/" + c.ID.String(), ListID: &c.ListID,
+	}
+	if err := change.Fill(&e, tx.Actor.Origin, before, after); err != nil {
+		return nil, err
+	}
+	if len(truncated) > 0 {
+		e.Metadata["truncated"] = truncated
+		if action == event.CommentUpdated {
+			e.Changed = edited // also where the texts begin with the same
+		}
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("write an audit event: %w", err)
+	}
+	return data, nil
+}
+
+// edited are the fields that an edit changes.
+var edited = []string{"edited_at", "text"}
+
+// sizeOf is how many bytes the text of a comment has as JSON.
+func sizeOf(c *Comment) int {
+	if c == nil {
+		return 0
+	}
+	return change.SizeOf(c.Text)
+}
+
+// cut is a comment whose text has at most so many bytes as JSON.
+func cut(c *Comment, bytes int) *Comment {
+	if c == nil {
+		return nil
+	}
+	short := *c
+	short.Text = change.Cut(c.Text, bytes)
+	return &short
+}
