@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -33,9 +34,13 @@ func TestTheExampleOfEachOperation(t *testing.T) {
 			case "login":
 				body = bytes.ReplaceAll(body, []byte("ada@example.org"), []byte(u.Email))
 			}
+			var there map[string]string
+			body, there = u.isThere(t, op, body)
 			path, query := op.Path, url.Values{}
 			for _, p := range op.Parameters {
 				switch {
+				case p.In == "path" && there[p.Name] != "":
+					path = strings.Replace(path, "{"+p.Name+"}", there[p.Name], 1)
 				case p.In == "path" && p.Name == "id":
 					path = strings.Replace(path, "{id}", u.exampleOf(t, op), 1)
 				case p.In == "path":
@@ -64,6 +69,44 @@ func TestTheExampleOfEachOperation(t *testing.T) {
 		})
 	}
 }
+
+// isThere makes what an operation on lists, or in an order, names: the parameters of its
+// path, and the ids in its body.
+func (u *user) isThere(t *testing.T, op openapi.Operation, body []byte) ([]byte, map[string]string) {
+	t.Helper()
+	type thing struct{ ID string }
+	list := func(of *user) string {
+		return must[thing](of, http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "An example"}).ID
+	}
+	invite := func(by, whom *user, list string) string {
+		return must[thing](by, http.StatusCreated, http.MethodPost, "/api/lists/"+list+"/members", object{"email": whom.Email, "role": "viewer"}).ID
+	}
+	there := map[string]string{}
+	switch {
+	case op.ID == "move-task":
+		body = anyID.ReplaceAll(body, []byte(u.create(object{"title": "Beside"}).ID.String()))
+	case op.ID == "move-list":
+		there["id"] = list(u)
+		body = anyID.ReplaceAll(body, []byte(list(u)))
+	case strings.Contains(op.Path, "{user_id}"):
+		other := u.s.newUser(t, "UTC")
+		there["id"], there["user_id"] = list(u), must[thing](other, http.StatusOK, http.MethodGet, "/api/auth/me", nil).ID
+		must[thing](other, http.StatusOK, http.MethodPost, "/api/invitations/"+invite(u, other, there["id"])+"/accept", nil)
+	case op.ID == "withdraw-invitation":
+		there["id"] = invite(u, u.s.newUser(t, "UTC"), list(u))
+	case strings.HasPrefix(op.Path, "/api/invitations/"):
+		other := u.s.newUser(t, "UTC")
+		there["id"] = invite(other, u, list(other))
+	case strings.HasPrefix(op.Path, "/api/lists/{id}"):
+		there["id"] = list(u)
+	case strings.HasPrefix(op.Path, "/api/trash/"):
+		there["id"] = u.create(object{"title": "Thrown away"}).ID.String()
+		must[thing](u, http.StatusNoContent, http.MethodDelete, "/api/tasks/"+there["id"], nil)
+	}
+	return body, there
+}
+
+var anyID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 // exampleOf makes what an operation names by its id: a task of the create operation's
 // example, or its notification, or a comment on it.

@@ -37,7 +37,8 @@ type Operation struct {
 	// ContentType its type.
 	Request     json.RawMessage
 	ContentType string
-	// Success is the status of the answer that is described beside the problems.
+	// Success is the status of the answer that is described beside the problems, the lowest
+	// of several.
 	Success int
 
 	match   *regexp.Regexp
@@ -107,7 +108,7 @@ func Load(file string) (*Description, error) {
 			}
 			for status, answer := range o.Responses {
 				op.answers[status] = map[string]*jsonschema.Schema{}
-				if n, _ := strconv.Atoi(status); n < http.StatusMultipleChoices {
+				if n, _ := strconv.Atoi(status); n < http.StatusMultipleChoices && (op.Success == 0 || n < op.Success) {
 					op.Success = n
 				}
 				for kind, content := range answer.Content {

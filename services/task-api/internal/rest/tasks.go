@@ -67,7 +67,10 @@ func (a *Tasks) Mount(api huma.API) {
 	replace := operation("replace-task", http.MethodPut, "/api/tasks/{id}", "Replace a task, or create it with an id of your own",
 		"What is left out becomes empty. What GET answers can be sent back: the members that only the server sets are ignored. With If-None-Match: * it creates the task with this id, a UUID of version 7 or 4, and answers 201; where the task is there it answers that with 200, and changes nothing.",
 		say(TaskReplacement{TaskInput: exampleInput}, exampleOpen, httpapi.InTrash, httpapi.IDTaken, httpapi.Missing, httpapi.ReadOnly, httpapi.AlreadyComplete, httpapi.TaskChanged))
-	replace.Responses = map[string]*huma.Response{"201": {Description: "The task was created, with If-None-Match: *"}}
+	replace.Responses = map[string]*huma.Response{"201": {
+		Description: "The task was created, with If-None-Match: *",
+		Content:     map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Ref: "#/components/schemas/Task"}}},
+	}}
 	forUser(api, a.Failures, replace, a.replace)
 	forUser(api, a.Failures, operation("update-task", http.MethodPatch, "/api/tasks/{id}", "Change a task by a JSON merge patch",
 		"RFC 7396: what is left out stays, and null empties. A patch that changes nothing has no effect.",
