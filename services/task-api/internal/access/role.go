@@ -1,8 +1,13 @@
 package access
 
-import "github.com/google/uuid"
+import (
+	"slices"
 
-// Role is what a member may do in a list.
+	"github.com/google/uuid"
+)
+
+// Role is what a member may do in a list. Who adds one does so here: the description of
+// the API has those that there are, and the database any.
 type Role string
 
 // The roles. Each may do what the one before it may.
@@ -14,6 +19,9 @@ const (
 
 // Roles are all of them.
 var Roles = []Role{Viewer, Editor, Owner}
+
+// Known says whether there is such a role.
+func (r Role) Known() bool { return slices.Contains(Roles, r) }
 
 // Writes says whether the role may change what is in a list.
 func (r Role) Writes() bool { return r == Editor || r == Owner }

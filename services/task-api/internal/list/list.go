@@ -29,7 +29,7 @@ type List struct {
 	IsInbox    bool        `bun:"is_inbox" json:"is_inbox" doc:"Whether it is your inbox, where tasks are that name no list. It is yours alone"`
 	IsArchived bool        `bun:"is_archived" json:"is_archived" doc:"Whether it is put away"`
 	Position   int64       `bun:"position" json:"position" doc:"Where it is among your lists: the lower, the earlier; your own"`
-	Role       access.Role `bun:"role" json:"role" enum:"owner,editor,viewer" doc:"What you may do: read, also change tasks, or also change the list and its members"`
+	Role       access.Role `bun:"role" json:"role" doc:"What you may do: read, also change tasks, or also change the list and its members"`
 	Members    []Member    `bun:"members,type:jsonb" json:"members" nullable:"false" doc:"Who is in it, and who is invited"`
 	OpenTasks  int         `bun:"open_tasks" json:"open_tasks" doc:"How many of its tasks are open. Not part of the version"`
 	Version    int64       `bun:"version" json:"version" minimum:"1" doc:"Counts the changes of the list and of its members, from 1"`
@@ -43,7 +43,7 @@ type Member struct {
 	UserID *uuid.UUID  `json:"user_id" nullable:"true" format:"uuid" doc:"The member; null for who is invited"`
 	Email  string      `json:"email" doc:"The address"`
 	Name   string      `json:"name" doc:"How the member is called"`
-	Role   access.Role `json:"role" enum:"owner,editor,viewer" doc:"What the member may do"`
+	Role   access.Role `json:"role" doc:"What the member may do"`
 	State  string      `json:"state" enum:"active,invited" doc:"Whether there is an answer to the invitation"`
 }
 

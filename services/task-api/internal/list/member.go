@@ -25,7 +25,7 @@ type Invitation struct {
 	ListID    uuid.UUID   `bun:"list_id" json:"list_id" format:"uuid" doc:"The list"`
 	ListName  string      `bun:"list_name" json:"list_name" doc:"How the list is called"`
 	Email     string      `bun:"email" json:"email" doc:"Whom it is for"`
-	Role      access.Role `bun:"role" json:"role" enum:"owner,editor,viewer" doc:"What the member may do"`
+	Role      access.Role `bun:"role" json:"role" doc:"What the member may do"`
 	State     string      `bun:"state" json:"state" enum:"invited" doc:"There is no answer yet"`
 	InvitedBy Inviter     `bun:"invited_by,type:jsonb" json:"invited_by" doc:"Who asks"`
 	CreatedAt time.Time   `bun:"created_at" json:"created_at" doc:"Since when"`
@@ -59,8 +59,8 @@ func (s *Store) Invite(ctx context.Context, actor access.Actor, id uuid.UUID, em
 	if parsed, err := mail.ParseAddress(email); err != nil || parsed.Address != email {
 		return nil, refuse.Part("email", "must be an email address, such as ada@example.org")
 	}
-	if !slices.Contains(access.Roles, role) {
-		return nil, refuse.Part("role", "must be owner, editor or viewer")
+	if !role.Known() {
+		return nil, refuse.Part("role", "is none that there is")
 	}
 	var i *Invitation
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
@@ -237,8 +237,8 @@ func (s *Store) answer(ctx context.Context, tx *change.Tx, id uuid.UUID, may acc
 
 // SetRole gives a member of a list of the actor's another role.
 func (s *Store) SetRole(ctx context.Context, actor access.Actor, id, user uuid.UUID, role access.Role) (*Member, error) {
-	if !slices.Contains(access.Roles, role) {
-		return nil, refuse.Part("role", "must be owner, editor or viewer")
+	if !role.Known() {
+		return nil, refuse.Part("role", "is none that there is")
 	}
 	var m *Member
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {

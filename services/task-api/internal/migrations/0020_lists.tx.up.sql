@@ -18,7 +18,7 @@ CREATE TABLE task.lists (
 CREATE TABLE task.members (
 	user_id    uuid NOT NULL,
 	list_id    uuid NOT NULL REFERENCES task.lists (id) ON DELETE CASCADE,
-	role       text NOT NULL CHECK (role IN ('owner', 'editor', 'viewer')),
+	role       text NOT NULL, -- see access.Role
 	-- Where the member himself has put the list.
 	position   bigint NOT NULL,
 	list_group text,
@@ -38,7 +38,7 @@ CREATE TABLE task.invitations (
 	id         uuid PRIMARY KEY,
 	list_id    uuid NOT NULL REFERENCES task.lists (id) ON DELETE CASCADE,
 	email      text NOT NULL,
-	role       text NOT NULL CHECK (role IN ('owner', 'editor', 'viewer')),
+	role       text NOT NULL,
 	invited_by uuid NOT NULL,
 	created_at timestamptz NOT NULL
 );

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -72,8 +73,21 @@ func answerList(l *list.List, err error) (*listOutput, error) {
 	return &listOutput{Status: http.StatusOK, ETag: etag(l.Version), Body: l}, nil
 }
 
+// role is how the description of the API says which roles there are.
+type role string
+
+// Schema describes them.
+func (role) Schema(huma.Registry) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString}
+	for _, r := range access.Roles {
+		s.Enum = append(s.Enum, string(r))
+	}
+	return s
+}
+
 // Mount adds the operations of a user on his lists.
 func (a *Lists) Mount(api huma.API) {
+	api.OpenAPI().Components.Schemas.RegisterTypeAlias(reflect.TypeFor[access.Role](), reflect.TypeFor[role]())
 	operation := func(id, method, path, summary, more string, said map[string]any) huma.Operation {
 		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Description: more, Tags: []string{"Lists"}, Metadata: said}
 	}

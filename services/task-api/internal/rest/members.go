@@ -16,12 +16,12 @@ import (
 // InvitationInput says who is to be a member, and what he may do.
 type InvitationInput struct {
 	Email string      `json:"email" minLength:"3" maxLength:"254" doc:"The address of who is to be a member; whoever has an account with it can accept"`
-	Role  access.Role `json:"role" enum:"owner,editor,viewer" doc:"What the member may do"`
+	Role  access.Role `json:"role" doc:"What the member may do"`
 }
 
 // RoleInput is what a member may do from now on.
 type RoleInput struct {
-	Role access.Role `json:"role" enum:"owner,editor,viewer" doc:"What the member may do"`
+	Role access.Role `json:"role" doc:"What the member may do"`
 }
 
 // InvitationPage is a page of invitations.
