@@ -3,7 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
@@ -263,4 +266,48 @@ func TestListsAndMembersAreBounded(t *testing.T) {
 	require.Equal(t, "limit-reached", other.do(http.MethodPost, "/api/invitations/"+page.Items[0].ID.String()+"/accept", nil).problem().code())
 	require.Equal(t, http.StatusNoContent, other.do(http.MethodPost, "/api/invitations/"+page.Items[0].ID.String()+"/decline", nil).status)
 	require.Equal(t, http.StatusNotFound, u.do(http.MethodDelete, "/api/invitations/"+page.Items[0].ID.String(), nil).status)
+}
+
+// Of two who order one list at once, each move is done, and both see the same order in the
+// end: no two tasks are in one place.
+func TestTwoOrderOneListAtOnce(t *testing.T) {
+	s := start(t, "LIMIT_WRITES=0")
+	a, b := s.newUser(), s.newUser()
+	shared := a.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Ours"})
+	a.join(b, shared.ID, access.Editor)
+	var ids []uuid.UUID
+	for i := range 12 {
+		ids = append(ids, a.create(object{"title": fmt.Sprint(i), "list_id": shared.ID}).ID)
+	}
+	var moving sync.WaitGroup
+	var failed atomic.Value
+	for n, c := range []client{a, b} {
+		moving.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(n), 1)) //nolint:gosec // not a secret
+			for range 150 {
+				which, beside := random.IntN(len(ids)), random.IntN(3) // mostly to one place
+				if ids[which] == ids[beside] {
+					continue
+				}
+				if answer := c.do(http.MethodPost, at(ids[which])+"/move", object{"before": ids[beside]}); answer.status != http.StatusOK {
+					failed.Store(fmt.Sprint(answer.status, " ", string(answer.body)))
+				}
+			}
+		})
+	}
+	moving.Wait()
+	require.Nil(t, failed.Load())
+	order := func(c client) (ids []uuid.UUID) {
+		var page struct{ Items []event.Task }
+		require.NoError(t, json.Unmarshal(c.do(http.MethodGet, "/api/tasks?sort=position&list_id="+shared.ID.String(), nil).body, &page))
+		places := map[int64]bool{}
+		for _, task := range page.Items {
+			require.False(t, places[task.Position], "two in one place")
+			places[task.Position] = true
+			ids = append(ids, task.ID)
+		}
+		return ids
+	}
+	require.Equal(t, order(a), order(b))
+	require.ElementsMatch(t, ids, order(a))
 }

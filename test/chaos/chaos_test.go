@@ -59,7 +59,7 @@ func TestChaos(t *testing.T) {
 func TestMix(t *testing.T) {
 	m, err := parseMix(defaultMix)
 	require.NoError(t, err)
-	require.Len(t, m, 5)
+	require.Len(t, m, 6)
 	for _, text := range []string{"", "create", "create=x", "create=-1", "creat=1", "read=5"} {
 		_, err := parseMix(text)
 		require.Error(t, err, "%q", text)

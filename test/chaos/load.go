@@ -45,6 +45,7 @@ const (
 	updated
 	completed
 	deleted
+	restored
 )
 
 // load sends requests at a rate and remembers what was acknowledged.
@@ -62,17 +63,21 @@ type load struct {
 	acknowledged []change
 }
 
-// user is one of those who send requests, with what may be changed of his.
+// user is one of those who send requests, with what may be changed of his. He has a list
+// that a friend may change, too.
 type user struct {
 	*suite.Client
 	tasks  []*known
 	series []*known
+	shared uuid.UUID
+	friend *suite.Client
 }
 
 // known is a task as far as its user knows. One of a series has an id of Nil
 // while the next occurrence is yet to be found.
 type known struct {
 	id, series uuid.UUID
+	shared     bool      // it is in the list that a friend may change
 	done       uuid.UUID // what was completed last, of a series
 	etag       string    // "" when it is not known
 }
@@ -96,7 +101,39 @@ func newLoad(ctx context.Context, s *suite.Suite, c config, m mix, rng *rand.Ran
 		}
 		l.users = append(l.users, &user{Client: client})
 	}
+	for i, u := range l.users {
+		if err := u.share(ctx, l.users[(i+1)%len(l.users)].Client); err != nil {
+			return nil, err
+		}
+	}
 	return l, nil
+}
+
+// share makes the list that a friend may change.
+func (u *user) share(ctx context.Context, friend *suite.Client) error {
+	var made struct{ ID uuid.UUID }
+	for _, step := range []struct {
+		by   *suite.Client
+		path string
+		body map[string]any
+	}{
+		{u.Client, "/api/lists", map[string]any{"name": "Shared"}},
+		{u.Client, "/api/lists/ID/members", map[string]any{"email": friend.Email, "role": "editor"}},
+		{friend, "/api/invitations/ID/accept", nil},
+	} {
+		a, err := step.by.Do(ctx, http.MethodPost, strings.Replace(step.path, "ID", made.ID.String(), 1), step.body)
+		if err == nil && a.Status >= http.StatusMultipleChoices {
+			err = fmt.Errorf("%d %s", a.Status, a.Body)
+		}
+		if err == nil {
+			err = a.JSON(&made)
+		}
+		if err != nil {
+			return fmt.Errorf("share a list, %s: %w", step.path, err)
+		}
+	}
+	u.shared, u.friend = made.ID, friend // the list is answered again where it is accepted
+	return nil
 }
 
 // run sends until ctx ends, and returns when every request has its answer.
@@ -167,14 +204,36 @@ func (l *load) next() func(context.Context) {
 			body["reminders"] = []map[string]any{{"before_due": "PT15M"}}
 		case dice < 30:
 			body["reminders"] = []map[string]any{{"at": time.Now().Add(after)}}
+		case dice < 60:
+			body["list_id"] = u.shared
 		}
 		return func(ctx context.Context) { l.create(ctx, u, title, body) }
 	}
 	t := u.tasks[which%len(u.tasks)]
+	if by := *u; t.shared && dice%2 == 0 {
+		by.Client = u.friend
+		return l.change(&by, t, what, dice, title)
+	}
+	return l.change(u, t, what, dice, title)
+}
+
+// change chooses the change of a task.
+func (l *load) change(u *user, t *known, what string, dice int, title string) func(context.Context) {
 	switch what {
+	case "move":
+		to := map[string]any{}
+		if other := u.tasks[dice%len(u.tasks)]; dice < 70 && other != t && other.shared == t.shared {
+			to["before"] = other.id
+		} else if dice < 90 {
+			to["list_id"] = u.shared
+		}
+		return func(ctx context.Context) { l.move(ctx, u, t, to) }
 	case "complete":
 		return func(ctx context.Context) { l.complete(ctx, u, t) }
 	case "delete":
+		if dice < 50 {
+			return func(ctx context.Context) { l.removeAndRestore(ctx, u, t) }
+		}
 		return func(ctx context.Context) { l.remove(ctx, u, t) }
 	default:
 		var condition []string
@@ -302,6 +361,38 @@ func (l *load) remove(ctx context.Context, u *user, t *known) {
 	}
 }
 
+// move moves a task in its list or to another one.
+func (l *load) move(ctx context.Context, u *user, t *known, to map[string]any) {
+	a, decided := l.send(ctx, u, http.MethodPost, "/api/tasks/"+t.id.String()+"/move", to)
+	if a == nil {
+		l.forget(t, decided)
+		return
+	}
+	l.learn(u, *a, change{kind: updated}, t)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.shared = t.shared || to["list_id"] != nil
+}
+
+// removeAndRestore throws a task away and brings it back.
+func (l *load) removeAndRestore(ctx context.Context, u *user, t *known) {
+	a, decided := l.send(ctx, u, http.MethodDelete, "/api/tasks/"+t.id.String(), nil)
+	l.forget(t, decided)
+	if a == nil {
+		return
+	}
+	l.note(change{kind: deleted, task: t.id})
+	if a, _ = l.send(ctx, u, http.MethodPost, "/api/trash/"+t.id.String()+"/restore", nil); a != nil {
+		l.note(change{kind: restored, task: t.id})
+	}
+}
+
+func (l *load) note(c change) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.acknowledged = append(l.acknowledged, c)
+}
+
 // find looks for the open task of a series.
 func (l *load) find(ctx context.Context, u *user, s *known) {
 	a, _ := l.send(ctx, u, http.MethodGet, "/api/tasks?is_complete=false&limit=1&series_id="+s.series.String(), nil)
@@ -360,7 +451,7 @@ func (l *load) learn(u *user, a suite.Answer, c change, t *known) {
 	defer l.mu.Unlock()
 	l.acknowledged = append(l.acknowledged, c)
 	if t == nil {
-		t = &known{id: task.ID}
+		t = &known{id: task.ID, shared: task.ListID == u.shared}
 		if task.SeriesID != nil {
 			t.series = *task.SeriesID
 			u.series = last(append(u.series, t), seriesKept)
@@ -405,7 +496,7 @@ type share struct {
 	weight int
 }
 
-const defaultMix = "create=40,update=38,recur=12,complete=5,delete=5"
+const defaultMix = "create=40,update=33,recur=12,move=5,complete=5,delete=5"
 
 func parseMix(text string) (mix, error) {
 	var m mix

@@ -49,6 +49,7 @@ type acknowledged struct {
 type history struct {
 	events    []acknowledged
 	deleted   bool
+	restored  bool // from the trash, once or more often
 	takenBack bool // by its last event
 }
 
@@ -74,6 +75,16 @@ func (h *history) reopened() bool {
 			return true
 		}
 		complete = e.IsComplete
+	}
+	return false
+}
+
+// restoredAfter says whether the task came back from the trash after a moment.
+func (h *history) restoredAfter(at time.Time) bool {
+	for _, e := range h.events {
+		if e.Type == "task.restored" && e.At.After(at) {
+			return true
+		}
 	}
 	return false
 }
@@ -136,7 +147,8 @@ func (t *truth) read(ctx context.Context) error {
 		}
 		h.events = append(h.events, e)
 		// An occurrence that was taken back comes again as the same task.
-		h.deleted = e.Type == "task.deleted" || h.deleted && (e.Type != "task.created" || !h.takenBack)
+		h.deleted = e.Type == "task.deleted" || h.deleted && e.Type != "task.restored" && (e.Type != "task.created" || !h.takenBack)
+		h.restored = h.restored || e.Type == "task.restored"
 		h.takenBack = e.Outcome != nil && *e.Outcome == "taken_back"
 	}
 	rows, err := collect[row](ctx, t.db, `SELECT id, version, title, is_complete, series_id AS series, occurrence, follows_id AS follows FROM task.tasks`)
@@ -162,6 +174,15 @@ func (t *truth) acknowledgedAreThere(acknowledged []change) *check {
 			continue
 		}
 		r, exists := t.rows[a.task]
+		if a.kind == restored {
+			if !h.restored {
+				c.lose("task %s was restored, and no event tells of it", a.task)
+			}
+			continue
+		}
+		if a.kind == deleted && h.restored {
+			continue // by a change that is acknowledged, or whose answer was lost
+		}
 		if a.kind == deleted {
 			if exists || !h.deleted {
 				c.lose("task %s was deleted (row: %t, event: %t)", a.task, exists, h.deleted)

@@ -56,6 +56,7 @@ func (t *truth) remindersAreDelivered(ctx context.Context) (*check, error) {
 		case !r.Past || r.FiredFor != nil && r.FiredFor.Equal(*r.RemindAt):
 		case r.Passed && !lastFired[r.Task].Before(*r.RemindAt):
 		case r.Passed && t.tasks[r.Task].completeAt(*r.RemindAt):
+		case r.Passed && t.tasks[r.Task].restoredAfter(*r.RemindAt): // it passed in the trash
 		default:
 			c.lose("reminder %s of task %s was due at %s, and has not fired", r.ID, r.Task, r.RemindAt)
 		}
@@ -111,7 +112,7 @@ func (t *truth) remindersAreDelivered(ctx context.Context) (*check, error) {
 			case !ok:
 				c.lose("event %s has no delivery by %s", e.ID, channel)
 			case d.State == "sent":
-			case d.State == "cancelled" && (!stands[key] || t.tasks[owner[e.Reminder]].reopened()):
+			case d.State == "cancelled" && (!stands[key] || t.tasks[owner[e.Reminder]].reopened() || t.tasks[owner[e.Reminder]].restoredAfter(e.RemindAt)):
 			default:
 				c.lose("delivery %s by %s of event %s is %s: %s", d.ID, channel, e.ID, d.State, d.Reason)
 			}
