@@ -73,7 +73,7 @@ var measurements = []struct {
 	name string
 	run  func(context.Context) error
 }{
-	{"api", api}, {"start", start}, {"relay", relay}, {"lists", lists}, {"retention", retention}, {"reminders", reminders}, {"outage", brokerOutage},
+	{"api", api}, {"start", start}, {"relay", relay}, {"lists", lists}, {"placing", placing}, {"retention", retention}, {"reminders", reminders}, {"outage", brokerOutage},
 }
 
 func main() {
