@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"testing"
@@ -143,4 +144,33 @@ func TestATaskIsCreatedOnceWithAnIdOfTheClients(t *testing.T) {
 	require.Equal(t, http.StatusCreated, u.do(http.MethodPut, at(uuid.New()), object{"title": "of version 4"}, "If-None-Match", "*").status)
 	require.Equal(t, http.StatusUnprocessableEntity, u.do(http.MethodPut, at(uuid.NewSHA1(uuid.Nil, nil)), object{"title": "of version 5"}, "If-None-Match", "*").status)
 	require.Equal(t, http.StatusNotFound, u.do(http.MethodPut, at(uuid.New()), object{"title": "x"}).status, "without the header it replaces")
+}
+
+// Several who change the same tasks at once, each in another order, wait for one another
+// and not for ever.
+func TestBulksOfTheSameTasksDoNotLockEachOtherOut(t *testing.T) {
+	u := start(t, "LIMIT_WRITES=0", "LIMIT_IN_FLIGHT=0").newUser()
+	var ids []uuid.UUID
+	for range 20 {
+		ids = append(ids, u.create(object{"title": "x"}).ID)
+	}
+	var asking sync.WaitGroup
+	statuses := make(chan int, 30)
+	for n := range 5 {
+		asking.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(n), 2)) //nolint:gosec // not a secret
+			for i := range 6 {
+				var operations []object
+				for _, at := range random.Perm(len(ids)) {
+					operations = append(operations, object{"op": "update", "id": ids[at], "body": object{"title": fmt.Sprint(n, i)}})
+				}
+				statuses <- u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": operations}).status
+			}
+		})
+	}
+	asking.Wait()
+	close(statuses)
+	for status := range statuses {
+		require.Equal(t, http.StatusOK, status)
+	}
 }

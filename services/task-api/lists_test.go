@@ -311,3 +311,65 @@ func TestTwoOrderOneListAtOnce(t *testing.T) {
 	require.Equal(t, order(a), order(b))
 	require.ElementsMatch(t, ids, order(a))
 }
+
+// An id of nothing is no list; and what is one member's own is no change of the list.
+func TestAListThatIsNoneIsRefused(t *testing.T) {
+	s := start(t)
+	a, b := s.newUser(), s.newUser()
+	shared := a.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Ours"})
+	a.join(b, shared.ID, access.Viewer)
+	task := a.create(object{"title": "x", "list_id": shared.ID})
+	for name, send := range map[string]func() answer{
+		"create": func() answer { return a.do(http.MethodPost, "/api/tasks", object{"title": "x", "list_id": uuid.Nil}) },
+		"patch":  func() answer { return a.do(http.MethodPatch, at(task.ID), object{"list_id": uuid.Nil}) },
+		"put":    func() answer { return a.do(http.MethodPut, at(task.ID), object{"title": "x", "list_id": uuid.Nil}) },
+		"move":   func() answer { return a.do(http.MethodPost, at(task.ID)+"/move", object{"list_id": uuid.Nil}) },
+	} {
+		refused := send()
+		require.Equal(t, http.StatusUnprocessableEntity, refused.status, "%s: %s", name, refused.body)
+		require.Equal(t, "body.list_id", refused.problem().Errors[0].Location, name)
+	}
+	before := a.list(http.StatusOK, http.MethodGet, listAt(shared.ID), nil).Version
+	b.list(http.StatusOK, http.MethodPatch, listAt(shared.ID), object{"group": "Hers"})
+	b.list(http.StatusOK, http.MethodPost, listAt(shared.ID)+"/move", object{"before": access.Inbox(b.user)})
+	require.Equal(t, before, a.list(http.StatusOK, http.MethodGet, listAt(shared.ID), nil).Version)
+}
+
+// A recurring subtask that goes to another list leaves what it has been behind: a series is
+// in one list.
+func TestASeriesIsInOneList(t *testing.T) {
+	u := start(t).newUser()
+	other := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Other"}).ID
+	parent := u.create(object{"title": "parent"})
+	daily := object{"title": "sub", "parent_id": parent.ID, "due_at": "2030-01-01T12:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}}
+	sub := u.create(daily)
+	next := u.complete(sub.ID)
+	moved := u.task(http.StatusOK, http.MethodPatch, at(next), object{"parent_id": nil, "list_id": other})
+	require.NotEqual(t, *sub.SeriesID, *moved.SeriesID)
+
+	// One that comes back from the trash finds its series elsewhere.
+	task := u.create(object{"title": "x", "due_at": "2030-01-01T12:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
+	next = u.complete(task.ID)
+	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, at(next), nil).status)
+	u.task(http.StatusOK, http.MethodPatch, at(task.ID), object{"list_id": other})
+	require.Equal(t, http.StatusOK, u.do(http.MethodPost, inTrash(next)+"/restore", nil).status)
+	require.NotEqual(t, *task.SeriesID, *u.task(http.StatusOK, http.MethodGet, at(next), nil).SeriesID)
+}
+
+// However often tasks make room at the end of a list, new ones go behind.
+func TestANewTaskGoesToTheEnd(t *testing.T) {
+	u := start(t).newUser()
+	var operations []object
+	for i := range 40 {
+		operations = append(operations, object{"op": "create", "body": object{"title": fmt.Sprint(i)}})
+	}
+	made := u.bulk(http.StatusOK, object{"operations": operations}).Results
+	for range 60 {
+		u.task(http.StatusOK, http.MethodPost, at(made[39].Task.ID)+"/move", object{"before": made[38].Task.ID})
+		u.task(http.StatusOK, http.MethodPost, at(made[38].Task.ID)+"/move", object{"before": made[39].Task.ID})
+	}
+	last := u.create(object{"title": "new"})
+	var page struct{ Items []event.Task }
+	require.NoError(t, json.Unmarshal(u.do(http.MethodGet, "/api/tasks?sort=-position&limit=1", nil).body, &page))
+	require.Equal(t, last.ID, page.Items[0].ID)
+}

@@ -153,3 +153,97 @@ func TestAListGoesIntoTheTrashWithItsTasks(t *testing.T) {
 	require.NoError(t, s.db.NewRaw(`SELECT (SELECT count(*) FROM task.trash) + (SELECT count(*) FROM task.lists WHERE id = ?) + (SELECT count(*) FROM task.members WHERE list_id = ?) + (SELECT count(*) FROM task.search)`, shared.ID, shared.ID).Scan(t.Context(), &left))
 	require.Zero(t, left)
 }
+
+// A parent that is a subtask by now, that was moved, or that is full, takes nothing back.
+func TestAParentThatCanNotHaveItTakesNothingBack(t *testing.T) {
+	s := start(t, "LIMIT_WRITES=0")
+	u := s.newUser()
+	other := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Other"}).ID
+	for name, change := range map[string]func(parent uuid.UUID){
+		"a subtask": func(p uuid.UUID) {
+			u.task(http.StatusOK, http.MethodPatch, at(p), object{"parent_id": u.create(object{"title": "above"}).ID})
+		},
+		"in another list": func(p uuid.UUID) { u.task(http.StatusOK, http.MethodPatch, at(p), object{"list_id": other}) },
+		"full": func(p uuid.UUID) {
+			var operations []object
+			for range 200 {
+				operations = append(operations, object{"op": "create", "body": object{"title": "sub", "parent_id": p}})
+			}
+			u.bulk(http.StatusOK, object{"operations": operations})
+		},
+	} {
+		parent := u.create(object{"title": "parent"})
+		sub := u.create(object{"title": "sub", "parent_id": parent.ID})
+		require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, at(sub.ID), nil).status, name)
+		change(parent.ID)
+		require.Equal(t, http.StatusOK, u.do(http.MethodPost, inTrash(sub.ID)+"/restore", nil).status, name)
+		require.Nil(t, u.asRead(sub.ID)["parent_id"], name)
+		require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, at(parent.ID), nil).status, name)
+	}
+}
+
+// A series whose completion nobody has followed goes on when it comes back.
+func TestASeriesGoesOnAfterTheTrash(t *testing.T) {
+	u := start(t).newUser()
+	l := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Other"}).ID
+	task := u.create(object{"title": "x", "list_id": l, "due_at": "2030-01-01T12:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
+	u.task(http.StatusOK, http.MethodPatch, at(task.ID)+"/complete", object{"is_complete": true})
+	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, listAt(l), nil).status)
+	require.Equal(t, http.StatusOK, u.do(http.MethodPost, inTrash(l)+"/restore", nil).status)
+	var page struct{ Items []event.Task }
+	require.NoError(t, json.Unmarshal(u.do(http.MethodGet, "/api/tasks?is_complete=false&series_id="+task.SeriesID.String(), nil).body, &page))
+	require.Len(t, page.Items, 1)
+	require.Equal(t, "2030-01-02T12:00:00", *page.Items[0].Occurrence)
+}
+
+func TestAnIdIsUsedOnce(t *testing.T) {
+	u := start(t).newUser()
+	id := uuid.Must(uuid.NewV7())
+	u.do(http.MethodPut, at(id), object{"title": "x"}, "If-None-Match", "*")
+	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, at(id), nil).status)
+	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, inTrash(id), nil).status)
+	require.Equal(t, "id-taken", u.do(http.MethodPut, at(id), object{"title": "x"}, "If-None-Match", "*").problem().code())
+	l := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "x"}).ID
+	require.Equal(t, "id-taken", u.do(http.MethodPut, at(l), object{"title": "x"}, "If-None-Match", "*").problem().code())
+	lone := u.create(object{"title": "thrown away before", "list_id": l})
+	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, at(lone.ID), nil).status)
+	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, listAt(l), nil).status)
+	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, inTrash(l), nil).status)
+	var left int
+	require.NoError(t, u.db.NewRaw("SELECT count(*) FROM task.trash").Scan(t.Context(), &left))
+	require.Zero(t, left, "with the list goes what was thrown away in it")
+}
+
+// Whoever restores while the list goes, or somebody is taken out of it while he is assigned
+// something, is before it or after it.
+func TestARestoreWaitsForTheListThatGoes(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	l := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "x"}).ID
+	gone, stays := u.create(object{"title": "gone", "list_id": l}), u.create(object{"title": "stays", "list_id": l})
+	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, at(gone.ID), nil).status)
+	hold, err := s.db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = hold.ExecContext(t.Context(), "SELECT FROM task.tasks WHERE id = ? FOR UPDATE", stays.ID)
+	require.NoError(t, err)
+	waiting := func(n int) func() bool {
+		return func() bool {
+			var waits int
+			require.NoError(t, s.db.NewRaw("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(t.Context(), &waits))
+			return waits == n
+		}
+	}
+	answers := make(chan [2]int, 2)
+	go func() { answers <- [2]int{0, u.do(http.MethodDelete, listAt(l), nil).status} }()
+	require.Eventually(t, waiting(1), patience, 5*time.Millisecond)
+	go func() { answers <- [2]int{1, u.do(http.MethodPost, inTrash(gone.ID)+"/restore", nil).status} }()
+	require.Eventually(t, waiting(2), patience, 5*time.Millisecond)
+	require.NoError(t, hold.Rollback())
+	got := map[int]int{}
+	for range 2 {
+		a := <-answers
+		got[a[0]] = a[1]
+	}
+	require.Equal(t, map[int]int{0: http.StatusNoContent, 1: http.StatusNotFound}, got)
+	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, inTrash(l), nil).status)
+}

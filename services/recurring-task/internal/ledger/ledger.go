@@ -118,8 +118,9 @@ var errNotFound = errors.New("the task is in no series that the user may see")
 // user's alone.
 func (s *Store) page(ctx context.Context, user uuid.UUID, lists []uuid.UUID, task uuid.UUID, behind string, limit int) ([]Occurrence, error) {
 	var series uuid.UUID
+	const may = "list_id = ANY (?) OR list_id IS NULL AND user_id = ?"
 	err := s.DB.NewSelect().Model((*Occurrence)(nil)).Column("series_id").
-		Where("task_id = ?", task).Where("list_id = ANY (?) OR list_id IS NULL AND user_id = ?", pgdialect.Array(lists), user).
+		Where("task_id = ?", task).Where(may, pgdialect.Array(lists), user).
 		OrderExpr("version DESC").Limit(1).Scan(ctx, &series)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, errNotFound
@@ -128,7 +129,7 @@ func (s *Store) page(ctx context.Context, user uuid.UUID, lists []uuid.UUID, tas
 		return nil, fmt.Errorf("find the series of a task: %w", err)
 	}
 	entries := []Occurrence{}
-	q := s.DB.NewSelect().Model(&entries).Where("series_id = ?", series).Where("(status <> ? OR passed)", TakenBack).OrderExpr("occurrence DESC").Limit(int64(limit))
+	q := s.DB.NewSelect().Model(&entries).Where("series_id = ?", series).Where(may, pgdialect.Array(lists), user).Where("(status <> ? OR passed)", TakenBack).OrderExpr("occurrence DESC").Limit(int64(limit))
 	if behind != "" {
 		q = q.Where("occurrence < ?", behind)
 	}

@@ -121,7 +121,8 @@ var ErrRefused = errors.New("the actor may not")
 // whose it is.
 func (a Actor) Task(ctx context.Context, db bun.IDB, id uuid.UUID) error {
 	may, his := a.Tasks(), false
-	err := db.NewSelect().Table("task.tasks").ColumnExpr("("+may.SQL+")", may.Args...).Where("id = ?", id).Scan(ctx, &his)
+	// Of one in the trash there is nothing but there.
+	err := db.NewRaw("SELECT "+may.SQL+" FROM task.tasks WHERE id = ? UNION ALL SELECT false FROM task.trash WHERE id = ? LIMIT 1", append(slices.Clone(may.Args), id, id)...).Scan(ctx, &his)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil

@@ -44,6 +44,7 @@ type Tx struct {
 	madeInbox bool
 	events    []eventlog.Entry
 	told      bool // there are or were events
+	placed    int64
 	reminder  bool
 }
 
@@ -98,6 +99,13 @@ func (tx *Tx) Flush(ctx context.Context) error {
 func (tx *Tx) write(ctx context.Context) {
 	eventlog.Append(ctx, tx.Later, migrations.Name, tx.events...)
 	tx.events = nil
+}
+
+// NextPosition is the end of a list: the time, in microseconds, and behind what the change
+// has put there before.
+func (tx *Tx) NextPosition() int64 {
+	tx.placed++
+	return tx.Now.UnixMicro() + tx.placed - 1
 }
 
 // ReminderSet says that a reminder may be due sooner than any before.

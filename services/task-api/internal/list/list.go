@@ -261,11 +261,13 @@ func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, mat
 			l = before
 			return nil
 		}
+		tx.Later("UPDATE task.members SET list_group = ? WHERE user_id = ? AND list_id = ?", after.Group, actor.UserID, id)
+		if l = &after; !shared {
+			return nil // his own matter
+		}
 		after.Version, after.UpdatedAt = before.Version+1, tx.Now
 		tx.Later("UPDATE task.lists SET name = ?, color = ?, is_archived = ?, version = ?, updated_at = ? WHERE id = ?",
 			after.Name, after.Color, after.IsArchived, after.Version, after.UpdatedAt, id)
-		tx.Later("UPDATE task.members SET list_group = ? WHERE user_id = ? AND list_id = ?", after.Group, actor.UserID, id)
-		l = &after
 		return tell(tx, Updated, before, l)
 	})
 	return l, err
@@ -342,14 +344,10 @@ func (s *Store) Move(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 			}
 		}
 		now := *was
-		if now.Position, err = between(ctx, tx, places, at); err != nil {
-			return err
-		}
-		now.Version, now.UpdatedAt = was.Version+1, tx.Now
-		tx.Later("UPDATE task.lists SET version = ?, updated_at = ? WHERE id = ?", now.Version, now.UpdatedAt, id)
+		now.Position = between(tx, places, at)
 		tx.Later("UPDATE task.members SET position = ? WHERE user_id = ? AND list_id = ?", now.Position, actor.UserID, id)
 		l = &now
-		return tell(tx, Updated, was, l)
+		return nil // his own matter
 	})
 	return l, err
 }
@@ -359,18 +357,18 @@ const apart = 1 << 20
 
 // between is a position before places[at], of a list that is none of them. Where there is
 // none all are put apart.
-func between(ctx context.Context, tx *change.Tx, places []Place, at int) (int64, error) {
+func between(tx *change.Tx, places []Place, at int) int64 {
 	switch {
 	case len(places) == 0:
-		return tx.Now.UnixMicro(), nil
+		return tx.Now.UnixMicro()
 	case at == len(places):
-		return max(tx.Now.UnixMicro(), places[at-1].Position+1), nil
+		return max(tx.Now.UnixMicro(), places[at-1].Position+1)
 	case at == 0:
-		return places[0].Position - apart, nil
+		return places[0].Position - apart
 	}
 	low, high := places[at-1].Position, places[at].Position
 	if high-low >= 2 {
-		return low + (high-low)/2, nil
+		return low + (high-low)/2
 	}
 	// A user has few lists: all of his others are numbered anew.
 	first := places[0].Position
@@ -382,19 +380,9 @@ func between(ctx context.Context, tx *change.Tx, places []Place, at int) (int64,
 		if position == p.Position {
 			continue
 		}
-		tx.Later("UPDATE task.lists SET version = version + 1, updated_at = ? WHERE id = ?", tx.Now, p.ID)
 		tx.Later("UPDATE task.members SET position = ? WHERE user_id = ? AND list_id = ?", position, tx.Actor.UserID, p.ID)
-		moved, err := one(ctx, tx, tx.Actor, p.ID)
-		if err != nil {
-			return 0, err
-		}
-		was := *moved
-		was.Position, was.Version = p.Position, moved.Version-1
-		if err := tell(tx, Updated, &was, moved); err != nil {
-			return 0, err
-		}
 	}
-	return first + int64(at)*apart, nil
+	return first + int64(at)*apart
 }
 
 // othersOf are the places of the actor's lists but one, in order. They are locked: he may

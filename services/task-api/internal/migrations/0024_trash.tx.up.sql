@@ -36,6 +36,14 @@ CREATE INDEX trash_series ON task.trash (series_id) WHERE series_id IS NOT NULL;
 
 --bun:split
 
+-- Tasks that are gone for good: none is made again with such an id, by a client that has
+-- been away.
+CREATE TABLE task.purged (
+	id uuid PRIMARY KEY
+);
+
+--bun:split
+
 -- A list in the trash keeps its row and its members, who see it only there.
 ALTER TABLE task.lists ADD COLUMN trashed_at timestamptz;
 

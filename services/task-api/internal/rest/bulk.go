@@ -130,10 +130,10 @@ func (o BulkOperation) result(t *task.Task) BulkResult {
 // step is the change that the operation asks for.
 func (o BulkOperation) step(api huma.API, place string) (task.Step, error) {
 	if o.Op != "create" && o.ID == nil {
-		return nil, httpapi.Invalid(place+".id", "is needed")
+		return task.Step{}, httpapi.Invalid(place+".id", "is needed")
 	}
 	if o.Op == "create" && o.ID != nil {
-		return nil, httpapi.Invalid(place+".id", "is not for create; PUT with If-None-Match: * takes an id that you choose")
+		return task.Step{}, httpapi.Invalid(place+".id", "is not for create; PUT with If-None-Match: * takes an id that you choose")
 	}
 	body := any(o.Body)
 	if o.Body == nil {

@@ -9,45 +9,48 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
-// Step is one of several changes that are made together. It answers the task as it is
-// then; nil for one that is deleted.
-type Step func(ctx context.Context, tx *change.Tx) (*Task, error)
+// Step is one of several changes that are made together.
+type Step struct {
+	id uuid.UUID // of the task; Nil for a new one
+	// do answers the task as it is then; nil for one that is deleted.
+	do func(ctx context.Context, tx *change.Tx) (*Task, error)
+}
 
 // CreateStep adds a task.
 func CreateStep(draft Draft) Step {
-	return func(ctx context.Context, tx *change.Tx) (*Task, error) {
+	return Step{do: func(ctx context.Context, tx *change.Tx) (*Task, error) {
 		return create(ctx, tx, uuid.Must(uuid.NewV7()), draft)
-	}
+	}}
 }
 
 // PatchStep changes parts of a task.
 func PatchStep(id uuid.UUID, match Versions, patch Patch) Step {
-	return func(ctx context.Context, tx *change.Tx) (*Task, error) {
+	return Step{id, func(ctx context.Context, tx *change.Tx) (*Task, error) {
 		return patch.edit(ScopeThis).in(ctx, tx, id, match)
-	}
+	}}
 }
 
 // CompleteStep sets whether a task is complete; nil toggles it.
 func CompleteStep(id uuid.UUID, match Versions, complete *bool) Step {
-	return func(ctx context.Context, tx *change.Tx) (*Task, error) {
+	return Step{id, func(ctx context.Context, tx *change.Tx) (*Task, error) {
 		return completion(complete).in(ctx, tx, id, match)
-	}
+	}}
 }
 
 // MoveStep moves a task.
 func MoveStep(id uuid.UUID, match Versions, to Move) Step {
-	return func(ctx context.Context, tx *change.Tx) (*Task, error) {
+	return Step{id, func(ctx context.Context, tx *change.Tx) (*Task, error) {
 		e, err := to.edit(id)
 		if err != nil {
 			return nil, err
 		}
 		return e.in(ctx, tx, id, match)
-	}
+	}}
 }
 
 // DeleteStep moves a task into the trash.
 func DeleteStep(id uuid.UUID, match Versions) Step {
-	return func(ctx context.Context, tx *change.Tx) (*Task, error) { return nil, throwOut(ctx, tx, id, match) }
+	return Step{id, func(ctx context.Context, tx *change.Tx) (*Task, error) { return nil, throwOut(ctx, tx, id, match) }}
 }
 
 // flushEvery is after how many steps what they have written is sent.
@@ -58,9 +61,10 @@ const flushEvery = 50
 func (s *Store) Together(ctx context.Context, actor access.Actor, steps []Step) (tasks []*Task, failed int, err error) {
 	err = s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		tasks = make([]*Task, len(steps))
+		lockAll(tx, steps)
 		for i, step := range steps {
 			failed = i
-			t, err := step(ctx, tx)
+			t, err := step.do(ctx, tx)
 			if err != nil {
 				return err
 			}
@@ -74,4 +78,27 @@ func (s *Store) Together(ctx context.Context, actor access.Actor, steps []Step) 
 		return nil
 	})
 	return tasks, failed, err
+}
+
+// lockAll locks what several steps change in the order of all locks, not in that of the
+// steps: two that have the same tasks in another order would wait for each other.
+func lockAll(tx *change.Tx, steps []Step) {
+	var ids []uuid.UUID
+	for _, step := range steps {
+		if step.id != uuid.Nil {
+			ids = append(ids, step.id)
+		}
+	}
+	if len(ids) < 2 {
+		return
+	}
+	may := tx.Actor.Tasks()
+	args := append([]any{ids}, may.Args...)
+	mine := " WHERE id = ANY (?) AND " + may.SQL
+	if tx.Actor.Service == "" {
+		tx.Later("SELECT FROM task.members WHERE user_id = ? AND list_id IN (SELECT list_id FROM task.tasks"+mine+") ORDER BY list_id FOR KEY SHARE", append([]any{tx.Actor.UserID}, args...)...)
+	}
+	tx.Later("SELECT pg_advisory_xact_lock(s.lock) FROM (SELECT DISTINCT hashtextextended(series_id::text, 0) AS lock FROM task.tasks"+mine+" AND series_id IS NOT NULL ORDER BY 1) s", args...)
+	tx.Later("SELECT FROM task.tasks WHERE id IN (SELECT parent_id FROM task.tasks"+mine+") ORDER BY id FOR NO KEY UPDATE", args...)
+	tx.Later("SELECT FROM task.tasks"+mine+" ORDER BY id FOR UPDATE", args...)
 }

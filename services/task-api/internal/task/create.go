@@ -85,8 +85,9 @@ func (s *Store) CreateAs(ctx context.Context, actor access.Actor, id uuid.UUID, 
 			}
 			trash := actor.Trash()
 			var there, inTrash bool
-			err := tx.NewRaw("SELECT EXISTS (SELECT FROM task.tasks WHERE id = ?) OR EXISTS (SELECT FROM task.trash WHERE id = ?) OR EXISTS (SELECT FROM task.gone_occurrences WHERE task_id = ?), EXISTS (SELECT FROM task.trash x WHERE x.id = ? AND "+trash.SQL+")",
-				append([]any{id, id, id, id}, trash.Args...)...).Scan(ctx, &there, &inTrash)
+			err := tx.NewRaw("SELECT EXISTS (SELECT FROM task.tasks WHERE id = ?) OR EXISTS (SELECT FROM task.trash WHERE id = ?) OR EXISTS (SELECT FROM task.gone_occurrences WHERE task_id = ?)"+
+				" OR EXISTS (SELECT FROM task.purged WHERE id = ?) OR EXISTS (SELECT FROM task.lists WHERE id = ?), EXISTS (SELECT FROM task.trash x WHERE x.id = ? AND "+trash.SQL+")",
+				append([]any{id, id, id, id, id, id}, trash.Args...)...).Scan(ctx, &there, &inTrash)
 			switch {
 			case err != nil:
 				return fmt.Errorf("look for the id: %w", err)

@@ -94,6 +94,8 @@ func (s *Store) Skip(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 		if next = f.Next; next == nil {
 			return refuse.Because(refuse.LastOccurrence, "nothing follows the last occurrence of a rule; complete it, or delete it to end the series")
 		}
+		// What was said about it goes on with the next one.
+		tx.Later("UPDATE task.comments SET task_id = ? WHERE task_id = ?", next.ID, t.ID)
 		if !f.Created {
 			if err := readReminders(ctx, tx, []*Task{next}, ""); err != nil {
 				return err

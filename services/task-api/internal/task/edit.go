@@ -183,10 +183,15 @@ func (e edit) in(ctx context.Context, tx *change.Tx, id uuid.UUID, match Version
 	if err := t.joinSeries(before, e); err != nil {
 		return nil, err
 	}
-	if err := keepApart(ctx, tx, before, t); err != nil {
+	if err := settle(ctx, tx, before, t); err != nil {
 		return nil, err
 	}
-	if err := settle(ctx, tx, before, t); err != nil {
+	if t.ListID != before.ListID && (t.ParentID != nil || before.ParentID != nil) {
+		if err := t.leaveSeries(ctx, tx); err != nil {
+			return nil, err
+		}
+	}
+	if err := keepApart(ctx, tx, before, t); err != nil {
 		return nil, err
 	}
 	if e.place != nil {

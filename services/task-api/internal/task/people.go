@@ -24,12 +24,13 @@ func (r Reminder) Of(t *Task) uuid.UUID {
 	return r.UserID
 }
 
-// members are those of some users who are members of a list.
+// members are those of some users who are members of a list. They stay until the end of
+// the change: who takes one out waits, and finds what was made his.
 func members(ctx context.Context, tx *change.Tx, list uuid.UUID, users []uuid.UUID) (found []uuid.UUID, err error) {
 	if len(users) == 0 {
 		return nil, nil
 	}
-	err = tx.NewRaw("SELECT user_id FROM task.members WHERE list_id = ? AND user_id IN (?)", list, bun.List(users)).Scan(ctx, &found)
+	err = tx.NewRaw("SELECT user_id FROM task.members WHERE list_id = ? AND user_id IN (?) ORDER BY user_id FOR KEY SHARE", list, bun.List(users)).Scan(ctx, &found)
 	if err != nil {
 		return nil, fmt.Errorf("read the members of the list: %w", err)
 	}
@@ -115,6 +116,9 @@ func Forget(ctx context.Context, tx *change.Tx, list, user uuid.UUID) error {
 		for _, t := range found {
 			was := t.clone()
 			t.forget(func(u uuid.UUID) bool { return u == user })
+			if t.pristine() {
+				t.madeBySeries(t.Version + 1)
+			}
 			if err := save(ctx, tx, was, t, event.TaskUpdated); err != nil {
 				return err
 			}

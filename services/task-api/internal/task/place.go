@@ -63,7 +63,7 @@ func settle(ctx context.Context, tx *change.Tx, before, t *Task) error {
 	}
 	moved := before != nil && t.ListID != before.ListID
 	if before == nil || moved {
-		t.Position = tx.Now.UnixMicro()
+		t.Position = tx.NextPosition()
 	}
 	if moved {
 		if err := leaveOthers(ctx, tx, t, before.AssigneeID); err != nil {
@@ -73,16 +73,18 @@ func settle(ctx context.Context, tx *change.Tx, before, t *Task) error {
 	return assign(ctx, tx, before, t)
 }
 
+const noList = "is none of your lists"
+
 // checkList refuses a list that is not there for the actor to change.
 func checkList(ctx context.Context, tx *change.Tx, list uuid.UUID) error {
 	// Whoever takes the list away waits until the task is in it, or has gone first.
 	found, err := change.Read[struct{ Role access.Role }](ctx, tx,
-		"SELECT m.role FROM task.members m JOIN task.lists l ON l.id = m.list_id WHERE m.user_id = ? AND m.list_id = ? AND l.trashed_at IS NULL FOR KEY SHARE OF l", tx.Actor.UserID, list)
+		"SELECT m.role FROM task.members m JOIN task.lists l ON l.id = m.list_id WHERE m.user_id = ? AND m.list_id = ? AND l.trashed_at IS NULL FOR KEY SHARE", tx.Actor.UserID, list)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read the list: %w", err)
 	case len(found) == 0:
-		return refuse.Part("list_id", "is none of your lists")
+		return refuse.Part("list_id", noList)
 	case !found[0].Role.Writes():
 		return errReadOnly
 	}
@@ -169,6 +171,9 @@ func (s *Store) Move(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 }
 
 func (to Move) edit(id uuid.UUID) (edit, error) {
+	if to.ListID != nil && *to.ListID == uuid.Nil {
+		return edit{}, refuse.Part("list_id", noList)
+	}
 	if to.Before != nil && to.After != nil {
 		return edit{}, refuse.Part("after", "can not be said together with before")
 	}
@@ -312,7 +317,8 @@ func spread(ctx context.Context, tx *change.Tx, t *Task, low, high spot) error {
 		case len(behind) == n:
 			to, behind = behind[n-1].Position, behind[:n-1]
 		case len(behind) > 0:
-			to = behind[len(behind)-1].Position + int64(len(before)+len(behind)+2)*apart
+			// No later than now: new tasks go behind.
+			to = max(behind[len(behind)-1].Position, tx.Now.UnixMicro()) + 1
 		}
 		from, to = max(from, minPosition), min(to, maxPosition)
 		step := (to - from) / int64(len(before)+len(behind)+2)

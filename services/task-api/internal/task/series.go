@@ -191,6 +191,28 @@ func keepApart(ctx context.Context, tx *change.Tx, before, t *Task) error {
 	return nil
 }
 
+// leaveSeries gives a task a series of its own where others of its series are in another
+// list: a series is in one, and who sees an occurrence sees all.
+func (t *Task) leaveSeries(ctx context.Context, tx *change.Tx) error {
+	if t.SeriesID == nil {
+		return nil
+	}
+	var elsewhere bool
+	err := tx.NewRaw("SELECT EXISTS (SELECT FROM task.tasks WHERE series_id = ? AND list_id <> ? AND id <> ?)", *t.SeriesID, t.ListID, t.ID).Scan(ctx, &elsewhere)
+	if err != nil {
+		return fmt.Errorf("look where the series is: %w", err)
+	}
+	if !elsewhere {
+		return nil
+	}
+	series, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("make a series id: %w", err)
+	}
+	t.SeriesID = &series
+	return nil
+}
+
 func ruleError(err error) error {
 	var field *recurrence.FieldError
 	if !errors.As(err, &field) {

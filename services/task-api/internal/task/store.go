@@ -18,7 +18,7 @@ import (
 
 // Store keeps the tasks in Postgres. Each of its changes is one transaction.
 //
-// Locks are taken from above: a series, a parent, then its task, then the subtasks of
+// Locks are taken from above: the actor's membership, a series, a parent, then its task, then the subtasks of
 // that by id, and reminders last. A task that moves under another parent is locked
 // with that one in the order of their ids.
 type Store struct {
@@ -53,6 +53,7 @@ var whole = strings.Replace(columns, "due_wall", "coalesce(due_wall, '') AS due_
 // lock reads a task that the actor may change as it is once it and its reminders are
 // locked, after its series. All of that is one message.
 func lock(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Task, error) {
+	lockMembership(tx, id)
 	lockSeries(tx, id)
 	may := tx.Actor.Tasks()
 	args := append([]any{id}, may.Args...)
@@ -63,6 +64,14 @@ func lock(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Task, error) {
 		return nil, errReadOnly
 	}
 	return t, err
+}
+
+// lockMembership has whoever takes the actor out of a task's list wait, and then find what
+// this change has made his.
+func lockMembership(tx *change.Tx, id uuid.UUID) {
+	if tx.Actor.Service == "" {
+		tx.Later("SELECT FROM task.members WHERE user_id = ? AND list_id = (SELECT list_id FROM task.tasks WHERE id = ?) FOR KEY SHARE", tx.Actor.UserID, id)
+	}
 }
 
 func read(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Task, error) {

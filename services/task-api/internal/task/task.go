@@ -193,7 +193,9 @@ func (d Draft) apply(t *Task, by asking) (err error) {
 		d.DueAt = t.DueAt
 	}
 	t.DueAt, t.AllDay, t.ParentID, t.AssigneeID = d.DueAt, d.AllDay, d.ParentID, d.AssigneeID
-	if d.ListID != nil {
+	if d.ListID != nil && *d.ListID == uuid.Nil {
+		p.add("list_id", noList)
+	} else if d.ListID != nil {
 		t.ListID = *d.ListID
 	}
 	if t.Timezone = d.Timezone; t.Timezone == "" {
@@ -242,7 +244,11 @@ func (in Patch) apply(t *Task, by asking) (err error) {
 	if in.ListID.Null {
 		p.add("list_id", "can not be cleared")
 	}
-	t.ListID = in.ListID.or(t.ListID)
+	if in.ListID.Present && !in.ListID.Null && in.ListID.Value == uuid.Nil {
+		p.add("list_id", noList)
+	} else if !in.ListID.Null {
+		t.ListID = in.ListID.or(t.ListID)
+	}
 	if in.ParentID.Present {
 		t.ParentID = in.ParentID.pointer()
 	}

@@ -3,6 +3,7 @@ package task
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -98,6 +99,9 @@ var errNotInTrash = refuse.Missing("thing in the trash")
 // lockTrash locks what was thrown away with a root that the actor may restore, or purge
 // where he has to own the list, and answers what it is.
 func lockTrash(ctx context.Context, tx *change.Tx, root uuid.UUID, owns bool) (*Trashed, error) {
+	// The list first, and in a statement of its own: who deletes the list has it before or
+	// after, and then this is in the trash with it, or within.
+	tx.Later("SELECT FROM task.lists WHERE id = (SELECT list_id FROM task.trash WHERE id = ? AND root_id = id AND task IS NOT NULL) FOR KEY SHARE", root)
 	where, role := tx.Actor.Trash(), tx.Actor.RoleIn("x.list_id")
 	var found []struct {
 		Trashed
@@ -142,8 +146,12 @@ func (s *Store) Restore(ctx context.Context, actor access.Actor, root uuid.UUID)
 	return what, err
 }
 
-// bringBack restores the tasks of a root, and says how many they are.
+// bringBack restores the tasks of a root, and says how many they are. Their series, and
+// the parents that they had, are locked before: what these are then they stay.
 func bringBack(ctx context.Context, tx *change.Tx, root uuid.UUID) (n int, err error) {
+	tx.Later(`SELECT pg_advisory_xact_lock(s.lock) FROM (SELECT DISTINCT hashtextextended(series_id::text, 0) AS lock FROM task.trash
+		WHERE root_id = ? AND series_id IS NOT NULL ORDER BY 1) s`, root)
+	tx.Later("SELECT FROM task.tasks WHERE id IN (SELECT (task ->> 'parent_id')::uuid FROM task.trash WHERE root_id = ? AND task IS NOT NULL) ORDER BY id FOR NO KEY UPDATE", root)
 	// In batches, parents first: whose parent is neither there nor among them has none.
 	for {
 		var ids []uuid.UUID
@@ -153,7 +161,8 @@ func bringBack(ctx context.Context, tx *change.Tx, root uuid.UUID) (n int, err e
 			), back AS (
 				INSERT INTO task.tasks SELECT (jsonb_populate_record(NULL::task.tasks, x.task || jsonb_build_object(
 					'version', x.version + 1, 'updated_at', ?::timestamptz, 'pristine_version', NULL,
-					'parent_id', (SELECT p.id FROM task.tasks p WHERE p.id = (x.task ->> 'parent_id')::uuid AND p.list_id = x.list_id
+					'parent_id', (SELECT p.id FROM task.tasks p WHERE p.id = (x.task ->> 'parent_id')::uuid AND p.list_id = x.list_id AND p.parent_id IS NULL
+							AND (x.id <> x.root_id OR (SELECT count(*) FROM task.tasks s WHERE s.parent_id = p.id AND NOT (s.is_complete AND s.recurrence IS NOT NULL)) < ?)
 						UNION SELECT p.id FROM next p WHERE p.id = (x.task ->> 'parent_id')::uuid)))).* FROM next x
 				RETURNING id
 			), reminders AS (
@@ -165,7 +174,7 @@ func bringBack(ctx context.Context, tx *change.Tx, root uuid.UUID) (n int, err e
 			), forgotten AS (
 				DELETE FROM task.gone_occurrences g USING next x WHERE g.series_id = x.series_id AND g.task_id = x.id
 			)
-			SELECT id FROM back ORDER BY id`, root, batch, tx.Now).Scan(ctx, &ids)
+			SELECT id FROM back ORDER BY id`, root, batch, tx.Now, maxSubtasks).Scan(ctx, &ids)
 		if err != nil {
 			return n, fmt.Errorf("bring tasks back from the trash: %w", err)
 		}
@@ -181,6 +190,18 @@ func bringBack(ctx context.Context, tx *change.Tx, root uuid.UUID) (n int, err e
 		}
 		for _, t := range found {
 			if err := t.isBack(ctx, tx); err != nil {
+				return n, err
+			}
+		}
+		for _, t := range found {
+			if !t.recurs() || !t.IsComplete || t.Followed {
+				continue
+			}
+			// Whoever was to have it followed has not found it.
+			if _, err := follow(ctx, tx, t, false); err != nil {
+				return n, err
+			}
+			if err := markFollowed(ctx, tx, t); err != nil {
 				return n, err
 			}
 		}
@@ -203,6 +224,9 @@ func (t *Task) isBack(ctx context.Context, tx *change.Tx) error {
 		}
 	}
 	was.SearchVersion = nil // the rows of the search are gone
+	if err := t.leaveSeries(ctx, tx); err != nil {
+		return err
+	}
 	if err := update(ctx, tx, was, t); err != nil {
 		return err
 	}
@@ -229,13 +253,15 @@ func purge(ctx context.Context, tx *change.Tx, what *Trashed) error {
 			ListID   uuid.UUID  `bun:"list_id"`
 			SeriesID *uuid.UUID `bun:"series_id"`
 		}
-		err := tx.NewRaw(`DELETE FROM task.trash WHERE id IN (SELECT id FROM task.trash WHERE root_id = ? AND task IS NOT NULL ORDER BY id LIMIT ?)
-			RETURNING id, (task ->> 'user_id')::uuid AS user_id, list_id, series_id`, what.ID, batch).Scan(ctx, &gone)
+		// With a list goes what was thrown away in it before.
+		err := tx.NewRaw(`DELETE FROM task.trash WHERE id IN (SELECT id FROM task.trash WHERE (root_id = ? OR list_id = ?) AND task IS NOT NULL ORDER BY id LIMIT ?)
+			RETURNING id, (task ->> 'user_id')::uuid AS user_id, list_id, series_id`, what.ID, what.ID, batch).Scan(ctx, &gone)
 		if err != nil {
 			return fmt.Errorf("empty the trash: %w", err)
 		}
 		var series []uuid.UUID
 		for _, g := range gone {
+			tx.Later("INSERT INTO task.purged (id) VALUES (?) ON CONFLICT DO NOTHING", g.ID)
 			frame := event.Frame{EventType: event.TaskPurged, TaskID: g.ID, UserID: g.UserID, Timestamp: tx.Now}
 			data, err := purged(tx, frame, g.ListID)
 			if err != nil {
@@ -328,21 +354,30 @@ func (s *Store) KeepTrash(ctx context.Context, retention time.Duration, log *slo
 	})
 }
 
+// purgeOld purges the oldest that were deleted before a moment, and says how many. Each is
+// a transaction of its own: one that fails does not keep the others.
 func (s *Store) purgeOld(ctx context.Context, before time.Time) (n int, err error) {
-	err = s.Changes.Do(ctx, access.Actor{Service: "trash"}, func(ctx context.Context, tx *change.Tx) error {
-		var old []*Trashed
-		err := tx.NewRaw(`SELECT x.id, CASE WHEN x.task IS NULL THEN 'list' ELSE 'task' END AS kind, x.title, x.list_id, x.deleted_by, x.deleted_at
-			FROM task.trash x WHERE x.root_id = x.id AND x.deleted_at < ? ORDER BY x.deleted_at, x.id LIMIT ? FOR UPDATE SKIP LOCKED`, before, purgeBatch).Scan(ctx, &old)
-		if err != nil {
-			return fmt.Errorf("look for what is old in the trash: %w", err)
-		}
-		for _, what := range old {
-			if err := purge(ctx, tx, what); err != nil {
-				return err
+	var roots []uuid.UUID
+	err = s.DB.NewRaw("SELECT id FROM task.trash WHERE root_id = id AND deleted_at < ? ORDER BY deleted_at, id LIMIT ?", before, purgeBatch).Scan(ctx, &roots)
+	if err != nil {
+		return 0, fmt.Errorf("look for what is old in the trash: %w", err)
+	}
+	for _, root := range roots {
+		err = errors.Join(err, s.Changes.Do(ctx, access.Actor{Service: "trash"}, func(ctx context.Context, tx *change.Tx) error {
+			var old []*Trashed
+			err := tx.NewRaw(`SELECT x.id, CASE WHEN x.task IS NULL THEN 'list' ELSE 'task' END AS kind, x.title, x.list_id, x.deleted_by, x.deleted_at
+				FROM task.trash x WHERE x.id = ? AND x.root_id = x.id FOR UPDATE SKIP LOCKED`, root).Scan(ctx, &old)
+			if err != nil {
+				return fmt.Errorf("read what is old in the trash: %w", err)
 			}
-		}
-		n = len(old)
-		return nil
-	})
+			for _, what := range old {
+				if err := purge(ctx, tx, what); err != nil {
+					return err
+				}
+				n++
+			}
+			return nil
+		}))
+	}
 	return n, err
 }
