@@ -74,6 +74,8 @@ type Caller struct {
 	Email    string
 	Outside  bool      // known by an outside issuer's word alone
 	IssuedAt time.Time // of the token; zero where it does not say
+	// ExpiresAt is when the token ends; zero where it does not say.
+	ExpiresAt time.Time
 }
 
 // Verifier checks tokens. Each kind of key accepts its own algorithm only, so
@@ -215,6 +217,7 @@ func (v *Verifier) Verify(token string) (Caller, error) {
 	}
 	caller, expires, err := v.verify(token)
 	if err == nil {
+		caller.ExpiresAt = expires
 		v.known.put(sum, knownCaller{caller, expires}, now)
 	}
 	return caller, err

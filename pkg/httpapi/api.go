@@ -39,6 +39,9 @@ const (
 	readTime      = 5 * time.Second // of a GET: it holds a connection that others need
 )
 
+// Waits is the metadata of an operation that waits: for how long, besides what it takes.
+const Waits = "waits"
+
 // Register adds an operation, described by Describe, whose errors become problems by
 // way of failures.
 func Register[I, O any](api huma.API, failures Failures, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
@@ -60,6 +63,9 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 	longest := operationTime
 	if op.Method == http.MethodGet {
 		longest = readTime
+	}
+	if wait, ok := op.Metadata[Waits].(time.Duration); ok {
+		longest += wait
 	}
 	op.Middlewares = append(op.Middlewares, notEmpty(api))
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {

@@ -44,6 +44,8 @@ var (
 	LastOwner       = kind(http.StatusConflict, "last-owner", "A list keeps at least one owner", "Make somebody else an owner first.")
 	LastOccurrence  = kind(http.StatusConflict, "last-occurrence", "Nothing follows the last occurrence of a rule", "Complete it, or delete it to end the series.")
 
+	ResyncRequired = kind(http.StatusGone, "resync-required", "The place in the feed is not known any more", "Read /api/snapshot, and go on from the place in its first line.")
+
 	TaskChanged = kind(http.StatusPreconditionFailed, "task-changed", "The task is no longer the version that the change is meant for", "Read it again, and send the change with its new ETag.")
 	ListChanged = kind(http.StatusPreconditionFailed, "list-changed", "The list is no longer the version that the change is meant for", "Read it again, and send the change with its new ETag.")
 

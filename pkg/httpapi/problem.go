@@ -28,6 +28,7 @@ type Problem struct {
 	Detail    string       `json:"detail,omitempty" doc:"What went wrong here, and what to do" example:"validation failed"`
 	Errors    []FieldError `json:"errors,omitempty" nullable:"false" maxItems:"50" doc:"The places at fault"`
 	Index     *int         `json:"index,omitempty" doc:"Of several changes in one request, which it is of" example:"0"`
+	Snapshot  string       `json:"snapshot,omitempty" doc:"Where a client begins anew" example:"/api/snapshot"`
 	RequestID string       `json:"request_id,omitempty" doc:"Name it when you ask the operator" example:"c3b0c2f5a0c94b7e8f4d"`
 
 	header http.Header

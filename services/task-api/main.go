@@ -20,6 +20,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/comment"
 	"github.com/taskwire/taskwire/services/task-api/internal/docs"
+	"github.com/taskwire/taskwire/services/task-api/internal/feed"
 	"github.com/taskwire/taskwire/services/task-api/internal/frontdoor"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 	"github.com/taskwire/taskwire/services/task-api/internal/list"
@@ -54,6 +55,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	lists := &list.Store{DB: db, Changes: changes, Limits: cfg.ListLimits}
 	comments := &comment.Store{DB: db, Changes: changes, Limits: cfg.CommentLimits}
 	tasks := &task.Store{DB: db, Changes: changes}
+	changed := &feed.Store{DB: db, Tasks: tasks, Lists: lists, Comments: comments}
+	hub := &feed.Hub{Store: changed, Log: log}
 	clock := &reminder.Clock{Changes: changes, Log: log}
 	keeper := &eventlog.Keeper{DB: db, Schema: migrations.Name, Retention: cfg.EventRetention, Log: log}
 	watch := &eventlog.Watch{DB: db, Schema: migrations.Name, Topics: event.Topics, Log: log}
@@ -64,6 +67,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	strangers := limit.NewRequests(cfg.Limits, accounts.ClientKey, failures)
 	callers := limit.NewRequests(cfg.Limits, func(r *http.Request) string { return auth.CallerOf(r.Context()).UserID.String() }, failures)
 
+	told := events.Waiter()
 	workers := []service.Worker{
 		{Name: "signal of events", Run: events.Run},
 		{Name: "signal of reminders", Run: reminders.Run},
@@ -75,6 +79,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "search index", Run: func(ctx context.Context) error { return tasks.KeepIndexed(ctx, log) }},
 		{Name: "idempotency keys", Run: func(ctx context.Context) error { return changes.ForgetKeys(ctx, log) }},
 		{Name: "trash", Run: func(ctx context.Context) error { return tasks.KeepTrash(ctx, cfg.TrashRetention, log) }},
+		{Name: "hub of the feed", Run: func(ctx context.Context) error { return hub.Run(ctx, told) }},
+		{Name: "what is gone from the feed", Run: func(ctx context.Context) error { return changed.Keep(ctx, cfg.TrashRetention, time.Now, log) }},
 		{Name: "failed sign-ins", Run: failed.Run},
 		{Name: "old counts of attempts", Run: func(ctx context.Context) error { return attempts.Prune(ctx, log) }},
 	}
@@ -125,6 +131,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 			// By whose connections a request is served, so many at once of a user.
 			share := func() chi.Middlewares { return chi.Chain(callers.Share(), accounts.AdmitOutside) }
 			door.Mount(r, share)
+			// Who waits for changes has no connection meanwhile.
+			(&rest.Feed{Store: changed, Hub: hub, Failures: failures, Closing: ctx}).Mount(httpapi.NewAPI(r.With(accounts.AdmitOutside)))
 			r.Group(func(r chi.Router) {
 				r.Use(share()...)
 				mine := httpapi.NewAPI(r)

@@ -4,6 +4,7 @@ package list
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -88,10 +89,19 @@ var columns = fmt.Sprintf(`l.id, l.name, l.color, m.list_group, l.is_inbox, l.is
 
 // Get reads a list of the actor.
 func (s *Store) Get(ctx context.Context, actor access.Actor, id uuid.UUID) (*List, error) {
-	if err := s.ensureInbox(ctx, actor); err != nil {
+	if err := s.EnsureInbox(ctx, actor); err != nil {
 		return nil, err
 	}
 	return one(ctx, s.DB, actor, id)
+}
+
+// Find reads a list of the actor; nil where it is none of his.
+func (s *Store) Find(ctx context.Context, actor access.Actor, id uuid.UUID) (*List, error) {
+	l, err := one(ctx, s.DB, actor, id)
+	if errors.Is(err, errNotFound) {
+		return nil, nil
+	}
+	return l, err
 }
 
 func one(ctx context.Context, db bun.IDB, actor access.Actor, id uuid.UUID) (*List, error) {
@@ -115,7 +125,7 @@ type Place struct {
 
 // All reads up to limit lists of the actor in his order, behind a place.
 func (s *Store) All(ctx context.Context, actor access.Actor, after *Place, limit int) ([]*List, error) {
-	if err := s.ensureInbox(ctx, actor); err != nil {
+	if err := s.EnsureInbox(ctx, actor); err != nil {
 		return nil, err
 	}
 	mine := actor.Memberships()
@@ -131,8 +141,8 @@ func (s *Store) All(ctx context.Context, actor access.Actor, after *Place, limit
 	return found, nil
 }
 
-// ensureInbox gives a user his inbox who has changed nothing yet.
-func (s *Store) ensureInbox(ctx context.Context, actor access.Actor) error {
+// EnsureInbox gives a user his inbox who has changed nothing yet.
+func (s *Store) EnsureInbox(ctx context.Context, actor access.Actor) error {
 	if s.Changes.KnowsInbox(actor.UserID) {
 		return nil
 	}

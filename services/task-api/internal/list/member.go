@@ -246,7 +246,7 @@ func (s *Store) SetRole(ctx context.Context, actor access.Actor, id, user uuid.U
 		if err != nil {
 			return err
 		}
-		was := l.member(user)
+		was := l.Member(user)
 		switch {
 		case was == nil:
 			return refuse.Missing("member")
@@ -277,7 +277,7 @@ func (s *Store) Remove(ctx context.Context, actor access.Actor, id, user uuid.UU
 		if err != nil {
 			return err
 		}
-		was := l.member(user)
+		was := l.Member(user)
 		switch {
 		case was == nil && !l.Role.Rules():
 			return errOwnersOnly
@@ -299,7 +299,8 @@ func (s *Store) Remove(ctx context.Context, actor access.Actor, id, user uuid.UU
 	})
 }
 
-func (l *List) member(user uuid.UUID) *Member {
+// Member is who is a member of the list; nil where he is none.
+func (l *List) Member(user uuid.UUID) *Member {
 	for i := range l.Members {
 		if m := &l.Members[i]; m.UserID != nil && *m.UserID == user {
 			return m

@@ -79,6 +79,7 @@ var (
 		ID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5f1"), TaskID: exampleTask.ID, Author: event.Author{UserID: exampleGrace, Name: exampleMember.Name},
 		Text: "@ada@example.org She calls back tomorrow.", EditedAt: &exampleCompleted, CreatedAt: exampleTask.CreatedAt,
 	}
+	examplePlace        = "eyJsIjoiMDE5MGM4YTAtMWEyYi03ZDRlLThmNjAtNzE4MjkzYTRiNWYxIiwieCI6NzQyfQ"
 	exampleRegistration = Registration{Email: exampleUser.Email, Password: "correct horse battery", Name: exampleUser.Name, Timezone: exampleUser.Timezone}
 	exampleCredentials  = Credentials{Email: exampleUser.Email, Password: exampleRegistration.Password}
 	exampleSignedIn     = SignedIn{User: exampleUser, Token: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTkwYzhhMCJ9.c2lnbmF0dXJl", ExpiresAt: time.Date(2027, 1, 5, 9, 0, 0, 0, time.UTC)} //nolint:gosec // nobody's
