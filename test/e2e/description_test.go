@@ -26,6 +26,9 @@ func TestTheExampleOfEachOperation(t *testing.T) {
 		return last(b) - last(a)
 	})
 	for _, op := range operations {
+		if op.ID == "stream" {
+			continue // it does not end: task-api's own tests listen to it
+		}
 		t.Run(op.ID, func(t *testing.T) {
 			body := op.Request
 			switch op.ID {
@@ -45,6 +48,8 @@ func TestTheExampleOfEachOperation(t *testing.T) {
 					path = strings.Replace(path, "{id}", u.exampleOf(t, op), 1)
 				case p.In == "path":
 					path = strings.Replace(path, "{"+p.Name+"}", p.Example.(string), 1)
+				case p.In == "query" && there[p.Name] != "":
+					query.Add(p.Name, there[p.Name])
 				case p.In == "query" && p.Example != nil:
 					several, ok := p.Example.([]any)
 					if !ok {
@@ -83,6 +88,13 @@ func (u *user) isThere(t *testing.T, op openapi.Operation, body []byte) ([]byte,
 	}
 	there := map[string]string{}
 	switch {
+	case op.ID == "list-changes":
+		a, err := u.Do(t.Context(), http.MethodGet, "/api/snapshot", nil)
+		require.NoError(t, err)
+		var first struct{ Next string }
+		line, _, _ := bytes.Cut(a.Body, []byte("\n"))
+		require.NoError(t, json.Unmarshal(line, &first))
+		there["since"] = first.Next
 	case op.ID == "move-task":
 		body = anyID.ReplaceAll(body, []byte(u.create(object{"title": "Beside"}).ID.String()))
 	case op.ID == "move-list":
