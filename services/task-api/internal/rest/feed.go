@@ -139,10 +139,17 @@ func (a *Feed) Mount(api huma.API) {
 	forUser(api, a.Failures, huma.Operation{
 		OperationID: "stream", Method: http.MethodGet, Path: "/api/stream", Tags: []string{"Changes"}, Summary: "What changes, as it does",
 		Description: "Server-sent events. Each has the place behind it as its id, so that a client that comes back with Last-Event-ID misses nothing; its data is as /api/changes answers. The event resync says that the place is not known any more.",
-		Responses:   map[string]*huma.Response{"200": {Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}},
+		Responses:   map[string]*huma.Response{"200": {Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: eventSchema}}}},
 		Metadata:    say(nil, nil),
 	}, a.stream)
 }
+
+// eventSchema is of one event of the stream.
+var eventSchema = &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{
+	"event": {Type: huma.TypeString, Enum: []any{"changes", "resync"}, Description: "What it is"},
+	"id":    {Type: huma.TypeString, Description: "The place behind it, of changes"},
+	"data":  {Type: huma.TypeString, Description: "JSON: as /api/changes answers; of resync, where to begin anew"},
+}}
 
 func (a *Feed) changes(ctx context.Context, actor access.Actor, in *struct {
 	FeedInput
