@@ -114,7 +114,7 @@ func python(t *testing.T, packages ...string) (dir, bin string) {
 func TestPython(t *testing.T) {
 	dir, bin := python(t, "openapi-python-client==0.29.1")
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH")) // for ruff, which it formats with
-	out := run(t, dir, bin+"openapi-python-client", "generate", "--path", "openapi.json", "--meta", "none", "--output-path", "client", "--fail-on-warning")
+	out := run(t, dir, bin+"openapi-python-client", "generate", "--path", "openapi.json", "--meta", "none", "--output-path", "client", "--fail-on-warning", "--config", "openapi-python-client.yaml")
 	require.NotContains(t, out, "Warning")
 	require.Contains(t, run(t, dir, bin+"python", "tour.py"), "toured")
 }

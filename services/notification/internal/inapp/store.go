@@ -34,7 +34,7 @@ type Notification struct {
 	DueAt       *time.Time    `json:"due_at" nullable:"true" doc:"When the task is due; null for a comment"`
 	RemindAt    *time.Time    `json:"remind_at" nullable:"true" doc:"When the reminder was set for; null for a comment"`
 	CommentID   *uuid.UUID    `json:"comment_id" nullable:"true" format:"uuid" doc:"The comment; null for a reminder"`
-	Author      *event.Author `bun:"type:jsonb" json:"author" doc:"Who wrote the comment; null for a reminder"`
+	Author      *event.Author `bun:"type:jsonb" json:"author,omitempty" doc:"Who wrote the comment; of a reminder there is none"`
 	Mentioned   bool          `json:"mentioned" doc:"Whether the comment mentions you; else the task is yours to do. false for a reminder"`
 	DeliveredAt time.Time     `json:"delivered_at" doc:"When it was delivered"`
 	LateMS      int64         `bun:"late_ms" json:"late_ms" doc:"By how many milliseconds it came later than it could: from remind_at, from when the reminder was set for a time that had passed, or from when the comment was written"`
