@@ -149,7 +149,7 @@ func TestItemHoldsTheContract(t *testing.T) {
 	var p answered
 	c.do(ada, "GET", "/api/notifications", "", 200, &p)
 	require.Equal(t, map[string]any{
-		"id": n.ID.String(), "kind": "reminder", "comment_id": nil, "author": nil, "mentioned": false, "task_id": n.TaskID.String(), "reminder_id": n.ReminderID.String(), "title": "tea",
+		"id": n.ID.String(), "kind": "reminder", "comment_id": nil, "mentioned": false, "task_id": n.TaskID.String(), "reminder_id": n.ReminderID.String(), "title": "tea",
 		"due_at": "2027-01-04T11:00:00Z", "remind_at": "2027-01-04T09:58:53Z", "delivered_at": "2027-01-04T09:59:00Z",
 		"late_ms": 7000.0, "read_at": nil, "created_at": "2027-01-04T09:59:00Z",
 	}, p.Items[0])
