@@ -452,6 +452,7 @@ func TestSubtasksOfARecurringTask(t *testing.T) {
 		u.complete(sub.ID)
 		u.remove(parent.ID)
 		require.Zero(t, count("title = 'many'"))
+		require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, inTrash(parent.ID), nil).status)
 		var left int
 		require.NoError(t, s.db.NewRaw("SELECT count(*) FROM task.gone_occurrences WHERE series_id = ?", *sub.SeriesID).Scan(t.Context(), &left))
 		require.Zero(t, left, "of a series that is gone nothing is kept")
