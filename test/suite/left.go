@@ -45,7 +45,7 @@ func ReadLeft(ctx context.Context, db database) (Left, error) {
 		(SELECT count(*) FROM task.events e WHERE topic = 'audit-logs' AND NOT EXISTS (SELECT FROM audit.inbox i WHERE i.id = e.id::text))
 		+ (SELECT count(*) FROM task.events e WHERE topic = 'task-events' AND e.data::json->'task_data'->>'series_id' IS NOT NULL
 			AND NOT EXISTS (SELECT FROM recurring.inbox i WHERE i.id = e.id::text))
-		+ (SELECT count(*) FROM task.events e WHERE topic IN ('task-events', 'reminders') AND type <> 'task.created'
+		+ (SELECT count(*) FROM task.events e WHERE topic IN ('task-events', 'reminders') AND type NOT IN ('task.created', 'task.restored')
 			AND NOT EXISTS (SELECT FROM notification.inbox i WHERE i.id = e.id::text)),
 		(SELECT count(*) FROM task.reminders WHERE armed AND remind_at < now() + interval '1 minute'),
 		(SELECT count(*) FROM notification.deliveries WHERE state = 'pending')`).
