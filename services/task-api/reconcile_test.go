@@ -60,7 +60,7 @@ func (s *running) consume() {
 	for _, to := range [][3]string{
 		{"audit", "audit-logs", "true"}, {"notification", "reminders", "true"},
 		// What means nothing to them leaves no trace.
-		{"recurring", "task-events", "data::json->'task_data'->>'series_id' IS NOT NULL"}, {"notification", "task-events", "type <> 'task.created'"},
+		{"recurring", "task-events", "data::json->'task_data'->>'series_id' IS NOT NULL"}, {"notification", "task-events", "type NOT IN ('task.created', 'task.restored')"},
 	} {
 		s.execute("INSERT INTO ?.inbox SELECT ?, id::text, now() FROM task.events WHERE topic = ? AND seq IS NOT NULL AND "+to[2]+" ON CONFLICT DO NOTHING",
 			bun.Ident(to[0]), event.Source, to[1])

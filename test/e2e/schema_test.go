@@ -98,6 +98,11 @@ func share(u, other *user) {
 	must[any](other, http.StatusOK, http.MethodPatch, "/api/comments/"+comment.ID.String(), object{"text": "Look"})
 	must[any](u, http.StatusNoContent, http.MethodDelete, "/api/comments/"+comment.ID.String(), nil)
 	must[any](u, http.StatusNoContent, http.MethodDelete, member, nil)
+	trash := "/api/trash/" + strings.TrimPrefix(list, "/api/lists/")
+	must[any](u, http.StatusNoContent, http.MethodDelete, list, nil)
+	must[any](u, http.StatusOK, http.MethodPost, trash+"/restore", nil)
+	must[any](u, http.StatusNoContent, http.MethodDelete, list, nil)
+	must[any](u, http.StatusNoContent, http.MethodDelete, trash, nil)
 	// Who is mentioned is told in the application, once.
 	eventually(u.t, func() error {
 		n := u.s.query(u.t, "SELECT count(*) FROM notification.notifications WHERE comment_id = $1", comment.ID)
