@@ -40,6 +40,7 @@ func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller au
 		if err != nil {
 			return fmt.Errorf("insert the outside user: %w", err)
 		}
+		tx.Inbox()
 		if n, err := res.RowsAffected(); err != nil || n == 1 || said.email == "" {
 			return err
 		}

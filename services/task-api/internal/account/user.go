@@ -63,6 +63,8 @@ func (s *Store) Create(ctx context.Context, from access.Origin, u *User) error {
 			return refuse.Because(refuse.EmailTaken, "there is an account with this email address; sign in instead",
 				refuse.Field{Name: "email", Message: "is taken"})
 		}
+		// With the account: of his first tasks none waits for another that would make it.
+		tx.Inbox()
 		return appendAudit(tx, event.UserRegistered, u, nil, u, nil)
 	})
 }

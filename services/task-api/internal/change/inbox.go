@@ -10,7 +10,7 @@ import (
 )
 
 // Inbox is the actor's own list, which is made with what is written so far where it is
-// not there yet.
+// not there yet: it is with his account, unless that is of before there were lists.
 func (tx *Tx) Inbox() uuid.UUID {
 	user := tx.Actor.UserID
 	inbox := access.Inbox(user)
