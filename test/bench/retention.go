@@ -31,10 +31,7 @@ func retention(ctx context.Context) error {
 		if err := writeDay(ctx, conn); err != nil {
 			return err
 		}
-		before, err := createFor(ctx, users, func(ctx context.Context) error {
-			<-ctx.Done()
-			return nil
-		})
+		before, err := createAlone(ctx, users)
 		if err != nil {
 			return err
 		}
@@ -106,6 +103,14 @@ func createFor(ctx context.Context, users []*suite.Client, f func(context.Contex
 	stop()
 	creating.Wait()
 	return times, errors.Join(failed, err)
+}
+
+// createAlone is createFor while nothing else is done.
+func createAlone(ctx context.Context, users []*suite.Client) ([]time.Duration, error) {
+	return createFor(ctx, users, func(ctx context.Context) error {
+		<-ctx.Done()
+		return nil
+	})
 }
 
 // step is one call of step_event_partitions.

@@ -25,13 +25,9 @@ func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
 
 func newWriter(t *testing.T) *change.Writer {
 	t.Helper()
-	url, log := databasetest.New(t), slog.New(slog.DiscardHandler)
-	require.NoError(t, database.Migrate(t.Context(), database.Migration{OwnerURL: url, RuntimeURL: url, Schema: migrations.Schema, Log: log}))
-	db, err := database.Open(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	db, url := databasetest.Open(t, migrations.Schema)
 	db.SetMaxOpenConns(1) // who leaves a transaction behind is met by the next one
-	signal := eventlog.NewSignal(url, "of a test", log)
+	signal := eventlog.NewSignal(url, "of a test", slog.New(slog.DiscardHandler))
 	return &change.Writer{DB: db, Events: signal, Clock: signal, Now: time.Now}
 }
 

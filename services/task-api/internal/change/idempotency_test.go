@@ -1,7 +1,6 @@
 package change
 
 import (
-	"log/slog"
 	"testing"
 	"time"
 
@@ -14,12 +13,8 @@ import (
 
 // However many keys are too old, all of them go.
 func TestAllOldIdempotencyKeysGo(t *testing.T) {
-	url := databasetest.New(t)
-	require.NoError(t, database.Migrate(t.Context(), database.Migration{Schema: migrations.Schema, OwnerURL: url, RuntimeURL: url, Log: slog.New(slog.DiscardHandler)}))
-	db, err := database.Open(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	_, err = db.ExecContext(t.Context(), `INSERT INTO task.idempotency_keys (user_id, key, request_hash, created_at)
+	db, _ := databasetest.Open(t, migrations.Schema)
+	_, err := db.ExecContext(t.Context(), `INSERT INTO task.idempotency_keys (user_id, key, request_hash, created_at)
 		SELECT gen_random_uuid(), n::text, '', now() - CASE WHEN n = 1 THEN interval '1 minute' ELSE interval '100 days' END FROM generate_series(1, 12001) n`)
 	require.NoError(t, err)
 	_, err = database.Prune(t.Context(), db, (&Writer{Now: time.Now}).oldKeys())

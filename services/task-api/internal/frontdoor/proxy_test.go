@@ -16,7 +16,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/auth"
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
@@ -28,13 +27,7 @@ func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
 
 func newDB(t *testing.T) *bun.DB {
 	t.Helper()
-	url := databasetest.New(t)
-	require.NoError(t, database.Migrate(t.Context(), database.Migration{
-		Schema: migrations.Schema, OwnerURL: url, RuntimeURL: url, Log: slog.New(slog.DiscardHandler),
-	}))
-	db, err := database.Open(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	db, _ := databasetest.Open(t, migrations.Schema)
 	return db
 }
 

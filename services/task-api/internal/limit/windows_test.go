@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 )
@@ -35,11 +34,7 @@ func (c *clock) pass(d time.Duration) {
 
 func open(t *testing.T) *bun.DB {
 	t.Helper()
-	url := databasetest.New(t)
-	require.NoError(t, database.Migrate(t.Context(), database.Migration{Schema: migrations.Schema, OwnerURL: url, RuntimeURL: url, Log: slog.New(slog.DiscardHandler)}))
-	db, err := database.Open(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	db, _ := databasetest.Open(t, migrations.Schema)
 	return db
 }
 

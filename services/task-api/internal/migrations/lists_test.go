@@ -126,11 +126,7 @@ func TestTheTasksOfBeforeGetTheirPlace(t *testing.T) {
 
 // The id of an inbox is the same in SQL as in Go.
 func TestAnInboxHasOneId(t *testing.T) {
-	url := databasetest.New(t)
-	require.NoError(t, database.Migrate(t.Context(), database.Migration{Schema: migrations.Schema, OwnerURL: url, RuntimeURL: url, Log: slog.New(slog.DiscardHandler)}))
-	db, err := database.Open(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	db, _ := databasetest.Open(t, migrations.Schema)
 	for i := range 200 {
 		user := uuid.New()
 		switch i {

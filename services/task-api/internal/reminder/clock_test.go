@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -42,11 +41,7 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
-	url := databasetest.New(t)
-	require.NoError(t, database.Migrate(t.Context(), database.Migration{Schema: migrations.Schema, OwnerURL: url, RuntimeURL: url, Log: quiet}))
-	db, err := database.Open(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	db, url := databasetest.Open(t, migrations.Schema)
 	r := &rig{t: t, db: db, url: url, now: start, actor: access.Actor{UserID: uuid.New(), Email: "ada@example.org"}, ctx: t.Context()}
 	r.tasks = &task.Store{DB: db, Changes: &change.Writer{
 		DB: db, Events: eventlog.NewSignal(url, "e", quiet), Clock: eventlog.NewSignal(url, "r", quiet), Now: r.time,
