@@ -7,6 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
+
+	"github.com/google/uuid"
 )
 
 // Bytes is how large the items of a page may be, as JSON. A page that would
@@ -44,6 +47,12 @@ func fit[T any](items []T) (int, error) {
 		}
 	}
 	return len(items), nil
+}
+
+// Place is where something is in an order of time.
+type Place struct {
+	At time.Time `json:"a"`
+	ID uuid.UUID `json:"i"`
 }
 
 // ErrCursor refuses a cursor that is of another list, or was made up.

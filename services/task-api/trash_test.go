@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"testing"
@@ -246,4 +247,17 @@ func TestARestoreWaitsForTheListThatGoes(t *testing.T) {
 	}
 	require.Equal(t, map[int]int{0: http.StatusNoContent, 1: http.StatusNotFound}, got)
 	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, inTrash(l), nil).status)
+}
+
+// A cursor that somebody has made up is refused, whatever time is in it.
+func TestACursorOfNoTimeIsRefused(t *testing.T) {
+	u := start(t).newUser()
+	task := u.create(object{"title": "x"})
+	for _, at := range []string{"0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"} {
+		cursor := base64.RawURLEncoding.EncodeToString([]byte(`{"a":"` + at + `","i":"` + uuid.NewString() + `"}`))
+		for _, path := range []string{"/api/trash", "/api/invitations", commentsOn(task.ID)} {
+			a := u.do(http.MethodGet, path+"?cursor="+cursor, nil)
+			require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s %s: %s", path, at, a.body)
+		}
+	}
 }

@@ -55,7 +55,13 @@ func (a Actor) Tasks() Condition {
 	case a.UserID == uuid.Nil:
 		return Condition{SQL: "false"}
 	}
-	return Condition{"list_id IN (SELECT m.list_id FROM task.members m WHERE m.user_id = ? AND NOT m.trashed)", []any{a.UserID}}
+	return a.InLists("list_id")
+}
+
+// InLists is that a column names a list of the actor's, any or one of these.
+func (a Actor) InLists(column string, lists ...uuid.UUID) Condition {
+	mine := a.Memberships(lists...)
+	return Condition{column + " IN (SELECT m.list_id FROM task.members m WHERE " + mine.SQL + ")", mine.Args}
 }
 
 // Comments are the rows of task.comments, called c, that the actor may see: those on his

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
 
 // Role is what a member may do in a list. Who adds one does so here: the description of
@@ -28,6 +30,12 @@ func (r Role) Writes() bool { return r == Editor || r == Owner }
 
 // Rules says whether the role may change the list itself and its members.
 func (r Role) Rules() bool { return r == Owner }
+
+// What a member is told who may not do something.
+var (
+	ErrReadOnly   = refuse.Because(refuse.ReadOnly, "you may read this list, not change what is in it; ask one of its owners")
+	ErrOwnersOnly = refuse.Because(refuse.OwnersOnly, "only an owner of the list may do this")
+)
 
 // Inbox is the id of the list that each user has from the start, for himself: a UUIDv5
 // (RFC 9562, section 5.5) in the user's namespace.

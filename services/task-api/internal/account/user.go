@@ -5,7 +5,6 @@ package account
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/cache"
 	"github.com/taskwire/taskwire/pkg/event"
-	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
@@ -151,23 +149,9 @@ func (s *Store) RecordSignIn(ctx context.Context, from access.Origin, u *User) e
 
 // appendAudit appends the audit event of what a user did with his account.
 func appendAudit(tx *change.Tx, action string, u, before, after *User, metadata map[string]any) error {
-	if metadata == nil {
-		metadata = map[string]any{}
-	}
-	e := event.AuditEvent{
-		Frame:  event.Frame{EventType: event.AuditPrefix + action, UserID: u.ID, Timestamp: tx.Now, Metadata: metadata},
-		Actor:  event.Actor{UserID: u.ID, Email: u.Email},
-		Action: action, Target: "user/" + u.ID.String(),
-	}
-	if err := change.Fill(&e, tx.Actor.Origin, optional(before), optional(after)); err != nil {
-		return err
-	}
-	data, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("write an audit event: %w", err)
-	}
-	tx.Append(eventlog.Entry{Topic: event.TopicAudit, Type: e.EventType, Key: u.ID.String(), Time: tx.Now, Data: data})
-	return nil
+	return tx.TellAudit(u.ID, event.AuditEvent{
+		Frame: event.Frame{UserID: u.ID, Metadata: metadata}, Actor: event.Actor{UserID: u.ID, Email: u.Email}, Action: action, Target: "user/" + u.ID.String(),
+	}, optional(before), optional(after))
 }
 
 // optional keeps a nil *User from becoming a non-nil any.

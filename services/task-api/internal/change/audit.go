@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 )
 
-// Fill sets in an audit event what every change has: the states before and after,
+// fill sets in an audit event what every change has: the states before and after,
 // either of which may be nil, the names of the fields that differ, and the origin.
-func Fill(e *event.AuditEvent, from access.Origin, before, after any) (err error) {
+func fill(e *event.AuditEvent, from access.Origin, before, after any) (err error) {
 	if e.Before, err = json.Marshal(before); err != nil {
 		return fmt.Errorf("write an audit state: %w", err)
 	}
@@ -47,4 +50,38 @@ func changed(before, after json.RawMessage) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// Audit fills an audit event of what the change does, with the states before and after,
+// either of which may be nil. What its caller says of it stays: Action and Target, and
+// what else there is to say. A service acts for the user of the event.
+func (tx *Tx) Audit(e *event.AuditEvent, before, after any) error {
+	e.EventType, e.Timestamp = event.AuditPrefix+e.Action, tx.Now
+	if e.UserID == uuid.Nil {
+		e.UserID = tx.Actor.UserID
+	}
+	switch {
+	case e.Actor != event.Actor{}:
+	case tx.Actor.Service != "":
+		e.Actor.UserID = e.UserID
+	default:
+		e.Actor = event.Actor{UserID: tx.Actor.UserID, Email: tx.Actor.Email}
+	}
+	if e.Metadata == nil {
+		e.Metadata = map[string]any{}
+	}
+	return fill(e, tx.Actor.Origin, before, after)
+}
+
+// TellAudit appends an audit event, in the order of what has the key.
+func (tx *Tx) TellAudit(key uuid.UUID, e event.AuditEvent, before, after any) error {
+	if err := tx.Audit(&e, before, after); err != nil {
+		return err
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("write an audit event: %w", err)
+	}
+	tx.Append(eventlog.Entry{Topic: event.TopicAudit, Type: e.EventType, Key: key.String(), Time: tx.Now, Data: data})
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
@@ -48,7 +49,6 @@ type Store struct {
 var (
 	errNotFound    = refuse.Missing("comment")
 	errNoTask      = refuse.Missing("task")
-	errReadOnly    = refuse.Because(refuse.ReadOnly, "you may read this list, not change what is in it; ask one of its owners")
 	errAuthorsOnly = refuse.Because(refuse.AuthorsOnly, "only who wrote the comment may change it, and they or an owner of the list delete it")
 )
 
@@ -88,14 +88,8 @@ func one(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Comment, error) {
 	return found[0], nil
 }
 
-// Place is where a comment is among those on its task.
-type Place struct {
-	At time.Time `json:"a"`
-	ID uuid.UUID `json:"i"`
-}
-
 // Of reads up to limit comments on a task of the actor, the oldest first, behind a place.
-func (s *Store) Of(ctx context.Context, actor access.Actor, task uuid.UUID, after *Place, limit int) ([]*Comment, error) {
+func (s *Store) Of(ctx context.Context, actor access.Actor, task uuid.UUID, after *page.Place, limit int) ([]*Comment, error) {
 	rest, args := "c.task_id = ?", []any{task}
 	if after != nil {
 		rest, args = rest+" AND (c.created_at, c.id) > (?, ?)", append(args, after.At, after.ID)
@@ -135,7 +129,7 @@ func lockTask(ctx context.Context, tx *change.Tx, id uuid.UUID) (*about, error) 
 	case len(found) == 0:
 		return nil, errNoTask
 	case !found[0].Role.Writes():
-		return nil, errReadOnly
+		return nil, access.ErrReadOnly
 	}
 	return found[0], nil
 }
@@ -211,7 +205,7 @@ func lock(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Comment, error) {
 		append([]any{id}, mine.Args...)...)
 	c, err := one(ctx, tx, id)
 	if err == nil && !c.Role.Writes() {
-		return nil, errReadOnly
+		return nil, access.ErrReadOnly
 	}
 	return c, err
 }

@@ -35,11 +35,8 @@ func tell(tx *change.Tx, action string, before, after *Comment) error {
 
 // audit is the data of an audit event of comment c, in which some fields were shortened.
 func audit(tx *change.Tx, action string, c, before, after *Comment, truncated ...string) (json.RawMessage, error) {
-	e := event.AuditEvent{
-		Frame: event.Frame{EventType: event.AuditPrefix + action, TaskID: c.TaskID, UserID: tx.Actor.UserID, Timestamp: tx.Now, Metadata: map[string]any{}},
-		Actor: event.Actor{UserID: tx.Actor.UserID, Email: tx.Actor.Email}, Action: action, Target: "comment/" + c.ID.String(), ListID: &c.ListID,
-	}
-	if err := change.Fill(&e, tx.Actor.Origin, before, after); err != nil {
+	e := event.AuditEvent{Frame: event.Frame{TaskID: c.TaskID}, Action: action, Target: "comment/" + c.ID.String(), ListID: &c.ListID}
+	if err := tx.Audit(&e, before, after); err != nil {
 		return nil, err
 	}
 	if len(truncated) > 0 {

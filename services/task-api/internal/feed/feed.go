@@ -7,8 +7,6 @@ package feed
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/outage"
+	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/comment"
 	"github.com/taskwire/taskwire/services/task-api/internal/list"
@@ -73,27 +72,14 @@ type Place struct {
 	ID      uuid.UUID `json:"e,omitzero"`
 }
 
-// String is the place as clients have it. It means nothing to them.
-func (p Place) String() string {
-	raw, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // of such a struct it can not fail
-	}
-	return base64.RawURLEncoding.EncodeToString(raw)
-}
-
 // ErrResync says that a place is of another log, or of long ago: the client has to begin
 // with a snapshot.
 var ErrResync = errors.New("the place is not known any more")
 
-// ParsePlace reads what String wrote. Its error is ErrResync.
-func ParsePlace(text string) (Place, error) {
+// ParsePlace reads the cursor that was made of a place. Its error is ErrResync.
+func ParsePlace(cursor string) (Place, error) {
 	var p Place
-	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err == nil {
-		err = json.Unmarshal(raw, &p)
-	}
-	if err != nil || !database.Storable(p.Kind) || p.Changed < 0 {
+	if err := page.DecodeCursor(cursor, &p); err != nil || !database.Storable(p.Kind) || p.Changed < 0 {
 		return Place{}, ErrResync
 	}
 	return p, nil
@@ -186,15 +172,15 @@ func (s *Store) Since(ctx context.Context, actor access.Actor, from Place, limit
 	if err != nil {
 		return Page{}, fmt.Errorf("read the feed: %w", err)
 	}
-	page := Page{Next: Place{Log: h.Log, Changed: h.Settled}, More: len(rows) > limit}
-	if page.More {
+	p := Page{Next: Place{Log: h.Log, Changed: h.Settled}, More: len(rows) > limit}
+	if p.More {
 		rows = rows[:limit]
 		last := rows[limit-1]
-		page.Next = Place{h.Log, last.Changed, last.ListID, last.Kind, last.ID}
+		p.Next = Place{h.Log, last.Changed, last.ListID, last.Kind, last.ID}
 	}
-	page.rows = rows
-	page.Changes, err = s.fill(ctx, actor, rows)
-	return page, err
+	p.rows = rows
+	p.Changes, err = s.fill(ctx, actor, rows)
+	return p, err
 }
 
 // fill makes changes of rows, with the things as the actor may see them now. Of what he may
@@ -263,11 +249,11 @@ func (s *Store) fill(ctx context.Context, actor access.Actor, rows []row) ([]Cha
 func (s *Store) Snapshot(ctx context.Context, actor access.Actor, each func(Change) error, lists ...uuid.UUID) error {
 	var after *list.Place
 	for {
-		page, err := s.Lists.All(ctx, actor, after, snapshotLists)
+		found, err := s.Lists.All(ctx, actor, after, snapshotLists)
 		if err != nil {
 			return err
 		}
-		for _, l := range page {
+		for _, l := range found {
 			after = &list.Place{Position: l.Position, ID: l.ID}
 			if len(lists) > 0 && !slices.Contains(lists, l.ID) {
 				continue
@@ -276,7 +262,7 @@ func (s *Store) Snapshot(ctx context.Context, actor access.Actor, each func(Chan
 				return err
 			}
 		}
-		if len(page) < snapshotLists {
+		if len(found) < snapshotLists {
 			return nil
 		}
 	}

@@ -69,9 +69,8 @@ type Store struct {
 }
 
 var (
-	errNotFound   = refuse.Missing("list")
-	errOwnersOnly = refuse.Because(refuse.OwnersOnly, "only an owner of the list may do this")
-	errStale      = refuse.Because(refuse.ListChanged, "the list has changed since; read it again and send its new ETag")
+	errNotFound = refuse.Missing("list")
+	errStale    = refuse.Because(refuse.ListChanged, "the list has changed since; read it again and send its new ETag")
 )
 
 // maxMembers bounds what a list answers of its members.
@@ -185,7 +184,7 @@ func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key
 		if l, err = one(ctx, tx, actor, id); err != nil {
 			return err
 		}
-		if err := tell(tx, Created, nil, l); err != nil {
+		if err := tell(tx, event.ListCreated, nil, l); err != nil {
 			return err
 		}
 		if key != nil {
@@ -234,7 +233,7 @@ func (p Patch) check() error {
 }
 
 // Patch changes a list of the actor. His group is his own; all else is for owners.
-func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, p Patch) (*List, error) {
+func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, match change.Versions, p Patch) (*List, error) {
 	var l *List
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		before, err := lock(ctx, tx, id)
@@ -242,7 +241,7 @@ func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, mat
 			return err
 		}
 		if (p.Name != nil || p.Color != nil || p.IsArchived != nil) && !before.Role.Rules() {
-			return errOwnersOnly
+			return access.ErrOwnersOnly
 		}
 		if !match.Allow(before.Version) {
 			return errStale
@@ -278,14 +277,14 @@ func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, mat
 		after.Version, after.UpdatedAt = before.Version+1, tx.Now
 		tx.Later("UPDATE task.lists SET name = ?, color = ?, is_archived = ?, version = ?, updated_at = ? WHERE id = ?",
 			after.Name, after.Color, after.IsArchived, after.Version, after.UpdatedAt, id)
-		return tell(tx, Updated, before, l)
+		return tell(tx, event.ListUpdated, before, l)
 	})
 	return l, err
 }
 
 // Delete moves a list of the actor's and its tasks into the trash. Its members find it
 // there.
-func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions) error {
+func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, match change.Versions) error {
 	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		l, err := lockOwned(ctx, tx, id)
 		switch {
@@ -315,16 +314,13 @@ func lock(ctx context.Context, tx *change.Tx, id uuid.UUID) (*List, error) {
 	if id == access.Inbox(tx.Actor.UserID) {
 		tx.Inbox()
 	}
-	mine := tx.Actor.Memberships()
-	tx.Later("SELECT FROM task.lists WHERE id = ? AND id IN (SELECT m.list_id FROM task.members m WHERE "+mine.SQL+") FOR NO KEY UPDATE", append([]any{id}, mine.Args...)...)
+	mine := tx.Actor.InLists("id")
+	tx.Later("SELECT FROM task.lists WHERE id = ? AND "+mine.SQL+" FOR NO KEY UPDATE", append([]any{id}, mine.Args...)...)
 	return one(ctx, tx, tx.Actor, id)
 }
 
-// Versions are those of a list that a change is meant for; nil are all.
-type Versions = change.Versions
-
 // Move puts a list before or behind another in the actor's order, or at its end.
-func (s *Store) Move(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions, before, after *uuid.UUID) (*List, error) {
+func (s *Store) Move(ctx context.Context, actor access.Actor, id uuid.UUID, match change.Versions, before, after *uuid.UUID) (*List, error) {
 	if before != nil && after != nil {
 		return nil, refuse.Part("after", "can not be said together with before")
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
@@ -100,7 +101,7 @@ func (s *Store) Invite(ctx context.Context, actor access.Actor, id uuid.UUID, em
 func lockOwned(ctx context.Context, tx *change.Tx, id uuid.UUID) (*List, error) {
 	l, err := lock(ctx, tx, id)
 	if err == nil && !l.Role.Rules() {
-		return nil, errOwnersOnly
+		return nil, access.ErrOwnersOnly
 	}
 	return l, err
 }
@@ -143,19 +144,13 @@ func invitation(ctx context.Context, tx *change.Tx, where access.Condition) (*In
 	return i, nil
 }
 
-// Seen is where an invitation is in the order of the invitations of a user.
-type Seen struct {
-	At time.Time `json:"a"`
-	ID uuid.UUID `json:"i"`
-}
-
 // forActor are the invitations to the address that the actor's account has.
 func forActor(actor access.Actor) access.Condition {
 	return access.Condition{SQL: "l.trashed_at IS NULL AND lower(i.email) = (SELECT lower(me.email) FROM task.users me WHERE me.id = ? AND me.email <> '')", Args: []any{actor.UserID}}
 }
 
 // Invitations reads up to limit of those that the actor can accept, behind one.
-func (s *Store) Invitations(ctx context.Context, actor access.Actor, after *Seen, limit int) ([]*Invitation, error) {
+func (s *Store) Invitations(ctx context.Context, actor access.Actor, after *page.Place, limit int) ([]*Invitation, error) {
 	where := forActor(actor)
 	if after != nil {
 		where = where.And("(i.created_at, i.id) > (?, ?)", after.At, after.ID)
@@ -205,8 +200,7 @@ func (s *Store) Decline(ctx context.Context, actor access.Actor, id uuid.UUID) e
 // Withdraw takes an invitation to a list back that the actor is an owner of.
 func (s *Store) Withdraw(ctx context.Context, actor access.Actor, id uuid.UUID) error {
 	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		mine := actor.Memberships()
-		where := access.Condition{SQL: "i.list_id IN (SELECT m.list_id FROM task.members m WHERE " + mine.SQL + ")", Args: mine.Args}
+		where := actor.InLists("i.list_id")
 		i, err := invitation(ctx, tx, access.Condition{SQL: "i.id = ?", Args: []any{id}}.And(where.SQL, where.Args...))
 		if err != nil {
 			return err
@@ -251,7 +245,7 @@ func (s *Store) SetRole(ctx context.Context, actor access.Actor, id, user uuid.U
 		case was == nil:
 			return refuse.Missing("member")
 		case !l.Role.Rules():
-			return errOwnersOnly
+			return access.ErrOwnersOnly
 		case was.Role == role:
 			m = was
 			return nil
@@ -280,11 +274,11 @@ func (s *Store) Remove(ctx context.Context, actor access.Actor, id, user uuid.UU
 		was := l.Member(user)
 		switch {
 		case was == nil && !l.Role.Rules():
-			return errOwnersOnly
+			return access.ErrOwnersOnly
 		case was == nil:
 			return refuse.Missing("member")
 		case user != actor.UserID && !l.Role.Rules():
-			return errOwnersOnly
+			return access.ErrOwnersOnly
 		case l.IsInbox:
 			return refuse.Because(refuse.PrivateInbox, "an inbox is always its owner's")
 		case was.Role.Rules() && l.owners() == 1:

@@ -7,7 +7,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -68,27 +67,16 @@ func (a *Comments) Mount(api huma.API) {
 
 func (a *Comments) of(ctx context.Context, actor access.Actor, in *struct {
 	IDInput
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"A page ends earlier at 2 MiB"`
-	Cursor string `query:"cursor" maxLength:"400" doc:"next_cursor of the page before"`
+	PageInput
 },
-) (*struct{ Body CommentPage }, error) {
-	var after *comment.Place
-	if in.Cursor != "" {
-		after = new(comment.Place)
-		if err := page.DecodeCursor(in.Cursor, after); err != nil {
-			return nil, err
-		}
-		if !database.StorableTime(after.At) {
-			return nil, page.ErrCursor
-		}
-	}
-	found, err := a.Store.Of(ctx, actor, in.ID, after, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	var out struct{ Body CommentPage }
-	out.Body.Items, out.Body.NextCursor, err = page.Cut(found, in.Limit, func(i int) any { return comment.Place{At: found[i].CreatedAt, ID: found[i].ID} })
-	return &out, err
+) (out *struct{ Body CommentPage }, err error) {
+	out = new(struct{ Body CommentPage })
+	out.Body.Items, out.Body.NextCursor, err = pageOf(in.PageInput,
+		func(after *page.Place, limit int) ([]*comment.Comment, error) {
+			return a.Store.Of(ctx, actor, in.ID, after, limit)
+		},
+		func(c *comment.Comment) page.Place { return page.Place{At: c.CreatedAt, ID: c.ID} })
+	return out, err
 }
 
 func (a *Comments) add(ctx context.Context, actor access.Actor, in *struct {

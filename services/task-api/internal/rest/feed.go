@@ -62,31 +62,34 @@ func feedChange(c feed.Change) FeedChange {
 	return out
 }
 
-// feedPage is a page of the feed that has at most page.Bytes: what is too much for it
-// comes with the next one.
-func feedPage(p feed.Page) (FeedPage, error) {
-	out := FeedPage{Changes: make([]FeedChange, len(p.Changes)), Next: p.Next.String(), More: p.More}
+// feedPage is a page of the feed that has at most page.Bytes, and the place behind it:
+// what is too much for it comes with the next one.
+func feedPage(p feed.Page) (out FeedPage, next feed.Place, err error) {
+	all := make([]FeedChange, len(p.Changes))
 	for i, c := range p.Changes {
-		out.Changes[i] = feedChange(c)
+		all[i] = feedChange(c)
 	}
-	all := out.Changes
-	var cut *string
-	var err error
-	out.Changes, cut, err = page.Cut(all, len(all), func(last int) any { return p.Behind(last) })
-	if cut != nil {
-		out.Next, out.More = *cut, true
+	if out.Changes, _, err = page.Cut(all, len(all), func(last int) any { return p.Behind(last) }); err != nil {
+		return out, next, err
 	}
-	return out, err
+	next, out.More = p.Next, p.More
+	if n := len(out.Changes); n < len(all) {
+		next, out.More = p.Behind(n-1), true
+	}
+	out.Next, err = page.EncodeCursor(next)
+	return out, next, err
 }
 
 // errResync says where a client begins anew.
 func errResync() *httpapi.Problem {
 	p := httpapi.NewProblem(httpapi.ResyncRequired, "this place in the feed is not known any more; read /api/snapshot, and go on from the place in its first line")
-	p.Snapshot = "/api/snapshot"
+	p.Snapshot = snapshotPath
 	return p
 }
 
 const (
+	snapshotPath = "/api/snapshot"
+
 	maxWait   = 30
 	heartbeat = 15 * time.Second
 	// slowest is how long a client may take to read what is written to its stream.
@@ -131,7 +134,7 @@ func (a *Feed) Mount(api huma.API) {
 	changes.Metadata[httpapi.Waits] = maxWait * time.Second
 	forUser(api, a.Failures, changes, a.changes)
 	forUser(api, a.Failures, huma.Operation{
-		OperationID: "snapshot", Method: http.MethodGet, Path: "/api/snapshot", Tags: []string{"Changes"}, Summary: "All that you see, and the place to go on from",
+		OperationID: "snapshot", Method: http.MethodGet, Path: snapshotPath, Tags: []string{"Changes"}, Summary: "All that you see, and the place to go on from",
 		Description: "A line of JSON for each: the first is {\"next\": …}, the place behind which /api/changes goes on; the others are as there.",
 		Responses:   map[string]*huma.Response{"200": {Description: "Lines of JSON", Content: map[string]*huma.MediaType{"application/x-ndjson": {Schema: &huma.Schema{Type: huma.TypeString}}}}},
 		Metadata:    say(nil, nil),
@@ -188,7 +191,7 @@ func (a *Feed) changes(ctx context.Context, actor access.Actor, in *struct {
 				return nil, ctx.Err()
 			}
 		}
-		body, err := feedPage(p)
+		body, _, err := feedPage(p)
 		return &struct{ Body FeedPage }{body}, err
 	}
 }
@@ -224,6 +227,10 @@ func (a *Feed) snapshot(ctx context.Context, actor access.Actor, in *FeedInput) 
 	if err != nil {
 		return nil, err
 	}
+	next, err := page.EncodeCursor(from)
+	if err != nil {
+		return nil, err
+	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		c.SetHeader("Content-Type", "application/x-ndjson")
 		c.SetHeader("Cache-Control", "no-store")
@@ -231,7 +238,7 @@ func (a *Feed) snapshot(ctx context.Context, actor access.Actor, in *FeedInput) 
 		lines := json.NewEncoder(out)
 		err := lines.Encode(struct {
 			Next string `json:"next"`
-		}{from.String()})
+		}{next})
 		if err == nil {
 			err = a.Store.Snapshot(c.Context(), actor, func(change feed.Change) error { return lines.Encode(feedChange(change)) }, lists...)
 		}
@@ -282,7 +289,7 @@ func (a *Feed) stream(ctx context.Context, actor access.Actor, in *struct {
 		_, w := humachi.Unwrap(c)
 		s := &events{w: w, control: http.NewResponseController(w)}
 		if resync {
-			s.write("event: resync\ndata: {\"snapshot\":\"/api/snapshot\"}\n\n")
+			s.resync()
 			return
 		}
 		a.follow(c.Context(), actor, s, from, lists)
@@ -301,7 +308,7 @@ func (a *Feed) follow(ctx context.Context, actor access.Actor, s *events, from f
 	defer watch.Stop()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	if !s.write(": \n\n") { // the headers go at once
+	if !s.beat() { // the headers go at once
 		return
 	}
 	for {
@@ -309,36 +316,32 @@ func (a *Feed) follow(ctx context.Context, actor access.Actor, s *events, from f
 		var problem *httpapi.Problem
 		switch {
 		case errors.As(err, &problem):
-			s.write("event: resync\ndata: {\"snapshot\":\"/api/snapshot\"}\n\n")
+			s.resync()
 			return
 		case err != nil:
 			_ = a.Failures.Of(ctx, err) // the client comes back, and goes on where it was
 			return
 		}
-		from = p.Next
-		if len(p.Changes) > 0 {
-			body, err := feedPage(p)
-			if err != nil {
-				_ = a.Failures.Of(ctx, err)
-				return
-			}
-			if next, err := feed.ParsePlace(body.Next); err == nil {
-				from = next
-			}
+		body, next, err := feedPage(p)
+		if err != nil {
+			_ = a.Failures.Of(ctx, err) // as before
+			return
+		}
+		if from = next; len(body.Changes) > 0 {
 			data, err := json.Marshal(body)
 			if err != nil || !s.write(fmt.Sprintf("id: %s\nevent: changes\ndata: %s\n\n", body.Next, data)) {
 				return
 			}
-			if body.More {
-				continue
-			}
+		}
+		if body.More {
+			continue
 		}
 		for waiting := true; waiting; {
 			select {
 			case <-watch.Woken():
 				waiting = false
 			case <-beat.C:
-				if !s.write(": \n\n") {
+				if !s.beat() {
 					return
 				}
 			case <-ctx.Done():
@@ -364,4 +367,12 @@ func (e *events) write(text string) bool {
 		return false
 	}
 	return e.control.Flush() == nil
+}
+
+// beat keeps the connection open, and finds out whether anybody is there.
+func (e *events) beat() bool { return e.write(": \n\n") }
+
+// resync says that the client has to begin anew.
+func (e *events) resync() {
+	e.write("event: resync\ndata: {\"snapshot\":\"" + snapshotPath + "\"}\n\n")
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/httpapi"
-	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/list"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
@@ -136,24 +135,12 @@ func (a *Lists) all(ctx context.Context, actor access.Actor, in *struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"100" doc:"A page ends earlier at 2 MiB"`
 	Cursor string `query:"cursor" maxLength:"400" doc:"next_cursor of the page before"`
 },
-) (*struct{ Body ListPage }, error) {
-	var after *list.Place
-	if in.Cursor != "" {
-		after = new(list.Place)
-		if err := page.DecodeCursor(in.Cursor, after); err != nil {
-			return nil, err
-		}
-	}
-	found, err := a.Store.All(ctx, actor, after, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	var out struct{ Body ListPage }
-	out.Body.Items, out.Body.NextCursor, err = page.Cut(found, in.Limit, func(i int) any { return list.Place{Position: found[i].Position, ID: found[i].ID} })
-	if out.Body.Items == nil {
-		out.Body.Items = []*list.List{}
-	}
-	return &out, err
+) (out *struct{ Body ListPage }, err error) {
+	out = new(struct{ Body ListPage })
+	out.Body.Items, out.Body.NextCursor, err = pageOf(PageInput(*in),
+		func(after *list.Place, limit int) ([]*list.List, error) { return a.Store.All(ctx, actor, after, limit) },
+		func(l *list.List) list.Place { return list.Place{Position: l.Position, ID: l.ID} })
+	return out, err
 }
 
 func (a *Lists) get(ctx context.Context, actor access.Actor, in *struct {

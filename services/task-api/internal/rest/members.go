@@ -96,25 +96,14 @@ func (a *Lists) removeMember(ctx context.Context, actor access.Actor, in *Member
 	return nil, a.Store.Remove(ctx, actor, in.ID, in.UserID)
 }
 
-func (a *Lists) invitations(ctx context.Context, actor access.Actor, in *struct {
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"A page ends earlier at 2 MiB"`
-	Cursor string `query:"cursor" maxLength:"400" doc:"next_cursor of the page before"`
-},
-) (*struct{ Body InvitationPage }, error) {
-	var after *list.Seen
-	if in.Cursor != "" {
-		after = new(list.Seen)
-		if err := page.DecodeCursor(in.Cursor, after); err != nil {
-			return nil, err
-		}
-	}
-	found, err := a.Store.Invitations(ctx, actor, after, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	var out struct{ Body InvitationPage }
-	out.Body.Items, out.Body.NextCursor, err = page.Cut(found, in.Limit, func(i int) any { return list.Seen{At: found[i].CreatedAt, ID: found[i].ID} })
-	return &out, err
+func (a *Lists) invitations(ctx context.Context, actor access.Actor, in *PageInput) (out *struct{ Body InvitationPage }, err error) {
+	out = new(struct{ Body InvitationPage })
+	out.Body.Items, out.Body.NextCursor, err = pageOf(*in,
+		func(after *page.Place, limit int) ([]*list.Invitation, error) {
+			return a.Store.Invitations(ctx, actor, after, limit)
+		},
+		func(i *list.Invitation) page.Place { return page.Place{At: i.CreatedAt, ID: i.ID} })
+	return out, err
 }
 
 func (a *Lists) accept(ctx context.Context, actor access.Actor, in *InvitationIDInput) (*listOutput, error) {

@@ -42,25 +42,14 @@ func (a *Tasks) mountTrash(api huma.API) {
 	forUser(api, a.Failures, purge, a.purge)
 }
 
-func (a *Tasks) trash(ctx context.Context, actor access.Actor, in *struct {
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"A page ends earlier at 2 MiB"`
-	Cursor string `query:"cursor" maxLength:"400" doc:"next_cursor of the page before"`
-},
-) (*struct{ Body TrashPage }, error) {
-	var behind *task.Thrown
-	if in.Cursor != "" {
-		behind = new(task.Thrown)
-		if err := page.DecodeCursor(in.Cursor, behind); err != nil {
-			return nil, err
-		}
-	}
-	found, err := a.Store.Trash(ctx, actor, behind, in.Limit+1)
-	if err != nil {
-		return nil, err
-	}
-	var out struct{ Body TrashPage }
-	out.Body.Items, out.Body.NextCursor, err = page.Cut(found, in.Limit, func(i int) any { return task.Thrown{At: found[i].DeletedAt, ID: found[i].ID} })
-	return &out, err
+func (a *Tasks) trash(ctx context.Context, actor access.Actor, in *PageInput) (out *struct{ Body TrashPage }, err error) {
+	out = new(struct{ Body TrashPage })
+	out.Body.Items, out.Body.NextCursor, err = pageOf(*in,
+		func(behind *page.Place, limit int) ([]*task.Trashed, error) {
+			return a.Store.Trash(ctx, actor, behind, limit)
+		},
+		func(t *task.Trashed) page.Place { return page.Place{At: t.DeletedAt, ID: t.ID} })
+	return out, err
 }
 
 func (a *Tasks) restore(ctx context.Context, actor access.Actor, in *TrashIDInput) (*struct{ Body *task.Trashed }, error) {

@@ -163,7 +163,7 @@ func checkParent(ctx context.Context, tx *change.Tx, t *Task) (list uuid.UUID, e
 		return uuid.Nil, fmt.Errorf("read the parent: %w", err)
 	}
 	if !parent.Role.Writes() {
-		return uuid.Nil, errReadOnly
+		return uuid.Nil, access.ErrReadOnly
 	}
 	if parent.ParentID != nil {
 		return uuid.Nil, refuse.Part("parent_id", "is a subtask itself; subtasks have one level")

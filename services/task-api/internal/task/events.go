@@ -8,7 +8,6 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
-	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
@@ -25,7 +24,7 @@ func appendEvents(tx *change.Tx, kinds []string, before, after *Task, about map[
 		if err != nil {
 			return err
 		}
-		audit, err := auditData(tx.Actor, frame, before, state)
+		audit, err := auditData(tx, frame, before, state)
 		if err != nil {
 			return err
 		}
@@ -61,17 +60,8 @@ func taskData(frame event.Frame, state event.Task) (json.RawMessage, error) {
 	return encodeCut(e)
 }
 
-func auditData(actor access.Actor, frame event.Frame, before *Task, state event.Task) (json.RawMessage, error) {
-	e := event.AuditEvent{
-		Frame: frame, Actor: event.Actor{UserID: actor.UserID, Email: actor.Email},
-		Action: frame.EventType, Target: "task/" + frame.TaskID.String(), ListID: &state.ListID,
-	}
-	if actor.Service != "" {
-		e.Actor.UserID = frame.UserID // it acts for the owner of the task
-	}
-	if e.EventType = event.AuditPrefix + frame.EventType; e.Metadata == nil {
-		e.Metadata = map[string]any{}
-	}
+func auditData(tx *change.Tx, frame event.Frame, before *Task, state event.Task) (json.RawMessage, error) {
+	e := event.AuditEvent{Frame: frame, Action: frame.EventType, Target: "task/" + frame.TaskID.String(), ListID: &state.ListID}
 	var was, is event.Task
 	var states [2]any
 	if before != nil {
@@ -82,7 +72,7 @@ func auditData(actor access.Actor, frame event.Frame, before *Task, state event.
 		is = state
 		states[1] = &is
 	}
-	if err := change.Fill(&e, actor.Origin, states[0], states[1]); err != nil {
+	if err := tx.Audit(&e, states[0], states[1]); err != nil {
 		return nil, err
 	}
 	data, err := encode(e)
@@ -96,7 +86,7 @@ func auditData(actor access.Actor, frame event.Frame, before *Task, state event.
 	was.Description, is.Description = change.Cut(was.Description, most), change.Cut(is.Description, most)
 	// What changed is what changed before the states were shortened.
 	changed := e.Changed
-	if err := change.Fill(&e, actor.Origin, states[0], states[1]); err != nil {
+	if err := tx.Audit(&e, states[0], states[1]); err != nil {
 		return nil, err
 	}
 	e.Changed, e.Metadata = changed, truncated(frame.Metadata)

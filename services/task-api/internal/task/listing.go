@@ -59,8 +59,7 @@ type listing struct {
 func (s *Store) listing(ctx context.Context, actor access.Actor, q Query) (*listing, error) {
 	lists := actor.Memberships(q.ListIDs...)
 	l := &listing{
-		store: s, user: actor.UserID, sort: q.Sort, lists: lists,
-		mine: access.Condition{SQL: "list_id IN (SELECT m.list_id FROM task.members m WHERE " + lists.SQL + ")", Args: lists.Args},
+		store: s, user: actor.UserID, sort: q.Sort, lists: lists, mine: actor.InLists("list_id", q.ListIDs...),
 	}
 	l.column, l.descending = strings.CutPrefix(q.Sort, "-")
 	if !slices.Contains(orders, l.column) {
@@ -120,8 +119,7 @@ func (l *listing) checkLists(ctx context.Context, named []uuid.UUID) error {
 
 // checkIDs refuses what the user may not see, or what is not there, to narrow a list by.
 func (l *listing) checkIDs(ctx context.Context, actor access.Actor, q Query) error {
-	may := actor.Tasks()
-	mine := actor.Memberships()
+	may, mine := actor.Tasks(), actor.InLists("o.list_id")
 	for _, named := range []struct {
 		field, is string
 		id        *uuid.UUID
@@ -130,7 +128,7 @@ func (l *listing) checkIDs(ctx context.Context, actor access.Actor, q Query) err
 	}{
 		{"parent_id", "is none of your tasks", q.ParentID, "SELECT FROM task.tasks WHERE id = ? AND " + may.SQL, may.Args},
 		{"series_id", "is the series of none of your tasks", q.SeriesID, "SELECT FROM task.tasks WHERE series_id = ? AND " + may.SQL, may.Args},
-		{"assignee", "is in none of your lists", q.Assignee, "SELECT FROM task.members o WHERE o.user_id = ? AND o.list_id IN (SELECT m.list_id FROM task.members m WHERE " + mine.SQL + ")", mine.Args},
+		{"assignee", "is in none of your lists", q.Assignee, "SELECT FROM task.members o WHERE o.user_id = ? AND " + mine.SQL, mine.Args},
 	} {
 		if named.id == nil || *named.id == actor.UserID {
 			continue

@@ -86,7 +86,7 @@ func checkList(ctx context.Context, tx *change.Tx, list uuid.UUID) error {
 	case len(found) == 0:
 		return refuse.Part("list_id", noList)
 	case !found[0].Role.Writes():
-		return errReadOnly
+		return access.ErrReadOnly
 	}
 	return nil
 }
@@ -203,8 +203,8 @@ type spot struct {
 // same position. It comes before the locks of tasks, which a move that has to make room
 // takes of others.
 func lockPlaces(tx *change.Tx, id uuid.UUID, list *uuid.UUID) {
-	mine := tx.Actor.Memberships()
-	tx.Later("SELECT FROM task.lists WHERE id = coalesce(?::uuid, (SELECT list_id FROM task.tasks WHERE id = ?)) AND id IN (SELECT m.list_id FROM task.members m WHERE "+mine.SQL+") FOR NO KEY UPDATE",
+	mine := tx.Actor.InLists("id")
+	tx.Later("SELECT FROM task.lists WHERE id = coalesce(?::uuid, (SELECT list_id FROM task.tasks WHERE id = ?)) AND "+mine.SQL+" FOR NO KEY UPDATE",
 		append([]any{list, id}, mine.Args...)...)
 }
 

@@ -2,8 +2,6 @@ package task
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,25 +24,21 @@ type Store struct {
 	Changes *change.Writer
 }
 
-var (
-	errNotFound = refuse.Missing("task")
-	errReadOnly = refuse.Because(refuse.ReadOnly, "you may read this list, not change what is in it; ask one of its owners")
-)
+var errNotFound = refuse.Missing("task")
 
 // withReminders is a column beside those of a task that a query calls t.
 const withReminders = `(SELECT json_agg(r ORDER BY r.ordinal, r.id) FROM task.reminders r WHERE r.task_id = t.id) AS reminders`
 
 // Get reads a task of the actor.
 func (s *Store) Get(ctx context.Context, actor access.Actor, id uuid.UUID) (*Task, error) {
-	t, may := new(Task), actor.Tasks()
-	err := s.DB.NewSelect().Model(t).ColumnExpr("t.*").ColumnExpr(withReminders).Where("id = ?", id).Where(may.SQL, may.Args...).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, errNotFound
+	found, err := s.readAll(ctx, actor.Tasks().And("id = ?", id), 1)
+	if err == nil && len(found) == 0 {
+		err = errNotFound
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the task: %w", err)
+		return nil, err
 	}
-	return t, nil
+	return found[0], nil
 }
 
 // whole are the columns of a task t, for change.Read.
@@ -61,7 +55,7 @@ func lock(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Task, error) {
 	tx.Later("SELECT FROM task.reminders WHERE task_id = (SELECT id FROM task.tasks WHERE id = ? AND "+may.SQL+") ORDER BY ordinal, id FOR UPDATE", args...)
 	t, err := read(ctx, tx, id)
 	if err == nil && !t.Role.Writes() {
-		return nil, errReadOnly
+		return nil, access.ErrReadOnly
 	}
 	return t, err
 }

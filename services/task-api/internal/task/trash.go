@@ -2,7 +2,6 @@ package task
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,8 +13,8 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
-	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/pkg/outage"
+	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
@@ -36,21 +35,18 @@ type Trashed struct {
 	DeletedAt time.Time `bun:"deleted_at" json:"deleted_at" doc:"When"`
 }
 
-// Thrown is where something is in the trash.
-type Thrown struct {
-	At time.Time `json:"a"`
-	ID uuid.UUID `json:"i"`
-}
+// trashed are the columns of a Trashed but Tasks, of task.trash x.
+const trashed = "x.id, CASE WHEN x.task IS NULL THEN 'list' ELSE 'task' END AS kind, x.title, x.list_id, x.deleted_by, x.deleted_at"
 
 // Trash reads up to limit things in the trash of the actor's lists, the latest first,
 // behind one. A list that was deleted is there for those who were its members.
-func (s *Store) Trash(ctx context.Context, actor access.Actor, behind *Thrown, limit int) ([]*Trashed, error) {
+func (s *Store) Trash(ctx context.Context, actor access.Actor, behind *page.Place, limit int) ([]*Trashed, error) {
 	where := actor.Trash()
 	if behind != nil {
 		where = where.And("(x.deleted_at, x.id) < (?, ?)", behind.At, behind.ID)
 	}
 	found := []*Trashed{}
-	err := s.DB.NewRaw(`SELECT x.id, CASE WHEN x.task IS NULL THEN 'list' ELSE 'task' END AS kind, x.title, x.list_id, x.deleted_by, x.deleted_at,
+	err := s.DB.NewRaw("SELECT "+trashed+`,
 			(SELECT count(*) FROM task.trash w WHERE w.root_id = x.id AND w.task IS NOT NULL) AS tasks
 		FROM task.trash x WHERE x.root_id = x.id AND `+where.SQL+" ORDER BY x.deleted_at DESC, x.id DESC LIMIT ?", append(where.Args, limit)...).Scan(ctx, &found)
 	if err != nil {
@@ -107,7 +103,7 @@ func lockTrash(ctx context.Context, tx *change.Tx, root uuid.UUID, owns bool) (*
 		Trashed
 		Role access.Role `bun:"role"`
 	}
-	err := tx.NewRaw("SELECT x.id, CASE WHEN x.task IS NULL THEN 'list' ELSE 'task' END AS kind, x.title, x.list_id, x.deleted_by, x.deleted_at, "+role.SQL+
+	err := tx.NewRaw("SELECT "+trashed+", "+role.SQL+
 		" AS role FROM task.trash x WHERE x.id = ? AND x.root_id = ? AND "+where.SQL+" FOR UPDATE OF x",
 		slices.Concat(role.Args, []any{root, root}, where.Args)...).Scan(ctx, &found)
 	switch {
@@ -116,9 +112,9 @@ func lockTrash(ctx context.Context, tx *change.Tx, root uuid.UUID, owns bool) (*
 	case len(found) == 0:
 		return nil, errNotInTrash
 	case (owns || found[0].Kind == "list") && !found[0].Role.Rules():
-		return nil, refuse.Because(refuse.OwnersOnly, "only an owner of the list may do this")
+		return nil, access.ErrOwnersOnly
 	case !found[0].Role.Writes():
-		return nil, errReadOnly
+		return nil, access.ErrReadOnly
 	}
 	return &found[0].Trashed, nil
 }
@@ -262,12 +258,12 @@ func purge(ctx context.Context, tx *change.Tx, what *Trashed) error {
 		var series []uuid.UUID
 		for _, g := range gone {
 			tx.Later("INSERT INTO task.purged (id) VALUES (?) ON CONFLICT DO NOTHING", g.ID)
-			frame := event.Frame{EventType: event.TaskPurged, TaskID: g.ID, UserID: g.UserID, Timestamp: tx.Now}
-			data, err := purged(tx, frame, g.ListID)
+			err := tx.TellAudit(g.ID, event.AuditEvent{
+				Frame: event.Frame{TaskID: g.ID, UserID: g.UserID}, Action: event.TaskPurged, Target: "task/" + g.ID.String(), ListID: &g.ListID,
+			}, nil, nil)
 			if err != nil {
 				return err
 			}
-			tx.Append(eventlog.Entry{Topic: event.TopicAudit, Type: event.AuditPrefix + event.TaskPurged, Key: g.ID.String(), Time: tx.Now, Data: data})
 			if g.SeriesID != nil {
 				series = append(series, *g.SeriesID)
 			}
@@ -290,37 +286,9 @@ func purge(ctx context.Context, tx *change.Tx, what *Trashed) error {
 	return tellOfList(tx, event.ListPurged, what.ID)
 }
 
-func purged(tx *change.Tx, frame event.Frame, list uuid.UUID) (json.RawMessage, error) {
-	e := event.AuditEvent{
-		Frame: frame, Actor: event.Actor{UserID: tx.Actor.UserID, Email: tx.Actor.Email}, Action: frame.EventType,
-		Target: "task/" + frame.TaskID.String(), ListID: &list,
-	}
-	if tx.Actor.Service != "" {
-		e.Actor.UserID = frame.UserID // it acts for who made the task
-	}
-	e.EventType, e.Metadata = event.AuditPrefix+frame.EventType, map[string]any{}
-	if err := change.Fill(&e, tx.Actor.Origin, nil, nil); err != nil {
-		return nil, err
-	}
-	return encode(e)
-}
-
 // tellOfList appends the audit event of a list that came back, or is gone for good.
 func tellOfList(tx *change.Tx, action string, list uuid.UUID) error {
-	e := event.AuditEvent{
-		Frame:  event.Frame{EventType: event.AuditPrefix + action, UserID: tx.Actor.UserID, Timestamp: tx.Now, Metadata: map[string]any{}},
-		Actor:  event.Actor{UserID: tx.Actor.UserID, Email: tx.Actor.Email},
-		Action: action, Target: "list/" + list.String(), ListID: &list,
-	}
-	if err := change.Fill(&e, tx.Actor.Origin, nil, nil); err != nil {
-		return err
-	}
-	data, err := encode(e)
-	if err != nil {
-		return err
-	}
-	tx.Append(eventlog.Entry{Topic: event.TopicAudit, Type: e.EventType, Key: list.String(), Time: tx.Now, Data: data})
-	return nil
+	return tx.TellAudit(list, event.AuditEvent{Action: action, Target: "list/" + list.String(), ListID: &list}, nil, nil)
 }
 
 // forgetSeries forgets what series have had of which there is nothing left.
@@ -365,8 +333,7 @@ func (s *Store) purgeOld(ctx context.Context, before time.Time) (n int, err erro
 	for _, root := range roots {
 		err = errors.Join(err, s.Changes.Do(ctx, access.Actor{Service: "trash"}, func(ctx context.Context, tx *change.Tx) error {
 			var old []*Trashed
-			err := tx.NewRaw(`SELECT x.id, CASE WHEN x.task IS NULL THEN 'list' ELSE 'task' END AS kind, x.title, x.list_id, x.deleted_by, x.deleted_at
-				FROM task.trash x WHERE x.id = ? AND x.root_id = x.id FOR UPDATE SKIP LOCKED`, root).Scan(ctx, &old)
+			err := tx.NewRaw("SELECT "+trashed+" FROM task.trash x WHERE x.id = ? AND x.root_id = x.id FOR UPDATE SKIP LOCKED", root).Scan(ctx, &old)
 			if err != nil {
 				return fmt.Errorf("read what is old in the trash: %w", err)
 			}
