@@ -117,6 +117,11 @@ const (
 	// occurrence: Skipped, Ended or TakenBack.
 	MetaOccurrence = "occurrence"
 
+	// MetaTruncated names the texts of which the event has only the beginning.
+	MetaTruncated = "truncated"
+	// MetaUndoes is the id of the request whose changes the event takes back.
+	MetaUndoes = "undoes"
+
 	Skipped   = "skipped"    // the series goes on without it
 	Ended     = "ended"      // it was the open one: with it the series ends
 	TakenBack = "taken_back" // the one before it was reopened; its date may come again

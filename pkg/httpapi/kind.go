@@ -42,6 +42,8 @@ var (
 	PrivateInbox    = kind(http.StatusConflict, "private-inbox", "An inbox is its owner's alone", "Make a list, and share that.")
 	AlreadyMember   = kind(http.StatusConflict, "already-member", "Who has this address is a member of the list", "Change the member's role instead.")
 	LastOwner       = kind(http.StatusConflict, "last-owner", "A list keeps at least one owner", "Make somebody else an owner first.")
+	ChangedSince    = kind(http.StatusConflict, "changed-since", "What would be undone has been changed since", "See errors, which name the fields; change them by hand, or undo what has changed them first.")
+	NotUndoable     = kind(http.StatusConflict, "not-undoable", "This can not be undone", "Do the opposite by hand.")
 	LastOccurrence  = kind(http.StatusConflict, "last-occurrence", "Nothing follows the last occurrence of a rule", "Complete it, or delete it to end the series.")
 
 	ResyncRequired = kind(http.StatusGone, "resync-required", "The place in the feed is not known any more", "Read /api/snapshot, and go on from the place in its first line.")

@@ -29,6 +29,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
 	"github.com/taskwire/taskwire/services/task-api/internal/rest"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
+	"github.com/taskwire/taskwire/services/task-api/internal/undo"
 )
 
 func main() {
@@ -55,6 +56,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	lists := &list.Store{DB: db, Changes: changes, Limits: cfg.ListLimits}
 	comments := &comment.Store{DB: db, Changes: changes, Limits: cfg.CommentLimits}
 	tasks := &task.Store{DB: db, Changes: changes}
+	undone := &undo.Store{Changes: changes, Comments: comments}
 	changed := &feed.Store{DB: db, Tasks: tasks, Lists: lists, Comments: comments}
 	hub := &feed.Hub{Store: changed, Log: log}
 	clock := &reminder.Clock{Changes: changes, Log: log}
@@ -78,6 +80,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "watch of the last reconcile", Run: func(ctx context.Context) error { return reconcile.Watch(ctx, db, log) }},
 		{Name: "search index", Run: func(ctx context.Context) error { return tasks.KeepIndexed(ctx, log) }},
 		{Name: "idempotency keys", Run: func(ctx context.Context) error { return changes.ForgetKeys(ctx, log) }},
+		{Name: "old operations", Run: func(ctx context.Context) error { return changes.ForgetOperations(ctx, cfg.EventRetention, log) }},
 		{Name: "trash", Run: func(ctx context.Context) error { return tasks.KeepTrash(ctx, cfg.TrashRetention, log) }},
 		{Name: "hub of the feed", Run: func(ctx context.Context) error { return hub.Run(ctx, told) }},
 		{Name: "what is gone from the feed", Run: func(ctx context.Context) error { return changed.Keep(ctx, cfg.TrashRetention, time.Now, log) }},
@@ -140,6 +143,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 				(&rest.Lists{Store: lists, Failures: failures}).Mount(mine)
 				(&rest.Tasks{Store: tasks, Failures: failures}).Mount(mine)
 				(&rest.Comments{Store: comments, Failures: failures}).Mount(mine)
+				(&rest.Operations{Store: undone, Failures: failures}).Mount(mine)
 			})
 		})
 	})

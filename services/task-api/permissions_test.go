@@ -37,6 +37,7 @@ const (
 	owns    need = "owns"    // an owner of the list
 	wrote   need = "wrote"   // who wrote it: here the owner
 	invited need = "invited" // who is asked to be a member
+	hers    need = "hers"    // whose request it was: here the owner's
 
 	apart   need = "apart"   // it can not be had here: what it has to belong to is the caller's own
 	ignored need = "ignored" // answers have it, so that requests may
@@ -56,11 +57,12 @@ const (
 	theNotice     thing = "notification"
 	theTrash      thing = "thing in the trash"
 	theComment    thing = "comment"
+	theRequest    thing = "request"
 )
 
 // expected is what an operation needs: of what its path names, by parameter, or else of
-// who asks. The parameter id decides; what another one names is looked for in what that
-// one does. ids are those in the query and in the body.
+// who asks. The only parameter decides, or that called id; what another one names is looked
+// for in what that one does. ids are those in the query and in the body.
 type expected struct {
 	needs need
 	path  map[string]thing
@@ -86,6 +88,7 @@ var (
 	aNotice     = map[string]thing{"id": theNotice}
 	aComment    = map[string]thing{"id": theComment}
 	aTrash      = map[string]thing{"id": theTrash}
+	aRequest    = map[string]thing{"request_id": theRequest}
 
 	inATask = map[string]use{
 		"body.list_id":             {of: theList, needs: writes},
@@ -162,6 +165,8 @@ var expectations = map[string]expected{
 	"restore":    {needs: writes, path: aTrash},
 	"purge":      {needs: owns, path: aTrash},
 
+	"undo": {needs: hers, path: aRequest},
+
 	// Of other services, through the front door.
 	"task-history":           {needs: passed, path: aTask}, // with the lists of who asks
 	"list-occurrences":       {needs: reads, path: aTask},
@@ -171,6 +176,14 @@ var expectations = map[string]expected{
 	"mark-notification":      {needs: passed, path: aNotice},
 	"read-notification":      {needs: passed, path: aNotice},
 	"preview-recurrence":     {needs: signedIn},
+}
+
+// decides is the parameter of the path that decides.
+func (e expected) decides() string {
+	if names := slices.Collect(maps.Keys(e.path)); len(names) == 1 {
+		return names[0]
+	}
+	return "id"
 }
 
 func and(some, more map[string]use) map[string]use {
@@ -197,6 +210,8 @@ func (p person) may(n need) bool {
 		return p.role.Rules()
 	case invited:
 		return p.name == "invited"
+	case hers:
+		return p.role.Rules()
 	case apart:
 		return false
 	}
@@ -233,7 +248,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		}
 		for name, of := range want.path {
 			expectedIDs["path."+name] = use{of: of, needs: want.needs}
-			require.Contains(t, want.path, "id", "%s: the parameter that decides is called id", op.ID)
+			require.Contains(t, want.path, want.decides(), "%s: the parameter that decides is the only one, or called id", op.ID)
 		}
 		for id := range op.ids {
 			if _, ok := expectedIDs[id]; !ok {
@@ -417,8 +432,10 @@ func (w *world) renew() {
 	owner.say(sub.ID, w.secret)
 	gone := owner.create(object{"title": w.secret, "list_id": l.ID})
 	require.Equal(w.t, http.StatusNoContent, owner.do(http.MethodDelete, at(gone.ID), nil).status)
+	asked := owner.do(http.MethodPatch, at(sub.ID), object{"priority": "low"})
+	require.Equal(w.t, http.StatusOK, asked.status, "%s", asked.body)
 	w.ids = map[thing][]string{
-		theTrash: {gone.ID.String()}, theComment: {said.ID.String()},
+		theRequest: {asked.request()}, theTrash: {gone.ID.String()}, theComment: {said.ID.String()},
 		theList: {l.ID.String()}, theTask: {task.ID.String(), sub.ID.String()}, theReminder: {task.Reminders[0].ID.String()}, theSeries: {task.SeriesID.String()},
 		theMember: {w.guest.user.String()}, theInvitation: {invitation.ID}, theNotice: {uuid.NewString()},
 	}
@@ -478,12 +495,13 @@ func (w *world) tryPath(op operation, want expected, p person) {
 	for name, of := range want.path {
 		whole["path."+name] = w.anothers(of)
 	}
-	w.compare(op, p, "path.id", use{of: want.path["id"], needs: want.needs}, whole)
+	decides := want.decides()
+	w.compare(op, p, "path."+decides, use{of: want.path[decides], needs: want.needs}, whole)
 	for name, of := range want.path {
-		if name == "id" {
+		if name == decides {
 			continue
 		}
-		ids := map[string]string{"path.id": w.ownOf(p, want.path["id"]), "path." + name: w.anothers(of)}
+		ids := map[string]string{"path." + decides: w.ownOf(p, want.path[decides]), "path." + name: w.anothers(of)}
 		w.compare(op, p, "path."+name, use{of: of, needs: apart}, ids)
 	}
 }

@@ -95,6 +95,10 @@ func (u *user) isThere(t *testing.T, op openapi.Operation, body []byte) ([]byte,
 		line, _, _ := bytes.Cut(a.Body, []byte("\n"))
 		require.NoError(t, json.Unmarshal(line, &first))
 		there["since"] = first.Next
+	case op.ID == "undo":
+		a, err := u.Do(t.Context(), http.MethodPost, "/api/tasks", object{"title": "Made by mistake"})
+		require.NoError(t, err)
+		there["request_id"] = a.Header.Get("X-Request-Id")
 	case op.ID == "move-task":
 		body = anyID.ReplaceAll(body, []byte(u.create(object{"title": "Beside"}).ID.String()))
 	case op.ID == "move-list":

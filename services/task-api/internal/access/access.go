@@ -87,7 +87,7 @@ func (a Actor) Memberships(lists ...uuid.UUID) Condition {
 // Trash are the rows of task.trash, called x, that the actor may see: those of his lists,
 // and the lists in the trash that he was a member of.
 func (a Actor) Trash() Condition {
-	return Condition{"x.list_id IN (SELECT m.list_id FROM task.members m WHERE m.user_id = ? AND m.trashed = (x.task IS NULL))", []any{a.UserID}}
+	return Condition{"x.list_id IN (SELECT m.list_id FROM task.members m WHERE m.user_id = ? AND m.trashed = (x.task IS NULL)) AND NOT x.let_go", []any{a.UserID}}
 }
 
 // Lists are those that the actor is a member of, at most so many: the one called first,
@@ -128,7 +128,7 @@ var ErrRefused = errors.New("the actor may not")
 func (a Actor) Task(ctx context.Context, db bun.IDB, id uuid.UUID) error {
 	may, his := a.Tasks(), false
 	// Of one in the trash there is nothing but there.
-	err := db.NewRaw("SELECT "+may.SQL+" FROM task.tasks WHERE id = ? UNION ALL SELECT false FROM task.trash WHERE id = ? LIMIT 1", append(slices.Clone(may.Args), id, id)...).Scan(ctx, &his)
+	err := db.NewRaw("SELECT "+may.SQL+" FROM task.tasks WHERE id = ? UNION ALL SELECT false FROM task.trash WHERE id = ? AND NOT let_go LIMIT 1", append(slices.Clone(may.Args), id, id)...).Scan(ctx, &his)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil

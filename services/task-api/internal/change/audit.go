@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -67,10 +68,18 @@ func (tx *Tx) Audit(e *event.AuditEvent, before, after any) error {
 	default:
 		e.Actor = event.Actor{UserID: tx.Actor.UserID, Email: tx.Actor.Email}
 	}
-	if e.Metadata == nil {
-		e.Metadata = map[string]any{}
-	}
+	e.Metadata = tx.Metadata(e.Metadata)
 	return fill(e, tx.Actor.Origin, before, after)
+}
+
+// Metadata is what an event of the change says besides, and what all of them say.
+func (tx *Tx) Metadata(about map[string]any) map[string]any {
+	all := map[string]any{}
+	maps.Copy(all, about)
+	if tx.Undoes != "" {
+		all[event.MetaUndoes] = tx.Undoes
+	}
+	return all
 }
 
 // TellAudit appends an audit event, in the order of what has the key.

@@ -37,6 +37,8 @@ type Tx struct {
 
 	Actor access.Actor
 	Now   time.Time // the moment of the change, to the microsecond, as Postgres keeps it
+	// Undoes is the request whose changes this one takes back, which all its events say.
+	Undoes string
 
 	zones     *cache.Cache[uuid.UUID, string]
 	unsure    *pgx.Batch // that the remembered zone is compared by
@@ -64,6 +66,9 @@ func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.
 				return err
 			}
 			tx.write(ctx)
+			if tx.told {
+				tx.remember()
+			}
 			return nil
 		})
 		if err == nil {

@@ -27,8 +27,8 @@ type Key struct {
 // whether there was one.
 func (k *Key) Claim(ctx context.Context, tx *Tx, answer any) (answered bool, err error) {
 	user := tx.Actor.UserID
-	res, err := tx.NewRaw(`INSERT INTO task.idempotency_keys (user_id, key, request_hash, created_at) VALUES (?, ?, ?, ?)
-		ON CONFLICT (user_id, key) DO NOTHING`, user, k.Key, k.Hash, tx.Now).Exec(ctx)
+	res, err := tx.NewRaw(`INSERT INTO task.idempotency_keys (user_id, key, request_hash, created_at, request_id) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (user_id, key) DO NOTHING`, user, k.Key, k.Hash, tx.Now, tx.Actor.RequestID).Exec(ctx)
 	if err != nil {
 		return false, fmt.Errorf("claim the idempotency key: %w", err)
 	}
@@ -50,6 +50,7 @@ func (k *Key) Claim(ctx context.Context, tx *Tx, answer any) (answered bool, err
 	if err := json.Unmarshal([]byte(row.Answer), answer); err != nil {
 		return false, fmt.Errorf("read the first answer: %w", err)
 	}
+	tx.repeats(k)
 	return true, nil
 }
 

@@ -22,12 +22,13 @@ func tell(tx *change.Tx, action string, before, after *Comment) error {
 	}
 	if len(data) > change.MaxData {
 		// Each text has half of the room, or what the other leaves.
-		sizes := [2]int{sizeOf(before), sizeOf(after)}
+		sizes := [2]int{change.SizeOf(textOf(before)), change.SizeOf(textOf(after))}
 		room := change.MaxData - (len(data) - sizes[0] - sizes[1])
 		most := max(room/2, room-min(sizes[0], sizes[1]))
 		if data, err = audit(tx, action, c, cut(before, most), cut(after, most), "text"); err != nil {
 			return err
 		}
+		tx.KeepWhole(c.ID, 0, change.Texts{Before: textOf(before), After: textOf(after)})
 	}
 	tx.Append(eventlog.Entry{Topic: event.TopicAudit, Type: event.AuditPrefix + action, Key: c.TaskID.String(), Time: tx.Now, Data: data})
 	return nil
@@ -40,7 +41,7 @@ func audit(tx *change.Tx, action string, c, before, after *Comment, truncated ..
 		return nil, err
 	}
 	if len(truncated) > 0 {
-		e.Metadata["truncated"] = truncated
+		e.Metadata[event.MetaTruncated] = truncated
 		if action == event.CommentUpdated {
 			e.Changed = edited // also where the texts begin with the same
 		}
@@ -55,12 +56,12 @@ func audit(tx *change.Tx, action string, c, before, after *Comment, truncated ..
 // edited are the fields that an edit changes.
 var edited = []string{"edited_at", "text"}
 
-// sizeOf is how many bytes the text of a comment has as JSON.
-func sizeOf(c *Comment) int {
+// textOf is what a comment says; nothing where there is none.
+func textOf(c *Comment) string {
 	if c == nil {
-		return 0
+		return ""
 	}
-	return change.SizeOf(c.Text)
+	return c.Text
 }
 
 // cut is a comment whose text has at most so many bytes as JSON.

@@ -274,12 +274,17 @@ func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, mat
 		if l = &after; !shared {
 			return nil // his own matter
 		}
-		after.Version, after.UpdatedAt = before.Version+1, tx.Now
-		tx.Later("UPDATE task.lists SET name = ?, color = ?, is_archived = ?, version = ?, updated_at = ? WHERE id = ?",
-			after.Name, after.Color, after.IsArchived, after.Version, after.UpdatedAt, id)
-		return tell(tx, event.ListUpdated, before, l)
+		return save(tx, before, l)
 	})
 	return l, err
+}
+
+// save writes a list that was changed, with its event.
+func save(tx *change.Tx, before, l *List) error {
+	l.Version, l.UpdatedAt = before.Version+1, tx.Now
+	tx.Later("UPDATE task.lists SET name = ?, color = ?, is_archived = ?, version = ?, updated_at = ? WHERE id = ?",
+		l.Name, l.Color, l.IsArchived, l.Version, l.UpdatedAt, l.ID)
+	return tell(tx, event.ListUpdated, before, l)
 }
 
 // Delete moves a list of the actor's and its tasks into the trash. Its members find it
@@ -295,17 +300,22 @@ func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, ma
 		case l.IsInbox:
 			return refuse.Because(refuse.PrivateInbox, "an inbox stays as long as its user; delete its tasks instead")
 		}
-		// Nothing comes into it any more: whoever adds a task waits, and finds no such list.
-		tx.Later("SELECT FROM task.lists WHERE id = ? FOR UPDATE", id)
-		if err := task.ThrowAway(ctx, tx, id); err != nil {
-			return err
-		}
-		tx.Later("UPDATE task.lists SET trashed_at = ?, version = version + 1, updated_at = ? WHERE id = ?", tx.Now, tx.Now, id)
-		tx.Later("UPDATE task.members SET trashed = true WHERE list_id = ?", id)
-		tx.Later("INSERT INTO task.trash (id, root_id, list_id, title, version, deleted_by, deleted_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-			id, id, id, l.Name, l.Version+1, actor.UserID, tx.Now)
-		return tellOf(tx, id, event.ListDeleted, "list/"+id.String(), l.state(), nil)
+		return throwAway(ctx, tx, l)
 	})
+}
+
+// throwAway moves a list that is locked into the trash, with its tasks.
+func throwAway(ctx context.Context, tx *change.Tx, l *List) error {
+	// Nothing comes into it any more: whoever adds a task waits, and finds no such list.
+	tx.Later("SELECT FROM task.lists WHERE id = ? FOR UPDATE", l.ID)
+	if err := task.ThrowAway(ctx, tx, l.ID); err != nil {
+		return err
+	}
+	tx.Later("UPDATE task.lists SET trashed_at = ?, version = version + 1, updated_at = ? WHERE id = ?", tx.Now, tx.Now, l.ID)
+	tx.Later("UPDATE task.members SET trashed = true WHERE list_id = ?", l.ID)
+	tx.Later("INSERT INTO task.trash (id, root_id, list_id, title, version, deleted_by, deleted_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		l.ID, l.ID, l.ID, l.Name, l.Version+1, tx.Actor.UserID, tx.Now)
+	return tellOf(tx, l.ID, event.ListDeleted, "list/"+l.ID.String(), l.state(), nil)
 }
 
 // lock reads a list of the actor once it is locked: the members of a list and what it is

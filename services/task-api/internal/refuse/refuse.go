@@ -25,6 +25,8 @@ const (
 	ListChanged     Code = "list-changed"         // since the version that the change is meant for
 	KeyUsed         Code = "idempotency-key-used" // the idempotency key, for another request
 	TaskChanged     Code = "task-changed"         // since the version that the change is meant for
+	ChangedSince    Code = "changed-since"        // by somebody else, what would be undone; Fields say where
+	NotUndoable     Code = "not-undoable"         // what the request did
 	NotRecurring    Code = "not-recurring"        // the task does not recur (any more)
 	NotComplete     Code = "not-complete"         // the occurrence was reopened
 	AlreadyComplete Code = "already-complete"     // the occurrence is done
@@ -37,7 +39,7 @@ const (
 )
 
 // Codes are all of them.
-var Codes = []Code{Invalid, NotFound, ReadOnly, OwnersOnly, AuthorsOnly, InTrash, IDTaken, PrivateInbox, AlreadyMember, LastOwner, LimitReached, ListChanged, KeyUsed, TaskChanged, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, TooManyAttempts, Busy}
+var Codes = []Code{Invalid, NotFound, ReadOnly, OwnersOnly, AuthorsOnly, InTrash, IDTaken, PrivateInbox, AlreadyMember, LastOwner, LimitReached, ListChanged, KeyUsed, TaskChanged, ChangedSince, NotUndoable, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, TooManyAttempts, Busy}
 
 // Error refuses what was asked for.
 type Error struct {

@@ -12,6 +12,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/comment"
 	"github.com/taskwire/taskwire/services/task-api/internal/list"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
+	"github.com/taskwire/taskwire/services/task-api/internal/undo"
 )
 
 // What the description of the API shows. Tests send the requests, and see that no
@@ -78,6 +79,9 @@ var (
 	exampleComment = comment.Comment{
 		ID: uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5f1"), TaskID: exampleTask.ID, Author: event.Author{UserID: exampleGrace, Name: exampleMember.Name},
 		Text: "@ada@example.org She calls back tomorrow.", EditedAt: &exampleCompleted, CreatedAt: exampleTask.CreatedAt,
+	}
+	exampleUndone = undo.Undone{
+		Undoes: "0190163d-8694-739b-aea5-966c26f8ad91", RequestID: "0190163d-8a20-7c11-9d5e-3b6f0a9c4e27", Changed: []string{"task/" + exampleTask.ID.String()},
 	}
 	examplePlace        = "eyJsIjoiMDE5MGM4YTAtMWEyYi03ZDRlLThmNjAtNzE4MjkzYTRiNWYxIiwieCI6NzQyfQ"
 	exampleRegistration = Registration{Email: exampleUser.Email, Password: "correct horse battery", Name: exampleUser.Name, Timezone: exampleUser.Timezone}

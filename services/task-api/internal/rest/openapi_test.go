@@ -27,6 +27,7 @@ func TestOpenAPI(t *testing.T) {
 		(&Lists{Failures: failures}).Mount(api)
 		(&Tasks{Failures: failures}).Mount(api)
 		(&Comments{Failures: failures}).Mount(api)
+		(&Operations{Failures: failures}).Mount(api)
 		MountProblems(api, failures)
 	})}
 	for _, file := range others {

@@ -23,7 +23,12 @@ func problem(err error, place string) error {
 	for i, f := range no.Fields {
 		fields[i] = httpapi.FieldError{Location: place + f.Name, Message: f.Message}
 	}
-	if no.Code == refuse.KeyUsed {
+	switch no.Code {
+	case refuse.ChangedSince: // not in the request
+		for i, f := range no.Fields {
+			fields[i].Location = f.Name
+		}
+	case refuse.KeyUsed:
 		fields = []httpapi.FieldError{{Location: "header.Idempotency-Key", Message: no.Detail}}
 	}
 	p := httpapi.NewProblem(kind, no.Detail, fields...)

@@ -61,7 +61,7 @@ const flushEvery = 50
 func (s *Store) Together(ctx context.Context, actor access.Actor, steps []Step) (tasks []*Task, failed int, err error) {
 	err = s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		tasks = make([]*Task, len(steps))
-		lockAll(tx, steps)
+		lockAll(tx, idsOf(steps))
 		for i, step := range steps {
 			failed = i
 			t, err := step.do(ctx, tx)
@@ -80,15 +80,18 @@ func (s *Store) Together(ctx context.Context, actor access.Actor, steps []Step) 
 	return tasks, failed, err
 }
 
-// lockAll locks what several steps change in the order of all locks, not in that of the
-// steps: two that have the same tasks in another order would wait for each other.
-func lockAll(tx *change.Tx, steps []Step) {
-	var ids []uuid.UUID
+func idsOf(steps []Step) (ids []uuid.UUID) {
 	for _, step := range steps {
 		if step.id != uuid.Nil {
 			ids = append(ids, step.id)
 		}
 	}
+	return ids
+}
+
+// lockAll locks what several steps change in the order of all locks, not in that of the
+// steps: two that have the same tasks in another order would wait for each other.
+func lockAll(tx *change.Tx, ids []uuid.UUID) {
 	if len(ids) < 2 {
 		return
 	}

@@ -55,7 +55,7 @@ func throwOut(ctx context.Context, tx *change.Tx, id uuid.UUID, match Versions) 
 			return err
 		}
 	}
-	return remove(ctx, tx, t, removal{outcome, &t.ID})
+	return remove(ctx, tx, t, removal{outcome: outcome, root: t.ID})
 }
 
 // outcomeOf says what becomes of the series of an open task that is deleted.
@@ -101,7 +101,7 @@ func (s *Store) Skip(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 				return err
 			}
 		}
-		return remove(ctx, tx, t, removal{outcome: event.Skipped})
+		return remove(ctx, tx, t, removal{event.Skipped, t.ID, true})
 	})
 	return next, err
 }
@@ -112,35 +112,48 @@ func takeBack(ctx context.Context, tx *change.Tx, t *Task) error {
 	if _, err := tx.NewUpdate().Model((*Task)(nil)).Set("followed = false").Where("id = ?", t.ID).Exec(ctx); err != nil {
 		return fmt.Errorf("mark the task as not followed: %w", err)
 	}
-	var found []*Task
-	err := tx.NewSelect().Model(&found).Where("follows_id = ?", t.ID).Where("NOT is_complete").
-		Limit(1).For("UPDATE").Scan(ctx)
-	if err != nil {
-		return fmt.Errorf("read what follows the task: %w", err)
-	}
-	if len(found) == 0 || !found[0].pristine() {
-		return nil
-	}
-	next := found[0]
-	if err := readReminders(ctx, tx, found, "UPDATE"); err != nil {
+	next, untouched, err := follower(ctx, tx, t)
+	if err != nil || next == nil || !untouched {
 		return err
+	}
+	// What has come along goes back.
+	if err := moveAll(ctx, tx, next.ID, t.ID, "true"); err != nil {
+		return err
+	}
+	return remove(ctx, tx, next, removal{event.TakenBack, next.ID, true})
+}
+
+// follower is what follows a task, if it is there, and whether it is open, and it and what
+// belongs to it are as the series made them.
+func follower(ctx context.Context, tx *change.Tx, t *Task) (next *Task, untouched bool, err error) {
+	var found []*Task
+	err = tx.NewSelect().Model(&found).Where("follows_id = ?", t.ID).OrderExpr("is_complete, created_at DESC").Limit(1).For("UPDATE").Scan(ctx)
+	if err != nil {
+		return nil, false, fmt.Errorf("read what follows the task: %w", err)
+	}
+	if len(found) == 0 {
+		return nil, false, nil
+	}
+	next = found[0]
+	if err := readReminders(ctx, tx, found, "UPDATE"); err != nil || next.IsComplete || !next.pristine() {
+		return next, false, err
 	}
 	checklist, err := subtasksOf(ctx, tx, next.ID, "UPDATE", "recurrence IS NULL")
 	if err != nil {
-		return err
+		return next, false, err
 	}
 	for _, sub := range checklist {
 		if !sub.pristine() || !sub.CreatedAt.Equal(next.CreatedAt) {
-			return nil
+			return next, false, nil
 		}
 	}
 	added, err := tx.NewSelect().Model((*Task)(nil)).Where("parent_id = ?", next.ID).Where("recurrence IS NOT NULL").
 		Where("follows_id IS NULL").Where("created_at > ?", next.CreatedAt).Exists(ctx)
 	if err != nil {
-		return fmt.Errorf("look for subtasks that were added: %w", err)
+		return next, false, fmt.Errorf("look for subtasks that were added: %w", err)
 	}
 	if added {
-		return nil
+		return next, false, nil
 	}
 	ids := []uuid.UUID{next.ID}
 	for _, sub := range checklist {
@@ -149,22 +162,16 @@ func takeBack(ctx context.Context, tx *change.Tx, t *Task) error {
 	// Who comments locks the task first.
 	commented, err := tx.NewSelect().Table("task.comments").Where("task_id IN (?)", bun.List(ids)).Exists(ctx)
 	if err != nil {
-		return fmt.Errorf("look for comments on what follows the task: %w", err)
+		return next, false, fmt.Errorf("look for comments on what follows the task: %w", err)
 	}
-	if commented {
-		return nil
-	}
-	// What has come along goes back.
-	if err := moveAll(ctx, tx, next.ID, t.ID, "true"); err != nil {
-		return err
-	}
-	return remove(ctx, tx, next, removal{outcome: event.TakenBack})
+	return next, !commented, nil
 }
 
 // removal is how a task goes.
 type removal struct {
-	outcome string     // of an occurrence that was open
-	root    *uuid.UUID // with what it goes into the trash; nil: it does not
+	outcome string    // of an occurrence that was open
+	root    uuid.UUID // with what it goes into the trash
+	letGo   bool      // by its series, see throwAway
 }
 
 // remove deletes a task and its subtasks.
@@ -174,7 +181,7 @@ func remove(ctx context.Context, tx *change.Tx, t *Task, how removal) error {
 		if t.SeriesID != nil {
 			series = append(series, *t.SeriesID)
 		}
-		return removeOne(ctx, tx, t, removal{outcome, how.root})
+		return removeOne(ctx, tx, t, removal{outcome, how.root, how.letGo})
 	}
 	for {
 		subtasks, err := subtasksOf(ctx, tx, t.ID, "UPDATE", "")
@@ -223,9 +230,7 @@ func removeOne(ctx context.Context, tx *change.Tx, t *Task, how removal) error {
 	before := t.clone()
 	outcome := how.outcome
 	t.Version++
-	if how.root != nil {
-		throwAway(tx, t, *how.root)
-	}
+	throwAway(tx, t, how.root, how.letGo)
 	var about map[string]any
 	if outcome != "" {
 		about = map[string]any{event.MetaOccurrence: outcome}

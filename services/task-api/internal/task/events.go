@@ -16,6 +16,7 @@ import (
 // own, the last being after's, so that the versions of a task rise with every event. About is the
 // metadata of the events.
 func appendEvents(tx *change.Tx, kinds []string, before, after *Task, about map[string]any) error {
+	about = tx.Metadata(about)
 	for i, kind := range kinds {
 		state := after.onTheWire()
 		state.Version -= int64(len(kinds) - 1 - i)
@@ -41,16 +42,13 @@ func appendEvents(tx *change.Tx, kinds []string, before, after *Task, about map[
 // truncated is the metadata of an event whose descriptions were shortened. The task
 // is whole in the database: an event tells of it.
 func truncated(about map[string]any) map[string]any {
-	all := map[string]any{"truncated": []string{"description"}}
+	all := map[string]any{event.MetaTruncated: []string{"description"}}
 	maps.Copy(all, about)
 	return all
 }
 
 func taskData(frame event.Frame, state event.Task) (json.RawMessage, error) {
 	e := event.TaskEvent{Frame: frame, TaskData: state}
-	if e.Metadata == nil {
-		e.Metadata = map[string]any{}
-	}
 	data, err := encode(e)
 	if err != nil || len(data) <= change.MaxData {
 		return data, err
@@ -64,9 +62,10 @@ func auditData(tx *change.Tx, frame event.Frame, before *Task, state event.Task)
 	e := event.AuditEvent{Frame: frame, Action: frame.EventType, Target: "task/" + frame.TaskID.String(), ListID: &state.ListID}
 	var was, is event.Task
 	var states [2]any
+	whole := change.Texts{After: state.Description}
 	if before != nil {
 		was = before.onTheWire()
-		states[0] = &was
+		states[0], whole.Before = &was, was.Description
 	}
 	if frame.EventType != event.TaskDeleted {
 		is = state
@@ -90,6 +89,7 @@ func auditData(tx *change.Tx, frame event.Frame, before *Task, state event.Task)
 		return nil, err
 	}
 	e.Changed, e.Metadata = changed, truncated(frame.Metadata)
+	tx.KeepWhole(frame.TaskID, state.Version, whole)
 	return encodeCut(e)
 }
 

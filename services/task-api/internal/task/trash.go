@@ -55,12 +55,15 @@ func (s *Store) Trash(ctx context.Context, actor access.Actor, behind *page.Plac
 	return found, nil
 }
 
-// throwAway writes the rows of a task into the trash, which are about to be deleted.
-func throwAway(tx *change.Tx, t *Task, root uuid.UUID) {
-	tx.Later(`INSERT INTO task.trash (id, root_id, list_id, series_id, title, version, deleted_by, deleted_at, task, reminders, comments)
-		SELECT t.id, ?, t.list_id, t.series_id, t.title, ?, ?, ?, to_jsonb(t), (SELECT jsonb_agg(to_jsonb(r)) FROM task.reminders r WHERE r.task_id = t.id),
+// throwAway writes the rows of a task into the trash, which are about to be deleted. letGo
+// are those that a series lets go: only who undoes that finds them.
+func throwAway(tx *change.Tx, t *Task, root uuid.UUID, letGo bool) {
+	// It may have been let go before, and have come again.
+	tx.Later("DELETE FROM task.trash WHERE (id = ? OR root_id = ?) AND let_go AND deleted_at <> ?", t.ID, t.ID, tx.Now)
+	tx.Later(`INSERT INTO task.trash (id, root_id, list_id, series_id, title, version, deleted_by, deleted_at, let_go, task, reminders, comments)
+		SELECT t.id, ?, t.list_id, t.series_id, t.title, ?, ?, ?, ?, to_jsonb(t), (SELECT jsonb_agg(to_jsonb(r)) FROM task.reminders r WHERE r.task_id = t.id),
 			(SELECT jsonb_agg(to_jsonb(c)) FROM task.comments c WHERE c.task_id = t.id)
-		FROM task.tasks t WHERE t.id = ?`, root, t.Version, tx.Actor.UserID, tx.Now, t.ID)
+		FROM task.tasks t WHERE t.id = ?`, root, t.Version, tx.Actor.UserID, tx.Now, letGo, t.ID)
 }
 
 // ThrowAway deletes the tasks of a list into the trash, with the list as their root. Its
@@ -80,7 +83,7 @@ func ThrowAway(ctx context.Context, tx *change.Tx, list uuid.UUID) error {
 			if t.SeriesID != nil && !t.IsComplete {
 				outcome = event.Ended
 			}
-			if err := remove(ctx, tx, t, removal{outcome, &list}); err != nil {
+			if err := remove(ctx, tx, t, removal{outcome: outcome, root: list}); err != nil {
 				return err
 			}
 		}
@@ -125,20 +128,27 @@ func lockTrash(ctx context.Context, tx *change.Tx, root uuid.UUID, owns bool) (*
 func (s *Store) Restore(ctx context.Context, actor access.Actor, root uuid.UUID) (*Trashed, error) {
 	var what *Trashed
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) (err error) {
-		if what, err = lockTrash(ctx, tx, root, false); err != nil {
-			return err
-		}
-		if what.Kind == "list" {
-			tx.Later("UPDATE task.lists SET trashed_at = NULL, version = version + 1, updated_at = ? WHERE id = ?", tx.Now, root)
-			tx.Later("UPDATE task.members SET trashed = false WHERE list_id = ?", root)
-			tx.Later("DELETE FROM task.trash WHERE id = ?", root)
-			if err := tellOfList(tx, event.ListRestored, root); err != nil {
-				return err
-			}
-		}
-		what.Tasks, err = bringBack(ctx, tx, root)
+		what, err = Restore(ctx, tx, root)
 		return err
 	})
+	return what, err
+}
+
+// Restore is Store.Restore in a change under way.
+func Restore(ctx context.Context, tx *change.Tx, root uuid.UUID) (*Trashed, error) {
+	what, err := lockTrash(ctx, tx, root, false)
+	if err != nil {
+		return nil, err
+	}
+	if what.Kind == "list" {
+		tx.Later("UPDATE task.lists SET trashed_at = NULL, version = version + 1, updated_at = ? WHERE id = ?", tx.Now, root)
+		tx.Later("UPDATE task.members SET trashed = false WHERE list_id = ?", root)
+		tx.Later("DELETE FROM task.trash WHERE id = ?", root)
+		if err := tellOfList(tx, event.ListRestored, root); err != nil {
+			return nil, err
+		}
+	}
+	what.Tasks, err = bringBack(ctx, tx, root)
 	return what, err
 }
 
@@ -156,7 +166,8 @@ func bringBack(ctx context.Context, tx *change.Tx, root uuid.UUID) (n int, err e
 				ORDER BY (x.task ->> 'parent_id' IS NOT NULL), x.id LIMIT ?
 			), back AS (
 				INSERT INTO task.tasks SELECT (jsonb_populate_record(NULL::task.tasks, x.task || jsonb_build_object(
-					'version', x.version + 1, 'updated_at', ?::timestamptz, 'pristine_version', NULL,
+					'version', x.version + 1, 'updated_at', ?::timestamptz,
+					'pristine_version', CASE WHEN x.task -> 'pristine_version' = x.task -> 'version' THEN x.version + 1 ELSE (x.task ->> 'pristine_version')::bigint END,
 					'parent_id', (SELECT p.id FROM task.tasks p WHERE p.id = (x.task ->> 'parent_id')::uuid AND p.list_id = x.list_id AND p.parent_id IS NULL
 							AND (x.id <> x.root_id OR (SELECT count(*) FROM task.tasks s WHERE s.parent_id = p.id AND NOT (s.is_complete AND s.recurrence IS NOT NULL)) < ?)
 						UNION SELECT p.id FROM next p WHERE p.id = (x.task ->> 'parent_id')::uuid)))).* FROM next x
@@ -248,24 +259,28 @@ func purge(ctx context.Context, tx *change.Tx, what *Trashed) error {
 			UserID   uuid.UUID  `bun:"user_id"`
 			ListID   uuid.UUID  `bun:"list_id"`
 			SeriesID *uuid.UUID `bun:"series_id"`
+			LetGo    bool       `bun:"let_go"`
 		}
 		// With a list goes what was thrown away in it before.
 		err := tx.NewRaw(`DELETE FROM task.trash WHERE id IN (SELECT id FROM task.trash WHERE (root_id = ? OR list_id = ?) AND task IS NOT NULL ORDER BY id LIMIT ?)
-			RETURNING id, (task ->> 'user_id')::uuid AS user_id, list_id, series_id`, what.ID, what.ID, batch).Scan(ctx, &gone)
+			RETURNING id, (task ->> 'user_id')::uuid AS user_id, list_id, series_id, let_go`, what.ID, what.ID, batch).Scan(ctx, &gone)
 		if err != nil {
 			return fmt.Errorf("empty the trash: %w", err)
 		}
 		var series []uuid.UUID
 		for _, g := range gone {
+			if g.SeriesID != nil {
+				series = append(series, *g.SeriesID)
+			}
+			if g.LetGo {
+				continue // it has been gone
+			}
 			tx.Later("INSERT INTO task.purged (id) VALUES (?) ON CONFLICT DO NOTHING", g.ID)
 			err := tx.TellAudit(g.ID, event.AuditEvent{
 				Frame: event.Frame{TaskID: g.ID, UserID: g.UserID}, Action: event.TaskPurged, Target: "task/" + g.ID.String(), ListID: &g.ListID,
 			}, nil, nil)
 			if err != nil {
 				return err
-			}
-			if g.SeriesID != nil {
-				series = append(series, *g.SeriesID)
 			}
 		}
 		if err := forgetSeries(ctx, tx, series); err != nil {

@@ -1,0 +1,153 @@
+package change
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/outage"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
+)
+
+// An operation is all that one request has changed, in one transaction or several. The
+// event log has it, before and after (package undo takes it back).
+
+// remember notes where the log has what the change did, for who made it.
+func (tx *Tx) remember() {
+	if tx.Actor.Service != "" || tx.Actor.UserID == uuid.Nil || tx.Actor.RequestID == "" {
+		return
+	}
+	// recorded_at is the beginning of the transaction, as that of its events.
+	tx.Later("INSERT INTO task.operations (user_id, request_id) VALUES (?, ?) ON CONFLICT DO NOTHING", tx.Actor.UserID, tx.Actor.RequestID)
+}
+
+// repeats notes that the request is one that was made before with the same key.
+func (tx *Tx) repeats(k *Key) {
+	tx.Later(`INSERT INTO task.operations (user_id, request_id, recorded_at, logged_as)
+		SELECT user_id, ?, recorded_at, request_id FROM task.idempotency_keys WHERE user_id = ? AND key = ? AND request_id <> ? ON CONFLICT DO NOTHING`,
+		tx.Actor.RequestID, tx.Actor.UserID, k.Key, tx.Actor.RequestID)
+}
+
+// KeepWhole keeps the texts of a task or a comment of which the event of a change says
+// only a part. Version is that of the event; a comment, which has none, is changed once in
+// a transaction.
+func (tx *Tx) KeepWhole(id uuid.UUID, version int64, texts Texts) {
+	tx.Later("INSERT INTO task.cut_texts (entity_id, version, before, after) VALUES (?, ?, ?, ?)", id, version, texts.Before, texts.After)
+}
+
+// Logged is a change that the log tells of, with the texts that its event has cut, whole.
+type Logged struct {
+	event.AuditEvent
+	Cut *Texts
+}
+
+// Texts are a description, or what a comment says, before a change and after it.
+type Texts struct {
+	Before string `bun:"before"`
+	After  string `bun:"after"`
+}
+
+// mostLogged is how many changes of a request are read at most: 500 at once, of tasks with
+// a checklist each.
+const mostLogged = 10_000
+
+var (
+	errNoOperation = refuse.Missing("request of yours that has changed anything")
+	errTooMuch     = refuse.Because(refuse.NotUndoable, "the request has changed too much to be undone at once")
+)
+
+// Operation reads what a request of the actor has changed, in its order: only changes with
+// one of these actions, or all. It returns a refusal where there is no such request, or
+// the log has forgotten what it was.
+func (tx *Tx) Operation(ctx context.Context, request string, actions ...string) ([]Logged, error) {
+	types := make([]string, len(actions))
+	for i, a := range actions {
+		types[i] = event.AuditPrefix + a
+	}
+	var rows []struct {
+		RecordedAt time.Time `bun:"recorded_at"`
+		RequestID  string    `bun:"request_id"`
+		Data       string    `bun:"data"`
+	}
+	// A partition of the log is looked into by its key, (recorded_at, position).
+	err := tx.NewRaw(`SELECT e.recorded_at, coalesce(o.logged_as, o.request_id) AS request_id, e.data
+		FROM task.operations o JOIN task.events e ON e.recorded_at = o.recorded_at AND e.topic = ?
+		WHERE o.user_id = ? AND o.request_id = ? AND (? OR e.type IN (?)) ORDER BY o.recorded_at, e.position LIMIT ?`,
+		event.TopicAudit, tx.Actor.UserID, request, len(types) == 0, bun.List(append(types, "")), mostLogged+1).Scan(ctx, &rows)
+	if err != nil {
+		return nil, fmt.Errorf("read what the request has changed: %w", err)
+	}
+	if len(rows) > mostLogged {
+		return nil, errTooMuch
+	}
+	found := make([]Logged, 0, len(rows))
+	for _, r := range rows {
+		var l Logged
+		if err := json.Unmarshal([]byte(r.Data), &l.AuditEvent); err != nil {
+			return nil, fmt.Errorf("read an audit event of request %s: %w", request, err)
+		}
+		// Another transaction may have begun at the same microsecond.
+		if l.RequestID != r.RequestID || l.Actor.UserID != tx.Actor.UserID {
+			continue
+		}
+		if _, cut := l.Metadata[event.MetaTruncated]; cut {
+			if err := l.readWhole(ctx, tx, r.RecordedAt); err != nil {
+				return nil, err
+			}
+		}
+		found = append(found, l)
+	}
+	if len(found) == 0 && len(actions) == 0 {
+		return nil, errNoOperation
+	}
+	return found, nil
+}
+
+// readWhole reads the texts that the event has cut.
+func (l *Logged) readWhole(ctx context.Context, tx *Tx, at time.Time) error {
+	var before, after struct{ Version int64 }
+	for state, of := range map[*struct{ Version int64 }]json.RawMessage{&before: l.Before, &after: l.After} {
+		if err := json.Unmarshal(of, state); err != nil {
+			return fmt.Errorf("read the version of %s: %w", l.Target, err)
+		}
+	}
+	if after.Version == 0 && before.Version > 0 {
+		after.Version = before.Version + 1 // it was deleted
+	}
+	_, id, _ := strings.Cut(l.Target, "/")
+	l.Cut = new(Texts)
+	err := tx.NewRaw("SELECT before, after FROM task.cut_texts WHERE recorded_at = ? AND entity_id = ? AND version = ?", at, id, after.Version).Scan(ctx, l.Cut)
+	if err != nil {
+		return fmt.Errorf("read the whole texts of %s: %w", l.Target, err)
+	}
+	return nil
+}
+
+// forgetOperationsEvery is how often old ones are looked for.
+const forgetOperationsEvery = time.Hour
+
+// ForgetOperations deletes what is known of operations when the log has forgotten them
+// too, now and then, until ctx ends.
+func (w *Writer) ForgetOperations(ctx context.Context, retention time.Duration, log *slog.Logger) error {
+	failing := &outage.Outage{Log: log, Gone: "old operations can not be forgotten; trying again", Back: "old operations are forgotten again"}
+	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
+		return forgetOperationsEvery, w.forgetOperations(ctx, w.Now().Add(-retention))
+	})
+}
+
+func (w *Writer) forgetOperations(ctx context.Context, before time.Time) error {
+	for table, key := range map[string]string{"task.operations": "user_id, request_id, recorded_at", "task.cut_texts": "recorded_at, entity_id, version"} {
+		if _, err := database.Prune(ctx, w.DB, database.Old{Table: table, Key: key, Age: "recorded_at", Before: before}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

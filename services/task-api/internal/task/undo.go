@@ -1,0 +1,609 @@
+package task
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/recurrence"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
+)
+
+// Past is what one request has made of a task.
+type Past struct {
+	ID     uuid.UUID
+	Before *event.Task // nil where there was none
+	After  *event.Task // as it was last
+	Gone   bool        // it was deleted then
+	At     time.Time   // when that was
+	Series bool        // its series made it, or, of one that is gone, let it go
+}
+
+// Undo takes back what one request has made of tasks, by changes of their own. What has
+// been changed since stays: then it returns a refusal with all fields that differ, and
+// changes nothing. Its caller ends the change without a commit.
+//
+// The tasks that were deleted come back first, then the others get back what they had,
+// and at last those that were made go: so a task finds the parent that it had.
+func Undo(ctx context.Context, tx *change.Tx, all []*Past) error {
+	u := undoing{past: map[uuid.UUID]*Past{}}
+	ids := make([]uuid.UUID, len(all))
+	for i, p := range all {
+		ids[i], u.past[p.ID] = p.ID, p
+	}
+	lockAll(tx, ids)
+	roots, err := u.roots(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if !p.Gone {
+			if err := u.check(ctx, tx, p); err != nil {
+				return err
+			}
+		}
+	}
+	if err := u.refusal(); err != nil {
+		return err
+	}
+	for _, root := range roots {
+		if _, err := bringBack(ctx, tx, root); err != nil {
+			return err
+		}
+	}
+	// Parents first: a subtask is in the list of its own.
+	slices.SortStableFunc(all, func(a, b *Past) int { return depth(a) - depth(b) })
+	var changed []*Past
+	for i, p := range all {
+		if p.Before == nil {
+			continue
+		}
+		if err := u.putBack(ctx, tx, p); err != nil {
+			return err
+		}
+		changed = append(changed, p)
+		if i%flushEvery == flushEvery-1 {
+			if err := tx.Flush(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if err := u.refusal(); err != nil {
+		return err
+	}
+	for _, p := range changed {
+		if err := followPast(ctx, tx, p); err != nil {
+			return err
+		}
+	}
+	for _, p := range all {
+		if p.Before == nil && !p.Gone {
+			if err := u.takeAway(ctx, tx, p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func depth(p *Past) int {
+	if is := p.Before; is != nil && is.ParentID != nil || is == nil && p.After.ParentID != nil {
+		return 1
+	}
+	return 0
+}
+
+// undoing is what is known of the tasks of a request while it is undone.
+type undoing struct {
+	past   map[uuid.UUID]*Past
+	fields []refuse.Field
+}
+
+// differs notes that a part of a task is not as the request has left it.
+func (u *undoing) differs(id uuid.UUID, field, message string) {
+	name := "task/" + id.String()
+	if field != "" {
+		name += "." + field
+	}
+	u.fields = append(u.fields, refuse.Field{Name: name, Message: message})
+}
+
+const changedSince = "has been changed since"
+
+func (u *undoing) refusal() error {
+	if len(u.fields) == 0 {
+		return nil
+	}
+	return refuse.Because(refuse.ChangedSince, "it has been changed since, and is left as it is", u.fields...)
+}
+
+// roots locks what of the tasks is in the trash and comes back, and says with what it was
+// thrown away, the last first: it may be the parent of others.
+func (u *undoing) roots(ctx context.Context, tx *change.Tx, ids []uuid.UUID) (roots []uuid.UUID, err error) {
+	var found []struct {
+		ID     uuid.UUID `bun:"id"`
+		RootID uuid.UUID `bun:"root_id"`
+		LetGo  bool      `bun:"let_go"`
+	}
+	err = tx.NewRaw("SELECT id, root_id, let_go FROM task.trash WHERE id IN (?) AND task IS NOT NULL ORDER BY id FOR UPDATE", bun.List(ids)).Scan(ctx, &found)
+	if err != nil {
+		return nil, fmt.Errorf("look for the tasks in the trash: %w", err)
+	}
+	in := map[uuid.UUID]uuid.UUID{}
+	for _, f := range found {
+		in[f.ID] = f.RootID
+		if p := u.past[f.ID]; f.LetGo && f.RootID == f.ID {
+			p.Series = true
+		}
+	}
+	for _, id := range slices.Backward(ids) {
+		p := u.past[id]
+		if !p.Gone || p.Before == nil {
+			continue
+		}
+		root, there := in[id]
+		if !there {
+			if err := u.checkGone(ctx, tx, p); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if slices.Contains(roots, root) {
+			continue
+		}
+		roots = append(roots, root)
+		if err := mayBringBack(ctx, tx, root); err != nil {
+			return nil, err
+		}
+		if p.Series {
+			elsewhere, err := tx.NewSelect().Model((*Task)(nil)).Where("series_id = ?", p.Before.SeriesID).Where("list_id <> ?", p.Before.ListID).Exists(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("look where the series is: %w", err)
+			}
+			if elsewhere {
+				u.differs(id, "list_id", "the series is in another list now")
+			}
+		}
+	}
+	return roots, nil
+}
+
+// mayBringBack refuses an actor who may not write in the list that something in the trash
+// was in, or where that is gone.
+func mayBringBack(ctx context.Context, tx *change.Tx, root uuid.UUID) error {
+	role := tx.Actor.RoleIn("l.id")
+	found, err := change.Read[struct{ Role *access.Role }](ctx, tx, "SELECT "+role.SQL+" AS role FROM task.lists l WHERE l.id = (SELECT list_id FROM task.trash WHERE id = ?) AND l.trashed_at IS NULL FOR KEY SHARE OF l",
+		append(role.Args, root)...)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the list of what is in the trash: %w", err)
+	case len(found) == 0 || found[0].Role == nil:
+		return errNotFound
+	case !found[0].Role.Writes():
+		return access.ErrReadOnly
+	}
+	return nil
+}
+
+// checkGone says why a task that was deleted is not in the trash.
+func (u *undoing) checkGone(ctx context.Context, tx *change.Tx, p *Past) error {
+	_, err := read(ctx, tx, p.ID)
+	switch {
+	case errors.Is(err, errNotFound):
+		u.differs(p.ID, "", "is gone for good")
+	case err != nil:
+		return err
+	default:
+		u.differs(p.ID, "", "is there again")
+	}
+	return nil
+}
+
+// check finds what of a task is not as the request has left it.
+func (u *undoing) check(ctx context.Context, tx *change.Tx, p *Past) error {
+	t, err := lock(ctx, tx, p.ID)
+	if errors.Is(err, errNotFound) {
+		may := tx.Actor.InLists("list_id")
+		there, failed := tx.NewSelect().Table("task.trash").Where("id = ?", p.ID).Where(may.SQL, may.Args...).Exists(ctx)
+		if failed != nil {
+			return fmt.Errorf("look for the task in the trash: %w", failed)
+		}
+		if !there {
+			return err // as if it had never been
+		}
+		u.differs(p.ID, "", "has been deleted since")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	is, was, before := partsOf(t.onTheWire()), partsOf(*p.After), map[string]json.RawMessage{}
+	if p.Before != nil {
+		before = partsOf(*p.Before)
+	}
+	for _, name := range slices.Sorted(maps.Keys(was)) {
+		ours := !bytes.Equal(before[name], was[name])
+		// What the rest of a series would count from has to be as it was, too.
+		if p.Before != nil && slices.Contains(ofSeries, name) && slices.ContainsFunc(ofSeries, func(n string) bool { return !bytes.Equal(before[n], was[n]) }) {
+			ours = true
+		}
+		if name == "reminders" && p.Before != nil {
+			ours = ours && !sameReminders(t, p)
+		}
+		// The place of one that goes is nobody's.
+		if ours && !bytes.Equal(is[name], was[name]) && (p.Before != nil || name != "position") {
+			u.differs(p.ID, name, changedSince)
+		}
+	}
+	if p.Before == nil {
+		return u.checkMade(ctx, tx, p, t)
+	}
+	if p.After.IsComplete && !p.Before.IsComplete && t.IsComplete {
+		return u.checkFollower(ctx, tx, t)
+	}
+	return nil
+}
+
+// ofSeries are the fields by which a task of a series is what it is.
+var ofSeries = []string{"all_day", "occurrence", "recurrence", "series_id", "timezone"}
+
+// partsOf are the fields of a task by their names, without those that are nobody's to change.
+func partsOf(t event.Task) map[string]json.RawMessage {
+	raw, _ := json.Marshal(t) // of a struct of texts and times; it can not fail
+	parts := map[string]json.RawMessage{}
+	_ = json.Unmarshal(raw, &parts) // what was written just now
+	for _, name := range []string{"id", "user_id", "version", "created_at", "updated_at"} {
+		delete(parts, name)
+	}
+	return parts
+}
+
+// sameReminders says whether the reminders that the request has changed are as it left them.
+func sameReminders(t *Task, p *Past) bool {
+	is := t.onTheWire().Reminders
+	for _, ids := range [][]event.Reminder{p.Before.Reminders, p.After.Reminders} {
+		for _, r := range ids {
+			left := reminderOf(p.After.Reminders, r.ID)
+			if sameReminder(reminderOf(p.Before.Reminders, r.ID), left) {
+				continue // not changed by it
+			}
+			if !sameReminder(reminderOf(is, r.ID), left) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func reminderOf(all []event.Reminder, id uuid.UUID) *event.Reminder {
+	for i := range all {
+		if all[i].ID == id {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+func sameReminder(a, b *event.Reminder) bool {
+	return a == b || a != nil && b != nil && equalTime(a.At, b.At) && a.BeforeDue == b.BeforeDue
+}
+
+// checkMade finds what has come to a task since the request made it, and would go with it.
+func (u *undoing) checkMade(ctx context.Context, tx *change.Tx, p *Past, t *Task) error {
+	var subtasks []uuid.UUID
+	if err := tx.NewSelect().Model((*Task)(nil)).Column("id").Where("parent_id = ?", p.ID).Scan(ctx, &subtasks); err != nil {
+		return fmt.Errorf("read the subtasks: %w", err)
+	}
+	for _, sub := range subtasks {
+		if past := u.past[sub]; past == nil {
+			u.differs(p.ID, "subtasks", "have been added since")
+			break
+		}
+	}
+	commented, err := tx.NewSelect().Table("task.comments").Where("task_id = ?", p.ID).Where("created_at >= ?", p.At).Exists(ctx)
+	if err != nil {
+		return fmt.Errorf("look for comments on the task: %w", err)
+	}
+	if commented {
+		u.differs(p.ID, "comments", "have been added since")
+	}
+	if t.SeriesID == nil || !t.IsComplete {
+		return nil
+	}
+	return u.checkFollower(ctx, tx, t)
+}
+
+// checkFollower finds what has become of what follows a completed task: only as its series
+// has made it does it go when the task is reopened.
+func (u *undoing) checkFollower(ctx context.Context, tx *change.Tx, t *Task) error {
+	if !t.recurs() || !t.Followed {
+		return nil
+	}
+	next, untouched, err := follower(ctx, tx, t)
+	switch {
+	case err != nil || untouched:
+		return err
+	case next != nil:
+		return u.followerDiffers(t, next)
+	}
+	o, _, err := nextOccurrence(ctx, tx, t, *t.CompletedAt, false)
+	if err != nil || o == nil {
+		return err // the rule had ended
+	}
+	open, err := openAfter(ctx, tx, t)
+	if err == nil && open == nil {
+		u.differs(t.ID, "followed_by", "is done or gone")
+	}
+	return err
+}
+
+// followerDiffers names what of a task is not as its series has made it.
+func (u *undoing) followerDiffers(t, next *Task) error {
+	n := len(u.fields)
+	is, was := partsOf(next.onTheWire()), partsOf(t.onTheWire())
+	for _, name := range []string{"title", "description", "priority", "tags", "all_day", "timezone", "assignee_id", "list_id"} {
+		if !bytes.Equal(is[name], was[name]) {
+			u.differs(next.ID, name, changedSince)
+		}
+	}
+	if next.IsComplete {
+		u.differs(next.ID, "is_complete", changedSince)
+	}
+	if next.Occurrence != nil {
+		at, err := recurrence.Resolve(*next.Occurrence, next.Timezone, next.AllDay)
+		if err != nil {
+			return fmt.Errorf("work out the next occurrence's time: %w", err)
+		}
+		if next.DueAt == nil || !next.DueAt.Equal(at) {
+			u.differs(next.ID, "due_at", changedSince)
+		}
+	}
+	if len(u.fields) == n {
+		u.differs(next.ID, "", "or what belongs to it has been changed since it came")
+	}
+	return nil
+}
+
+// putBack gives a task what it had before.
+func (u *undoing) putBack(ctx context.Context, tx *change.Tx, p *Past) error {
+	before, after := partsOf(*p.Before), partsOf(*p.After)
+	theirs := func(name string) bool { return !bytes.Equal(before[name], after[name]) }
+	if !slices.ContainsFunc(slices.Collect(maps.Keys(before)), theirs) {
+		return nil // it was only deleted
+	}
+	t, err := lock(ctx, tx, p.ID)
+	if err != nil {
+		return err
+	}
+	had, was := answered(*p.Before), t.clone()
+	for name, put := range map[string]func(){
+		"title":       func() { t.Title = had.Title },
+		"description": func() { t.Description = had.Description },
+		"is_complete": func() { t.IsComplete, t.CompletedAt = had.IsComplete, had.CompletedAt },
+		"priority":    func() { t.Priority = had.Priority },
+		"tags":        func() { t.Tags = had.Tags },
+		"due_at":      func() { t.DueAt = had.DueAt },
+		"all_day":     func() { t.AllDay = had.AllDay },
+		"timezone":    func() { t.Timezone = had.Timezone },
+		"reminders":   func() { t.putReminders(p, had) },
+		"recurrence":  func() { t.Recurrence = had.Recurrence },
+		"list_id":     func() { t.ListID = had.ListID },
+		"position":    func() { t.Position = had.Position },
+		"assignee_id": func() { t.AssigneeID = had.AssigneeID },
+		"parent_id":   func() { t.ParentID = had.ParentID },
+		"series_id":   func() { t.SeriesID = had.SeriesID },
+		"occurrence":  func() { t.Occurrence = had.Occurrence },
+	} {
+		if theirs(name) {
+			put()
+		}
+	}
+	if err := u.place(ctx, tx, was, t); err != nil {
+		return err
+	}
+	if err := u.rejoinSeries(ctx, tx, was, t); err != nil {
+		return err
+	}
+	if len(u.fields) > 0 {
+		return nil // it is refused in the end
+	}
+	kinds := []string{event.TaskUpdated}
+	if !was.IsComplete && t.IsComplete {
+		if kinds = updated(was, t); onlyCompletes(was, t) {
+			kinds = []string{event.TaskCompleted}
+		}
+	}
+	if made := was.PristineVersion; made != nil && *made == p.Before.Version {
+		// Nobody has touched it once more.
+		t.madeBySeries(was.Version + int64(len(kinds)))
+	}
+	if err := t.armQuietly(was, tx.Now); err != nil {
+		return err
+	}
+	return save(ctx, tx, was, t, kinds...)
+}
+
+// onlyCompletes says whether two states of a task differ in nothing but that it is done.
+func onlyCompletes(was, t *Task) bool {
+	is, had := partsOf(t.onTheWire()), partsOf(was.onTheWire())
+	for name := range is {
+		if name != "is_complete" && name != "completed_at" && !bytes.Equal(is[name], had[name]) {
+			return false
+		}
+	}
+	return true
+}
+
+// putReminders gives the task the reminders back that the request has changed or taken
+// away, and takes those away that it has added. Others stay.
+func (t *Task) putReminders(p *Past, had *Task) {
+	t.Reminders = slices.DeleteFunc(t.Reminders, func(r Reminder) bool {
+		return reminderOf(p.Before.Reminders, r.ID) == nil && reminderOf(p.After.Reminders, r.ID) != nil
+	})
+	for i, r := range had.Reminders {
+		k := slices.IndexFunc(t.Reminders, func(is Reminder) bool { return is.ID == r.ID })
+		if k < 0 {
+			if reminderOf(p.After.Reminders, r.ID) != nil {
+				continue // somebody has taken away since what the request had left
+			}
+			t.Reminders = append(t.Reminders, Reminder{ID: r.ID, TaskID: t.ID, UserID: r.UserID})
+			k = len(t.Reminders) - 1
+		}
+		is := &t.Reminders[k]
+		if is.Ordinal = i; !sameReminder(reminderOf(p.Before.Reminders, r.ID), reminderOf(p.After.Reminders, r.ID)) {
+			is.At, is.BeforeDue = r.At, r.BeforeDue
+		}
+	}
+	slices.SortStableFunc(t.Reminders, func(a, b Reminder) int { return a.Ordinal - b.Ordinal })
+}
+
+// armQuietly works out when the reminders fire. Of those that were put back none comes
+// late: its time has passed.
+func (t *Task) armQuietly(was *Task, now time.Time) error {
+	if err := t.arm(was, now); err != nil {
+		return err
+	}
+	for i := range t.Reminders {
+		if r := &t.Reminders[i]; r.Armed && !r.RemindAt.After(now) && !slices.ContainsFunc(was.Reminders, func(w Reminder) bool { return w.ID == r.ID && w.Armed && equalTime(w.RemindAt, r.RemindAt) }) {
+			r.Armed, r.PassedFor = false, r.RemindAt
+		}
+	}
+	return nil
+}
+
+// place checks the parent and the list that a task has back.
+func (u *undoing) place(ctx context.Context, tx *change.Tx, was, t *Task) error {
+	if !equal(t.ParentID, was.ParentID) {
+		for _, parent := range []*uuid.UUID{was.ParentID, t.ParentID} {
+			if err := touchParent(ctx, tx, parent); err != nil {
+				return err
+			}
+		}
+		if t.ParentID != nil {
+			list, err := checkParent(ctx, tx, t)
+			if err := u.refused(err, t.ID); err != nil {
+				return err
+			}
+			if err == nil && list != t.ListID {
+				u.differs(t.ID, "parent_id", "is in another list now")
+			}
+		}
+	}
+	if t.ListID != was.ListID && t.ParentID == nil {
+		tx.Inbox()
+		if err := u.refused(checkList(ctx, tx, t.ListID), t.ID); err != nil {
+			return err
+		}
+	}
+	return leaveOthers(ctx, tx, t, t.AssigneeID)
+}
+
+// refused notes what a refusal says of a task: what it had it can not have any more.
+func (u *undoing) refused(err error, id uuid.UUID) error {
+	var no *refuse.Error
+	if !errors.As(err, &no) || no.Code != refuse.Invalid {
+		return err
+	}
+	for _, f := range no.Fields {
+		u.differs(id, f.Name, f.Message)
+	}
+	return nil
+}
+
+// rejoinSeries checks that nobody else stands for what a task stood for in its series.
+func (u *undoing) rejoinSeries(ctx context.Context, tx *change.Tx, was, t *Task) error {
+	if t.SeriesID == nil || equal(t.SeriesID, was.SeriesID) && equal(t.Occurrence, was.Occurrence) {
+		return nil
+	}
+	var taken bool
+	err := tx.NewRaw(`SELECT EXISTS (SELECT FROM task.tasks WHERE series_id = ?0 AND id <> ?1 AND (occurrence = ?2 OR list_id <> ?3))
+		OR EXISTS (SELECT FROM task.gone_occurrences WHERE series_id = ?0 AND occurrence = ?2 AND task_id <> ?1 AND NOT taken_back)`,
+		*t.SeriesID, t.ID, t.Occurrence, t.ListID).Scan(ctx, &taken)
+	if err != nil {
+		return fmt.Errorf("look for the occurrence that the task was: %w", err)
+	}
+	if taken {
+		u.differs(t.ID, "occurrence", "is another task's now, or the series is in another list")
+	}
+	return nil
+}
+
+// followPast does what comes with what a task has back: of a task in another list what
+// belongs to it, of a completed one what follows it, and of a reopened one what followed.
+func followPast(ctx context.Context, tx *change.Tx, p *Past) error {
+	t, err := lock(ctx, tx, p.ID)
+	if err != nil {
+		return err
+	}
+	if p.Before.ListID != p.After.ListID {
+		if err := takeAlong(ctx, tx, t); err != nil {
+			return err
+		}
+	}
+	switch {
+	case p.Before.IsComplete == p.After.IsComplete || !t.recurs():
+		return nil
+	case !t.IsComplete:
+		return takeBack(ctx, tx, t)
+	}
+	next, err := openAfter(ctx, tx, t)
+	if err != nil || next == nil {
+		return err // whoever has completed tasks followed is told of it
+	}
+	if err := moveSubtasks(ctx, tx, t, next); err != nil {
+		return err
+	}
+	return markFollowed(ctx, tx, t)
+}
+
+// takeAway removes a task that the request has made or brought back. What its series had
+// made then is let go; all else goes into the trash.
+func (u *undoing) takeAway(ctx context.Context, tx *change.Tx, p *Past) error {
+	t, err := lock(ctx, tx, p.ID)
+	if errors.Is(err, errNotFound) {
+		return nil // with its parent
+	}
+	if err != nil {
+		return err
+	}
+	other := u.comesBack(t)
+	switch {
+	case p.Series && other != nil: // undoes a skip
+		tx.Later("UPDATE task.comments SET task_id = ? WHERE task_id = ? AND created_at < ?", *other, t.ID, p.At)
+		if err := moveAll(ctx, tx, t.ID, *other, "true"); err != nil {
+			return err
+		}
+		return remove(ctx, tx, t, removal{event.TakenBack, t.ID, true})
+	case p.Series:
+		return nil // it follows one that stands again, and would come at once
+	case other != nil: // skips again
+		tx.Later("UPDATE task.comments SET task_id = ? WHERE task_id = ?", *other, t.ID)
+		return remove(ctx, tx, t, removal{event.Skipped, t.ID, true})
+	}
+	return throwOut(ctx, tx, p.ID, nil)
+}
+
+// comesBack is the occurrence of a task's series that the same request had let go; nil for
+// none.
+func (u *undoing) comesBack(t *Task) *uuid.UUID {
+	if t.SeriesID == nil {
+		return nil
+	}
+	for id, p := range u.past {
+		if p.Gone && p.Before != nil && p.Series && equal(p.Before.SeriesID, t.SeriesID) && id != t.ID {
+			return &id
+		}
+	}
+	return nil
+}

@@ -1,0 +1,575 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+)
+
+// everything is all that the client has, by kind and id, without what each change counts.
+func (c client) everything() map[string]any {
+	c.t.Helper()
+	a := c.do(http.MethodGet, "/api/snapshot", nil)
+	require.Equal(c.t, http.StatusOK, a.status, "%s", a.body)
+	all := map[string]any{}
+	lines := bufio.NewScanner(bytes.NewReader(a.body))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var thing struct {
+			Kind string
+			ID   string
+			Data object
+		}
+		require.NoError(c.t, json.Unmarshal(lines.Bytes(), &thing))
+		for _, counted := range []string{"version", "updated_at", "open_tasks"} {
+			delete(thing.Data, counted)
+		}
+		if thing.Kind != "" {
+			all[thing.Kind+"/"+thing.ID] = thing.Data
+		}
+	}
+	return all
+}
+
+func (a answer) request() string { return a.header.Get("X-Request-Id") }
+
+// undo undoes a request, and answers the request that did so.
+func (c client) undo(request string) string {
+	c.t.Helper()
+	a := c.do(http.MethodPost, undoOf(request), nil)
+	require.Equal(c.t, http.StatusOK, a.status, "%s", a.body)
+	require.JSONEq(c.t, fmt.Sprintf(`{"undoes": %q, "request_id": %q}`, request, a.request()), lacking(c.t, a.body, "changed"))
+	return a.request()
+}
+
+func undoOf(request string) string { return "/api/operations/" + request + "/undo" }
+
+func lacking(t *testing.T, body []byte, part string) string {
+	t.Helper()
+	var o object
+	require.NoError(t, json.Unmarshal(body, &o))
+	delete(o, part)
+	raw, err := json.Marshal(o)
+	require.NoError(t, err)
+	return string(raw)
+}
+
+// undone is what a case of undoing begins with.
+type undone struct {
+	client
+	other           client // a member of shared
+	shared, private uuid.UUID
+	plain, behind   event.Task // in shared
+	parent, sub     event.Task // in shared
+	weekly          event.Task // in shared: a series with a checklist
+	done            event.Task // in shared: its first occurrence, complete and followed
+	comment         uuid.UUID  // on plain
+
+	before map[string]any // everything, before the request
+	made   uuid.UUID      // what a request of the case makes
+}
+
+// mark is the moment before the request.
+func (u *undone) mark() { u.before = u.everything() }
+
+func (s *running) undone() *undone {
+	u := &undone{client: s.newUser(), other: s.newUser()}
+	u.shared = u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Shared", "color": "#aabbcc"}).ID
+	u.private = u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Private"}).ID
+	u.join(u.other, u.shared, access.Editor)
+	far := time.Now().AddDate(0, 0, 20).UTC().Truncate(24 * time.Hour).Add(9 * time.Hour)
+	in := func(o object) object {
+		o["list_id"] = u.shared
+		return o
+	}
+	u.plain = u.create(in(object{
+		"title": "Plain ?0 '", "description": strings.Repeat("日本語\n", 10), "priority": "high", "tags": []string{"a b", `"`},
+		"due_at": far, "timezone": "Europe/Berlin", "assignee_id": u.user, "reminders": []object{{"before_due": "PT1H"}, {"at": far.AddDate(0, 0, -2)}},
+	}))
+	u.other.task(http.StatusOK, http.MethodPatch, at(u.plain.ID), object{"reminders": []object{{"before_due": "P1D"}}})
+	u.behind = u.create(in(object{"title": "Behind"}))
+	u.parent = u.create(in(object{"title": "Parent"}))
+	u.sub = u.create(object{"title": "Sub", "parent_id": u.parent.ID})
+	u.done = u.create(in(object{
+		"title": "Weekly", "due_at": far, "timezone": "America/New_York", "recurrence": object{"rrule": "FREQ=WEEKLY;COUNT=9"},
+		"reminders": []object{{"before_due": "PT2H"}},
+	}))
+	u.create(object{"title": "Item", "parent_id": u.done.ID})
+	u.weekly = event.Task{ID: u.complete(u.done.ID)}
+	u.comment = u.say(u.plain.ID, "Said").ID
+	return u
+}
+
+func TestWhatARequestHasChangedIsUndoneAndDoneAgain(t *testing.T) {
+	s := start(t, "LIMIT_WRITES=0")
+	for name, request := range map[string]func(u *undone) answer{
+		"a task that was made": func(u *undone) answer {
+			return u.do(http.MethodPost, "/api/tasks", object{"title": "New", "reminders": []object{{"at": time.Now().Add(time.Hour)}}})
+		},
+		"a subtask that was made": func(u *undone) answer {
+			return u.do(http.MethodPost, "/api/tasks", object{"title": "New", "parent_id": u.parent.ID})
+		},
+		"a task of one's own id": func(u *undone) answer {
+			return u.do(http.MethodPut, at(uuid.New()), object{"title": "New"}, "If-None-Match", "*")
+		},
+		"a series that was made": func(u *undone) answer {
+			return u.do(http.MethodPost, "/api/tasks", object{"title": "New", "due_at": "2031-01-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
+		},
+		"fields of all kinds": func(u *undone) answer {
+			return u.do(http.MethodPatch, at(u.plain.ID), object{
+				"title": "x", "description": nil, "priority": "low", "tags": []string{}, "due_at": nil, "timezone": "Asia/Tokyo", "all_day": false,
+				"assignee_id": u.other.user, "reminders": []object{{"at": time.Now().AddDate(0, 0, 1)}}, "is_complete": true,
+			})
+		},
+		"a task that was replaced": func(u *undone) answer {
+			return u.do(http.MethodPut, at(u.plain.ID), object{"title": "x"})
+		},
+		"long texts": func(u *undone) answer {
+			u.task(http.StatusOK, http.MethodPatch, at(u.plain.ID), object{"description": strings.Repeat("日本", 10_000)})
+			u.mark()
+			return u.do(http.MethodPatch, at(u.plain.ID), object{"description": strings.Repeat("語本", 10_000), "is_complete": true})
+		},
+		"a long text that was deleted": func(u *undone) answer {
+			u.task(http.StatusOK, http.MethodPatch, at(u.plain.ID), object{"description": strings.Repeat("日本", 10_000)})
+			u.mark()
+			return u.do(http.MethodDelete, at(u.plain.ID), nil)
+		},
+		"a checklist that was done": func(u *undone) answer {
+			return u.do(http.MethodPatch, at(u.parent.ID)+"/complete", object{"is_complete": true})
+		},
+		"a task that was reopened": func(u *undone) answer {
+			u.task(http.StatusOK, http.MethodPatch, at(u.parent.ID)+"/complete", object{"is_complete": true})
+			u.mark()
+			return u.do(http.MethodPatch, at(u.parent.ID)+"/complete", object{"is_complete": false})
+		},
+		"an occurrence that was done": func(u *undone) answer {
+			a := u.do(http.MethodPatch, at(u.weekly.ID)+"/complete", object{"is_complete": true})
+			u.follow(u.weekly.ID)
+			return a
+		},
+		"an occurrence that was reopened": func(u *undone) answer {
+			return u.do(http.MethodPatch, at(u.done.ID)+"/complete", object{"is_complete": false})
+		},
+		"an occurrence that was skipped": func(u *undone) answer {
+			u.say(u.weekly.ID, "Before it was skipped")
+			u.mark()
+			return u.do(http.MethodPost, at(u.weekly.ID)+"/skip", nil)
+		},
+		"the end of a series": func(u *undone) answer { return u.do(http.MethodDelete, at(u.weekly.ID), nil) },
+		"another rule": func(u *undone) answer {
+			return u.do(http.MethodPatch, at(u.weekly.ID), object{"recurrence": object{"rrule": "FREQ=MONTHLY", "month_end": "skip"}, "timezone": "Asia/Tokyo"})
+		},
+		"the days of all that follow": func(u *undone) answer {
+			return u.do(http.MethodPatch, at(u.weekly.ID)+"?scope=following", object{"due_at": time.Now().AddDate(0, 0, 40)})
+		},
+		"the end of a rule":         func(u *undone) answer { return u.do(http.MethodPatch, at(u.weekly.ID), object{"recurrence": nil}) },
+		"a task that was deleted":   func(u *undone) answer { return u.do(http.MethodDelete, at(u.plain.ID), nil) },
+		"a parent that was deleted": func(u *undone) answer { return u.do(http.MethodDelete, at(u.parent.ID), nil) },
+		"a task that was restored": func(u *undone) answer {
+			u.do(http.MethodDelete, at(u.parent.ID), nil)
+			u.mark()
+			return u.do(http.MethodPost, inTrash(u.parent.ID)+"/restore", nil)
+		},
+		"a move in the list": func(u *undone) answer {
+			return u.do(http.MethodPost, at(u.parent.ID)+"/move", object{"before": u.plain.ID})
+		},
+		"a move to another list": func(u *undone) answer {
+			return u.do(http.MethodPost, at(u.plain.ID)+"/move", object{"list_id": u.private})
+		},
+		"a parent that went to another list": func(u *undone) answer {
+			return u.do(http.MethodPatch, at(u.parent.ID), object{"list_id": u.private})
+		},
+		"a series that went to another list": func(u *undone) answer {
+			return u.do(http.MethodPatch, at(u.weekly.ID), object{"list_id": u.private})
+		},
+		"a task that got a parent": func(u *undone) answer {
+			return u.do(http.MethodPost, at(u.behind.ID)+"/move", object{"parent_id": u.parent.ID, "before": u.sub.ID})
+		},
+		"a subtask that got none": func(u *undone) answer {
+			return u.do(http.MethodPost, at(u.sub.ID)+"/move", object{"parent_id": nil})
+		},
+		"several at once": func(u *undone) answer {
+			defer func() { u.follow(u.weekly.ID) }()
+			return u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": []object{
+				{"op": "create", "body": object{"title": "three", "list_id": u.shared}},
+				{"op": "update", "id": u.plain.ID, "body": object{"priority": "none"}},
+				{"op": "update", "id": u.plain.ID, "body": object{"title": "twice", "priority": "low"}},
+				{"op": "delete", "id": u.sub.ID},
+				{"op": "delete", "id": u.parent.ID},
+				{"op": "complete", "id": u.weekly.ID, "body": object{"is_complete": true}},
+				{"op": "move", "id": u.behind.ID, "body": object{"before": u.plain.ID}},
+				{"op": "delete", "id": u.plain.ID},
+			}})
+		},
+		"several, each for itself": func(u *undone) answer {
+			return u.do(http.MethodPost, "/api/tasks/bulk", object{"atomic": false, "operations": []object{
+				{"op": "create", "body": object{"title": "three"}},
+				{"op": "create", "body": object{"title": ""}},
+				{"op": "move", "id": u.behind.ID, "body": object{"parent_id": u.parent.ID}},
+				{"op": "delete", "id": u.parent.ID},
+			}})
+		},
+		"a list that was made": func(u *undone) answer { return u.do(http.MethodPost, "/api/lists", object{"name": "New"}) },
+		"a list that was changed": func(u *undone) answer {
+			return u.do(http.MethodPatch, "/api/lists/"+u.shared.String(), object{"name": "x", "color": nil, "is_archived": true})
+		},
+		"a list that was deleted": func(u *undone) answer { return u.do(http.MethodDelete, "/api/lists/"+u.shared.String(), nil) },
+		"a list that was restored": func(u *undone) answer {
+			u.do(http.MethodDelete, "/api/lists/"+u.shared.String(), nil)
+			u.mark()
+			return u.do(http.MethodPost, inTrash(u.shared)+"/restore", nil)
+		},
+		"a comment": func(u *undone) answer { return u.do(http.MethodPost, commentsOn(u.plain.ID), object{"text": "New"}) },
+		"a comment that was edited": func(u *undone) answer {
+			return u.do(http.MethodPatch, "/api/comments/"+u.comment.String(), object{"text": strings.Repeat("語", 10_000)})
+		},
+		"a long comment that was deleted": func(u *undone) answer {
+			require.Equal(u.t, http.StatusOK, u.do(http.MethodPatch, "/api/comments/"+u.comment.String(), object{"text": strings.Repeat("\x01", 10_000)}).status)
+			u.mark()
+			return u.do(http.MethodDelete, "/api/comments/"+u.comment.String(), nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := *s
+			s.t = t
+			u := s.undone()
+			u.mark()
+			a := request(u)
+			require.Less(t, a.status, http.StatusMultipleChoices, "%s", a.body)
+			before, after := u.before, u.everything()
+			require.NotEqual(t, before, after)
+			undo := u.undo(a.request())
+			require.Equal(t, before, u.everything(), "undone")
+			redo := u.undo(undo)
+			require.Equal(t, after, u.everything(), "done again")
+			u.undo(redo)
+			require.Equal(t, before, u.everything(), "and undone again")
+			require.Equal(t, http.StatusConflict, u.do(http.MethodPost, undoOf(redo), nil).status, "twice")
+			require.Equal(t, before, u.everything(), "a refusal changes nothing")
+		})
+	}
+}
+
+// What somebody has changed since is left as it is, and the refusal names it.
+func TestWhatWasChangedSinceIsNotUndone(t *testing.T) {
+	s := start(t, "LIMIT_WRITES=0")
+	for name, c := range map[string]struct {
+		request, since func(u *undone) answer
+		fields         func(u *undone) []string
+	}{
+		"a field of several": {
+			func(u *undone) answer {
+				return u.do(http.MethodPatch, at(u.plain.ID), object{"title": "x", "priority": "low"})
+			},
+			func(u *undone) answer { return u.other.do(http.MethodPatch, at(u.plain.ID), object{"title": "y"}) },
+			func(u *undone) []string { return []string{"task/" + u.plain.ID.String() + ".title"} },
+		},
+		"a task of several": {
+			func(u *undone) answer {
+				return u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": []object{
+					{"op": "update", "id": u.plain.ID, "body": object{"title": "x"}}, {"op": "delete", "id": u.parent.ID}, {"op": "update", "id": u.behind.ID, "body": object{"tags": []string{"x"}}},
+				}})
+			},
+			func(u *undone) answer {
+				return u.other.do(http.MethodPatch, at(u.behind.ID), object{"tags": []string{"y"}})
+			},
+			func(u *undone) []string { return []string{"task/" + u.behind.ID.String() + ".tags"} },
+		},
+		"what was made": {
+			func(u *undone) answer {
+				return u.do(http.MethodPut, at(u.made), object{"title": "x", "list_id": u.shared}, "If-None-Match", "*")
+			},
+			func(u *undone) answer { return u.other.do(http.MethodPatch, at(u.made), object{"description": "y"}) },
+			func(u *undone) []string { return []string{"task/" + u.made.String() + ".description"} },
+		},
+		"a subtask of what was made": {
+			func(u *undone) answer {
+				return u.do(http.MethodPut, at(u.made), object{"title": "x", "list_id": u.shared}, "If-None-Match", "*")
+			},
+			func(u *undone) answer {
+				return u.other.do(http.MethodPost, "/api/tasks", object{"title": "y", "parent_id": u.made})
+			},
+			func(u *undone) []string { return []string{"task/" + u.made.String() + ".subtasks"} },
+		},
+		"a comment on what was made": {
+			func(u *undone) answer {
+				return u.do(http.MethodPut, at(u.made), object{"title": "x", "list_id": u.shared}, "If-None-Match", "*")
+			},
+			func(u *undone) answer { return u.other.do(http.MethodPost, commentsOn(u.made), object{"text": "y"}) },
+			func(u *undone) []string { return []string{"task/" + u.made.String() + ".comments"} },
+		},
+		"what was deleted, for good": {
+			func(u *undone) answer { return u.do(http.MethodDelete, at(u.plain.ID), nil) },
+			func(u *undone) answer { return u.do(http.MethodDelete, inTrash(u.plain.ID), nil) },
+			func(u *undone) []string { return []string{"task/" + u.plain.ID.String()} },
+		},
+		"what was deleted, and is back": {
+			func(u *undone) answer { return u.do(http.MethodDelete, at(u.plain.ID), nil) },
+			func(u *undone) answer { return u.other.do(http.MethodPost, inTrash(u.plain.ID)+"/restore", nil) },
+			func(u *undone) []string { return []string{"task/" + u.plain.ID.String()} },
+		},
+		"what was changed, and is deleted": {
+			func(u *undone) answer { return u.do(http.MethodPatch, at(u.plain.ID), object{"title": "x"}) },
+			func(u *undone) answer { return u.other.do(http.MethodDelete, at(u.plain.ID), nil) },
+			func(u *undone) []string { return []string{"task/" + u.plain.ID.String()} },
+		},
+		"the next occurrence of what was done": {
+			func(u *undone) answer {
+				defer func() { u.made = u.spawnedBy(u.weekly.ID) }()
+				return u.do(http.MethodPatch, at(u.weekly.ID)+"/complete", object{"is_complete": true})
+			},
+			func(u *undone) answer { return u.do(http.MethodPatch, at(u.made), object{"title": "y"}) },
+			func(u *undone) []string { return []string{"task/" + u.made.String() + ".title"} },
+		},
+		"the next occurrence, which is done too": {
+			func(u *undone) answer {
+				defer func() { u.made = u.spawnedBy(u.weekly.ID) }()
+				return u.do(http.MethodPatch, at(u.weekly.ID)+"/complete", object{"is_complete": true})
+			},
+			func(u *undone) answer {
+				return u.do(http.MethodPatch, at(u.made)+"/complete", object{"is_complete": true})
+			},
+			func(u *undone) []string { return []string{"task/" + u.made.String() + ".is_complete"} },
+		},
+		"the next occurrence, which is gone": {
+			func(u *undone) answer {
+				defer func() { u.made = u.spawnedBy(u.weekly.ID) }()
+				return u.do(http.MethodPatch, at(u.weekly.ID)+"/complete", object{"is_complete": true})
+			},
+			func(u *undone) answer { return u.do(http.MethodDelete, at(u.made), nil) },
+			func(u *undone) []string { return []string{"task/" + u.weekly.ID.String() + ".followed_by"} },
+		},
+		"the rule of a series whose zone is another": {
+			func(u *undone) answer {
+				return u.do(http.MethodPatch, at(u.weekly.ID), object{"recurrence": object{"rrule": "FREQ=DAILY"}})
+			},
+			func(u *undone) answer {
+				return u.do(http.MethodPatch, at(u.weekly.ID), object{"timezone": "Asia/Tokyo"})
+			},
+			func(u *undone) []string {
+				w := "task/" + u.weekly.ID.String()
+				return []string{w + ".occurrence", w + ".recurrence", w + ".timezone"}
+			},
+		},
+		"a list's name": {
+			func(u *undone) answer {
+				return u.do(http.MethodPatch, listAt(u.shared), object{"name": "x", "color": nil})
+			},
+			func(u *undone) answer { return u.do(http.MethodPatch, listAt(u.shared), object{"name": "y"}) },
+			func(u *undone) []string { return []string{"list/" + u.shared.String() + ".name"} },
+		},
+		"a comment": {
+			func(u *undone) answer {
+				return u.do(http.MethodPatch, "/api/comments/"+u.comment.String(), object{"text": "x"})
+			},
+			func(u *undone) answer {
+				return u.do(http.MethodPatch, "/api/comments/"+u.comment.String(), object{"text": "y"})
+			},
+			func(u *undone) []string { return []string{"comment/" + u.comment.String() + ".text"} },
+		},
+		"the list that it was in": {
+			func(u *undone) answer { return u.do(http.MethodPatch, at(u.plain.ID), object{"list_id": u.private}) },
+			func(u *undone) answer { return u.do(http.MethodDelete, listAt(u.shared), nil) },
+			func(u *undone) []string { return []string{"task/" + u.plain.ID.String() + ".list_id"} },
+		},
+		"the parent that it had": {
+			func(u *undone) answer { return u.do(http.MethodPatch, at(u.sub.ID), object{"parent_id": nil}) },
+			func(u *undone) answer { return u.do(http.MethodDelete, at(u.parent.ID), nil) },
+			func(u *undone) []string { return []string{"task/" + u.sub.ID.String() + ".parent_id"} },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := *s
+			s.t = t
+			u := s.undone()
+			u.made = uuid.New()
+			a := c.request(u)
+			require.Less(t, a.status, http.StatusMultipleChoices, "%s", a.body)
+			since := c.since(u)
+			require.Less(t, since.status, http.StatusMultipleChoices, "%s", since.body)
+			u.mark()
+			refused := u.do(http.MethodPost, undoOf(a.request()), nil)
+			require.Equal(t, http.StatusConflict, refused.status, "%s", refused.body)
+			require.Equal(t, "changed-since", refused.problem().code())
+			var fields []string
+			for _, e := range refused.problem().Errors {
+				fields = append(fields, e.Location)
+			}
+			require.Equal(t, c.fields(u), fields)
+			require.Equal(t, u.before, u.everything())
+		})
+	}
+}
+
+// What others have changed of a task beside stays, and so do their reminders.
+func TestAnUndoLeavesWhatOthersHaveChangedBeside(t *testing.T) {
+	u := start(t).undone()
+	a := u.do(http.MethodPatch, at(u.plain.ID), object{"title": "x", "reminders": []object{}})
+	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+	u.other.task(http.StatusOK, http.MethodPatch, at(u.plain.ID), object{"priority": "low", "reminders": []object{{"before_due": "PT3H"}}})
+	u.undo(a.request())
+	is := u.task(http.StatusOK, http.MethodGet, at(u.plain.ID), nil)
+	require.Equal(t, []any{"Plain ?0 '", "low"}, []any{is.Title, is.Priority})
+	mine, theirs := []event.Reminder{}, []string{}
+	for _, r := range is.Reminders {
+		if r.UserID == u.user {
+			mine = append(mine, r)
+		} else {
+			theirs = append(theirs, r.BeforeDue)
+		}
+	}
+	require.Equal(t, u.plain.Reminders, mine)
+	require.Equal(t, []string{"PT3H"}, theirs)
+}
+
+func TestWhoMayUndo(t *testing.T) {
+	s := start(t)
+	u := s.undone()
+	viewer := s.newUser()
+	u.join(viewer, u.shared, access.Editor)
+	changed := func(c client) string {
+		return c.do(http.MethodPatch, at(u.behind.ID), object{"title": uuid.NewString()}).request()
+	}
+	mine := changed(u.client)
+	require.Equal(t, http.StatusNotFound, u.other.do(http.MethodPost, undoOf(mine), nil).status, "somebody else's request")
+	require.Equal(t, http.StatusNotFound, u.do(http.MethodPost, undoOf(uuid.NewString()), nil).status, "one that never was")
+	require.Equal(t, http.StatusNotFound, u.do(http.MethodPost, undoOf(u.do(http.MethodGet, at(u.behind.ID), nil).request()), nil).status, "one that has changed nothing")
+	require.Equal(t, http.StatusUnauthorized, s.nobody().do(http.MethodPost, undoOf(mine), nil).status)
+
+	as := changed(viewer)
+	require.Equal(t, http.StatusOK, u.do(http.MethodPatch, listAt(u.shared)+"/members/"+viewer.user.String(), object{"role": "viewer"}).status)
+	require.Equal(t, http.StatusForbidden, viewer.do(http.MethodPost, undoOf(as), nil).status)
+	as = changed(u.other)
+	deleted := u.other.do(http.MethodDelete, at(u.plain.ID), nil).request()
+	gone := u.do(http.MethodDelete, listAt(u.shared)+"/members/"+u.other.user.String(), nil)
+	require.Equal(t, http.StatusNoContent, gone.status)
+	require.Equal(t, http.StatusNotFound, u.other.do(http.MethodPost, undoOf(as), nil).status, "he sees the task no more")
+	require.Equal(t, http.StatusNotFound, u.other.do(http.MethodPost, undoOf(deleted), nil).status)
+	require.Equal(t, "not-undoable", u.do(http.MethodPost, undoOf(gone.request()), nil).problem().code())
+}
+
+// Who repeats a request, or an undo, by its key has had one of it, by either id.
+func TestAnUndoIsDoneOnce(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	first := u.do(http.MethodPost, "/api/tasks", object{"title": "x"}, "Idempotency-Key", "k")
+	again := u.do(http.MethodPost, "/api/tasks", object{"title": "x"}, "Idempotency-Key", "k")
+	require.JSONEq(t, string(first.body), string(again.body))
+	require.NotEqual(t, first.request(), again.request())
+	done := u.do(http.MethodPost, undoOf(again.request()), nil, "Idempotency-Key", "u")
+	require.Equal(t, http.StatusOK, done.status, "%s", done.body)
+	repeated := u.do(http.MethodPost, undoOf(again.request()), nil, "Idempotency-Key", "u")
+	require.Equal(t, http.StatusOK, repeated.status)
+	require.JSONEq(t, string(done.body), string(repeated.body))
+	require.Len(t, u.trash(), 1)
+	u.undo(done.request())
+	require.Empty(t, u.trash())
+	require.Equal(t, http.StatusUnprocessableEntity, u.do(http.MethodPost, undoOf(first.request()), nil, "Idempotency-Key", "u").status)
+}
+
+// A reminder whose time has passed does not come because something was undone.
+func TestAnUndoRemindsOfNothingThatHasPassed(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	past, far := time.Now().Add(-time.Hour).UTC(), time.Now().AddDate(0, 0, 3).UTC()
+	task := u.create(object{"title": "x", "due_at": far, "reminders": []object{{"before_due": "PT1H"}}})
+	s.execute(`UPDATE task.reminders SET remind_at = ?, armed = false, fired_for = ?`, past.Add(-time.Hour), past.Add(-time.Hour))
+	s.execute(`UPDATE task.tasks SET due_at = ?`, past)
+	late := u.do(http.MethodPatch, at(task.ID), object{"due_at": far})
+	require.Equal(t, http.StatusOK, late.status)
+	s.execute(`UPDATE task.reminders SET fired_for = NULL`)
+	u.undo(late.request())
+	var armed int
+	require.NoError(t, s.db.NewRaw("SELECT count(*) FROM task.reminders WHERE armed").Scan(t.Context(), &armed))
+	require.Zero(t, armed)
+	// What had not passed is armed again.
+	s.execute(`UPDATE task.tasks SET due_at = ?`, far)
+	gone := u.do(http.MethodPatch, at(task.ID), object{"reminders": []object{}, "due_at": far.Add(time.Hour)})
+	u.undo(gone.request())
+	require.NoError(t, s.db.NewRaw("SELECT count(*) FROM task.reminders WHERE armed").Scan(t.Context(), &armed))
+	require.Equal(t, 1, armed)
+}
+
+// All that an undo does is told of with the request that it undoes.
+func TestTheEventsOfAnUndoSaySo(t *testing.T) {
+	s := start(t)
+	u := s.undone()
+	a := u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": []object{
+		{"op": "create", "body": object{"title": "x"}}, {"op": "update", "id": u.plain.ID, "body": object{"title": "y"}}, {"op": "delete", "id": u.parent.ID},
+	}})
+	before := u.toldSince(0)
+	undo := u.undo(a.request())
+	types := map[string]int{}
+	for _, e := range u.toldSince(before[len(before)-1].Position) {
+		var data struct {
+			Metadata  map[string]any
+			RequestID string `json:"request_id"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(e.Data), &data))
+		require.Equal(t, a.request(), data.Metadata[event.MetaUndoes], e.Type)
+		if e.Topic == event.TopicAudit {
+			require.Equal(t, undo, data.RequestID)
+		}
+		types[e.Type]++
+	}
+	require.Equal(t, map[string]int{
+		event.TaskDeleted: 1, event.TaskUpdated: 1, event.TaskRestored: 2,
+		"audit.task.deleted": 1, "audit.task.updated": 1, "audit.task.restored": 2,
+	}, types)
+}
+
+// Step by step back, as by Ctrl+Z.
+func TestOneRequestAfterTheOtherIsUndone(t *testing.T) {
+	s := start(t, "LIMIT_WRITES=0")
+	u := s.undone()
+	var next uuid.UUID
+	states, requests := []map[string]any{}, []string{}
+	for _, request := range []func() answer{
+		func() answer { return u.do(http.MethodPatch, at(u.weekly.ID), object{"title": "x"}) },
+		func() answer {
+			defer func() { next = u.spawnedBy(u.weekly.ID) }()
+			return u.do(http.MethodPatch, at(u.weekly.ID)+"/complete", object{"is_complete": true})
+		},
+		func() answer { return u.do(http.MethodPatch, at(next), object{"title": "y", "priority": "low"}) },
+		func() answer { return u.do(http.MethodPost, at(next)+"/skip", nil) },
+		func() answer {
+			return u.do(http.MethodPatch, at(u.weekly.ID)+"/complete", object{"is_complete": false})
+		},
+		func() answer { return u.do(http.MethodDelete, at(u.weekly.ID), nil) },
+	} {
+		states = append(states, u.everything())
+		a := request()
+		require.Less(t, a.status, http.StatusMultipleChoices, "%s", a.body)
+		requests = append(requests, a.request())
+	}
+	for i := len(requests) - 1; i >= 0; i-- {
+		u.undo(requests[i])
+		require.Equal(t, states[i], u.everything(), "back to before request %d", i)
+	}
+}
+
+// What a series has let go is not in the trash, and not there for anybody.
+func TestWhatASeriesHasLetGoIsNotInTheTrash(t *testing.T) {
+	s := start(t)
+	u := s.undone()
+	skipped := u.do(http.MethodPost, at(u.weekly.ID)+"/skip", nil)
+	require.Equal(t, http.StatusOK, skipped.status)
+	require.Empty(t, u.trash())
+	require.Equal(t, http.StatusNotFound, u.do(http.MethodPost, inTrash(u.weekly.ID)+"/restore", nil).status)
+	require.Equal(t, http.StatusNotFound, u.do(http.MethodDelete, inTrash(u.weekly.ID), nil).status)
+	require.Equal(t, http.StatusNotFound, u.do(http.MethodGet, at(u.weekly.ID), nil).status)
+}
+
+// spawnedBy is what follows a completed task.
+func (u *undone) spawnedBy(id uuid.UUID) uuid.UUID { return u.follow(id).spawned(u.t) }
