@@ -508,6 +508,8 @@ func TestWhatWasRemindedOfIsNotAgain(t *testing.T) {
 		require.NoError(t, s.db.NewRaw("SELECT count(*) FROM task.events WHERE topic = 'reminders'").Scan(t.Context(), &n))
 		return n
 	}
+	// A task that is done reminds of nothing any more.
+	require.Eventually(t, func() bool { return fired() == 1 }, patience, 10*time.Millisecond)
 	next := u.complete(task.ID)
 	require.Eventually(t, func() bool { return fired() == 2 }, patience, 10*time.Millisecond)
 	for range 3 {

@@ -373,3 +373,32 @@ func TestANewTaskGoesToTheEnd(t *testing.T) {
 	require.NoError(t, json.Unmarshal(u.do(http.MethodGet, "/api/tasks?sort=-position&limit=1", nil).body, &page))
 	require.Equal(t, last.ID, page.Items[0].ID)
 }
+
+func TestAListHasSoManyTasks(t *testing.T) {
+	s := start(t, "LIMIT_TASKS=40")
+	u := s.newUser()
+	other := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Other"}).ID
+	for range 40 {
+		u.create(object{"title": "x"})
+	}
+	before := s.state()
+	elsewhere := u.create(object{"title": "x", "list_id": other})
+	for name, a := range map[string]answer{
+		"one more":          u.do(http.MethodPost, "/api/tasks", object{"title": "x"}),
+		"with its own id":   u.do(http.MethodPut, at(uuid.New()), object{"title": "x"}, "If-None-Match", "*"),
+		"one that moves in": u.do(http.MethodPost, at(elsewhere.ID)+"/move", object{"list_id": access.Inbox(u.user)}),
+		"one that is moved": u.do(http.MethodPatch, at(elsewhere.ID), object{"list_id": access.Inbox(u.user)}),
+		"one of several":    u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": []object{{"op": "create", "body": object{"title": "x"}}}}),
+	} {
+		require.Equal(t, http.StatusForbidden, a.status, name)
+		require.Equal(t, "limit-reached", a.problem().code(), name)
+	}
+	u.remove(elsewhere.ID)
+	require.NotEqual(t, before, s.state())
+	// What is in it can be changed, and where one goes another may come.
+	var page struct{ Items []event.Task }
+	require.NoError(t, json.Unmarshal(u.do(http.MethodGet, "/api/tasks?limit=1", nil).body, &page))
+	u.task(http.StatusOK, http.MethodPatch, at(page.Items[0].ID), object{"title": "y"})
+	u.remove(page.Items[0].ID)
+	u.create(object{"title": "x"})
+}

@@ -51,7 +51,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	events := eventlog.NewSignal(cfg.DatabaseURL, "taskwire_events", log)
 	reminders := eventlog.NewSignal(cfg.DatabaseURL, "taskwire_reminders", log)
 	failures := httpapi.Failures{Log: log}
-	changes := &change.Writer{DB: db, Events: events, Clock: reminders, Now: time.Now}
+	changes := &change.Writer{DB: db, Events: events, Clock: reminders, Now: time.Now, Limits: cfg.TaskLimits}
 	users := &account.Store{DB: db, Changes: changes}
 	lists := &list.Store{DB: db, Changes: changes, Limits: cfg.ListLimits}
 	comments := &comment.Store{DB: db, Changes: changes, Limits: cfg.CommentLimits}

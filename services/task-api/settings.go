@@ -9,6 +9,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/publish"
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/comment"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 	"github.com/taskwire/taskwire/services/task-api/internal/list"
@@ -27,6 +28,7 @@ type settings struct {
 	CookieSecure      bool            `env:"COOKIE_SECURE" envDefault:"true"`
 	TrustedProxies    httpapi.Proxies `env:"TRUSTED_PROXIES" is:"networks of proxies alone, such as 10.244.3.0/24, with commas between them and IPv4 written as IPv4"`
 	Limits            limit.Settings
+	TaskLimits        change.Limits
 	ListLimits        list.Limits
 	TrashRetention    time.Duration `env:"TRASH_RETENTION" envDefault:"720h" min:"1h"`
 	CommentLimits     comment.Limits

@@ -5,6 +5,7 @@ package change
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,9 +26,11 @@ type Writer struct {
 	Events *eventlog.Signal // raised after each commit with events
 	Clock  *eventlog.Signal // raised after each commit after which a reminder may be due sooner
 	Now    func() time.Time
+	Limits Limits
 
 	zones    cache.Cache[uuid.UUID, string]    // of users, see Tx.Zone
 	creators cache.Cache[uuid.UUID, uuid.UUID] // of lists that are there, see Tx.Inbox
+	rooms    cache.Cache[uuid.UUID, *atomic.Int64]
 }
 
 // Tx is a change under way: its transaction, by which it reads and writes, and what it
@@ -44,6 +47,8 @@ type Tx struct {
 	unsure    *pgx.Batch // that the remembered zone is compared by
 	creators  *cache.Cache[uuid.UUID, uuid.UUID]
 	madeInbox bool
+	limits    Limits
+	rooms     *cache.Cache[uuid.UUID, *atomic.Int64] // left in lists, see TakeRoom
 	events    []eventlog.Entry
 	told      bool // there are or were events
 	placed    int64
@@ -60,7 +65,7 @@ const tries = 3
 // so it sets whatever it leaves behind anew. Its error is returned as it is.
 func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.Context, tx *Tx) error) error {
 	for try := 1; ; try++ {
-		tx := &Tx{Actor: actor, Now: w.Now().UTC().Truncate(time.Microsecond), zones: &w.zones, creators: &w.creators}
+		tx := &Tx{Actor: actor, Now: w.Now().UTC().Truncate(time.Microsecond), zones: &w.zones, creators: &w.creators, limits: w.Limits, rooms: &w.rooms}
 		err := tx.run(ctx, w.DB, func() error {
 			if err := f(ctx, tx); err != nil {
 				return err

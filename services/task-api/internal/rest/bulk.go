@@ -47,7 +47,7 @@ func (a *Tasks) mountBulk(api huma.API) {
 		Metadata: httpapi.Describe(
 			map[string]any{"operations": []map[string]any{{"op": "create", "body": map[string]any{"title": exampleInput.Title}}}},
 			BulkOutput{Results: []BulkResult{{Status: http.StatusCreated, Task: &exampleOpen}}},
-			httpapi.Missing, httpapi.ReadOnly, httpapi.TaskChanged),
+			httpapi.Missing, httpapi.ReadOnly, httpapi.LimitReached, httpapi.TaskChanged),
 	}, func(ctx context.Context, actor access.Actor, in *struct{ Body BulkInput }) (*struct{ Body BulkOutput }, error) {
 		out := &struct{ Body BulkOutput }{}
 		var err error

@@ -54,7 +54,7 @@ func (a *Tasks) Mount(api huma.API) {
 	}
 	say := httpapi.Describe
 	create := operation("create-task", http.MethodPost, "/api/tasks", "Create a task",
-		"With an Idempotency-Key a repetition within a day creates nothing, and answers the same.", say(exampleInput, exampleOpen, httpapi.ReadOnly, httpapi.KeyUsed))
+		"With an Idempotency-Key a repetition within a day creates nothing, and answers the same.", say(exampleInput, exampleOpen, httpapi.ReadOnly, httpapi.LimitReached, httpapi.KeyUsed))
 	create.DefaultStatus = http.StatusCreated
 	forUser(api, a.Failures, create, a.create)
 	forUser(api, a.Failures, operation("list-tasks", http.MethodGet, "/api/tasks", "List your tasks",
@@ -66,7 +66,7 @@ func (a *Tasks) Mount(api huma.API) {
 	forUser(api, a.Failures, get, a.get)
 	replace := operation("replace-task", http.MethodPut, "/api/tasks/{id}", "Replace a task, or create it with an id of your own",
 		"What is left out becomes empty. What GET answers can be sent back: the members that only the server sets are ignored. With If-None-Match: * it creates the task with this id, a UUID of version 7 or 4, and answers 201; where the task is there it answers that with 200, and changes nothing.",
-		say(TaskReplacement{TaskInput: exampleInput}, exampleOpen, httpapi.InTrash, httpapi.IDTaken, httpapi.Missing, httpapi.ReadOnly, httpapi.AlreadyComplete, httpapi.TaskChanged))
+		say(TaskReplacement{TaskInput: exampleInput}, exampleOpen, httpapi.InTrash, httpapi.IDTaken, httpapi.Missing, httpapi.ReadOnly, httpapi.LimitReached, httpapi.AlreadyComplete, httpapi.TaskChanged))
 	replace.Responses = map[string]*huma.Response{"201": {
 		Description: "The task was created, with If-None-Match: *",
 		Content:     map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Ref: "#/components/schemas/Task"}}},
@@ -74,7 +74,7 @@ func (a *Tasks) Mount(api huma.API) {
 	forUser(api, a.Failures, replace, a.replace)
 	forUser(api, a.Failures, operation("update-task", http.MethodPatch, "/api/tasks/{id}", "Change a task by a JSON merge patch",
 		"RFC 7396: what is left out stays, and null empties. A patch that changes nothing has no effect.",
-		say(examplePatch, examplePatched, httpapi.Missing, httpapi.ReadOnly, httpapi.AlreadyComplete, httpapi.TaskChanged)), a.patch)
+		say(examplePatch, examplePatched, httpapi.Missing, httpapi.ReadOnly, httpapi.LimitReached, httpapi.AlreadyComplete, httpapi.TaskChanged)), a.patch)
 	forUser(api, a.Failures, operation("complete-task", http.MethodPatch, "/api/tasks/{id}/complete", "Complete a task, or reopen it; without a body it toggles",
 		"Open subtasks are completed and reopened with it, but for those with a rule of their own. What recurs is followed by its next occurrence; reopened, that one is taken back unless you have changed it.",
 		say(TaskCompletion{&exampleDone}, exampleTask, httpapi.Missing, httpapi.ReadOnly, httpapi.TaskChanged)), a.complete)
@@ -83,7 +83,7 @@ func (a *Tasks) Mount(api huma.API) {
 		say(nil, exampleNext, httpapi.Missing, httpapi.ReadOnly, httpapi.NotRecurring, httpapi.AlreadyComplete, httpapi.LastOccurrence, httpapi.TaskChanged)), a.skip)
 	forUser(api, a.Failures, operation("move-task", http.MethodPost, "/api/tasks/{id}/move", "Move a task within its list, to another list, or under another task",
 		"Before or behind a task of that list, or to its end. Its subtasks go along, and the other occurrences of its series. Of tasks that have to make room the position changes, too.",
-		say(exampleMove, exampleOpen, httpapi.Missing, httpapi.ReadOnly, httpapi.TaskChanged)), a.move)
+		say(exampleMove, exampleOpen, httpapi.Missing, httpapi.ReadOnly, httpapi.LimitReached, httpapi.TaskChanged)), a.move)
 	remove := operation("delete-task", http.MethodDelete, "/api/tasks/{id}", "Move a task and its subtasks to the trash",
 		"Deleting the open occurrence of a series ends the series.", say(nil, nil, httpapi.Missing, httpapi.ReadOnly, httpapi.TaskChanged))
 	remove.DefaultStatus = http.StatusNoContent

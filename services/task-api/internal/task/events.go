@@ -25,9 +25,12 @@ func appendEvents(tx *change.Tx, kinds []string, before, after *Task, about map[
 		if err != nil {
 			return err
 		}
-		audit, err := auditData(tx, frame, before, state)
+		audit, cut, err := auditData(tx, frame, before, state)
 		if err != nil {
 			return err
+		}
+		if cut != nil {
+			tx.KeepWhole(after.ID, state.Version, *cut)
 		}
 		tx.Append(
 			eventlog.Entry{Topic: event.TopicTasks, Type: kind, Key: after.ID.String(), Time: tx.Now, Data: data},
@@ -58,7 +61,8 @@ func taskData(frame event.Frame, state event.Task) (json.RawMessage, error) {
 	return encodeCut(e)
 }
 
-func auditData(tx *change.Tx, frame event.Frame, before *Task, state event.Task) (json.RawMessage, error) {
+// auditData is what the audit trail is told, and the texts of which that has only a part.
+func auditData(tx *change.Tx, frame event.Frame, before *Task, state event.Task) (data json.RawMessage, cut *change.Texts, err error) {
 	e := event.AuditEvent{Frame: frame, Action: frame.EventType, Target: "task/" + frame.TaskID.String(), ListID: &state.ListID}
 	var was, is event.Task
 	var states [2]any
@@ -72,11 +76,11 @@ func auditData(tx *change.Tx, frame event.Frame, before *Task, state event.Task)
 		states[1] = &is
 	}
 	if err := tx.Audit(&e, states[0], states[1]); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	data, err := encode(e)
+	data, err = encode(e)
 	if err != nil || len(data) <= change.MaxData {
-		return data, err
+		return data, nil, err
 	}
 	// Each description has half of the room, or what the other leaves.
 	sizes := [2]int{change.SizeOf(was.Description), change.SizeOf(is.Description)}
@@ -86,11 +90,11 @@ func auditData(tx *change.Tx, frame event.Frame, before *Task, state event.Task)
 	// What changed is what changed before the states were shortened.
 	changed := e.Changed
 	if err := tx.Audit(&e, states[0], states[1]); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	e.Changed, e.Metadata = changed, truncated(frame.Metadata)
-	tx.KeepWhole(frame.TaskID, state.Version, whole)
-	return encodeCut(e)
+	data, err = encodeCut(e)
+	return data, &whole, err
 }
 
 func encode(e any) (json.RawMessage, error) {

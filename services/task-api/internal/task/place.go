@@ -64,6 +64,9 @@ func settle(ctx context.Context, tx *change.Tx, before, t *Task) error {
 	moved := before != nil && t.ListID != before.ListID
 	if before == nil || moved {
 		t.Position = tx.NextPosition()
+		if err := tx.TakeRoom(ctx, t.ListID); err != nil {
+			return err
+		}
 	}
 	if moved {
 		if err := leaveOthers(ctx, tx, t, before.AssigneeID); err != nil {

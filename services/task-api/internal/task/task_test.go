@@ -66,7 +66,7 @@ func TestAnEventNeverOutgrowsItsLimit(t *testing.T) {
 			frame := event.Frame{EventType: event.TaskUpdated, TaskID: before.ID, UserID: before.UserID, Timestamp: time.Now().UTC()}
 			data, err := taskData(frame, after.onTheWire())
 			require.NoError(t, err)
-			trail, err := auditData(&change.Tx{Actor: access.Actor{UserID: before.UserID, Email: "ada@example.org"}, Now: frame.Timestamp}, frame, before, after.onTheWire())
+			trail, _, err := auditData(&change.Tx{Actor: access.Actor{UserID: before.UserID, Email: "ada@example.org"}, Now: frame.Timestamp}, frame, before, after.onTheWire())
 			require.NoError(t, err)
 			for topic, data := range map[string]json.RawMessage{event.TopicTasks: data, event.TopicAudit: trail} {
 				raw, err := event.Encode(event.Header{ID: uuid.New(), Topic: topic, Type: event.AuditPrefix + event.TaskUpdated, Subject: before.ID.String(), Time: time.Now(), PartitionKey: before.ID.String(), Sequence: 1, TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}, data)
