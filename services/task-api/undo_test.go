@@ -573,3 +573,35 @@ func TestWhatASeriesHasLetGoIsNotInTheTrash(t *testing.T) {
 
 // spawnedBy is what follows a completed task.
 func (u *undone) spawnedBy(id uuid.UUID) uuid.UUID { return u.follow(id).spawned(u.t) }
+
+// As many changes as can be made at once, of all kinds, are undone at once.
+func TestFiveHundredChangesAreUndone(t *testing.T) {
+	s := start(t, "LIMIT_WRITES=0")
+	u := s.newUser()
+	other := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Other"}).ID
+	var made []object
+	for range 500 {
+		made = append(made, object{"op": "create", "body": object{"title": "x", "due_at": "2031-01-01T09:00:00Z", "reminders": []object{{"before_due": "PT1H"}}}})
+	}
+	results := u.bulk(http.StatusOK, object{"operations": made}).Results
+	var changes []object
+	for i, r := range results {
+		op := []object{
+			{"op": "update", "body": object{"title": "y", "tags": []string{"t"}, "due_at": nil}},
+			{"op": "complete", "body": object{"is_complete": true}},
+			{"op": "move", "body": object{"list_id": other}},
+			{"op": "delete"},
+			{"op": "update", "body": object{"recurrence": object{"rrule": "FREQ=DAILY"}}},
+		}[i%5]
+		op["id"] = r.Task.ID
+		changes = append(changes, op)
+	}
+	before := u.everything()
+	a := u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": changes})
+	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+	after := u.everything()
+	undo := u.undo(a.request())
+	require.Equal(t, before, u.everything())
+	u.undo(undo)
+	require.Equal(t, after, u.everything())
+}

@@ -152,17 +152,17 @@ func Restore(ctx context.Context, tx *change.Tx, root uuid.UUID) (*Trashed, erro
 	return what, err
 }
 
-// bringBack restores the tasks of a root, and says how many they are. Their series, and
+// bringBack restores the tasks of roots, and says how many they are. Their series, and
 // the parents that they had, are locked before: what these are then they stay.
-func bringBack(ctx context.Context, tx *change.Tx, root uuid.UUID) (n int, err error) {
+func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, err error) {
 	tx.Later(`SELECT pg_advisory_xact_lock(s.lock) FROM (SELECT DISTINCT hashtextextended(series_id::text, 0) AS lock FROM task.trash
-		WHERE root_id = ? AND series_id IS NOT NULL ORDER BY 1) s`, root)
-	tx.Later("SELECT FROM task.tasks WHERE id IN (SELECT (task ->> 'parent_id')::uuid FROM task.trash WHERE root_id = ? AND task IS NOT NULL) ORDER BY id FOR NO KEY UPDATE", root)
+		WHERE root_id = ANY (?) AND series_id IS NOT NULL ORDER BY 1) s`, roots)
+	tx.Later("SELECT FROM task.tasks WHERE id IN (SELECT (task ->> 'parent_id')::uuid FROM task.trash WHERE root_id = ANY (?) AND task IS NOT NULL) ORDER BY id FOR NO KEY UPDATE", roots)
 	// In batches, parents first: whose parent is neither there nor among them has none.
 	for {
 		var ids []uuid.UUID
 		err := tx.NewRaw(`WITH next AS MATERIALIZED (
-				SELECT x.* FROM task.trash x WHERE x.root_id = ? AND x.task IS NOT NULL
+				SELECT x.* FROM task.trash x WHERE x.root_id IN (?) AND x.task IS NOT NULL
 				ORDER BY (x.task ->> 'parent_id' IS NOT NULL), x.id LIMIT ?
 			), back AS (
 				INSERT INTO task.tasks SELECT (jsonb_populate_record(NULL::task.tasks, x.task || jsonb_build_object(
@@ -181,7 +181,7 @@ func bringBack(ctx context.Context, tx *change.Tx, root uuid.UUID) (n int, err e
 			), forgotten AS (
 				DELETE FROM task.gone_occurrences g USING next x WHERE g.series_id = x.series_id AND g.task_id = x.id
 			)
-			SELECT id FROM back ORDER BY id`, root, batch, tx.Now, maxSubtasks).Scan(ctx, &ids)
+			SELECT id FROM back ORDER BY id`, bun.List(roots), batch, tx.Now, maxSubtasks).Scan(ctx, &ids)
 		if err != nil {
 			return n, fmt.Errorf("bring tasks back from the trash: %w", err)
 		}

@@ -47,6 +47,9 @@ func Undo(ctx context.Context, tx *change.Tx, all []*Past) error {
 	if err != nil {
 		return err
 	}
+	if err := u.read(ctx, tx, ids); err != nil {
+		return err
+	}
 	for _, p := range all {
 		if !p.Gone {
 			if err := u.check(ctx, tx, p); err != nil {
@@ -57,14 +60,16 @@ func Undo(ctx context.Context, tx *change.Tx, all []*Past) error {
 	if err := u.refusal(); err != nil {
 		return err
 	}
-	for _, root := range roots {
-		if _, err := bringBack(ctx, tx, root); err != nil {
+	if len(roots) > 0 {
+		if _, err := bringBack(ctx, tx, roots...); err != nil {
+			return err
+		}
+		if err := u.read(ctx, tx, ids); err != nil {
 			return err
 		}
 	}
 	// Parents first: a subtask is in the list of its own.
 	slices.SortStableFunc(all, func(a, b *Past) int { return depth(a) - depth(b) })
-	var changed []*Past
 	for i, p := range all {
 		if p.Before == nil {
 			continue
@@ -72,7 +77,6 @@ func Undo(ctx context.Context, tx *change.Tx, all []*Past) error {
 		if err := u.putBack(ctx, tx, p); err != nil {
 			return err
 		}
-		changed = append(changed, p)
 		if i%flushEvery == flushEvery-1 {
 			if err := tx.Flush(ctx); err != nil {
 				return err
@@ -82,7 +86,10 @@ func Undo(ctx context.Context, tx *change.Tx, all []*Past) error {
 	if err := u.refusal(); err != nil {
 		return err
 	}
-	for _, p := range changed {
+	for _, p := range all {
+		if p.Before == nil {
+			continue
+		}
 		if err := followPast(ctx, tx, p); err != nil {
 			return err
 		}
@@ -107,7 +114,24 @@ func depth(p *Past) int {
 // undoing is what is known of the tasks of a request while it is undone.
 type undoing struct {
 	past   map[uuid.UUID]*Past
+	tasks  map[uuid.UUID]*Task // that are there
 	fields []refuse.Field
+}
+
+// read reads those of the tasks that are there, with their reminders, which it locks.
+func (u *undoing) read(ctx context.Context, tx *change.Tx, ids []uuid.UUID) error {
+	may, role := tx.Actor.Tasks(), tx.Actor.RoleIn("t.list_id")
+	mine := append([]any{ids}, may.Args...)
+	tx.Later("SELECT FROM task.reminders WHERE task_id IN (SELECT id FROM task.tasks WHERE id = ANY (?) AND "+may.SQL+") ORDER BY task_id, ordinal, id FOR UPDATE", mine...)
+	found, err := change.Read[Task](ctx, tx, "SELECT "+whole+", "+role.SQL+" AS role FROM task.tasks t WHERE id = ANY (?) AND "+may.SQL, slices.Concat(role.Args, mine)...)
+	if err != nil {
+		return fmt.Errorf("read what the request has changed: %w", err)
+	}
+	u.tasks = make(map[uuid.UUID]*Task, len(found))
+	for _, t := range found {
+		u.tasks[t.ID] = t
+	}
+	return nil
 }
 
 // differs notes that a part of a task is not as the request has left it.
@@ -163,9 +187,6 @@ func (u *undoing) roots(ctx context.Context, tx *change.Tx, ids []uuid.UUID) (ro
 			continue
 		}
 		roots = append(roots, root)
-		if err := mayBringBack(ctx, tx, root); err != nil {
-			return nil, err
-		}
 		if p.Series {
 			elsewhere, err := tx.NewSelect().Model((*Task)(nil)).Where("series_id = ?", p.Before.SeriesID).Where("list_id <> ?", p.Before.ListID).Exists(ctx)
 			if err != nil {
@@ -176,22 +197,32 @@ func (u *undoing) roots(ctx context.Context, tx *change.Tx, ids []uuid.UUID) (ro
 			}
 		}
 	}
-	return roots, nil
+	return roots, mayBringBack(ctx, tx, roots)
 }
 
-// mayBringBack refuses an actor who may not write in the list that something in the trash
+// mayBringBack refuses an actor who may not write in a list that something in the trash
 // was in, or where that is gone.
-func mayBringBack(ctx context.Context, tx *change.Tx, root uuid.UUID) error {
-	role := tx.Actor.RoleIn("l.id")
-	found, err := change.Read[struct{ Role *access.Role }](ctx, tx, "SELECT "+role.SQL+" AS role FROM task.lists l WHERE l.id = (SELECT list_id FROM task.trash WHERE id = ?) AND l.trashed_at IS NULL FOR KEY SHARE OF l",
-		append(role.Args, root)...)
-	switch {
-	case err != nil:
-		return fmt.Errorf("read the list of what is in the trash: %w", err)
-	case len(found) == 0 || found[0].Role == nil:
-		return errNotFound
-	case !found[0].Role.Writes():
-		return access.ErrReadOnly
+func mayBringBack(ctx context.Context, tx *change.Tx, roots []uuid.UUID) error {
+	if len(roots) == 0 {
+		return nil
+	}
+	// Nobody takes the lists away meanwhile.
+	tx.Later("SELECT FROM task.lists WHERE id IN (SELECT list_id FROM task.trash WHERE id = ANY (?)) ORDER BY id FOR KEY SHARE", roots)
+	role := tx.Actor.RoleIn("l.id") // null where the list is gone
+	found, err := change.Read[struct{ Role *access.Role }](ctx, tx, "SELECT DISTINCT "+role.SQL+` AS role FROM task.trash x
+		LEFT JOIN task.lists l ON l.id = x.list_id AND l.trashed_at IS NULL WHERE x.id = ANY (?)`, append(role.Args, roots)...)
+	if err != nil {
+		return fmt.Errorf("read the lists of what is in the trash: %w", err)
+	}
+	for _, f := range found {
+		if f.Role == nil {
+			return errNotFound
+		}
+	}
+	for _, f := range found {
+		if !f.Role.Writes() {
+			return access.ErrReadOnly
+		}
 	}
 	return nil
 }
@@ -212,21 +243,21 @@ func (u *undoing) checkGone(ctx context.Context, tx *change.Tx, p *Past) error {
 
 // check finds what of a task is not as the request has left it.
 func (u *undoing) check(ctx context.Context, tx *change.Tx, p *Past) error {
-	t, err := lock(ctx, tx, p.ID)
-	if errors.Is(err, errNotFound) {
+	t := u.tasks[p.ID]
+	if t == nil {
 		may := tx.Actor.InLists("list_id")
-		there, failed := tx.NewSelect().Table("task.trash").Where("id = ?", p.ID).Where(may.SQL, may.Args...).Exists(ctx)
-		if failed != nil {
-			return fmt.Errorf("look for the task in the trash: %w", failed)
+		there, err := tx.NewSelect().Table("task.trash").Where("id = ?", p.ID).Where(may.SQL, may.Args...).Exists(ctx)
+		if err != nil {
+			return fmt.Errorf("look for the task in the trash: %w", err)
 		}
 		if !there {
-			return err // as if it had never been
+			return errNotFound // as if it had never been
 		}
 		u.differs(p.ID, "", "has been deleted since")
 		return nil
 	}
-	if err != nil {
-		return err
+	if !t.Role.Writes() {
+		return access.ErrReadOnly
 	}
 	is, was, before := partsOf(t.onTheWire()), partsOf(*p.After), map[string]json.RawMessage{}
 	if p.Before != nil {
@@ -382,9 +413,9 @@ func (u *undoing) putBack(ctx context.Context, tx *change.Tx, p *Past) error {
 	if !slices.ContainsFunc(slices.Collect(maps.Keys(before)), theirs) {
 		return nil // it was only deleted
 	}
-	t, err := lock(ctx, tx, p.ID)
-	if err != nil {
-		return err
+	t := u.tasks[p.ID]
+	if t == nil {
+		return errNotFound
 	}
 	had, was := answered(*p.Before), t.clone()
 	for name, put := range map[string]func(){
@@ -411,6 +442,11 @@ func (u *undoing) putBack(ctx context.Context, tx *change.Tx, p *Past) error {
 	}
 	if err := u.place(ctx, tx, was, t); err != nil {
 		return err
+	}
+	if theirs("list_id") || theirs("assignee_id") || theirs("reminders") {
+		if err := leaveOthers(ctx, tx, t, t.AssigneeID); err != nil {
+			return err
+		}
 	}
 	if err := u.rejoinSeries(ctx, tx, was, t); err != nil {
 		return err
@@ -506,7 +542,7 @@ func (u *undoing) place(ctx context.Context, tx *change.Tx, was, t *Task) error 
 			return err
 		}
 	}
-	return leaveOthers(ctx, tx, t, t.AssigneeID)
+	return nil
 }
 
 // refused notes what a refusal says of a task: what it had it can not have any more.
@@ -542,17 +578,21 @@ func (u *undoing) rejoinSeries(ctx context.Context, tx *change.Tx, was, t *Task)
 // followPast does what comes with what a task has back: of a task in another list what
 // belongs to it, of a completed one what follows it, and of a reopened one what followed.
 func followPast(ctx context.Context, tx *change.Tx, p *Past) error {
+	moved, done := p.Before.ListID != p.After.ListID, p.Before.IsComplete != p.After.IsComplete && p.Before.SeriesID != nil
+	if !moved && !done {
+		return nil
+	}
 	t, err := lock(ctx, tx, p.ID)
 	if err != nil {
 		return err
 	}
-	if p.Before.ListID != p.After.ListID {
+	if moved {
 		if err := takeAlong(ctx, tx, t); err != nil {
 			return err
 		}
 	}
 	switch {
-	case p.Before.IsComplete == p.After.IsComplete || !t.recurs():
+	case !done || !t.recurs():
 		return nil
 	case !t.IsComplete:
 		return takeBack(ctx, tx, t)
