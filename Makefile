@@ -150,6 +150,7 @@ nightly: ## Run what is too long for each change: every broker whole, chaos, soa
 	@GOFLAGS=-race $(MAKE) chaos DURATION=10m RATE=20
 	@$(MAKE) chaos DURATION=5m BROKER=redis
 	@EVENT_TRANSPORT=kafka $(MAKE) chaos DURATION=5m
+	@$(MAKE) chaos DURATION=200s USERS=3 DOWN=broker KILL=task-api
 	@$(MAKE) soak
 	@$(MAKE) model
 	@$(MAKE) oracle

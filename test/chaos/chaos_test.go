@@ -119,6 +119,29 @@ func TestTheSeriesOfALog(t *testing.T) {
 	}
 }
 
+// A request creates one task, or one series, from which others follow.
+func TestARequestCreatesOnce(t *testing.T) {
+	id, other, monday := uuid.New(), uuid.New(), "2026-11-23T09:00:00"
+	is := func(series *uuid.UUID, follows *string) acknowledged {
+		return acknowledged{Type: "task.created", Task: uuid.New(), Title: "chaos 1", Series: series, Follows: follows}
+	}
+	for name, c := range map[string]struct {
+		told  []acknowledged
+		wrong int
+	}{
+		"a task":                               {[]acknowledged{is(nil, nil)}, 0},
+		"two tasks":                            {[]acknowledged{is(nil, nil), is(nil, nil)}, 1},
+		"a series, and what follows":           {[]acknowledged{is(&id, nil), is(&id, &monday)}, 0},
+		"a series that has become another one": {[]acknowledged{is(&id, nil), is(&other, &monday)}, 0},
+		"two series":                           {[]acknowledged{is(&id, nil), is(&other, nil)}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := &truth{log: newJournal(logOf{t}, logOf{t}), told: c.told}
+			require.Equal(t, c.wrong, log.acknowledgedAreThere(nil).wrong())
+		})
+	}
+}
+
 // What a client must not be sent, by what the load knows of who is in a list.
 func TestWhatAClientMayBeSent(t *testing.T) {
 	for name, c := range map[string]struct {
