@@ -102,13 +102,15 @@ func TestTheSeriesOfALog(t *testing.T) {
 		then  []acknowledged
 		wrong int
 	}{
-		"the next one is there":                            {nil, 0},
-		"reopened beside the one that followed":            {[]acknowledged{is("task.reopened", first, monday, false, nil)}, 0},
-		"reopened beside the one that was moved before it": {[]acknowledged{is("task.updated", second, saturday, false, nil), is("task.reopened", first, monday, false, nil)}, 0},
-		"two follow one":                                   {[]acknowledged{is("task.created", uuid.New(), "2026-11-25T09:00:00", false, &monday)}, 1},
-		"follows one that is open":                         {[]acknowledged{is("task.created", uuid.New(), "2026-11-25T09:00:00", false, &tuesday)}, 2},
-		"the last was completed, and none came":            {[]acknowledged{is("task.completed", second, tuesday, true, nil)}, 1},
-		"the wrong day":                                    {[]acknowledged{is("task.completed", second, tuesday, true, nil), is("task.created", uuid.New(), "2026-11-26T09:00:00", false, &tuesday)}, 1},
+		"the next one is there":                                  {nil, 0},
+		"reopened beside the one that followed":                  {[]acknowledged{is("task.reopened", first, monday, false, nil)}, 0},
+		"reopened beside the one that was moved before it":       {[]acknowledged{is("task.updated", second, saturday, false, nil), is("task.reopened", first, monday, false, nil)}, 0},
+		"reopened while what follows the last is on its way":     {[]acknowledged{is("task.completed", second, tuesday, true, nil), is("task.reopened", first, monday, false, nil), is("task.created", uuid.New(), "2026-11-25T09:00:00", false, &tuesday)}, 0},
+		"the last was reopened, and one follows it all the same": {[]acknowledged{is("task.completed", second, tuesday, true, nil), is("task.reopened", second, tuesday, false, nil), is("task.created", uuid.New(), "2026-11-25T09:00:00", false, &tuesday)}, 2},
+		"two follow one":                        {[]acknowledged{is("task.created", uuid.New(), "2026-11-25T09:00:00", false, &monday)}, 1},
+		"follows one that is open":              {[]acknowledged{is("task.created", uuid.New(), "2026-11-25T09:00:00", false, &tuesday)}, 2},
+		"the last was completed, and none came": {[]acknowledged{is("task.completed", second, tuesday, true, nil)}, 1},
+		"the wrong day":                         {[]acknowledged{is("task.completed", second, tuesday, true, nil), is("task.created", uuid.New(), "2026-11-26T09:00:00", false, &tuesday)}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := &truth{log: newJournal(logOf{t}, logOf{t}), told: append(slices.Clone(begun), c.then...)}
