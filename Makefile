@@ -105,7 +105,7 @@ bench: ## Measure the suite on this machine, beside another commit (MEASURE="api
 
 .PHONY: chaos
 chaos: ## Break the parts of a suite under load, and compare (DURATION=10m, SEED=…)
-	@$(GO) run ./test/chaos $(foreach option,DURATION SEED RATE BROKER MIX BREAK,$(if $($(option)),-$(call lower,$(option)) "$($(option))"))
+	@$(GO) run ./test/chaos $(foreach option,DURATION SEED RATE USERS BROKER DOWN KILL MIX BREAK,$(if $($(option)),-$(call lower,$(option)) "$($(option))"))
 
 .PHONY: soak
 soak: ## Attack a suite under normal load, and see what its users notice (DURATION=8s, ATTACK=…, SEED=…)
@@ -150,6 +150,7 @@ nightly: ## Run what is too long for each change: every broker whole, chaos, soa
 	@GOFLAGS=-race $(MAKE) chaos DURATION=10m RATE=20
 	@$(MAKE) chaos DURATION=5m BROKER=redis
 	@EVENT_TRANSPORT=kafka $(MAKE) chaos DURATION=5m
+	@$(MAKE) chaos DURATION=200s USERS=3 DOWN=broker KILL=task-api
 	@$(MAKE) soak
 	@$(MAKE) model
 	@$(MAKE) oracle

@@ -333,6 +333,34 @@ func TestAPlaceThatIsNotKnownBeginsAnew(t *testing.T) {
 	m.same(u.begin(), "it goes on")
 }
 
+// A place is never beyond what is on the disk: where Postgres dies, transactions that are
+// not are forgotten, and others get their numbers, which nobody with such a place would be
+// told of.
+func TestAPlaceIsNotBeyondTheLastChange(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	u.begin() // the feed of a new database begins here
+	u.create(object{"title": "the last change"})
+	changed := func(place string) (x int64) {
+		raw, err := base64.RawURLEncoding.DecodeString(place)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(mustField(t, raw, "x"), &x))
+		return x
+	}
+	var last int64
+	require.NoError(t, s.db.QueryRowContext(t.Context(), "SELECT max(changed::text::bigint) FROM task.feed").Scan(&last))
+	for name, then := range map[string]string{
+		"comes to nothing":           "BEGIN; SELECT pg_current_xact_id(); ROLLBACK",
+		"does not wait for the disk": "BEGIN; SET LOCAL synchronous_commit = off; SELECT pg_current_xact_id(); COMMIT",
+	} {
+		s.execute(then)
+		m := u.begin()
+		require.Equal(t, last+1, changed(m.place), "after a transaction that %s", name)
+		m.catchUp("")
+		require.Equal(t, last+1, changed(m.place), "after a transaction that %s", name)
+	}
+}
+
 func TestAnAnswerWaitsForAChange(t *testing.T) {
 	s := start(t)
 	u := s.newUser()

@@ -22,6 +22,8 @@ const (
 	loseEvent           = "lose-event"            // one of 49 rows of the event log is never written
 	doubleAudit         = "double-audit"          // one of 49 audit entries is written twice
 	publishBeforeCommit = "publish-before-commit" // a change is published, and then not committed
+	loseChange          = "lose-change"           // one of 7 changes of tasks is told in the feed as if it were of long ago
+	showLists           = "show-lists"            // everybody is let into everybody's inbox
 )
 
 // breakageSQL are the triggers that break, as the owner of the database. They
@@ -52,6 +54,19 @@ var breakageSQL = map[string]string{
 		END $$;
 		CREATE TRIGGER chaos AFTER INSERT ON audit.entries FOR EACH ROW EXECUTE FUNCTION public.chaos()`,
 	publishBeforeCommit: "",
+	loseChange: `
+		CREATE SEQUENCE public.chaos_rows;
+		CREATE FUNCTION public.chaos() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+		BEGIN
+			IF NEW.kind = 'task' AND nextval('public.chaos_rows') % 7 = 0 THEN
+				NEW.changed := '3';
+			END IF;
+			RETURN NEW;
+		END $$;
+		CREATE TRIGGER chaos BEFORE INSERT OR UPDATE ON task.feed FOR EACH ROW EXECUTE FUNCTION public.chaos()`,
+	showLists: `
+		INSERT INTO task.members (user_id, list_id, role, position, since)
+		SELECT u.id, l.id, 'viewer', 0, now() FROM task.users u JOIN task.lists l ON l.is_inbox AND l.created_by <> u.id`,
 }
 
 func breakages() []string { return slices.Sorted(maps.Keys(breakageSQL)) }

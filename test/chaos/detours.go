@@ -48,6 +48,23 @@ func (d *detours) close() {
 
 func (d *detours) names() []string { return slices.Sorted(maps.Keys(d.by)) }
 
+// to are the detours to a part: those that have its name, or lead a service to it.
+func (d *detours) to(part string) ([]string, error) {
+	if part == "" {
+		return nil, nil
+	}
+	var found []string
+	for _, name := range d.names() {
+		if name == part || strings.HasSuffix(name, "-"+part) {
+			found = append(found, name)
+		}
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("no connection is called %q; there are: %s", part, strings.Join(d.names(), ", "))
+	}
+	return found, nil
+}
+
 // troubles are what can happen to a detour.
 var troubles = []string{"half-open", "reset", "slow", "refused"}
 

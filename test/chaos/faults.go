@@ -21,6 +21,8 @@ type faults struct {
 	processes *processes
 	detours   *detours
 	log       *journal
+	down      []string    // connections that are refused half of the time
+	killed    string      // a process that is killed again and again, besides
 	ended     func(fault) // told of each fault that is over
 
 	mu     sync.Mutex
@@ -32,6 +34,13 @@ type faults struct {
 func (f *faults) run(ctx context.Context) {
 	var lasting sync.WaitGroup
 	defer lasting.Wait()
+	for _, target := range f.down {
+		f.busy[target] = true // for all of the time
+		lasting.Go(func() { f.keepDown(ctx, target) })
+	}
+	if f.killed != "" {
+		lasting.Go(func() { f.keepKilling(ctx, f.killed) })
+	}
 	for {
 		pause := 2*time.Second + time.Duration(f.rng.Int64N(int64(4*time.Second)))
 		select {
@@ -49,6 +58,51 @@ func (f *faults) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// half is how long a connection that is refused half of the time is, and is not.
+const half = 10 * time.Second
+
+// keepDown refuses a connection half of the time, until ctx ends.
+func (f *faults) keepDown(ctx context.Context, target string) {
+	what := fault{kind: "refused", target: target, length: half}
+	for ctx.Err() == nil {
+		end, err := f.detours.trouble(target, what.kind)
+		if err != nil {
+			f.log.note("no fault: %s: %v", what, err)
+			return
+		}
+		f.mu.Lock()
+		f.counts[what.String()]++
+		f.mu.Unlock()
+		f.log.note("fault: %s for %s", what, what.length)
+		sleep(ctx, half)
+		if err := end(); err != nil {
+			f.log.note("the fault %s could not be ended: %v", what, err)
+		}
+		f.log.note("over: %s", what)
+		sleep(ctx, half)
+	}
+}
+
+// keepKilling kills a process again and again, until ctx ends.
+func (f *faults) keepKilling(ctx context.Context, target string) {
+	for sleep(ctx, 2*half); ctx.Err() == nil; sleep(ctx, 2*half) {
+		if f.take(target) {
+			f.do(ctx, fault{kind: "kill", target: target})
+		}
+	}
+}
+
+// take has one fault at a time with a target.
+func (f *faults) take(target string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.busy[target] {
+		return false
+	}
+	f.busy[target] = true
+	return true
 }
 
 // choose takes as many random numbers each time, so that a seed gives the same
@@ -70,13 +124,7 @@ func (f *faults) choose() (fault, bool) {
 		ways := f.detours.names()
 		chosen.kind, chosen.target = troubles[trouble], ways[which%len(ways)]
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.busy[chosen.target] {
-		return fault{}, false
-	}
-	f.busy[chosen.target] = true
-	return chosen, true
+	return chosen, f.take(chosen.target)
 }
 
 func (f *faults) do(ctx context.Context, what fault) {

@@ -18,7 +18,6 @@ import (
 )
 
 const (
-	users = 20
 	// tasksKept is how many tasks of a user are candidates for a change: enough
 	// for variety, few enough that some are changed often.
 	tasksKept  = 200
@@ -63,21 +62,24 @@ type load struct {
 	acknowledged []change
 }
 
-// user is one of those who send requests, with what may be changed of his. He has a list
-// that a friend may change, too.
+// user is one of those who send requests, with what may be changed of his.
 type user struct {
 	*suite.Client
-	tasks  []*known
-	series []*known
-	shared uuid.UUID
-	friend *suite.Client
+	*work
+	id     uuid.UUID
+	inbox  uuid.UUID
+	shared *shared
 }
+
+// work is what may be changed of a user's.
+type work struct{ tasks, series []*known }
 
 // known is a task as far as its user knows. One of a series has an id of Nil
 // while the next occurrence is yet to be found.
 type known struct {
 	id, series uuid.UUID
-	shared     bool      // it is in the list that a friend may change
+	home       *shared   // the list that it is in; nil: its user's inbox
+	said       uuid.UUID // the last comment on it
 	done       uuid.UUID // what was completed last, of a series
 	etag       string    // "" when it is not known
 }
@@ -94,46 +96,23 @@ func newLoad(ctx context.Context, s *suite.Suite, c config, m mix, rng *rand.Ran
 		mix: m, rate: c.rate, rng: rng, refused: map[string]int{},
 		ahead: min(max(c.duration/6, 3*time.Second), 20*time.Second),
 	}
-	for i := range users {
+	for i := range c.users {
 		client, err := s.Register(ctx, fmt.Sprintf("user%d@example.org", i), "Europe/Berlin")
 		if err != nil {
 			return nil, err
 		}
-		l.users = append(l.users, &user{Client: client})
+		l.users = append(l.users, &user{Client: client, work: new(work)})
 	}
 	for i, u := range l.users {
-		if err := u.share(ctx, l.users[(i+1)%len(l.users)].Client); err != nil {
+		var others []*user
+		for n := 1; n <= min(guests, c.users-1); n++ {
+			others = append(others, l.users[(i+n)%c.users])
+		}
+		if err := u.share(ctx, others); err != nil {
 			return nil, err
 		}
 	}
 	return l, nil
-}
-
-// share makes the list that a friend may change.
-func (u *user) share(ctx context.Context, friend *suite.Client) error {
-	var made struct{ ID uuid.UUID }
-	for _, step := range []struct {
-		by   *suite.Client
-		path string
-		body map[string]any
-	}{
-		{u.Client, "/api/lists", map[string]any{"name": "Shared"}},
-		{u.Client, "/api/lists/ID/members", map[string]any{"email": friend.Email, "role": "editor"}},
-		{friend, "/api/invitations/ID/accept", nil},
-	} {
-		a, err := step.by.Do(ctx, http.MethodPost, strings.Replace(step.path, "ID", made.ID.String(), 1), step.body)
-		if err == nil && a.Status >= http.StatusMultipleChoices {
-			err = fmt.Errorf("%d %s", a.Status, a.Body)
-		}
-		if err == nil {
-			err = a.JSON(&made)
-		}
-		if err != nil {
-			return fmt.Errorf("share a list, %s: %w", step.path, err)
-		}
-	}
-	u.shared, u.friend = made.ID, friend // the list is answered again where it is accepted
-	return nil
 }
 
 // run sends until ctx ends, and returns when every request has its answer.
@@ -196,6 +175,14 @@ func (l *load) next() func(context.Context) {
 		}
 		return func(ctx context.Context) { l.complete(ctx, u, s) }
 	}
+	switch what {
+	case "member":
+		g := u.shared.guests[which%len(u.shared.guests)]
+		return func(ctx context.Context) { l.comeOrGo(ctx, u.shared, g, dice%2 == 0) }
+	case "list":
+		members := u.shared.members()
+		return func(ctx context.Context) { l.alter(ctx, u.shared, members[which%len(members)], dice) }
+	}
 	if what == "create" || what == "recur" || len(u.tasks) == 0 {
 		body := map[string]any{"title": title}
 		switch {
@@ -205,29 +192,45 @@ func (l *load) next() func(context.Context) {
 		case dice < 30:
 			body["reminders"] = []map[string]any{{"at": time.Now().Add(after)}}
 		case dice < 60:
-			body["list_id"] = u.shared
+			body["list_id"] = u.shared.id
 		}
 		return func(ctx context.Context) { l.create(ctx, u, title, body) }
 	}
 	t := u.tasks[which%len(u.tasks)]
-	if by := *u; t.shared && dice%2 == 0 {
-		by.Client = u.friend
-		return l.change(&by, t, what, dice, title)
+	by := u
+	if t.home != nil {
+		members := t.home.members()
+		by = members[dice%len(members)]
 	}
-	return l.change(u, t, what, dice, title)
+	if what == "move" {
+		return l.chooseMove(u, by, t, which>>8) // the rest of it has chosen the task
+	}
+	return l.change(u.as(by.Client), t, what, dice, title)
+}
+
+// chooseMove chooses where a task is moved to: in its list, or to another one.
+func (l *load) chooseMove(u, by *user, t *known, which int) func(context.Context) {
+	to, home := map[string]any{}, t.home
+	switch {
+	case which%2 == 0:
+		if other := u.tasks[which/2%len(u.tasks)]; other != t && other.home == t.home {
+			to["before"] = other.id
+		}
+	case which%4 == 1 && by == u: // back to where it was made
+		to["list_id"], home = u.inbox, nil
+	default:
+		lists := l.listsOf(by)
+		home = lists[which/4%len(lists)]
+		to["list_id"] = home.id
+	}
+	return func(ctx context.Context) { l.move(ctx, u.as(by.Client), t, to, home) }
 }
 
 // change chooses the change of a task.
 func (l *load) change(u *user, t *known, what string, dice int, title string) func(context.Context) {
 	switch what {
-	case "move":
-		to := map[string]any{}
-		if other := u.tasks[dice%len(u.tasks)]; dice < 70 && other != t && other.shared == t.shared {
-			to["before"] = other.id
-		} else if dice < 90 {
-			to["list_id"] = u.shared
-		}
-		return func(ctx context.Context) { l.move(ctx, u, t, to) }
+	case "comment":
+		return func(ctx context.Context) { l.say(ctx, u, t, title, dice < 30) }
 	case "complete":
 		return func(ctx context.Context) { l.complete(ctx, u, t) }
 	case "delete":
@@ -362,7 +365,7 @@ func (l *load) remove(ctx context.Context, u *user, t *known) {
 }
 
 // move moves a task in its list or to another one.
-func (l *load) move(ctx context.Context, u *user, t *known, to map[string]any) {
+func (l *load) move(ctx context.Context, u *user, t *known, to map[string]any, home *shared) {
 	a, decided := l.send(ctx, u, http.MethodPost, "/api/tasks/"+t.id.String()+"/move", to)
 	if a == nil {
 		l.forget(t, decided)
@@ -371,7 +374,7 @@ func (l *load) move(ctx context.Context, u *user, t *known, to map[string]any) {
 	l.learn(u, *a, change{kind: updated}, t)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t.shared = t.shared || to["list_id"] != nil
+	t.home = home
 }
 
 // removeAndRestore throws a task away and brings it back.
@@ -451,7 +454,10 @@ func (l *load) learn(u *user, a suite.Answer, c change, t *known) {
 	defer l.mu.Unlock()
 	l.acknowledged = append(l.acknowledged, c)
 	if t == nil {
-		t = &known{id: task.ID, shared: task.ListID == u.shared}
+		t = &known{id: task.ID}
+		if task.ListID == u.shared.id {
+			t.home = u.shared
+		}
 		if task.SeriesID != nil {
 			t.series = *task.SeriesID
 			u.series = last(append(u.series, t), seriesKept)
@@ -496,7 +502,7 @@ type share struct {
 	weight int
 }
 
-const defaultMix = "create=40,update=33,recur=12,move=5,complete=5,delete=5"
+const defaultMix = "create=37,update=29,recur=12,move=6,complete=5,delete=5,comment=2,member=2,list=2"
 
 func parseMix(text string) (mix, error) {
 	var m mix

@@ -36,6 +36,15 @@ func (p *processes) names() ([]string, error) {
 	return names, nil
 }
 
+// known says whether there is such a process; "" is none.
+func (p *processes) known(name string) error {
+	names, err := p.names()
+	if err == nil && name != "" && !slices.Contains(names, name) {
+		err = fmt.Errorf("no process is called %q; there are: %s", name, strings.Join(names, ", "))
+	}
+	return err
+}
+
 func (p *processes) kill(name string) error { return p.suite.Signal(name, syscall.SIGKILL) }
 
 // halt stops a process and those that it has started: the servers of Postgres

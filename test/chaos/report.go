@@ -26,6 +26,8 @@ type report struct {
 	published     int
 	repeated      int
 	mailsRepeated int
+	clients       int
+	anew, broken  int // how often a client's place was not known, and a request of one failed
 	checks        []*check
 }
 
@@ -54,9 +56,12 @@ func (r *report) String() string {
 		fmt.Fprintf(&b, "| %s | %s |\n", name, fmt.Sprintf(format, args...))
 	}
 	b.WriteString("\n| Chaos | |\n|---|---|\n")
-	line("seed, duration, rate", "%d, %s, %d requests/s", r.config.seed, r.config.duration, r.config.rate)
+	line("seed, duration, rate", "%d, %s, %d requests/s of %d users", r.config.seed, r.config.duration, r.config.rate, r.config.users)
 	if r.config.breakage != "" {
 		line("broken on purpose", "%s", r.config.breakage)
+	}
+	if r.config.down != "" || r.config.kill != "" {
+		line("besides", "%s", r.config.besides())
 	}
 	line("broker, transport", "%s, %s", r.config.broker, cmp.Or(os.Getenv("EVENT_TRANSPORT"), "dapr"))
 	line("commit", "%s", r.commit)
@@ -68,6 +73,7 @@ func (r *report) String() string {
 	line("slowest recovery", "%s; while other faults went on: %s", r.recovery[alone], r.recovery[disturbed])
 	line("all has arrived", "%s after the last recovery%s", r.settledIn.Round(100*time.Millisecond), r.missing())
 	line("mails sent twice because the server's answer was lost", "%d", r.mailsRepeated)
+	line("clients of the feed", "%d, which came back %d times after an error, and began anew %d times because their place was not known", r.clients, r.broken, r.anew)
 	b.WriteString("\n| Compared | number | lost | doubled | invented | out of order |\n|---|---|---|---|---|---|\n")
 	row := func(name string, compared any, c check) {
 		fmt.Fprintf(&b, "| %s | %v | %d | %d | %d | %d |\n", name, compared, c.lost, c.doubled, c.invented, c.disorder)
@@ -82,6 +88,18 @@ func (r *report) String() string {
 		disorder: r.total(func(c *check) int { return c.disorder }),
 	})
 	return b.String()
+}
+
+// besides says what was asked for besides the faults that come of the seed.
+func (c config) besides() string {
+	var parts []string
+	if c.down != "" {
+		parts = append(parts, c.down+" refused half of the time")
+	}
+	if c.kill != "" {
+		parts = append(parts, fmt.Sprintf("%s killed every %s", c.kill, 2*half))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (r *report) missing() string {

@@ -19,11 +19,16 @@ type config struct {
 	duration time.Duration
 	seed     uint64
 	rate     int
+	users    int
+	down     string // a connection that is refused half of the time
+	kill     string // a process that is killed every 20 s
 	broker   string
 	mix      string
 	breakage string
 	calm     bool // no faults: for the tests of the breakages
 }
+
+const defaultUsers = 20
 
 // run does all of it. An error says that the run itself failed; what it found
 // is in the report.
@@ -35,8 +40,8 @@ func run(ctx context.Context, c config, log *journal) (_ *report, err error) {
 	if err := knownBreakage(c.breakage); err != nil {
 		return nil, err
 	}
-	if c.rate < 1 || c.duration <= 0 {
-		return nil, errors.New("there must be a rate and a duration")
+	if c.rate < 1 || c.duration <= 0 || c.users < 2 {
+		return nil, errors.New("there must be a rate, a duration and two users")
 	}
 	dir, err := suite.NewDir("chaos")
 	if err != nil {
@@ -47,6 +52,10 @@ func run(ctx context.Context, c config, log *journal) (_ *report, err error) {
 		return nil, err
 	}
 	defer detours.close()
+	down, err := detours.to(c.down)
+	if err != nil {
+		return nil, err
+	}
 
 	log.stage("starting a suite in %s", dir)
 	s, err := suite.Start(ctx, dir, append(suite.WithoutLimits(), env...)...)
@@ -65,6 +74,9 @@ func run(ctx context.Context, c config, log *journal) (_ *report, err error) {
 		}
 		err = os.RemoveAll(dir)
 	}()
+	if err := processes.known(c.kill); err != nil {
+		return nil, err
+	}
 	db, err := pgxpool.New(ctx, s.Database.OwnerURL)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the suite's database: %w", err)
@@ -72,6 +84,10 @@ func run(ctx context.Context, c config, log *journal) (_ *report, err error) {
 	defer db.Close()
 
 	load, err := newLoad(ctx, s, c, mix, rand.New(rand.NewPCG(c.seed, 1)))
+	if err != nil {
+		return nil, err
+	}
+	clients, err := newClients(ctx, load, log)
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +105,10 @@ func run(ctx context.Context, c config, log *journal) (_ *report, err error) {
 	defer cancel()
 	faults := &faults{
 		rng: rand.New(rand.NewPCG(c.seed, 2)), processes: processes, detours: detours, log: log,
-		ended: recovery.watch, counts: map[string]int{}, busy: map[string]bool{},
+		down: down, killed: c.kill, ended: recovery.watch, counts: map[string]int{}, busy: map[string]bool{},
 	}
+	leave := clients.start(ctx)
+	defer leave()
 	var acting sync.WaitGroup
 	acting.Go(func() { load.run(disturbed) })
 	acting.Go(func() { keepBreaking(disturbed, s, c.breakage, log) })
@@ -116,6 +134,16 @@ func run(ctx context.Context, c config, log *journal) (_ *report, err error) {
 	log.stage("comparing")
 	t := &truth{suite: s, db: db, log: log}
 	r.checks, err = t.compare(ctx, r.load.acknowledged)
+	if err != nil {
+		return nil, err
+	}
+	copies, err := clients.haveWhatTheServerHas(ctx)
+	if err != nil {
+		return nil, err
+	}
+	leave()
+	r.checks = append(r.checks, copies, clients.sent)
+	r.clients, r.anew, r.broken = len(clients.all), clients.ended.anew, clients.ended.broken
 	r.published, r.repeated, r.mailsRepeated = t.published, t.repeated, t.mailsRepeated
 	return r, err
 }

@@ -205,7 +205,8 @@ func (t *truth) acknowledgedAreThere(acknowledged []change) *check {
 	// series, however often it was sent.
 	made := map[string]uuid.UUID{}
 	for _, e := range t.told {
-		if e.Type != "task.created" || e.Title == "probe" {
+		// What follows is made by its series, which may have become another one.
+		if e.Type != "task.created" || e.Title == "probe" || e.Follows != nil {
 			continue
 		}
 		origin := e.Task

@@ -69,7 +69,7 @@ func (t *truth) remindersAreDelivered(ctx context.Context) (*check, error) {
 	}
 	events, err := collect[fired](ctx, t.db, `
 		SELECT id, (data::jsonb->>'reminder_id')::uuid AS reminder, (data::jsonb->>'remind_at')::timestamptz AS remind_at
-		FROM task.events WHERE topic = 'reminders'`)
+		FROM task.events WHERE topic = 'reminders' AND type = 'reminder.due'`)
 	if err != nil {
 		return nil, fmt.Errorf("read the events of reminders: %w", err)
 	}

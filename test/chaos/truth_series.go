@@ -14,7 +14,7 @@ import (
 type series struct {
 	// tasks are what each task stands for now; of one that is gone, what it stood for.
 	tasks map[uuid.UUID]*standing
-	// reopened tells that a task was open again beside the one that was open.
+	// reopened tells that a task was open again beside the one that was open, or was to come.
 	reopened bool
 	ended    bool // with the last open one
 }
@@ -23,6 +23,7 @@ type standing struct {
 	occurrence string
 	status     string // as the ledger calls it
 	done       bool
+	followed   bool // by another one, as it was done or skipped
 }
 
 // seriesGoOn: each occurrence of a series follows one that was completed or skipped, and
@@ -110,7 +111,8 @@ func (t *truth) tell(c *check, s *series, e acknowledged) {
 		if now.done && !e.IsComplete {
 			for task, other := range s.tasks {
 				// What followed it may have been moved to a day before it.
-				s.reopened = s.reopened || task != e.Task && other.status == "open"
+				beside := other.status == "open" || other.status == "done" && !other.followed // or it is on its way
+				s.reopened = s.reopened || task != e.Task && beside
 			}
 		}
 		now.occurrence, now.done, now.status = *e.Occurrence, e.IsComplete, "open"
@@ -135,6 +137,9 @@ func (t *truth) follows(c *check, s *series, e acknowledged) {
 	}
 	if before == nil || before.status == "open" && !t.skippedLater(e, *e.Follows) {
 		c.invent("task %s follows %s, which was neither completed nor skipped", e.Task, *e.Follows)
+	}
+	if before != nil {
+		before.followed = true
 	}
 	day, err := time.Parse(event.WallLayout, *e.Follows)
 	if err != nil {

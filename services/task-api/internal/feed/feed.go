@@ -85,7 +85,11 @@ func ParsePlace(cursor string) (Place, error) {
 	return p, nil
 }
 
-// head is where the feed is settled up to.
+// head is where the feed is settled up to: below the oldest transaction under way, and no
+// further than behind what has been committed in the feed. Transactions behind that may be
+// on no disk yet, such as those that came to nothing. Where Postgres dies it gives their
+// numbers again, and a client whose place is beyond them would never be told of what they
+// are of then.
 type head struct {
 	Log     uuid.UUID `bun:"id"`
 	Floor   int64     `bun:"floor"`
@@ -99,7 +103,8 @@ type head struct {
 func (s *Store) head(ctx context.Context) (head, error) {
 	for {
 		var h head
-		err := s.DB.NewRaw(`SELECT id, floor::text::bigint AS floor, pg_snapshot_xmin(s)::text::bigint AS settled, pg_snapshot_xmin(s) <> pg_snapshot_xmax(s) AS open, cluster <> `+cluster+` AS other
+		err := s.DB.NewRaw(`SELECT id, floor::text::bigint AS floor, pg_snapshot_xmin(s) <> pg_snapshot_xmax(s) AS open, cluster <> `+cluster+` AS other,
+			least(pg_snapshot_xmin(s)::text::bigint, greatest(floor::text::bigint, (SELECT f.changed::text::bigint + 1 FROM task.feed f ORDER BY f.changed DESC LIMIT 1))) AS settled
 			FROM task.feed_log, pg_current_snapshot() s`).Scan(ctx, &h)
 		if err != nil {
 			return head{}, fmt.Errorf("read how far the feed is: %w", err)
