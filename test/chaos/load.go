@@ -58,6 +58,7 @@ type load struct {
 	mu           sync.Mutex
 	rng          *rand.Rand
 	requests     int
+	undone       int
 	refused      map[string]int
 	acknowledged []change
 }
@@ -87,6 +88,7 @@ type known struct {
 // loaded is what became of a load.
 type loaded struct {
 	requests     int
+	undone       int
 	refused      map[string]int
 	acknowledged []change
 }
@@ -145,7 +147,7 @@ func (l *load) run(ctx context.Context) {
 func (l *load) result() loaded {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return loaded{l.requests, l.refused, l.acknowledged}
+	return loaded{l.requests, l.undone, l.refused, l.acknowledged}
 }
 
 // next chooses the next request.
@@ -166,14 +168,14 @@ func (l *load) next() func(context.Context) {
 		case dice < 3:
 			return func(ctx context.Context) { l.remove(ctx, u, s) }
 		case dice < 15:
-			return func(ctx context.Context) { l.skip(ctx, u, s) }
+			return func(ctx context.Context) { l.skip(ctx, u, s, dice%3 == 0) }
 		case dice < 30:
 			return func(ctx context.Context) { l.reopen(ctx, u, s) }
 		case dice < 45:
 			due := time.Now().Add(after+15*time.Minute).AddDate(0, 0, dice%3)
 			return func(ctx context.Context) { l.moveFollowing(ctx, u, s, due) }
 		}
-		return func(ctx context.Context) { l.complete(ctx, u, s) }
+		return func(ctx context.Context) { l.complete(ctx, u, s, dice%8 == 0) }
 	}
 	switch what {
 	case "member":
@@ -228,14 +230,15 @@ func (l *load) chooseMove(u, by *user, t *known, which int) func(context.Context
 
 // change chooses the change of a task.
 func (l *load) change(u *user, t *known, what string, dice int, title string) func(context.Context) {
+	undone := dice%4 == 0
 	switch what {
 	case "comment":
 		return func(ctx context.Context) { l.say(ctx, u, t, title, dice < 30) }
 	case "complete":
-		return func(ctx context.Context) { l.complete(ctx, u, t) }
+		return func(ctx context.Context) { l.complete(ctx, u, t, undone) }
 	case "delete":
 		if dice < 50 {
-			return func(ctx context.Context) { l.removeAndRestore(ctx, u, t) }
+			return func(ctx context.Context) { l.removeAndRestore(ctx, u, t, undone) }
 		}
 		return func(ctx context.Context) { l.remove(ctx, u, t) }
 	default:
@@ -243,7 +246,7 @@ func (l *load) change(u *user, t *known, what string, dice int, title string) fu
 		if dice < 50 && t.etag != "" {
 			condition = []string{"If-Match", t.etag}
 		}
-		return func(ctx context.Context) { l.update(ctx, u, t, title, condition) }
+		return func(ctx context.Context) { l.update(ctx, u, t, title, condition, undone) }
 	}
 }
 
@@ -262,16 +265,31 @@ func (l *load) create(ctx context.Context, u *user, title string, body any) {
 	}
 }
 
-func (l *load) update(ctx context.Context, u *user, t *known, title string, condition []string) {
+func (l *load) update(ctx context.Context, u *user, t *known, title string, condition []string, undone bool) {
 	a, decided := l.send(ctx, u, http.MethodPatch, "/api/tasks/"+t.id.String(), map[string]any{"title": title}, condition...)
 	if a == nil {
 		l.forget(t, decided)
 		return
 	}
 	l.learn(u, *a, change{kind: updated, title: title}, t)
+	if undone {
+		l.undo(ctx, u, a)
+		l.forget(t, false)
+	}
 }
 
-func (l *load) complete(ctx context.Context, u *user, t *known) {
+// undo takes back what an answered request has changed, and says whether that is done.
+func (l *load) undo(ctx context.Context, u *user, a *suite.Answer) bool {
+	done, _ := l.send(ctx, u, http.MethodPost, "/api/operations/"+a.Header.Get("X-Request-Id")+"/undo", nil)
+	if done != nil {
+		l.mu.Lock()
+		l.undone++
+		l.mu.Unlock()
+	}
+	return done != nil
+}
+
+func (l *load) complete(ctx context.Context, u *user, t *known, undone bool) {
 	id := l.idOf(t)
 	if id == uuid.Nil {
 		return // another request has just completed it
@@ -282,6 +300,10 @@ func (l *load) complete(ctx context.Context, u *user, t *known) {
 		return
 	}
 	l.learn(u, *a, change{kind: completed}, t)
+	if undone {
+		l.undo(ctx, u, a)
+		l.forget(t, true) // of a series it is to be seen which one is open
+	}
 }
 
 // idOf is the task that k is now; Nil where another request has just completed it.
@@ -292,7 +314,7 @@ func (l *load) idOf(k *known) uuid.UUID {
 }
 
 // skip has the next occurrence of a series stand in the place of the open one.
-func (l *load) skip(ctx context.Context, u *user, s *known) {
+func (l *load) skip(ctx context.Context, u *user, s *known, undone bool) {
 	id := l.idOf(s)
 	if id == uuid.Nil {
 		return
@@ -310,6 +332,12 @@ func (l *load) skip(ctx context.Context, u *user, s *known) {
 		l.mu.Lock()
 		s.id, s.etag = next.ID, ""
 		l.mu.Unlock()
+	}
+	if undone && l.undo(ctx, u, a) {
+		l.note(change{kind: restored, task: id})
+	}
+	if undone {
+		l.forget(s, true)
 	}
 }
 
@@ -377,14 +405,20 @@ func (l *load) move(ctx context.Context, u *user, t *known, to map[string]any, h
 	t.home = home
 }
 
-// removeAndRestore throws a task away and brings it back.
-func (l *load) removeAndRestore(ctx context.Context, u *user, t *known) {
+// removeAndRestore throws a task away and brings it back, out of the trash or by undoing it.
+func (l *load) removeAndRestore(ctx context.Context, u *user, t *known, undone bool) {
 	a, decided := l.send(ctx, u, http.MethodDelete, "/api/tasks/"+t.id.String(), nil)
 	l.forget(t, decided)
 	if a == nil {
 		return
 	}
 	l.note(change{kind: deleted, task: t.id})
+	if undone {
+		if l.undo(ctx, u, a) {
+			l.note(change{kind: restored, task: t.id})
+		}
+		return
+	}
 	if a, _ = l.send(ctx, u, http.MethodPost, "/api/trash/"+t.id.String()+"/restore", nil); a != nil {
 		l.note(change{kind: restored, task: t.id})
 	}

@@ -67,7 +67,7 @@ func (r *report) String() string {
 	line("commit", "%s", r.commit)
 	line("machine", "%s", figures.Machine())
 	line("faults", "%s", r.faultsByKind())
-	line("requests", "%d, %d changes acknowledged", r.load.requests, len(r.load.acknowledged))
+	line("requests", "%d, %d changes acknowledged, %d requests undone", r.load.requests, len(r.load.acknowledged), r.load.undone)
 	line("refused", "%s", figures.Listed(r.load.refused))
 	line("events", "%d published, %d of them came to the broker more than once", r.published, r.repeated)
 	line("slowest recovery", "%s; while other faults went on: %s", r.recovery[alone], r.recovery[disturbed])
