@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -604,4 +605,24 @@ func TestFiveHundredChangesAreUndone(t *testing.T) {
 	require.Equal(t, before, u.everything())
 	u.undo(undo)
 	require.Equal(t, after, u.everything())
+}
+
+// Whoever changes a task while a change of it is undone has done so before or after.
+func TestAnUndoAndAnEditAtOnce(t *testing.T) {
+	s := start(t, "LIMIT_WRITES=0", "LIMIT_IN_FLIGHT=0")
+	u := s.newUser()
+	for range 20 {
+		task := u.create(object{"title": "0"})
+		request := u.do(http.MethodPatch, at(task.ID), object{"title": "1"}).request()
+		var all sync.WaitGroup
+		for i := range 4 {
+			all.Go(func() { u.do(http.MethodPatch, at(task.ID), object{"title": fmt.Sprint(2 + i)}) })
+			all.Go(func() { u.do(http.MethodPost, undoOf(request), nil) })
+		}
+		all.Wait()
+	}
+	var versions int
+	require.NoError(t, s.db.NewRaw(`SELECT count(*) FROM (SELECT key, data::json #>> '{task_data,version}' FROM task.events WHERE topic = 'task-events'
+		GROUP BY 1, 2 HAVING count(*) > 1) twice`).Scan(t.Context(), &versions))
+	require.Zero(t, versions, "versions that were given twice")
 }

@@ -61,7 +61,9 @@ const flushEvery = 50
 func (s *Store) Together(ctx context.Context, actor access.Actor, steps []Step) (tasks []*Task, failed int, err error) {
 	err = s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		tasks = make([]*Task, len(steps))
-		lockAll(tx, idsOf(steps))
+		if ids := idsOf(steps); len(ids) > 1 { // one locks what it needs
+			lockAll(tx, ids)
+		}
 		for i, step := range steps {
 			failed = i
 			t, err := step.do(ctx, tx)
@@ -89,12 +91,9 @@ func idsOf(steps []Step) (ids []uuid.UUID) {
 	return ids
 }
 
-// lockAll locks what several steps change in the order of all locks, not in that of the
-// steps: two that have the same tasks in another order would wait for each other.
+// lockAll locks what is about to be changed in the order of all locks, not in that of the
+// changes: two that have the same tasks in another order would wait for each other.
 func lockAll(tx *change.Tx, ids []uuid.UUID) {
-	if len(ids) < 2 {
-		return
-	}
 	may := tx.Actor.Tasks()
 	args := append([]any{ids}, may.Args...)
 	mine := " WHERE id = ANY (?) AND " + may.SQL
