@@ -2,7 +2,7 @@
 // machine, so that its figures can be set against each other: `make bench`.
 // It asserts nothing.
 //
-//	bench                    everything; about 45 minutes
+//	bench                    everything; about an hour
 //	bench api relay          only these
 //	bench -base dbbc305 api  another commit too, by turns with this tree
 //	bench -keep 0 relay      the relay without a large log beside it
