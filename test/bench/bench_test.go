@@ -7,8 +7,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -143,4 +145,74 @@ func TestWorkIsThatOfAProcessAndAllThatItStarts(t *testing.T) {
 	require.Equal(t, "ended\n", line)
 	require.GreaterOrEqual(t, work(), 50.0, "what a child has worked that has ended")
 	_, _ = io.WriteString(in, "\n")
+}
+
+// streaming serves one stream to each who asks, and writes to all of them.
+func streaming(t *testing.T) (api *httptest.Server, write func(string)) {
+	t.Helper()
+	var mu sync.Mutex
+	var all []http.ResponseWriter
+	closed := make(chan struct{})
+	api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		all = append(all, w)
+		w.WriteHeader(http.StatusOK)
+		require.NoError(t, http.NewResponseController(w).Flush())
+		mu.Unlock()
+		select {
+		case <-closed:
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(api.Close)
+	t.Cleanup(sync.OnceFunc(func() { close(closed) }))
+	return api, func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, w := range all {
+			_, err := io.WriteString(w, text)
+			require.NoError(t, err)
+			require.NoError(t, http.NewResponseController(w).Flush())
+		}
+	}
+}
+
+func TestAnAudienceHasHeardWhenAllStreamsHave(t *testing.T) {
+	api, write := streaming(t)
+	all, err := listen(t.Context(), []*suite.Client{{Base: api.URL}, {Base: api.URL}, {Base: api.URL}})
+	require.NoError(t, err)
+	defer all.stop()
+	const late = 100 * time.Millisecond
+	heard, err := all.hear(t.Context(), "time 1.", func() error {
+		write(": \n\nid: time 1.\nevent: changes\ndata: time 11.\n\n") // none of this is it
+		time.AfterFunc(late, func() { write("data: time 1.\n\n") })
+		return nil
+	})
+	require.NoError(t, err)
+	require.Len(t, heard, 3)
+	require.Greater(t, slices.Min(heard), late/2)
+	heard, err = all.hear(t.Context(), "time 2.", func() error {
+		write("data: time 2.\n\n")
+		time.Sleep(late) // its answer is later than the streams
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, []time.Duration{0, 0, 0}, heard)
+}
+
+func TestAStreamThatEndsIsAFailure(t *testing.T) {
+	api, _ := streaming(t)
+	all, err := listen(t.Context(), []*suite.Client{{Base: api.URL}})
+	require.NoError(t, err)
+	defer all.stop()
+	_, err = all.hear(t.Context(), "something", func() error {
+		api.CloseClientConnections()
+		return nil
+	})
+	require.ErrorContains(t, err, "a stream has ended")
+
+	refuses := httptest.NewServer(http.NotFoundHandler())
+	defer refuses.Close()
+	_, err = listen(t.Context(), []*suite.Client{{Base: refuses.URL}})
+	require.ErrorContains(t, err, "404")
 }

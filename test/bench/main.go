@@ -2,7 +2,7 @@
 // machine, so that its figures can be set against each other: `make bench`.
 // It asserts nothing.
 //
-//	bench                    everything; about 45 minutes
+//	bench                    everything; about an hour
 //	bench api relay          only these
 //	bench -base dbbc305 api  another commit too, by turns with this tree
 //	bench -keep 0 relay      the relay without a large log beside it
@@ -36,8 +36,9 @@ var (
 	outage   = flag.Duration("outage", 5*time.Minute, "how long outage stops the broker")
 	pending  = flag.Int("pending", 1_000_000, "how many reminders wait for their time")
 	busy     = flag.Int("busy", 100_000, "how many tasks a user creates in a loop beside another's reminders")
-	own      = flag.Int("own", 100_000, "how many tasks the user of lists has")
+	own      = flag.Int("own", 100_000, "how many tasks the user of lists and of feed has")
 	others   = flag.Int("others", 1_000_000, "how many tasks others have meanwhile")
+	watchers = flag.Int("watchers", 1_000, "how many streams of the feed are open")
 	day      = flag.Int("day", 20_000_000, "how many events the day has that retention drops")
 	together = flag.Int("together", 10_000, "how many reminders are due in one second")
 )
@@ -73,7 +74,7 @@ var measurements = []struct {
 	name string
 	run  func(context.Context) error
 }{
-	{"api", api}, {"start", start}, {"relay", relay}, {"lists", lists}, {"placing", placing}, {"retention", retention}, {"reminders", reminders}, {"outage", brokerOutage},
+	{"api", api}, {"start", start}, {"relay", relay}, {"lists", lists}, {"placing", placing}, {"feed", feed}, {"retention", retention}, {"reminders", reminders}, {"outage", brokerOutage},
 }
 
 func main() {

@@ -26,8 +26,12 @@ func placing(ctx context.Context) error {
 		}
 		defer conn.Close(context.WithoutCancel(ctx))
 		progress("writing %d tasks without a list", *own+*others)
-		// As the version before did, without the trigger that places what it writes now.
+		// As the version before did, without the trigger that places what it writes now. The
+		// feed came after all had their place.
 		if _, err := conn.Exec(ctx, "ALTER TABLE task.tasks DISABLE TRIGGER place"); err != nil {
+			return err
+		}
+		if err := tell(ctx, conn, false); err != nil {
 			return err
 		}
 		if err := writeTasks(ctx, conn); err != nil {

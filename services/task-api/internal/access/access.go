@@ -103,6 +103,26 @@ func (a Actor) Lists(ctx context.Context, db bun.IDB, first uuid.UUID, most int)
 	return lists, nil
 }
 
+// Members are those who see what is in lists, by list.
+func Members(ctx context.Context, db bun.IDB, lists ...uuid.UUID) (map[uuid.UUID]map[uuid.UUID]bool, error) {
+	var rows []struct {
+		ListID uuid.UUID `bun:"list_id"`
+		UserID uuid.UUID `bun:"user_id"`
+	}
+	err := db.NewRaw("SELECT m.list_id, m.user_id FROM task.members m WHERE m.list_id IN (?) AND NOT m.trashed", bun.List(lists)).Scan(ctx, &rows)
+	if err != nil {
+		return nil, fmt.Errorf("read the members of %d lists: %w", len(lists), err)
+	}
+	members := map[uuid.UUID]map[uuid.UUID]bool{}
+	for _, r := range rows {
+		if members[r.ListID] == nil {
+			members[r.ListID] = map[uuid.UUID]bool{}
+		}
+		members[r.ListID][r.UserID] = true
+	}
+	return members, nil
+}
+
 // RoleIn is what the actor may do in the list whose id the SQL says; null for nothing.
 func (a Actor) RoleIn(list string) Condition {
 	if a.Service != "" {

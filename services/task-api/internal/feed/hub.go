@@ -2,7 +2,6 @@ package feed
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -14,34 +13,43 @@ import (
 )
 
 // Hub wakes those who wait for changes. It reads the feed once for all of them: who waits
-// for lists in which nothing has changed costs nothing.
+// for lists in which nothing has changed costs nothing, and who waits with many others for
+// a list little more.
 type Hub struct {
 	Store *Store
 	Log   *slog.Logger
 
 	mu      sync.Mutex
 	waiting map[uuid.UUID]map[*Watch]struct{} // by list
-	changed int64                             // all below has been seen
+	changed int64                             // all below has been told
 }
 
 // Watch is somebody who waits.
 type Watch struct {
 	hub   *Hub
+	user  uuid.UUID
 	lists []uuid.UUID
 	woken chan struct{}
+	since int64   // what has changed from there is told, in the lists
+	told  []*news // since the last Page
+	alone bool    // something was not told: it is to be read
 }
 
-// Watch begins to wait. What changes from now on wakes it, in the lists that are set.
-func (h *Hub) Watch() *Watch { return &Watch{hub: h, woken: make(chan struct{}, 1)} }
+// Watch begins to wait, for a user. What changes from now on wakes it, in the lists that are set.
+func (h *Hub) Watch(user uuid.UUID) *Watch {
+	return &Watch{hub: h, user: user, woken: make(chan struct{}, 1)}
+}
 
 // Woken receives when something may have changed.
 func (w *Watch) Woken() <-chan struct{} { return w.woken }
 
-// Set says in which lists, and of which user, changes are waited for.
+// Set says in which lists, and of which user, changes are waited for. Whoever sets them
+// reads what has changed before.
 func (w *Watch) Set(lists ...uuid.UUID) {
 	w.hub.mu.Lock()
 	defer w.hub.mu.Unlock()
 	w.leave()
+	w.since, w.told, w.alone = w.hub.changed, nil, false
 	if w.hub.waiting == nil {
 		w.hub.waiting = map[uuid.UUID]map[*Watch]struct{}{}
 	}
@@ -102,53 +110,45 @@ func (h *Hub) awaited() bool {
 	return len(h.waiting) > 0
 }
 
-// look wakes who waits for what has changed since the last look, and says whether there
-// may be more in a moment.
+// look tells who waits what has changed since the last look, and says whether there may
+// be more in a moment.
 func (h *Hub) look(ctx context.Context) (open bool, err error) {
 	now, err := h.Store.head(ctx)
 	if err != nil {
 		return false, err
 	}
 	if h.changed == 0 || h.changed > now.Settled {
-		h.wake(nil)
+		h.mu.Lock()
+		defer h.mu.Unlock()
 		h.changed = now.Settled
+		for _, watches := range h.waiting {
+			wake(watches, nil)
+		}
 		return now.Open, nil
 	}
 	if h.changed == now.Settled {
 		return now.Open, nil
 	}
-	var lists []uuid.UUID
-	err = h.Store.DB.NewRaw("SELECT DISTINCT list_id FROM task.feed WHERE changed >= ?::text::xid8 AND changed < ?::text::xid8",
-		fmt.Sprint(h.changed), fmt.Sprint(now.Settled)).Scan(ctx, &lists)
+	n, lists, err := h.read(ctx, now)
 	if err != nil {
-		return false, fmt.Errorf("read in which lists something has changed: %w", err)
+		return false, err
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.changed = now.Settled
-	if len(lists) > 0 {
-		h.wake(lists)
+	for _, list := range lists {
+		wake(h.waiting[list], n.in(list))
 	}
 	return now.Open, nil
 }
 
-// wake wakes who waits for lists; for nil, all.
-func (h *Hub) wake(lists []uuid.UUID) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	one := func(watches map[*Watch]struct{}) {
-		for w := range watches {
-			select {
-			case w.woken <- struct{}{}:
-			default:
-			}
+// wake wakes who waits and tells it the news; of nil it has to read for itself.
+func wake(watches map[*Watch]struct{}, n *news) {
+	for w := range watches {
+		w.tell(n)
+		select {
+		case w.woken <- struct{}{}:
+		default:
 		}
-	}
-	if lists == nil {
-		for _, watches := range h.waiting {
-			one(watches)
-		}
-		return
-	}
-	for _, list := range lists {
-		one(h.waiting[list])
 	}
 }

@@ -43,12 +43,15 @@ INSERT INTO task.feed_log (id, cluster, floor) VALUES (gen_random_uuid(), '', '0
 
 --bun:split
 
--- Owned by who owns the tables: the version before has no rights on them.
-CREATE FUNCTION task.tell(of_list uuid, of_kind text, entity uuid, is_gone boolean) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+-- Owned by who owns the tables: the version before has no rights on them. In PL/pgSQL, which
+-- plans the statement once for a connection; one in SQL is planned anew in each transaction,
+-- for longer than it takes.
+CREATE FUNCTION task.tell(of_list uuid, of_kind text, entity uuid, is_gone boolean) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
 	INSERT INTO task.feed AS f (list_id, kind, entity_id, changed, gone, at) VALUES (of_list, of_kind, entity, pg_current_xact_id(), is_gone, now())
 	ON CONFLICT (list_id, kind, entity_id) DO UPDATE SET changed = EXCLUDED.changed, gone = EXCLUDED.gone, at = EXCLUDED.at
-	WHERE f.changed <> EXCLUDED.changed OR f.gone <> EXCLUDED.gone
-$$;
+	WHERE f.changed <> EXCLUDED.changed OR f.gone <> EXCLUDED.gone;
+END $$;
 
 --bun:split
 

@@ -120,6 +120,16 @@ func TestTheTasksOfBeforeGetTheirPlace(t *testing.T) {
 		require.NoError(t, db.NewRaw("SELECT list_id FROM task.tasks WHERE id = ?", id).Scan(ctx, &list))
 		require.Equal(t, shared, list)
 	}
+	// Who is a member of other lists alone has an inbox from then on, which is found again.
+	invited := uuid.New()
+	run("INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?, ?, 'editor', 0, now())", invited, shared)
+	for i := range 2 {
+		id := uuid.New()
+		asOlder(insertion, id, invited, nil, nil, 1004+i)
+		var list uuid.UUID
+		require.NoError(t, db.NewRaw("SELECT list_id FROM task.tasks WHERE id = ?", id).Scan(ctx, &list))
+		require.Equal(t, access.Inbox(invited), list)
+	}
 	// It can be run again, wherever it was killed.
 	run("CALL task.place_tasks()")
 }

@@ -171,7 +171,7 @@ func (a *Feed) changes(ctx context.Context, actor access.Actor, in *struct {
 	}
 	var watch *feed.Watch
 	if in.Wait > 0 {
-		watch = a.Hub.Watch()
+		watch = a.Hub.Watch(actor.UserID)
 		defer watch.Stop()
 	}
 	timer := time.NewTimer(time.Duration(in.Wait) * time.Second)
@@ -304,7 +304,7 @@ func (a *Feed) follow(ctx context.Context, actor access.Actor, s *events, from f
 		ctx, end = context.WithDeadline(ctx, until)
 		defer end()
 	}
-	watch := a.Hub.Watch()
+	watch := a.Hub.Watch(actor.UserID)
 	defer watch.Stop()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
@@ -312,7 +312,11 @@ func (a *Feed) follow(ctx context.Context, actor access.Actor, s *events, from f
 		return
 	}
 	for {
-		p, err := a.next(ctx, actor, watch, from, streamPage, lists)
+		var err error
+		p, told := watch.Page(from)
+		if !told || len(lists) > 0 { // of some lists alone nobody tells
+			p, err = a.next(ctx, actor, watch, from, streamPage, lists)
+		}
 		var problem *httpapi.Problem
 		switch {
 		case errors.As(err, &problem):
