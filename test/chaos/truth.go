@@ -53,16 +53,15 @@ type history struct {
 	takenBack bool // by its last event
 }
 
-// completeAt says whether the task was complete at a moment and was reopened later.
-func (h *history) completeAt(at time.Time) bool {
-	then := false
+// reopenedAfter says whether the task was opened again after a moment: of what had not come
+// before it was done, then, nothing comes any more.
+func (h *history) reopenedAfter(at time.Time) bool {
+	complete := false
 	for _, e := range h.events {
-		switch {
-		case !e.At.After(at):
-			then = e.IsComplete
-		case then && !e.IsComplete:
+		if complete && !e.IsComplete && e.At.After(at) {
 			return true
 		}
+		complete = e.IsComplete
 	}
 	return false
 }

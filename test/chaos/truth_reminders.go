@@ -55,7 +55,7 @@ func (t *truth) remindersAreDelivered(ctx context.Context) (*check, error) {
 		switch {
 		case !r.Past || r.FiredFor != nil && r.FiredFor.Equal(*r.RemindAt):
 		case r.Passed && !lastFired[r.Task].Before(*r.RemindAt):
-		case r.Passed && t.tasks[r.Task].completeAt(*r.RemindAt):
+		case r.Passed && t.tasks[r.Task].reopenedAfter(*r.RemindAt):
 		case r.Passed && t.tasks[r.Task].restoredAfter(*r.RemindAt): // it passed in the trash
 		default:
 			c.lose("reminder %s of task %s was due at %s, and has not fired", r.ID, r.Task, r.RemindAt)
