@@ -221,6 +221,31 @@ func TestWhatARequestHasChangedIsUndoneAndDoneAgain(t *testing.T) {
 				{"op": "delete", "id": u.parent.ID},
 			}})
 		},
+		"a rule, of a task that is done with it": func(u *undone) answer {
+			a := u.do(http.MethodPatch, at(u.behind.ID), object{"due_at": "2031-01-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}, "is_complete": true})
+			u.follow(u.behind.ID)
+			return a
+		},
+		"a series that was made, done": func(u *undone) answer {
+			id := uuid.New()
+			a := u.do(http.MethodPut, at(id), object{"title": "x", "due_at": "2031-01-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}, "is_complete": true}, "If-None-Match", "*")
+			u.follow(id)
+			return a
+		},
+		"a subtask that was made and went with its parent": func(u *undone) answer {
+			return u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": []object{
+				{"op": "create", "body": object{"title": "x", "parent_id": u.parent.ID}}, {"op": "delete", "id": u.parent.ID},
+			}})
+		},
+		"a series that went to another list, in another zone": func(u *undone) answer {
+			return u.do(http.MethodPatch, at(u.weekly.ID), object{"list_id": u.private, "timezone": "Asia/Tokyo"})
+		},
+		"an item of what follows": func(u *undone) answer {
+			next := u.complete(u.weekly.ID)
+			u.undo(u.do(http.MethodPost, "/api/tasks", object{"title": "Another item", "parent_id": next}).request())
+			u.mark()
+			return u.do(http.MethodPatch, at(u.weekly.ID)+"/complete", object{"is_complete": false})
+		},
 		"a list that was made": func(u *undone) answer { return u.do(http.MethodPost, "/api/lists", object{"name": "New"}) },
 		"a list that was changed": func(u *undone) answer {
 			return u.do(http.MethodPatch, "/api/lists/"+u.shared.String(), object{"name": "x", "color": nil, "is_archived": true})
@@ -310,11 +335,6 @@ func TestWhatWasChangedSinceIsNotUndone(t *testing.T) {
 			func(u *undone) answer { return u.other.do(http.MethodPost, commentsOn(u.made), object{"text": "y"}) },
 			func(u *undone) []string { return []string{"task/" + u.made.String() + ".comments"} },
 		},
-		"what was deleted, for good": {
-			func(u *undone) answer { return u.do(http.MethodDelete, at(u.plain.ID), nil) },
-			func(u *undone) answer { return u.do(http.MethodDelete, inTrash(u.plain.ID), nil) },
-			func(u *undone) []string { return []string{"task/" + u.plain.ID.String()} },
-		},
 		"what was deleted, and is back": {
 			func(u *undone) answer { return u.do(http.MethodDelete, at(u.plain.ID), nil) },
 			func(u *undone) answer { return u.other.do(http.MethodPost, inTrash(u.plain.ID)+"/restore", nil) },
@@ -361,6 +381,93 @@ func TestWhatWasChangedSinceIsNotUndone(t *testing.T) {
 			func(u *undone) []string {
 				w := "task/" + u.weekly.ID.String()
 				return []string{w + ".occurrence", w + ".recurrence", w + ".timezone"}
+			},
+		},
+		"the rule of what was reopened": {
+			func(u *undone) answer {
+				return u.do(http.MethodPatch, at(u.done.ID)+"/complete", object{"is_complete": false})
+			},
+			func(u *undone) answer {
+				return u.do(http.MethodPatch, at(u.done.ID), object{"recurrence": object{"rrule": "FREQ=DAILY"}})
+			},
+			func(u *undone) []string { return []string{"task/" + u.done.ID.String() + ".recurrence"} },
+		},
+		"what follows by another rule": {
+			func(u *undone) answer {
+				return u.do(http.MethodPatch, at(u.weekly.ID), object{"recurrence": object{"rrule": "FREQ=DAILY"}})
+			},
+			func(u *undone) answer {
+				defer func() { u.follow(u.weekly.ID) }()
+				return u.do(http.MethodPatch, at(u.weekly.ID)+"/complete", object{"is_complete": true})
+			},
+			func(u *undone) []string {
+				return []string{"task/" + u.weekly.ID.String() + ".is_complete", "task/" + u.weekly.ID.String() + ".followed_by"}
+			},
+		},
+		"the parent of what was moved with another": {
+			func(u *undone) answer { return u.do(http.MethodPatch, at(u.parent.ID), object{"list_id": u.private}) },
+			func(u *undone) answer {
+				parent := u.create(object{"title": "x", "list_id": u.private})
+				return u.do(http.MethodPatch, at(u.sub.ID), object{"parent_id": parent.ID})
+			},
+			func(u *undone) []string { return []string{"task/" + u.sub.ID.String() + ".parent_id"} },
+		},
+		"what was deleted, by another's deletion of its parent": {
+			func(u *undone) answer { return u.do(http.MethodDelete, at(u.sub.ID), nil) },
+			func(u *undone) answer {
+				u.other.do(http.MethodPost, inTrash(u.sub.ID)+"/restore", nil)
+				return u.other.do(http.MethodDelete, at(u.parent.ID), nil)
+			},
+			func(u *undone) []string { return []string{"task/" + u.sub.ID.String()} },
+		},
+		"what was deleted, restored, changed and deleted": {
+			func(u *undone) answer { return u.do(http.MethodDelete, at(u.plain.ID), nil) },
+			func(u *undone) answer {
+				u.other.do(http.MethodPost, inTrash(u.plain.ID)+"/restore", nil)
+				u.other.task(http.StatusOK, http.MethodPatch, at(u.plain.ID), object{"title": "y"})
+				return u.other.do(http.MethodDelete, at(u.plain.ID), nil)
+			},
+			func(u *undone) []string { return []string{"task/" + u.plain.ID.String() + ".title"} },
+		},
+		"the tasks of a list that was restored": {
+			func(u *undone) answer {
+				u.do(http.MethodDelete, listAt(u.shared), nil)
+				return u.do(http.MethodPost, inTrash(u.shared)+"/restore", nil)
+			},
+			func(u *undone) answer {
+				return u.other.do(http.MethodPost, "/api/tasks", object{"title": "y", "list_id": u.shared})
+			},
+			func(u *undone) []string { return []string{"list/" + u.shared.String() + ".tasks"} },
+		},
+		"an assignee, who has left": {
+			func(u *undone) answer {
+				u.task(http.StatusOK, http.MethodPatch, at(u.behind.ID), object{"assignee_id": u.other.user})
+				return u.do(http.MethodPatch, at(u.behind.ID), object{"assignee_id": nil})
+			},
+			func(u *undone) answer {
+				return u.do(http.MethodDelete, listAt(u.shared)+"/members/"+u.other.user.String(), nil)
+			},
+			func(u *undone) []string { return []string{"task/" + u.behind.ID.String() + ".assignee_id"} },
+		},
+		"reminders, of which there are as many as can be": {
+			func(u *undone) answer {
+				u.task(http.StatusOK, http.MethodPatch, at(u.behind.ID), object{"reminders": daily(20, 1)})
+				return u.do(http.MethodPatch, at(u.behind.ID), object{"reminders": []object{}})
+			},
+			func(u *undone) answer {
+				return u.do(http.MethodPatch, at(u.behind.ID), object{"reminders": daily(1, 30)})
+			},
+			func(u *undone) []string { return []string{"task/" + u.behind.ID.String() + ".reminders"} },
+		},
+		"a list's name and color": {
+			func(u *undone) answer {
+				return u.do(http.MethodPatch, listAt(u.shared), object{"name": "x", "color": nil})
+			},
+			func(u *undone) answer {
+				return u.do(http.MethodPatch, listAt(u.shared), object{"name": "y", "color": "#000000"})
+			},
+			func(u *undone) []string {
+				return []string{"list/" + u.shared.String() + ".color", "list/" + u.shared.String() + ".name"}
 			},
 		},
 		"a list's name": {
@@ -458,6 +565,36 @@ func TestWhoMayUndo(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, u.other.do(http.MethodPost, undoOf(as), nil).status, "he sees the task no more")
 	require.Equal(t, http.StatusNotFound, u.other.do(http.MethodPost, undoOf(deleted), nil).status)
 	require.Equal(t, "not-undoable", u.do(http.MethodPost, undoOf(gone.request()), nil).problem().code())
+}
+
+// Whether a task is in the trash of somebody else, gone for good or in another's list, is
+// not told.
+func TestWhatIsNotThereAnyMoreIsNotUndone(t *testing.T) {
+	s := start(t)
+	said := map[string]bool{}
+	for name, since := range map[string]func(u *undone){
+		"gone for good": func(u *undone) {
+			u.do(http.MethodDelete, at(u.plain.ID), nil)
+			u.do(http.MethodDelete, inTrash(u.plain.ID), nil)
+		},
+		"in another's list": func(u *undone) {
+			u.other.task(http.StatusOK, http.MethodPatch, at(u.plain.ID), object{"list_id": access.Inbox(u.other.user)})
+		},
+		"in another's trash": func(u *undone) {
+			u.other.task(http.StatusOK, http.MethodPatch, at(u.plain.ID), object{"list_id": access.Inbox(u.other.user)})
+			u.other.remove(u.plain.ID)
+		},
+		"in the trash": func(u *undone) { u.remove(u.plain.ID) },
+	} {
+		u := s.undone()
+		a := u.do(http.MethodPatch, at(u.plain.ID), object{"title": "x"})
+		since(u)
+		refused := u.do(http.MethodPost, undoOf(a.request()), nil)
+		require.Equal(t, http.StatusConflict, refused.status, "%s: %s", name, refused.body)
+		require.Equal(t, "task/"+u.plain.ID.String(), refused.problem().Errors[0].Location)
+		said[refused.problem().Errors[0].Message] = true
+	}
+	require.Len(t, said, 1)
 }
 
 // Who repeats a request, or an undo, by its key has had one of it, by either id.
@@ -625,4 +762,49 @@ func TestAnUndoAndAnEditAtOnce(t *testing.T) {
 	require.NoError(t, s.db.NewRaw(`SELECT count(*) FROM (SELECT key, data::json #>> '{task_data,version}' FROM task.events WHERE topic = 'task-events'
 		GROUP BY 1, 2 HAVING count(*) > 1) twice`).Scan(t.Context(), &versions))
 	require.Zero(t, versions, "versions that were given twice")
+}
+
+// daily are so many reminders, a day apart, from a day on.
+func daily(n, day int) []object {
+	var all []object
+	for i := range n {
+		all = append(all, object{"at": time.Now().AddDate(0, 0, day+i)})
+	}
+	return all
+}
+
+// A task that has left its series, and is back in it, is there as one of it.
+func TestATaskThatIsBackInItsSeriesGoesAsOneOfIt(t *testing.T) {
+	u := start(t).undone()
+	moved := u.do(http.MethodPatch, at(u.weekly.ID)+"?scope=following", object{"due_at": u.done.DueAt})
+	require.Equal(t, http.StatusOK, moved.status, "%s", moved.body)
+	u.undo(moved.request())
+	u.remove(u.weekly.ID)
+}
+
+func TestAnUndoDoesNotOverfillAList(t *testing.T) {
+	u := start(t, "LIMIT_TASKS=2").newUser()
+	first, second := u.create(object{"title": "x"}), u.create(object{"title": "x"})
+	deleted := u.do(http.MethodDelete, at(first.ID), nil)
+	other := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Other"}).ID
+	moved := u.do(http.MethodPatch, at(second.ID), object{"list_id": other})
+	u.create(object{"title": "x"})
+	u.create(object{"title": "x"})
+	for _, a := range []answer{deleted, moved} {
+		require.Equal(t, "limit-reached", u.do(http.MethodPost, undoOf(a.request()), nil).problem().code())
+	}
+	require.Equal(t, "limit-reached", u.do(http.MethodPost, inTrash(first.ID)+"/restore", nil).problem().code())
+}
+
+// What was said about an occurrence that was skipped comes back with it, also from another
+// that was open already.
+func TestASkipIsUndoneWhereAnotherOccurrenceIsOpen(t *testing.T) {
+	u := start(t).undone()
+	next := u.complete(u.weekly.ID)
+	u.say(next, "Of the next one")
+	u.reopen(u.weekly.ID)
+	u.say(u.weekly.ID, "Of the skipped one")
+	u.mark()
+	u.undo(u.do(http.MethodPost, at(u.weekly.ID)+"/skip", nil).request())
+	require.Equal(t, u.before, u.everything())
 }

@@ -32,16 +32,40 @@ func (tx *Tx) TakeRoom(ctx context.Context, list uuid.UUID) error {
 	if left, ok := tx.rooms.Get(list); ok && left.Add(-1) >= 0 {
 		return nil
 	}
-	found, err := Read[struct{ Tasks int64 }](ctx, tx, "SELECT count(*) AS tasks FROM (SELECT FROM task.tasks WHERE list_id = ? LIMIT ?) x", list, tx.limits.Tasks)
+	room, err := tx.room(ctx, list)
 	if err != nil {
-		return fmt.Errorf("count the tasks of the list: %w", err)
+		return err
 	}
-	room := int64(tx.limits.Tasks) - found[0].Tasks
 	if room <= 0 {
-		return refuse.Because(refuse.LimitReached, fmt.Sprintf("the list has %d tasks, the most that there can be", found[0].Tasks))
+		return tx.full()
 	}
 	left := new(atomic.Int64)
 	left.Store(room/roomShare - 1)
 	tx.rooms.Put(list, left, mostRooms)
 	return nil
+}
+
+// HasRoom refuses where there is no room for so many tasks more in a list.
+func (tx *Tx) HasRoom(ctx context.Context, list uuid.UUID, tasks int) error {
+	if tx.limits.Tasks == 0 {
+		return nil
+	}
+	room, err := tx.room(ctx, list)
+	if err == nil && room < int64(tasks) {
+		err = tx.full()
+	}
+	return err
+}
+
+// room is how many tasks more there can be in a list.
+func (tx *Tx) room(ctx context.Context, list uuid.UUID) (int64, error) {
+	found, err := Read[struct{ Tasks int64 }](ctx, tx, "SELECT count(*) AS tasks FROM (SELECT FROM task.tasks WHERE list_id = ? LIMIT ?) x", list, tx.limits.Tasks)
+	if err != nil {
+		return 0, fmt.Errorf("count the tasks of the list: %w", err)
+	}
+	return int64(tx.limits.Tasks) - found[0].Tasks, nil
+}
+
+func (tx *Tx) full() error {
+	return refuse.Because(refuse.LimitReached, fmt.Sprintf("the list would have more tasks than the %d that there can be", tx.limits.Tasks))
 }

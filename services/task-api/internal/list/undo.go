@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -24,7 +25,14 @@ func Undo(ctx context.Context, tx *change.Tx, l change.Logged) error {
 		return fmt.Errorf("read which list an event is of: %w", err)
 	}
 	if l.Action == event.ListDeleted {
-		_, err := task.Restore(ctx, tx, id)
+		others, err := tx.NewSelect().Table("task.trash").Where("id = ?", id).Where("deleted_by <> ?", tx.Actor.UserID).Exists(ctx)
+		if err != nil {
+			return fmt.Errorf("look who has deleted the list: %w", err)
+		}
+		if others {
+			return differs(id, "", "was restored since, and deleted by somebody else")
+		}
+		_, err = task.Restore(ctx, tx, id)
 		if refused := (*refuse.Error)(nil); errors.As(err, &refused) && refused.Code == refuse.NotFound {
 			// It may be back, or gone for good; for whoever is no member it never was.
 			if _, err := one(ctx, tx, tx.Actor, id); err != nil {
@@ -54,15 +62,21 @@ func Undo(ctx context.Context, tx *change.Tx, l change.Logged) error {
 	case event.ListCreated:
 		return undoCreation(ctx, tx, is, l)
 	}
-	return throwAway(ctx, tx, is) // it had been restored
+	return undoReturn(ctx, tx, is, l)
 }
 
-func differs(id uuid.UUID, field, message string) error {
-	name := "list/" + id.String()
-	if field != "" {
-		name += "." + field
+// differs refuses for what of a list is not as the request has left it: parts of it, or,
+// with "", the list.
+func differs(id uuid.UUID, part, message string, more ...string) error {
+	var fields []refuse.Field
+	for _, p := range append([]string{part}, more...) {
+		name := "list/" + id.String()
+		if p != "" {
+			name += "." + p
+		}
+		fields = append(fields, refuse.Field{Name: name, Message: message})
 	}
-	return refuse.Because(refuse.ChangedSince, "it has been changed since, and is left as it is", refuse.Field{Name: name, Message: message})
+	return refuse.Because(refuse.ChangedSince, "it has been changed since, and is left as it is", fields...)
 }
 
 func (s *state) read(raw json.RawMessage) error {
@@ -79,8 +93,11 @@ func (s *state) differing(o state) (parts []string) {
 			parts = append(parts, part)
 		}
 	}
+	slices.Sort(parts)
 	return parts
 }
+
+const changedSince = "has been changed since"
 
 // putBack gives a list the parts back that were changed.
 func putBack(tx *change.Tx, l *List, was change.Logged) error {
@@ -89,12 +106,11 @@ func putBack(tx *change.Tx, l *List, was change.Logged) error {
 		return err
 	}
 	is, then := l.state().(state), *l
-	for _, part := range before.differing(after) {
-		for _, other := range is.differing(after) {
-			if part == other {
-				return differs(l.ID, part, "has been changed since")
-			}
-		}
+	ours, theirs := before.differing(after), is.differing(after)
+	if both := slices.DeleteFunc(theirs, func(p string) bool { return !slices.Contains(ours, p) }); len(both) > 0 {
+		return differs(l.ID, both[0], changedSince, both[1:]...)
+	}
+	for _, part := range ours {
 		switch part {
 		case "name":
 			then.Name = before.Name
@@ -115,7 +131,7 @@ func undoCreation(ctx context.Context, tx *change.Tx, l *List, was change.Logged
 	}
 	is := l.state().(state)
 	if parts := is.differing(after); len(parts) > 0 {
-		return differs(l.ID, parts[0], "has been changed since")
+		return differs(l.ID, parts[0], changedSince, parts[1:]...)
 	}
 	if len(l.Members) > 1 {
 		return differs(l.ID, "members", "have been added since")
@@ -126,6 +142,19 @@ func undoCreation(ctx context.Context, tx *change.Tx, l *List, was change.Logged
 	}
 	if filled {
 		return differs(l.ID, "tasks", "have been added since")
+	}
+	return throwAway(ctx, tx, l)
+}
+
+// undoReturn throws a list away again that had come back, and in which nothing has changed
+// since.
+func undoReturn(ctx context.Context, tx *change.Tx, l *List, was change.Logged) error {
+	changed, err := tx.NewSelect().Table("task.tasks").Where("list_id = ?", l.ID).Where("updated_at > ?", was.Timestamp).Exists(ctx)
+	if err != nil {
+		return fmt.Errorf("look for changes in the list: %w", err)
+	}
+	if changed {
+		return differs(l.ID, "tasks", "have been changed since")
 	}
 	return throwAway(ctx, tx, l)
 }

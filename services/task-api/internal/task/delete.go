@@ -94,16 +94,30 @@ func (s *Store) Skip(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 		if next = f.Next; next == nil {
 			return refuse.Because(refuse.LastOccurrence, "nothing follows the last occurrence of a rule; complete it, or delete it to end the series")
 		}
-		// What was said about it goes on with the next one.
-		tx.Later("UPDATE task.comments SET task_id = ? WHERE task_id = ?", next.ID, t.ID)
 		if !f.Created {
 			if err := readReminders(ctx, tx, []*Task{next}, ""); err != nil {
 				return err
 			}
 		}
-		return remove(ctx, tx, t, removal{event.Skipped, t.ID, true})
+		return letSkip(ctx, tx, t, next.ID)
 	})
 	return next, err
+}
+
+// letSkip has the series of a task go on without it. What was said about it goes on with
+// another, and comes back with it.
+func letSkip(ctx context.Context, tx *change.Tx, t *Task, other uuid.UUID) error {
+	var said []uuid.UUID
+	if err := tx.NewRaw("UPDATE task.comments SET task_id = ? WHERE task_id = ? RETURNING id", other, t.ID).Scan(ctx, &said); err != nil {
+		return fmt.Errorf("move what was said about the task: %w", err)
+	}
+	if err := remove(ctx, tx, t, removal{event.Skipped, t.ID, true}); err != nil {
+		return err
+	}
+	if len(said) > 0 {
+		tx.Later("UPDATE task.trash SET comments = to_jsonb(?::uuid[]) WHERE id = ?", said, t.ID)
+	}
+	return nil
 }
 
 // takeBack removes what follows a task that was reopened, as long as nobody has touched

@@ -182,13 +182,15 @@ func keepApart(ctx context.Context, tx *change.Tx, before, t *Task) error {
 		}
 		t.SeriesID = &series
 	}
-	_, err := tx.NewRaw(`INSERT INTO task.gone_occurrences (series_id, task_id, all_day, version, created_at, taken_back)
-		SELECT ?0, ?1, false, ?2, ?3, true WHERE EXISTS (SELECT FROM task.tasks WHERE series_id = ?0 AND id <> ?1)`,
-		*before.SeriesID, t.ID, t.Version, t.CreatedAt).Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("remember that the task was of the series: %w", err)
-	}
+	leftSeries(tx, *before.SeriesID, t)
 	return nil
+}
+
+// leftSeries remembers that a task was of a series, of which there are others.
+func leftSeries(tx *change.Tx, series uuid.UUID, t *Task) {
+	tx.Later(`INSERT INTO task.gone_occurrences (series_id, task_id, all_day, version, created_at, taken_back)
+		SELECT ?, ?, false, ?, ?, true WHERE EXISTS (SELECT FROM task.tasks WHERE series_id = ? AND id <> ?) ON CONFLICT DO NOTHING`,
+		series, t.ID, t.Version, t.CreatedAt, series, t.ID)
 }
 
 // leaveSeries gives a task a series of its own where others of its series are in another

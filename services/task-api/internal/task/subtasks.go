@@ -135,13 +135,23 @@ func moveAll(ctx context.Context, tx *change.Tx, from, to uuid.UUID, where strin
 }
 
 // touchParent notes that somebody has changed the checklist that a task is of: what its
-// series made is no more as it made it.
+// series made is no more as it made it. The version that was is kept, below zero.
 func touchParent(ctx context.Context, tx *change.Tx, parent *uuid.UUID) error {
+	return setTouched(ctx, tx, parent, "pristine_version > 0")
+}
+
+// untouchParent notes that such a change was undone. Of two changes each can be: what else
+// is not as the series made it is looked for in the checklist.
+func untouchParent(ctx context.Context, tx *change.Tx, parent *uuid.UUID) error {
+	return setTouched(ctx, tx, parent, "pristine_version < 0")
+}
+
+func setTouched(ctx context.Context, tx *change.Tx, parent *uuid.UUID, where string) error {
 	if parent == nil {
 		return nil
 	}
 	may := tx.Actor.Tasks()
-	_, err := tx.NewUpdate().Model((*Task)(nil)).Set("pristine_version = 0").Where("id = ?", *parent).Where("pristine_version > 0").Where(may.SQL, may.Args...).Exec(ctx)
+	_, err := tx.NewUpdate().Model((*Task)(nil)).Set("pristine_version = -pristine_version").Where("id = ?", *parent).Where(where).Where(may.SQL, may.Args...).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("note that the checklist was changed: %w", err)
 	}

@@ -158,6 +158,19 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 	tx.Later(`SELECT pg_advisory_xact_lock(s.lock) FROM (SELECT DISTINCT hashtextextended(series_id::text, 0) AS lock FROM task.trash
 		WHERE root_id = ANY (?) AND series_id IS NOT NULL ORDER BY 1) s`, roots)
 	tx.Later("SELECT FROM task.tasks WHERE id IN (SELECT (task ->> 'parent_id')::uuid FROM task.trash WHERE root_id = ANY (?) AND task IS NOT NULL) ORDER BY id FOR NO KEY UPDATE", roots)
+	var coming []struct {
+		ListID uuid.UUID `bun:"list_id"`
+		Tasks  int       `bun:"tasks"`
+	}
+	err = tx.NewRaw("SELECT list_id, count(*) AS tasks FROM task.trash WHERE root_id IN (?) AND task IS NOT NULL GROUP BY list_id", bun.List(roots)).Scan(ctx, &coming)
+	if err != nil {
+		return 0, fmt.Errorf("count what comes back: %w", err)
+	}
+	for _, c := range coming {
+		if err := tx.HasRoom(ctx, c.ListID, c.Tasks); err != nil {
+			return 0, err
+		}
+	}
 	// In batches, parents first: whose parent is neither there nor among them has none.
 	for {
 		var ids []uuid.UUID
@@ -175,7 +188,9 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 			), reminders AS (
 				INSERT INTO task.reminders SELECT (jsonb_populate_recordset(NULL::task.reminders, x.reminders)).* FROM next x WHERE x.reminders IS NOT NULL
 			), comments AS (
-				INSERT INTO task.comments SELECT (jsonb_populate_recordset(NULL::task.comments, x.comments)).* FROM next x WHERE x.comments IS NOT NULL
+				INSERT INTO task.comments SELECT (jsonb_populate_recordset(NULL::task.comments, x.comments)).* FROM next x WHERE x.comments IS NOT NULL AND NOT x.let_go
+			), moved AS ( -- what was said about one that was skipped went on with another
+				UPDATE task.comments c SET task_id = x.id FROM next x WHERE x.let_go AND jsonb_exists(x.comments, c.id::text)
 			), emptied AS (
 				DELETE FROM task.trash WHERE id IN (SELECT id FROM next)
 			), forgotten AS (

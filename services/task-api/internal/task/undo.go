@@ -2,12 +2,14 @@ package task
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,6 +29,7 @@ type Past struct {
 	After  *event.Task // as it was last
 	Gone   bool        // it was deleted then
 	At     time.Time   // when that was
+	Back   bool        // it was there before, and in the trash
 	Series bool        // its series made it, or, of one that is gone, let it go
 }
 
@@ -64,6 +67,11 @@ func Undo(ctx context.Context, tx *change.Tx, all []*Past) error {
 		if _, err := bringBack(ctx, tx, roots...); err != nil {
 			return err
 		}
+		for _, id := range roots {
+			if err := untouchParent(ctx, tx, u.past[id].After.ParentID); err != nil {
+				return err
+			}
+		}
 		if err := u.read(ctx, tx, ids); err != nil {
 			return err
 		}
@@ -95,7 +103,7 @@ func Undo(ctx context.Context, tx *change.Tx, all []*Past) error {
 		}
 	}
 	for _, p := range all {
-		if p.Before == nil && !p.Gone {
+		if p.Before == nil && u.tasks[p.ID] != nil {
 			if err := u.takeAway(ctx, tx, p); err != nil {
 				return err
 			}
@@ -152,52 +160,124 @@ func (u *undoing) refusal() error {
 	return refuse.Because(refuse.ChangedSince, "it has been changed since, and is left as it is", u.fields...)
 }
 
+// thrown is a task in the trash.
+type thrown struct {
+	Task
+	RootID uuid.UUID
+	LetGo  bool
+}
+
 // roots locks what of the tasks is in the trash and comes back, and says with what it was
-// thrown away, the last first: it may be the parent of others.
+// thrown away, the last first: it may be the parent of others. It notes what is not as the
+// request has left it.
 func (u *undoing) roots(ctx context.Context, tx *change.Tx, ids []uuid.UUID) (roots []uuid.UUID, err error) {
-	var found []struct {
-		ID     uuid.UUID `bun:"id"`
-		RootID uuid.UUID `bun:"root_id"`
-		LetGo  bool      `bun:"let_go"`
+	var gone []uuid.UUID
+	for _, id := range ids {
+		if u.past[id].Gone {
+			gone = append(gone, id)
+		}
 	}
-	err = tx.NewRaw("SELECT id, root_id, let_go FROM task.trash WHERE id IN (?) AND task IS NOT NULL ORDER BY id FOR UPDATE", bun.List(ids)).Scan(ctx, &found)
+	if len(gone) == 0 {
+		return nil, nil
+	}
+	tx.Later("SELECT FROM task.trash WHERE id = ANY (?) ORDER BY id FOR UPDATE", gone)
+	mine := tx.Actor.InLists("x.list_id")
+	found, err := change.Read[thrown](ctx, tx, "SELECT "+strings.Replace(columns, "due_wall", "coalesce(due_wall, '') AS due_wall", 1)+`, reminders, '' AS role, root_id, let_go FROM (
+			SELECT t.*, coalesce(x.reminders, '[]') AS reminders, x.root_id, x.let_go FROM task.trash x CROSS JOIN LATERAL jsonb_populate_record(NULL::task.tasks, x.task) t
+			WHERE x.id = ANY (?) AND NOT EXISTS (SELECT FROM task.tasks WHERE id = x.id) AND `+mine.SQL+") t", append([]any{gone}, mine.Args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("look for the tasks in the trash: %w", err)
 	}
-	in := map[uuid.UUID]uuid.UUID{}
+	in := map[uuid.UUID]*thrown{}
 	for _, f := range found {
-		in[f.ID] = f.RootID
-		if p := u.past[f.ID]; f.LetGo && f.RootID == f.ID {
-			p.Series = true
-		}
+		slices.SortFunc(f.Reminders, func(a, b Reminder) int {
+			return cmp.Or(a.Ordinal-b.Ordinal, bytes.Compare(a.ID[:], b.ID[:]))
+		})
+		in[f.ID] = f
+		u.past[f.ID].Series = f.LetGo && f.RootID == f.ID
 	}
-	for _, id := range slices.Backward(ids) {
-		p := u.past[id]
-		if !p.Gone || p.Before == nil {
-			continue
-		}
-		root, there := in[id]
-		if !there {
-			if err := u.checkGone(ctx, tx, p); err != nil {
+	for _, id := range slices.Backward(gone) {
+		p, is := u.past[id], in[id]
+		switch {
+		case p.Before == nil && !p.Back:
+			continue // it was made and deleted
+		case is == nil:
+			if _, err := read(ctx, tx, id); err == nil {
+				u.differs(id, "", "is there again")
+			} else if !errors.Is(err, errNotFound) {
+				return nil, err
+			} else if err := u.isNotThere(ctx, tx, p); err != nil {
 				return nil, err
 			}
 			continue
-		}
-		if slices.Contains(roots, root) {
+		case u.past[is.RootID] == nil || !u.past[is.RootID].Gone:
+			u.differs(id, "", "was deleted again since, with another task")
 			continue
 		}
-		roots = append(roots, root)
-		if p.Series {
-			elsewhere, err := tx.NewSelect().Model((*Task)(nil)).Where("series_id = ?", p.Before.SeriesID).Where("list_id <> ?", p.Before.ListID).Exists(ctx)
-			if err != nil {
-				return nil, fmt.Errorf("look where the series is: %w", err)
-			}
-			if elsewhere {
-				u.differs(id, "list_id", "the series is in another list now")
-			}
+		for _, name := range differing(is.onTheWire(), *p.After) {
+			u.differs(id, name, changedSince)
+		}
+		if !slices.Contains(roots, is.RootID) {
+			roots = append(roots, is.RootID)
 		}
 	}
-	return roots, mayBringBack(ctx, tx, roots)
+	if err := mayBringBack(ctx, tx, roots); err != nil {
+		return nil, err
+	}
+	for _, id := range roots {
+		if err := u.checkPlace(ctx, tx, u.past[id]); err != nil {
+			return nil, err
+		}
+	}
+	return roots, nil
+}
+
+// checkPlace says of a task that comes back where it can not be as it was: its parent is
+// not there, or is full, or its series is in another list.
+func (u *undoing) checkPlace(ctx context.Context, tx *change.Tx, p *Past) error {
+	if p.Series {
+		elsewhere, err := tx.NewSelect().Model((*Task)(nil)).Where("series_id = ?", p.After.SeriesID).Where("list_id <> ?", p.After.ListID).Exists(ctx)
+		if err != nil {
+			return fmt.Errorf("look where the series is: %w", err)
+		}
+		if elsewhere {
+			u.differs(p.ID, "list_id", "the series is in another list now")
+		}
+	}
+	parent := p.After.ParentID
+	if parent == nil || u.past[*parent] != nil && u.past[*parent].Gone {
+		return nil
+	}
+	coming := 0
+	for _, other := range u.past {
+		if other.Gone && equal(other.After.ParentID, parent) {
+			coming++
+		}
+	}
+	var there bool
+	var siblings int
+	err := tx.NewRaw(`SELECT EXISTS (SELECT FROM task.tasks WHERE id = ? AND list_id = ? AND parent_id IS NULL),
+		(SELECT count(*) FROM task.tasks WHERE parent_id = ? AND NOT (is_complete AND recurrence IS NOT NULL))`, *parent, p.After.ListID, *parent).Scan(ctx, &there, &siblings)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for the parent that the task had: %w", err)
+	case !there:
+		u.differs(p.ID, "parent_id", "is not there any more")
+	case siblings+coming > maxSubtasks:
+		u.differs(p.ID, "parent_id", fmt.Sprintf("has %d subtasks, and there can be %d", siblings, maxSubtasks))
+	}
+	return nil
+}
+
+// differing are the parts in which two states of a task differ, in the order of their names.
+func differing(is, was event.Task) (names []string) {
+	now, then := partsOf(is), partsOf(was)
+	for _, name := range slices.Sorted(maps.Keys(then)) {
+		if !bytes.Equal(now[name], then[name]) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // mayBringBack refuses an actor who may not write in a list that something in the trash
@@ -227,17 +307,19 @@ func mayBringBack(ctx context.Context, tx *change.Tx, roots []uuid.UUID) error {
 	return nil
 }
 
-// checkGone says why a task that was deleted is not in the trash.
-func (u *undoing) checkGone(ctx context.Context, tx *change.Tx, p *Past) error {
-	_, err := read(ctx, tx, p.ID)
+// isNotThere notes that a task is not where the request has left it. Whether it is in the
+// trash, gone for good, or in a list of somebody else, it does not say. Whoever is no
+// member of the list any more finds nothing.
+func (u *undoing) isNotThere(ctx context.Context, tx *change.Tx, p *Past) error {
+	mine := tx.Actor.Memberships(p.After.ListID)
+	member, err := tx.NewSelect().TableExpr("task.members m").Where(mine.SQL, mine.Args...).Exists(ctx)
 	switch {
-	case errors.Is(err, errNotFound):
-		u.differs(p.ID, "", "is gone for good")
 	case err != nil:
-		return err
-	default:
-		u.differs(p.ID, "", "is there again")
+		return fmt.Errorf("look for the list that the task was in: %w", err)
+	case !member:
+		return errNotFound
 	}
+	u.differs(p.ID, "", "is not there any more")
 	return nil
 }
 
@@ -245,28 +327,23 @@ func (u *undoing) checkGone(ctx context.Context, tx *change.Tx, p *Past) error {
 func (u *undoing) check(ctx context.Context, tx *change.Tx, p *Past) error {
 	t := u.tasks[p.ID]
 	if t == nil {
-		may := tx.Actor.InLists("list_id")
-		there, err := tx.NewSelect().Table("task.trash").Where("id = ?", p.ID).Where(may.SQL, may.Args...).Exists(ctx)
-		if err != nil {
-			return fmt.Errorf("look for the task in the trash: %w", err)
-		}
-		if !there {
-			return errNotFound // as if it had never been
-		}
-		u.differs(p.ID, "", "has been deleted since")
-		return nil
+		return u.isNotThere(ctx, tx, p)
 	}
 	if !t.Role.Writes() {
 		return access.ErrReadOnly
 	}
 	is, was, before := partsOf(t.onTheWire()), partsOf(*p.After), map[string]json.RawMessage{}
+	ruled, done := false, false // the request has changed what it is in its series, or whether it is done
 	if p.Before != nil {
 		before = partsOf(*p.Before)
+		ruled = slices.ContainsFunc(ofSeries, func(n string) bool { return !bytes.Equal(before[n], was[n]) })
+		done = p.Before.IsComplete != p.After.IsComplete
 	}
+	inSeries := p.After.SeriesID != nil || p.Before != nil && p.Before.SeriesID != nil
 	for _, name := range slices.Sorted(maps.Keys(was)) {
 		ours := !bytes.Equal(before[name], was[name])
-		// What the rest of a series would count from has to be as it was, too.
-		if p.Before != nil && slices.Contains(ofSeries, name) && slices.ContainsFunc(ofSeries, func(n string) bool { return !bytes.Equal(before[n], was[n]) }) {
+		// What the rest of a series counts from has to be as it was, too.
+		if inSeries && ((ruled || done) && slices.Contains(ofSeries, name) || ruled && name == "is_complete") {
 			ours = true
 		}
 		if name == "reminders" && p.Before != nil {
@@ -277,11 +354,26 @@ func (u *undoing) check(ctx context.Context, tx *change.Tx, p *Past) error {
 			u.differs(p.ID, name, changedSince)
 		}
 	}
-	if p.Before == nil {
+	switch {
+	case p.Before == nil:
 		return u.checkMade(ctx, tx, p, t)
-	}
-	if p.After.IsComplete && !p.Before.IsComplete && t.IsComplete {
+	case done && t.IsComplete:
 		return u.checkFollower(ctx, tx, t)
+	case ruled && t.SeriesID != nil:
+		return u.checkLater(ctx, tx, p, t)
+	}
+	return nil
+}
+
+// checkLater finds occurrences that have come since by the rule that a task has now.
+func (u *undoing) checkLater(ctx context.Context, tx *change.Tx, p *Past, t *Task) error {
+	ids := slices.Collect(maps.Keys(u.past))
+	later, err := tx.NewSelect().Model((*Task)(nil)).Where("series_id = ?", *t.SeriesID).Where("created_at > ?", p.At).Where("id NOT IN (?)", bun.List(ids)).Exists(ctx)
+	if err != nil {
+		return fmt.Errorf("look for later occurrences: %w", err)
+	}
+	if later {
+		u.differs(t.ID, "followed_by", "has come by this rule since")
 	}
 	return nil
 }
@@ -349,8 +441,8 @@ func (u *undoing) checkMade(ctx context.Context, tx *change.Tx, p *Past, t *Task
 	if commented {
 		u.differs(p.ID, "comments", "have been added since")
 	}
-	if t.SeriesID == nil || !t.IsComplete {
-		return nil
+	if p.Back || t.SeriesID == nil || !t.IsComplete {
+		return nil // what follows one that was restored stays
 	}
 	return u.checkFollower(ctx, tx, t)
 }
@@ -381,6 +473,10 @@ func (u *undoing) checkFollower(ctx context.Context, tx *change.Tx, t *Task) err
 
 // followerDiffers names what of a task is not as its series has made it.
 func (u *undoing) followerDiffers(t, next *Task) error {
+	if next.ListID != t.ListID {
+		u.differs(t.ID, "followed_by", "is in another list now") // which may be none of the actor's
+		return nil
+	}
 	n := len(u.fields)
 	is, was := partsOf(next.onTheWire()), partsOf(t.onTheWire())
 	for _, name := range []string{"title", "description", "priority", "tags", "all_day", "timezone", "assignee_id", "list_id"} {
@@ -419,22 +515,23 @@ func (u *undoing) putBack(ctx context.Context, tx *change.Tx, p *Past) error {
 	}
 	had, was := answered(*p.Before), t.clone()
 	for name, put := range map[string]func(){
-		"title":       func() { t.Title = had.Title },
-		"description": func() { t.Description = had.Description },
-		"is_complete": func() { t.IsComplete, t.CompletedAt = had.IsComplete, had.CompletedAt },
-		"priority":    func() { t.Priority = had.Priority },
-		"tags":        func() { t.Tags = had.Tags },
-		"due_at":      func() { t.DueAt = had.DueAt },
-		"all_day":     func() { t.AllDay = had.AllDay },
-		"timezone":    func() { t.Timezone = had.Timezone },
-		"reminders":   func() { t.putReminders(p, had) },
-		"recurrence":  func() { t.Recurrence = had.Recurrence },
-		"list_id":     func() { t.ListID = had.ListID },
-		"position":    func() { t.Position = had.Position },
-		"assignee_id": func() { t.AssigneeID = had.AssigneeID },
-		"parent_id":   func() { t.ParentID = had.ParentID },
-		"series_id":   func() { t.SeriesID = had.SeriesID },
-		"occurrence":  func() { t.Occurrence = had.Occurrence },
+		"title":        func() { t.Title = had.Title },
+		"description":  func() { t.Description = had.Description },
+		"is_complete":  func() { t.IsComplete, t.CompletedAt = had.IsComplete, had.CompletedAt },
+		"completed_at": func() { t.CompletedAt = had.CompletedAt },
+		"priority":     func() { t.Priority = had.Priority },
+		"tags":         func() { t.Tags = had.Tags },
+		"due_at":       func() { t.DueAt = had.DueAt },
+		"all_day":      func() { t.AllDay = had.AllDay },
+		"timezone":     func() { t.Timezone = had.Timezone },
+		"reminders":    func() { t.putReminders(p, had) },
+		"recurrence":   func() { t.Recurrence = had.Recurrence },
+		"list_id":      func() { t.ListID = had.ListID },
+		"position":     func() { t.Position = had.Position },
+		"assignee_id":  func() { t.AssigneeID = had.AssigneeID },
+		"parent_id":    func() { t.ParentID = had.ParentID },
+		"series_id":    func() { t.SeriesID = had.SeriesID },
+		"occurrence":   func() { t.Occurrence = had.Occurrence },
 	} {
 		if theirs(name) {
 			put()
@@ -446,6 +543,12 @@ func (u *undoing) putBack(ctx context.Context, tx *change.Tx, p *Past) error {
 	if theirs("list_id") || theirs("assignee_id") || theirs("reminders") {
 		if err := leaveOthers(ctx, tx, t, t.AssigneeID); err != nil {
 			return err
+		}
+		if theirs("assignee_id") && !equal(t.AssigneeID, had.AssigneeID) {
+			u.differs(t.ID, "assignee_id", "is no member of the list any more")
+		}
+		if theirs("reminders") && t.tooManyReminders() {
+			u.differs(t.ID, "reminders", "would be more than there can be")
 		}
 	}
 	if err := u.rejoinSeries(ctx, tx, was, t); err != nil {
@@ -504,6 +607,17 @@ func (t *Task) putReminders(p *Past, had *Task) {
 	slices.SortStableFunc(t.Reminders, func(a, b Reminder) int { return a.Ordinal - b.Ordinal })
 }
 
+// tooManyReminders says whether there are more than a member, or all of them, can have.
+func (t *Task) tooManyReminders() bool {
+	of := map[uuid.UUID]int{}
+	for _, r := range t.Reminders {
+		if of[r.Of(t)]++; of[r.Of(t)] > maxReminders {
+			return true
+		}
+	}
+	return len(t.Reminders) > mostReminders
+}
+
 // armQuietly works out when the reminders fire. Of those that were put back none comes
 // late: its time has passed.
 func (t *Task) armQuietly(was *Task, now time.Time) error {
@@ -522,7 +636,7 @@ func (t *Task) armQuietly(was *Task, now time.Time) error {
 func (u *undoing) place(ctx context.Context, tx *change.Tx, was, t *Task) error {
 	if !equal(t.ParentID, was.ParentID) {
 		for _, parent := range []*uuid.UUID{was.ParentID, t.ParentID} {
-			if err := touchParent(ctx, tx, parent); err != nil {
+			if err := untouchParent(ctx, tx, parent); err != nil {
 				return err
 			}
 		}
@@ -536,11 +650,22 @@ func (u *undoing) place(ctx context.Context, tx *change.Tx, was, t *Task) error 
 			}
 		}
 	}
-	if t.ListID != was.ListID && t.ParentID == nil {
-		tx.Inbox()
-		if err := u.refused(checkList(ctx, tx, t.ListID), t.ID); err != nil {
-			return err
-		}
+	if t.ListID == was.ListID {
+		return nil
+	}
+	tx.Inbox()
+	if err := tx.TakeRoom(ctx, t.ListID); err != nil {
+		return err
+	}
+	if err := u.refused(checkList(ctx, tx, t.ListID), t.ID); err != nil || t.ParentID == nil {
+		return err
+	}
+	var list uuid.UUID
+	if err := tx.NewRaw("SELECT list_id FROM task.tasks WHERE id = ?", *t.ParentID).Scan(ctx, &list); err != nil {
+		return fmt.Errorf("read the list of the parent: %w", err)
+	}
+	if list != t.ListID {
+		u.differs(t.ID, "parent_id", "is in another list")
 	}
 	return nil
 }
@@ -563,14 +688,21 @@ func (u *undoing) rejoinSeries(ctx context.Context, tx *change.Tx, was, t *Task)
 		return nil
 	}
 	var taken bool
-	err := tx.NewRaw(`SELECT EXISTS (SELECT FROM task.tasks WHERE series_id = ?0 AND id <> ?1 AND (occurrence = ?2 OR list_id <> ?3))
-		OR EXISTS (SELECT FROM task.gone_occurrences WHERE series_id = ?0 AND occurrence = ?2 AND task_id <> ?1 AND NOT taken_back)`,
-		*t.SeriesID, t.ID, t.Occurrence, t.ListID).Scan(ctx, &taken)
+	ids := slices.Collect(maps.Keys(u.past)) // these go back, too
+	err := tx.NewRaw(`SELECT EXISTS (SELECT FROM task.tasks WHERE series_id = ?0 AND id NOT IN (?1) AND (occurrence = ?2 OR list_id <> ?3))
+		OR EXISTS (SELECT FROM task.gone_occurrences WHERE series_id = ?0 AND occurrence = ?2 AND task_id NOT IN (?1) AND NOT taken_back)`,
+		*t.SeriesID, bun.List(ids), t.Occurrence, t.ListID).Scan(ctx, &taken)
 	if err != nil {
 		return fmt.Errorf("look for the occurrence that the task was: %w", err)
 	}
 	if taken {
 		u.differs(t.ID, "occurrence", "is another task's now, or the series is in another list")
+		return nil
+	}
+	// It has not left the series, then; but it has been in the other one.
+	tx.Later("DELETE FROM task.gone_occurrences WHERE series_id = ? AND task_id = ?", *t.SeriesID, t.ID)
+	if was.SeriesID != nil && !equal(was.SeriesID, t.SeriesID) {
+		leftSeries(tx, *was.SeriesID, was)
 	}
 	return nil
 }
@@ -578,7 +710,7 @@ func (u *undoing) rejoinSeries(ctx context.Context, tx *change.Tx, was, t *Task)
 // followPast does what comes with what a task has back: of a task in another list what
 // belongs to it, of a completed one what follows it, and of a reopened one what followed.
 func followPast(ctx context.Context, tx *change.Tx, p *Past) error {
-	moved, done := p.Before.ListID != p.After.ListID, p.Before.IsComplete != p.After.IsComplete && p.Before.SeriesID != nil
+	moved, done := p.Before.ListID != p.After.ListID, p.Before.IsComplete != p.After.IsComplete && (p.Before.SeriesID != nil || p.After.SeriesID != nil)
 	if !moved && !done {
 		return nil
 	}
@@ -592,14 +724,22 @@ func followPast(ctx context.Context, tx *change.Tx, p *Past) error {
 		}
 	}
 	switch {
-	case !done || !t.recurs():
+	case !done:
 		return nil
 	case !t.IsComplete:
 		return takeBack(ctx, tx, t)
+	case !t.recurs():
+		return nil
 	}
 	next, err := openAfter(ctx, tx, t)
-	if err != nil || next == nil {
-		return err // whoever has completed tasks followed is told of it
+	if err != nil {
+		return err
+	}
+	if next == nil {
+		// Whoever has completed tasks followed is told of it, unless the series had ended.
+		tx.Later(`UPDATE task.tasks t SET followed = true WHERE id = ? AND EXISTS (
+			SELECT FROM task.gone_occurrences g WHERE g.series_id = t.series_id AND g.created_at > t.created_at AND NOT g.taken_back)`, t.ID)
+		return nil
 	}
 	if err := moveSubtasks(ctx, tx, t, next); err != nil {
 		return err
@@ -620,7 +760,6 @@ func (u *undoing) takeAway(ctx context.Context, tx *change.Tx, p *Past) error {
 	other := u.comesBack(t)
 	switch {
 	case p.Series && other != nil: // undoes a skip
-		tx.Later("UPDATE task.comments SET task_id = ? WHERE task_id = ? AND created_at < ?", *other, t.ID, p.At)
 		if err := moveAll(ctx, tx, t.ID, *other, "true"); err != nil {
 			return err
 		}
@@ -628,10 +767,17 @@ func (u *undoing) takeAway(ctx context.Context, tx *change.Tx, p *Past) error {
 	case p.Series:
 		return nil // it follows one that stands again, and would come at once
 	case other != nil: // skips again
-		tx.Later("UPDATE task.comments SET task_id = ? WHERE task_id = ?", *other, t.ID)
-		return remove(ctx, tx, t, removal{event.Skipped, t.ID, true})
+		return letSkip(ctx, tx, t, *other)
+	case t.IsComplete && t.Followed && !p.Back: // it was made done
+		if err := takeBack(ctx, tx, t); err != nil {
+			return err
+		}
+		return remove(ctx, tx, t, removal{root: t.ID})
 	}
-	return throwOut(ctx, tx, p.ID, nil)
+	if err := throwOut(ctx, tx, p.ID, nil); err != nil || t.Recurrence != nil {
+		return err
+	}
+	return untouchParent(ctx, tx, t.ParentID)
 }
 
 // comesBack is the occurrence of a task's series that the same request had let go; nil for
