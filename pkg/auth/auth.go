@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,29 +32,40 @@ const Cookie = "auth_token"
 // MinSecret is how long a shared secret must be, in bytes (RFC 7518, section 3.2).
 const MinSecret = 32
 
-// Settings say whose tokens are accepted.
+// Settings say what the tokens of task-api are.
+type Settings struct {
+	Issuer         string `env:"JWT_ISSUER" envDefault:"taskwire"`
+	Audience       string `env:"JWT_AUDIENCE" envDefault:"taskwire"`
+	TaskAPIJWKSURL string `env:"TASK_API_JWKS_URL"` // default: task-api, through the own sidecar
+}
+
+// Validate checks what types and tags cannot.
+func (s Settings) Validate() error { return setting.CheckURL("TASK_API_JWKS_URL", s.TaskAPIJWKSURL) }
+
+// ServiceAudience is the audience of the tokens that task-api hands to the other services
+// with each request: they accept no other, and task-api does not accept those.
+func (s Settings) ServiceAudience() string { return s.Audience + "/services" }
+
+// OutsideSettings say whose tokens task-api accepts beside its own.
 //
 // Whoever holds JWT_SECRET is trusted as the suite itself is: its sub, where it
 // is a UUID, is the user's id. The users of a JWKS issuer have ids of their
 // own, which none of ours can have, and its tokens must be meant for us.
-type Settings struct {
-	Issuer          string `env:"JWT_ISSUER" envDefault:"taskwire"`
-	Audience        string `env:"JWT_AUDIENCE" envDefault:"taskwire"`
-	JWKSURL         string `env:"JWT_JWKS_URL"`                    // keys of an outside issuer
-	OutsideIssuer   string `env:"JWT_OUTSIDE_ISSUER"`              // iss that outside tokens must have, if set
-	OutsideAudience string `env:"JWT_OUTSIDE_AUDIENCE"`            // aud that outside tokens must have; with JWT_JWKS_URL default JWT_AUDIENCE
-	Secret          string `env:"JWT_SECRET,unset" secret:"value"` // shared secret (HS256) of an outside issuer
-	TaskAPIJWKSURL  string `env:"TASK_API_JWKS_URL"`               // default: task-api, through the own sidecar
+type OutsideSettings struct {
+	JWKSURL  string `env:"JWT_JWKS_URL"`                    // keys of an outside issuer
+	Issuer   string `env:"JWT_OUTSIDE_ISSUER"`              // iss that outside tokens must have, if set
+	Audience string `env:"JWT_OUTSIDE_AUDIENCE"`            // aud that outside tokens must have; with JWT_JWKS_URL default JWT_AUDIENCE
+	Secret   string `env:"JWT_SECRET,unset" secret:"value"` // shared secret (HS256) of an outside issuer
 }
 
 // Validate checks what types and tags cannot.
-func (s Settings) Validate() error {
-	errs := []error{setting.CheckURL("JWT_JWKS_URL", s.JWKSURL), setting.CheckURL("TASK_API_JWKS_URL", s.TaskAPIJWKSURL)}
+func (s OutsideSettings) Validate() error {
+	errs := []error{setting.CheckURL("JWT_JWKS_URL", s.JWKSURL)}
 	if s.Secret != "" && len(s.Secret) < MinSecret {
 		errs = append(errs, fmt.Errorf("JWT_SECRET must have at least %d bytes", MinSecret))
 	}
 	if s.JWKSURL == "" && s.Secret == "" {
-		for name, value := range map[string]string{"JWT_OUTSIDE_ISSUER": s.OutsideIssuer, "JWT_OUTSIDE_AUDIENCE": s.OutsideAudience} {
+		for name, value := range map[string]string{"JWT_OUTSIDE_ISSUER": s.Issuer, "JWT_OUTSIDE_AUDIENCE": s.Audience} {
 			if value != "" {
 				errs = append(errs, fmt.Errorf("%s needs JWT_JWKS_URL or JWT_SECRET: without them there is no outside issuer", name))
 			}
@@ -66,14 +78,18 @@ func (s Settings) Validate() error {
 type Claims struct {
 	jwt.RegisteredClaims
 	Email string `json:"email,omitempty"`
+	// SessionID is the session that the token is of.
+	SessionID uuid.UUID `json:"sid,omitzero"`
 }
 
 // Caller is the user behind a request.
 type Caller struct {
-	UserID   uuid.UUID
-	Email    string
-	Outside  bool      // known by an outside issuer's word alone
-	IssuedAt time.Time // of the token; zero where it does not say
+	UserID  uuid.UUID
+	Email   string
+	Outside bool // known by an outside issuer's word alone
+	// SessionID is that of who has signed in here; the nil UUID for who has not.
+	SessionID uuid.UUID
+	IssuedAt  time.Time // of the token; zero where it does not say
 	// ExpiresAt is when the token ends; zero where it does not say.
 	ExpiresAt time.Time
 }
@@ -91,23 +107,24 @@ type source struct {
 	methods  []string
 	issuer   string // required iss, if any
 	audience string // required aud, if any
+	not      string // aud that is refused, if any
 	outside  bool
 	ownIDs   bool // sub, where it is a UUID, is the user's id
 }
 
 // NewVerifier accepts the tokens that own verifies (task-api's own keys) and
-// those of the outside issuer in s, if any.
-func NewVerifier(ctx context.Context, s Settings, own jwt.Keyfunc, log *slog.Logger) (*Verifier, error) {
-	v := &Verifier{sources: []source{{keys: own, methods: []string{"EdDSA"}, issuer: s.Issuer, audience: s.Audience, ownIDs: true}}}
-	if s.Secret != "" {
-		secret := []byte(s.Secret)
+// those of the outside issuer, if there is one.
+func NewVerifier(ctx context.Context, s Settings, outside OutsideSettings, own jwt.Keyfunc, log *slog.Logger) (*Verifier, error) {
+	v := &Verifier{sources: []source{{keys: own, methods: []string{"EdDSA"}, issuer: s.Issuer, audience: s.Audience, not: s.ServiceAudience(), ownIDs: true}}}
+	if outside.Secret != "" {
+		secret := []byte(outside.Secret)
 		v.sources = append(v.sources, source{
 			keys:    func(*jwt.Token) (any, error) { return secret, nil },
-			methods: []string{"HS256"}, issuer: s.OutsideIssuer, audience: s.OutsideAudience, outside: true, ownIDs: true,
+			methods: []string{"HS256"}, issuer: outside.Issuer, audience: outside.Audience, outside: true, ownIDs: true,
 		})
 	}
-	if s.JWKSURL != "" {
-		keys, err := RemoteKeys(ctx, s.JWKSURL, nil, log)
+	if outside.JWKSURL != "" {
+		keys, err := RemoteKeys(ctx, outside.JWKSURL, nil, log)
 		if err != nil {
 			return nil, fmt.Errorf("JWT_JWKS_URL: %w", err)
 		}
@@ -116,13 +133,14 @@ func NewVerifier(ctx context.Context, s Settings, own jwt.Keyfunc, log *slog.Log
 			methods: []string{"EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"},
 			// Never without an audience: what the issuer made for another
 			// application would sign in here.
-			issuer: s.OutsideIssuer, audience: cmp.Or(s.OutsideAudience, s.Audience), outside: true,
+			issuer: outside.Issuer, audience: cmp.Or(outside.Audience, s.Audience), outside: true,
 		})
 	}
 	return v, nil
 }
 
-// NewConsumerVerifier accepts what task-api accepts. It reads task-api's keys
+// NewConsumerVerifier accepts the tokens that task-api hands on with a request, and no
+// others. It reads task-api's keys
 // through the sidecar at a URL; the service starts without them, and asks again
 // as soon as a token needs one.
 func NewConsumerVerifier(ctx context.Context, s Settings, sidecar, daprToken string, log *slog.Logger) (*Verifier, error) {
@@ -138,7 +156,7 @@ func NewConsumerVerifier(ctx context.Context, s Settings, sidecar, daprToken str
 	if err != nil {
 		return nil, err
 	}
-	return NewVerifier(ctx, s, own, log)
+	return &Verifier{sources: []source{{keys: own, methods: []string{"EdDSA"}, issuer: s.Issuer, audience: s.ServiceAudience(), ownIDs: true}}}, nil
 }
 
 // ErrNoKeys says that a token can not be checked: the keys could not be read yet.
@@ -240,6 +258,10 @@ func (v *Verifier) verify(token string) (Caller, time.Time, error) {
 			errs = append(errs, err)
 			continue
 		}
+		if s.not != "" && slices.Contains(claims.Audience, s.not) {
+			errs = append(errs, errors.New("the token is for another service"))
+			continue
+		}
 		if claims.Subject == "" || len(claims.Subject) > 200 || !database.Storable(claims.Subject) || len(claims.Email) > 254 || !database.Storable(claims.Email) {
 			errs = append(errs, errors.New("the token's sub or email is missing or unusable"))
 			continue
@@ -249,12 +271,15 @@ func (v *Verifier) verify(token string) (Caller, time.Time, error) {
 			id = uuid.NewSHA1(outsideSpace, []byte(claims.Issuer+"\x00"+claims.Subject))
 		}
 		caller := Caller{UserID: id, Email: claims.Email, Outside: s.outside}
+		if !s.outside {
+			caller.SessionID = claims.SessionID
+		}
 		if claims.IssuedAt != nil {
 			caller.IssuedAt = claims.IssuedAt.UTC()
 		}
 		return caller, claims.ExpiresAt.Time, nil
 	}
-	return Caller{}, time.Time{}, errors.Join(errs...)
+	return Caller{}, time.Time{}, errors.Join(append(errs, ErrRefused)...)
 }
 
 type callerKey struct{}
@@ -271,31 +296,41 @@ func WithCaller(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
-// Middleware admits requests with a valid token, as Authorization: Bearer or
-// in the cookie, and answers 401 to all others; 503 while it has no keys to
-// check them with.
+// ErrRefused says that a credential is none, or none any more.
+var ErrRefused = errors.New("the credential is not valid, or no longer")
+
+// Middleware admits requests with a valid token (see Guard).
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
+	return Guard(func(_ context.Context, token string) (Caller, error) { return v.Verify(token) }, httpapi.Failures{}, next)
+}
+
+// Guard admits requests with a credential that resolve knows, as Authorization: Bearer or
+// in the cookie, and answers 401 to all that it refuses (ErrRefused); 503 while tokens can
+// not be checked (ErrNoKeys). What else fails is answered as failures has it.
+func Guard(resolve func(ctx context.Context, credential string) (Caller, error), failures httpapi.Failures, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, ok := tokenOf(r)
+		credential, ok := Credential(r)
 		if !ok {
 			unauthorized(w, r, "sign in: send a token as Authorization: Bearer, or the cookie "+Cookie)
 			return
 		}
-		caller, err := v.Verify(token)
-		if errors.Is(err, ErrNoKeys) {
+		caller, err := resolve(r.Context(), credential)
+		switch {
+		case err == nil:
+			next.ServeHTTP(w, r.WithContext(WithCaller(r.Context(), caller)))
+		case errors.Is(err, ErrNoKeys):
 			// Not 401: a client would throw a good token away.
 			httpapi.Unavailable("tokens can not be checked at the moment; try again").Write(w, r)
-			return
-		}
-		if err != nil {
+		case errors.Is(err, ErrRefused):
 			unauthorized(w, r, "the token is not valid, or no longer; sign in again")
-			return
+		default:
+			failures.Write(w, r, err)
 		}
-		next.ServeHTTP(w, r.WithContext(WithCaller(r.Context(), caller)))
 	})
 }
 
-func tokenOf(r *http.Request) (string, bool) {
+// Credential is what a request shows to say whose it is; false where there is nothing.
+func Credential(r *http.Request) (string, bool) {
 	if h := r.Header.Get("Authorization"); h != "" {
 		scheme, token, _ := strings.Cut(h, " ")
 		return strings.TrimSpace(token), strings.EqualFold(scheme, "Bearer")

@@ -32,7 +32,7 @@ func TestWhoseTokensAreAccepted(t *testing.T) {
 		}
 		return public, nil
 	}
-	verifier, err := auth.NewVerifier(t.Context(), auth.Settings{Issuer: "taskwire", Audience: "taskwire", Secret: secret}, own, slog.New(slog.DiscardHandler))
+	verifier, err := auth.NewVerifier(t.Context(), auth.Settings{Issuer: "taskwire", Audience: "taskwire"}, auth.OutsideSettings{Secret: secret}, own, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 
 	user := uuid.New()
@@ -60,6 +60,7 @@ func TestWhoseTokensAreAccepted(t *testing.T) {
 		"our own, not yet valid":        {sign(jwt.SigningMethodEdDSA, private, claims(func(c jwt.MapClaims) { c["nbf"] = time.Now().Add(time.Hour).Unix() })), false},
 		"our own, of another issuer":    {sign(jwt.SigningMethodEdDSA, private, claims(func(c jwt.MapClaims) { c["iss"] = "evil" })), false},
 		"our own, for another audience": {sign(jwt.SigningMethodEdDSA, private, claims(func(c jwt.MapClaims) { c["aud"] = "other" })), false},
+		"our own, for the services":     {sign(jwt.SigningMethodEdDSA, private, claims(func(c jwt.MapClaims) { c["aud"] = []string{"taskwire", "taskwire/services"} })), false},
 		"our own, of nobody":            {sign(jwt.SigningMethodEdDSA, private, claims(func(c jwt.MapClaims) { c["sub"] = "" })), false},
 		"our own, with a NUL":           {sign(jwt.SigningMethodEdDSA, private, claims(func(c jwt.MapClaims) { c["email"] = "a\x00b" })), false},
 		"by the shared secret":          {sign(jwt.SigningMethodHS256, []byte(secret), claims(nil)), true},
@@ -94,7 +95,7 @@ func TestWhoseTokensAreAccepted(t *testing.T) {
 }
 
 func TestAShortSecretIsRefused(t *testing.T) {
-	require.ErrorContains(t, auth.Settings{Secret: "too short"}.Validate(), "JWT_SECRET")
+	require.ErrorContains(t, auth.OutsideSettings{Secret: "too short"}.Validate(), "JWT_SECRET")
 }
 
 func TestTheUsersOfAnOutsideIssuerAreNoneOfOurs(t *testing.T) {
@@ -105,7 +106,7 @@ func TestTheUsersOfAnOutsideIssuerAreNoneOfOurs(t *testing.T) {
 	}))
 	defer keys.Close()
 	nobody := func(*jwt.Token) (any, error) { return nil, errors.New("not ours") }
-	verifier, err := auth.NewVerifier(t.Context(), auth.Settings{JWKSURL: keys.URL, OutsideIssuer: "https://id.example", OutsideAudience: "us"}, nobody, slog.New(slog.DiscardHandler))
+	verifier, err := auth.NewVerifier(t.Context(), auth.Settings{Issuer: "taskwire", Audience: "taskwire"}, auth.OutsideSettings{JWKSURL: keys.URL, Issuer: "https://id.example", Audience: "us"}, nobody, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ours := uuid.New()
 	token := func(aud string) string {
@@ -171,7 +172,7 @@ func TestWithoutKeysATokenIsNeitherGoodNorBad(t *testing.T) {
 	app := verifier.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	ask := func(signer ed25519.PrivateKey) int {
 		token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
-			"sub": uuid.NewString(), "iss": "taskwire", "aud": "taskwire", "exp": time.Now().Add(time.Hour).Unix(), "email": "ada@example.org",
+			"sub": uuid.NewString(), "iss": "taskwire", "aud": "taskwire/services", "exp": time.Now().Add(time.Hour).Unix(), "email": "ada@example.org",
 		})
 		token.Header["kid"] = "own"
 		signed, err := token.SignedString(signer)

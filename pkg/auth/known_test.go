@@ -41,7 +41,7 @@ func TestATokenIsKnownForAMinute(t *testing.T) {
 					}
 					return public, nil
 				}
-				verifier, err := auth.NewVerifier(t.Context(), auth.Settings{}, keys, slog.New(slog.DiscardHandler))
+				verifier, err := auth.NewVerifier(t.Context(), auth.Settings{}, auth.OutsideSettings{}, keys, slog.New(slog.DiscardHandler))
 				require.NoError(t, err)
 				user := uuid.New()
 				token, err := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{"sub": user.String(), "exp": time.Now().Add(c.valid).Unix()}).SignedString(private)

@@ -117,6 +117,8 @@ const (
 	// occurrence: Skipped, Ended or TakenBack.
 	MetaOccurrence = "occurrence"
 
+	// MetaSession is, of an account's event, the session that it is about.
+	MetaSession = "session"
 	// MetaTruncated names the texts of which the event has only the beginning.
 	MetaTruncated = "truncated"
 	// MetaUndoes is the id of the request whose changes the event takes back.

@@ -6,6 +6,9 @@ const (
 	UserUpdated      = "user.updated"
 	UserSignedIn     = "user.signed_in"
 	UserSignInFailed = "user.sign_in_failed"
+	// UserSignedOut is when a session ends: by itself, or from another one.
+	UserSignedOut       = "user.signed_out"
+	UserPasswordChanged = "user.password_changed"
 )
 
 // TaskPurged is when a task in the trash is gone for good: told to the audit trail alone.
@@ -68,5 +71,7 @@ var Types = []Type{
 	{AuditPrefix + UserRegistered, TopicAudit, "An account was created."},
 	{AuditPrefix + UserUpdated, TopicAudit, "An account was changed."},
 	{AuditPrefix + UserSignedIn, TopicAudit, "An account was used to sign in."},
+	{AuditPrefix + UserSignedOut, TopicAudit, "A session of an account ended before its time."},
+	{AuditPrefix + UserPasswordChanged, TopicAudit, "The password of an account was changed."},
 	{AuditPrefix + UserSignInFailed, TopicAudit, "Somebody failed to sign in to an account."},
 }

@@ -18,7 +18,7 @@ import (
 
 func TestUsersOfAConsumerComeThroughTheSidecarAndSignedIn(t *testing.T) {
 	const token = "the sidecar's token"
-	verifier, err := auth.NewVerifier(t.Context(), auth.Settings{}, nil, slog.New(slog.DiscardHandler))
+	verifier, err := auth.NewVerifier(t.Context(), auth.Settings{}, auth.OutsideSettings{}, nil, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	router := httpapi.NewRouter(slog.New(slog.DiscardHandler))
 	Base{settings: Settings{AppAPIToken: token}}.MountUserAPI(router, verifier, func(api huma.API) {

@@ -44,15 +44,18 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	if err != nil {
 		return err
 	}
-	verifier, err := auth.NewVerifier(ctx, cfg.Auth, keys.Keyfunc, log)
+	verifier, err := auth.NewVerifier(ctx, cfg.Auth, cfg.Outside, keys.Keyfunc, log)
 	if err != nil {
 		return err
 	}
 	events := eventlog.NewSignal(cfg.DatabaseURL, "taskwire_events", log)
 	reminders := eventlog.NewSignal(cfg.DatabaseURL, "taskwire_reminders", log)
+	ended := eventlog.NewSignal(cfg.DatabaseURL, account.EndedChannel, log)
 	failures := httpapi.Failures{Log: log}
 	changes := &change.Writer{DB: db, Events: events, Clock: reminders, Now: time.Now, Limits: cfg.TaskLimits}
 	users := &account.Store{DB: db, Changes: changes}
+	sessions := account.NewSessions(db, changes, ended.Waiter(), log)
+	credentials := account.Credentials{Tokens: verifier, Sessions: sessions}
 	lists := &list.Store{DB: db, Changes: changes, Limits: cfg.ListLimits}
 	comments := &comment.Store{DB: db, Changes: changes, Limits: cfg.CommentLimits}
 	tasks := &task.Store{DB: db, Changes: changes}
@@ -64,8 +67,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	watch := &eventlog.Watch{DB: db, Schema: migrations.Name, Topics: event.Topics, Log: log}
 	attempts := &limit.Windows{DB: db, Now: time.Now}
 	failed := account.NewFailedSignIns(users, log)
-	doorkeeper := &account.Doorkeeper{Store: users, Limits: cfg.Limits, Attempts: attempts, Hashing: limit.NewTurns(runtime.NumCPU()), Failed: failed}
-	accounts := &rest.Accounts{Doorkeeper: doorkeeper, Keys: keys, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now}
+	doorkeeper := &account.Doorkeeper{Store: users, Sessions: sessions, Limits: cfg.Limits, Attempts: attempts, Hashing: limit.NewTurns(runtime.NumCPU()), Failed: failed}
+	accounts := &rest.Accounts{Doorkeeper: doorkeeper, Keys: keys, Credentials: credentials, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now}
 	strangers := limit.NewRequests(cfg.Limits, accounts.ClientKey, failures)
 	callers := limit.NewRequests(cfg.Limits, func(r *http.Request) string { return auth.CallerOf(r.Context()).UserID.String() }, failures)
 
@@ -73,6 +76,9 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	workers := []service.Worker{
 		{Name: "signal of events", Run: events.Run},
 		{Name: "signal of reminders", Run: reminders.Run},
+		{Name: "signal of sessions that end", Run: ended.Run},
+		{Name: "sessions that end", Run: sessions.Listen},
+		{Name: "use of sessions", Run: sessions.KeepUsed},
 		{Name: "reminder clock", Run: clock.Run},
 		{Name: "watch of the reminders", Run: (&reminder.Watch{DB: db, Now: time.Now, Log: log}).Run},
 		{Name: "event log partitions", Run: keeper.Run},
@@ -111,7 +117,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	router := httpapi.NewRouter(log, httpapi.Trust{Proxies: cfg.TrustedProxies, SidecarToken: cfg.AppAPIToken, TLS: cfg.CookieSecure})
 	service.MountHealth(router, checks...)
 	router.Method(http.MethodGet, "/.well-known/jwks.json", http.HandlerFunc(accounts.PublicKeys))
-	door, err := frontdoor.New(cfg.SidecarURL(), cfg.DaprAPIToken, db, log)
+	door, err := frontdoor.New(cfg.SidecarURL(), cfg.DaprAPIToken, keys.SignPassed, db, log)
 	if err != nil {
 		return err
 	}
@@ -130,12 +136,12 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 			accounts.MountOpen(httpapi.NewAPI(r))
 		})
 		r.Group(func(r chi.Router) {
-			r.Use(verifier.Middleware, callers.InFlight, callers.Writes, bodies)
+			r.Use(accounts.SignedIn, callers.InFlight, callers.Writes, bodies)
 			// By whose connections a request is served, so many at once of a user.
 			share := func() chi.Middlewares { return chi.Chain(callers.Share(), accounts.AdmitOutside) }
 			door.Mount(r, share)
 			// Who waits for changes has no connection meanwhile.
-			(&rest.Feed{Store: changed, Hub: hub, Failures: failures, Closing: ctx}).Mount(httpapi.NewAPI(r.With(accounts.AdmitOutside)))
+			(&rest.Feed{Store: changed, Hub: hub, Sessions: sessions, Failures: failures, Closing: ctx}).Mount(httpapi.NewAPI(r.With(accounts.AdmitOutside)))
 			r.Group(func(r chi.Router) {
 				r.Use(share()...)
 				mine := httpapi.NewAPI(r)

@@ -58,6 +58,7 @@ const (
 	theTrash      thing = "thing in the trash"
 	theComment    thing = "comment"
 	theRequest    thing = "request"
+	theSession    thing = "session"
 )
 
 // expected is what an operation needs: of what its path names, by parameter, or else of
@@ -88,6 +89,7 @@ var (
 	aNotice     = map[string]thing{"id": theNotice}
 	aComment    = map[string]thing{"id": theComment}
 	aTrash      = map[string]thing{"id": theTrash}
+	aSession    = map[string]thing{"id": theSession}
 	aRequest    = map[string]thing{"request_id": theRequest}
 
 	inATask = map[string]use{
@@ -106,6 +108,11 @@ var expectations = map[string]expected{
 	"logout":        {needs: open},
 	"list-problems": {needs: open},
 	"get-problem":   {needs: open},
+
+	"list-sessions":      {needs: signedIn},
+	"end-session":        {needs: apart, path: aSession},
+	"end-other-sessions": {needs: signedIn},
+	"change-password":    {needs: signedIn},
 
 	"me":        {needs: signedIn},
 	"update-me": {needs: signedIn},
@@ -434,8 +441,10 @@ func (w *world) renew() {
 	require.Equal(w.t, http.StatusNoContent, owner.do(http.MethodDelete, at(gone.ID), nil).status)
 	asked := owner.do(http.MethodPatch, at(sub.ID), object{"priority": "low"})
 	require.Equal(w.t, http.StatusOK, asked.status, "%s", asked.body)
+	var guests string
+	require.NoError(w.t, w.s.db.NewRaw("SELECT id FROM task.sessions WHERE user_id = ? LIMIT 1", w.guest.user).Scan(w.t.Context(), &guests))
 	w.ids = map[thing][]string{
-		theRequest: {asked.request()}, theTrash: {gone.ID.String()}, theComment: {said.ID.String()},
+		theSession: {guests}, theRequest: {asked.request()}, theTrash: {gone.ID.String()}, theComment: {said.ID.String()},
 		theList: {l.ID.String()}, theTask: {task.ID.String(), sub.ID.String()}, theReminder: {task.Reminders[0].ID.String()}, theSeries: {task.SeriesID.String()},
 		theMember: {w.guest.user.String()}, theInvitation: {invitation.ID}, theNotice: {uuid.NewString()},
 	}
@@ -477,6 +486,9 @@ func (w *world) try(op operation, want expected) {
 }
 
 func (w *world) tryWithoutIDs(op operation, needs need, p person) {
+	if op.ID == "logout" {
+		p.client = w.s.newUser() // the others stay signed in
+	}
 	a := w.ask(op, p, nil)
 	said := fmt.Sprintf("%s by %s: %d %s", op.ID, p.name, a.status, a.body)
 	if needs == open {
@@ -660,7 +672,7 @@ func (w *world) ask(op operation, p person, ids map[string]string, header ...str
 	w.away.forget()
 	a := p.do(op.method, path, body, header...)
 	if asked := w.away.last(); asked.target != "" {
-		require.Equal(w.t, "Bearer "+p.token, asked.by, "the other service is told who asks")
+		require.Equal(w.t, p.user.String(), subjectOf(w.t, asked.by), "the other service is told who asks")
 	}
 	return a
 }

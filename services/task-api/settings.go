@@ -19,12 +19,13 @@ import (
 type settings struct {
 	service.Settings
 	Auth              auth.Settings
+	Outside           auth.OutsideSettings
 	PublishingEnabled bool   `env:"EVENT_PUBLISHING_ENABLED" envDefault:"true"`
 	Transport         string `env:"EVENT_TRANSPORT" envDefault:"dapr" oneof:"dapr kafka"`
 	Kafka             publish.KafkaSettings
 	PrivateKey        string          `env:"JWT_PRIVATE_KEY,unset" secret:"value" neededBy:"serve" is:"an Ed25519 key in PEM, as 'openssl genpkey -algorithm ed25519' makes it"`
 	AcceptedKeys      string          `env:"JWT_ACCEPTED_KEYS"`
-	TokenLife         time.Duration   `env:"JWT_LIFETIME" envDefault:"24h" min:"1s"`
+	TokenLife         time.Duration   `env:"JWT_LIFETIME" envDefault:"1h" min:"1s"`
 	CookieSecure      bool            `env:"COOKIE_SECURE" envDefault:"true"`
 	TrustedProxies    httpapi.Proxies `env:"TRUSTED_PROXIES" is:"networks of proxies alone, such as 10.244.3.0/24, with commas between them and IPv4 written as IPv4"`
 	Limits            limit.Settings
@@ -39,7 +40,7 @@ const transportKafka = "kafka"
 
 // Validate checks what types and tags cannot.
 func (s settings) Validate() error {
-	errs := []error{s.Settings.Validate(), s.Auth.Validate(), account.CheckKeys(s.PrivateKey, s.AcceptedKeys)}
+	errs := []error{s.Settings.Validate(), s.Auth.Validate(), s.Outside.Validate(), account.CheckKeys(s.PrivateKey, s.AcceptedKeys)}
 	if s.Transport == transportKafka {
 		errs = append(errs, s.Kafka.Validate())
 	}

@@ -30,6 +30,10 @@ func TestTheExampleOfEachOperation(t *testing.T) {
 			continue // it does not end: task-api's own tests listen to it
 		}
 		t.Run(op.ID, func(t *testing.T) {
+			u := u
+			if op.ID == "logout" {
+				u = s.newUser(t, "UTC") // the other stays signed in
+			}
 			body := op.Request
 			switch op.ID {
 			case "register":
@@ -95,6 +99,16 @@ func (u *user) isThere(t *testing.T, op openapi.Operation, body []byte) ([]byte,
 		line, _, _ := bytes.Cut(a.Body, []byte("\n"))
 		require.NoError(t, json.Unmarshal(line, &first))
 		there["since"] = first.Next
+	case op.ID == "end-session":
+		must[any](u, http.StatusOK, http.MethodPost, "/api/auth/login", object{"email": u.Email, "password": "a better horse battery"})
+		for _, session := range must[page[struct {
+			ID      string
+			Current bool
+		}]](u, http.StatusOK, http.MethodGet, "/api/auth/sessions", nil).Items {
+			if !session.Current {
+				there["id"] = session.ID
+			}
+		}
 	case op.ID == "undo":
 		a, err := u.Do(t.Context(), http.MethodPost, "/api/tasks", object{"title": "Made by mistake"})
 		require.NoError(t, err)

@@ -23,6 +23,7 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 	u := s.newUser(t, "Europe/Berlin")
 	must[any](u, http.StatusOK, http.MethodPost, "/api/auth/login", object{"email": u.Email, "password": "correct horse battery"})
 	must[any](u, http.StatusUnauthorized, http.MethodPost, "/api/auth/login", object{"email": u.Email, "password": "wrong wrong wrong"})
+	must[any](u, http.StatusNoContent, http.MethodPost, "/api/auth/password", object{"current": "correct horse battery", "new": "a better horse battery"})
 	must[any](u, http.StatusOK, http.MethodPatch, "/api/auth/me", object{"name": "Ada"})
 	full := u.create(object{
 		"title": "Full", "description": "…", "priority": "urgent", "tags": []string{"a"}, "due_at": "2027-01-31T10:00:00Z", "all_day": true,

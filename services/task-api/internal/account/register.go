@@ -15,6 +15,7 @@ import (
 // Doorkeeper lets users in: who registers, and who signs in with his password.
 type Doorkeeper struct {
 	Store    *Store
+	Sessions *Sessions
 	Limits   limit.Settings
 	Attempts *limit.Windows
 	Hashing  *limit.Turns
@@ -29,27 +30,31 @@ type Registration struct {
 	Timezone string // "": UTC
 }
 
-// Register makes an account.
-func (d *Doorkeeper) Register(ctx context.Context, from Stranger, r Registration) (*User, error) {
+// Register makes an account, and begins a session of its user.
+func (d *Doorkeeper) Register(ctx context.Context, from Stranger, r Registration) (*User, *Opened, error) {
 	if err := checkEmail(r.Email); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if r.Timezone == "" {
 		r.Timezone = "UTC"
 	}
 	if err := checkTimezone(r.Timezone); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if err := checkNew("password", r.Password, r.Email, r.Name); err != nil {
+		return nil, nil, err
 	}
 	hash, err := d.hashNew(ctx, from, r.Password)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	u := &User{ID: id, Email: r.Email, Name: r.Name, Timezone: r.Timezone, PasswordHash: &hash}
-	return u, d.Store.Create(ctx, from.Origin, u)
+	opened, err := d.Store.Create(ctx, from.Origin, u)
+	return u, opened, err
 }
 
 // hashNew hashes the password of a new account.

@@ -40,27 +40,28 @@ type counted struct {
 	key   string
 }
 
-// SignIn answers the user whose address and password these are.
-func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, email, password string) (*User, error) {
+// SignIn begins a session of the user whose address and password these are.
+func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, email, password string) (*User, *Opened, error) {
 	byNetwork, byAddress := counted{d.Limits.ForNetwork(), from.network}, counted{d.Limits.ForAddress(), strings.ToLower(email)}
 	if !from.known {
 		// What is refused anyway takes no turn.
 		for _, c := range []counted{byNetwork, byAddress} {
 			if wait := d.Attempts.Refused(c.limit, c.key); wait > 0 {
-				return nil, tooManySignIns(wait)
+				return nil, nil, tooManySignIns(wait)
 			}
 		}
 	}
 	u, passed, err := d.attempt(ctx, from, email, password, byNetwork, byAddress)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, c := range passed {
 		if err := d.Attempts.GiveBack(ctx, c.limit, c.key); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return u, d.Store.RecordSignIn(ctx, from.Origin, u)
+	opened, err := d.Store.LetIn(ctx, from.Origin, u)
+	return u, opened, err
 }
 
 // attempt looks at one password. It has a turn for all that it takes, so that

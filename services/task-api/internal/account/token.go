@@ -24,6 +24,7 @@ type Keys struct {
 	accepted []publicKey // that of private comes first
 	issuer   string
 	aud      string
+	services string // the audience of the other services
 	life     time.Duration
 }
 
@@ -45,7 +46,7 @@ func NewKeys(privatePEM, acceptedPEM string, s auth.Settings, life time.Duration
 	// The public half of an Ed25519 private key is its last 32 bytes (RFC 8032).
 	own := identified(ed25519.PublicKey(private[ed25519.PrivateKeySize-ed25519.PublicKeySize:]))
 	others = slices.DeleteFunc(others, func(k publicKey) bool { return k.id == own.id })
-	return &Keys{private: private, accepted: append([]publicKey{own}, others...), issuer: s.Issuer, aud: s.Audience, life: life}, nil
+	return &Keys{private: private, accepted: append([]publicKey{own}, others...), issuer: s.Issuer, aud: s.Audience, services: s.ServiceAudience(), life: life}, nil
 }
 
 // CheckKeys names what NewKeys would not read; no private key is none that is wrong.
@@ -113,25 +114,38 @@ func (k *Keys) Keyfunc(t *jwt.Token) (any, error) {
 	return nil, errors.New("the token was signed with another key")
 }
 
-// Sign makes a token of a user.
-func (k *Keys) Sign(u *User, now time.Time) (token string, expires time.Time, err error) {
+// Sign makes a token of a user, for a session of his.
+func (k *Keys) Sign(u *User, session uuid.UUID, now time.Time) (token string, expires time.Time, err error) {
 	expires = now.Add(k.life)
+	token, err = k.sign(auth.Claims{Email: u.Email, SessionID: session}, u.ID, jwt.ClaimStrings{k.aud}, now, expires)
+	return token, expires, err
+}
+
+// passedLife is how long a token lives that is handed to another service.
+const passedLife = time.Minute
+
+// SignPassed makes the token that goes to another service with a request of a caller.
+// The version before of that service takes it for one of his own (aud).
+func (k *Keys) SignPassed(caller auth.Caller, now time.Time) (string, error) {
+	return k.sign(auth.Claims{Email: caller.Email}, caller.UserID, jwt.ClaimStrings{k.services, k.aud}, now, now.Add(passedLife))
+}
+
+func (k *Keys) sign(claims auth.Claims, user uuid.UUID, audience jwt.ClaimStrings, now, expires time.Time) (string, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		return "", expires, fmt.Errorf("make a token id: %w", err)
+		return "", fmt.Errorf("make a token id: %w", err)
 	}
-	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, auth.Claims{
-		Email: u.Email,
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: k.issuer, Audience: jwt.ClaimStrings{k.aud}, Subject: u.ID.String(), ID: id.String(),
-			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
-		},
-	})
+	claims.RegisteredClaims = jwt.RegisteredClaims{
+		Issuer: k.issuer, Audience: audience, Subject: user.String(), ID: id.String(),
+		IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
+	}
+	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims)
 	t.Header["kid"] = k.accepted[0].id
-	if token, err = t.SignedString(k.private); err != nil {
-		return "", expires, fmt.Errorf("sign a token: %w", err)
+	token, err := t.SignedString(k.private)
+	if err != nil {
+		return "", fmt.Errorf("sign a token: %w", err)
 	}
-	return token, expires, nil
+	return token, nil
 }
 
 // Public are the public keys as a JSON Web Key Set (RFC 7517, RFC 8037).

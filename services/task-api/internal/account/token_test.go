@@ -46,9 +46,9 @@ func TestAKeyIsRotatedWithoutAnyoneSignedOut(t *testing.T) {
 	}
 	steps := []*Keys{keys(before, ""), keys(before, afterPublic), keys(after, beforePublic), keys(after, "")}
 	accepts := func(verifying, signing *Keys) bool {
-		v, err := auth.NewVerifier(t.Context(), tokens, verifying.Keyfunc, nil)
+		v, err := auth.NewVerifier(t.Context(), tokens, auth.OutsideSettings{}, verifying.Keyfunc, nil)
 		require.NoError(t, err)
-		token, _, err := signing.Sign(&User{ID: uuid.New()}, time.Now())
+		token, _, err := signing.Sign(&User{ID: uuid.New()}, uuid.New(), time.Now())
 		require.NoError(t, err)
 		_, err = v.Verify(token)
 		return err == nil

@@ -42,10 +42,10 @@ type Store struct {
 
 var errNoUser = errors.New("there is no such user")
 
-// Create adds a user: from is where he registers from. It refuses an address that
-// somebody has.
-func (s *Store) Create(ctx context.Context, from access.Origin, u *User) error {
-	return s.Changes.Do(ctx, u.actor(from), func(ctx context.Context, tx *change.Tx) error {
+// Create adds a user, who has a session then: from is where he registers from. It refuses
+// an address that somebody has.
+func (s *Store) Create(ctx context.Context, from access.Origin, u *User) (opened *Opened, err error) {
+	err = s.Changes.Do(ctx, u.actor(from), func(ctx context.Context, tx *change.Tx) error {
 		u.CreatedAt, u.UpdatedAt = tx.Now, tx.Now
 		// Not by way of an error: Postgres would write the address and the hash
 		// into its log.
@@ -63,8 +63,10 @@ func (s *Store) Create(ctx context.Context, from access.Origin, u *User) error {
 		}
 		// With the account: of his first tasks none waits for another that would make it.
 		tx.Inbox()
+		opened = open(tx, u.ID)
 		return appendAudit(tx, event.UserRegistered, u, nil, u, nil)
 	})
+	return opened, err
 }
 
 func (u *User) actor(from access.Origin) access.Actor {
@@ -140,11 +142,13 @@ func (s *Store) Update(ctx context.Context, actor access.Actor, to Profile) (*Us
 	return u, err
 }
 
-// RecordSignIn adds a sign-in to the audit trail.
-func (s *Store) RecordSignIn(ctx context.Context, from access.Origin, u *User) error {
-	return s.Changes.Do(ctx, u.actor(from), func(_ context.Context, tx *change.Tx) error {
-		return appendAudit(tx, event.UserSignedIn, u, nil, nil, nil)
+// LetIn begins a session of a user who has shown who he is.
+func (s *Store) LetIn(ctx context.Context, from access.Origin, u *User) (opened *Opened, err error) {
+	err = s.Changes.Do(ctx, u.actor(from), func(_ context.Context, tx *change.Tx) error {
+		opened = open(tx, u.ID)
+		return appendAudit(tx, event.UserSignedIn, u, nil, nil, map[string]any{event.MetaSession: opened.ID})
 	})
+	return opened, err
 }
 
 // appendAudit appends the audit event of what a user did with his account.

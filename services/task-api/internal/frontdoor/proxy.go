@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/membership"
 	"github.com/taskwire/taskwire/pkg/outage"
@@ -77,6 +78,7 @@ var unavailable = promauto.NewCounterVec(prometheus.CounterOpts{
 type Door struct {
 	sidecar   *url.URL
 	token     string
+	sign      Sign
 	transport http.RoundTripper
 	db        *bun.DB
 	failures  httpapi.Failures
@@ -84,9 +86,12 @@ type Door struct {
 	away      map[string]*outage.Outage // by app
 }
 
+// Sign makes the token by which another service knows whose a request is.
+type Sign func(caller auth.Caller, now time.Time) (token string, err error)
+
 // New returns a Door to the sidecar at a URL, which asks for daprToken. In db it
 // looks up whose a task is, and who a member of what.
-func New(sidecar, daprToken string, db *bun.DB, log *slog.Logger) (*Door, error) {
+func New(sidecar, daprToken string, sign Sign, db *bun.DB, log *slog.Logger) (*Door, error) {
 	u, err := url.Parse(sidecar)
 	if err != nil {
 		return nil, fmt.Errorf("the address of the sidecar: %w", err)
@@ -94,7 +99,7 @@ func New(sidecar, daprToken string, db *bun.DB, log *slog.Logger) (*Door, error)
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
 	transport.ResponseHeaderTimeout = 5 * time.Second
-	return &Door{sidecar: u, token: daprToken, transport: transport, db: db, failures: httpapi.Failures{Log: log}, log: log, away: map[string]*outage.Outage{}}, nil
+	return &Door{sidecar: u, token: daprToken, sign: sign, transport: transport, db: db, failures: httpapi.Failures{Log: log}, log: log, away: map[string]*outage.Outage{}}, nil
 }
 
 // Mount adds the routes, which the services guard themselves: each verifies
@@ -112,8 +117,25 @@ func (d *Door) Mount(r chi.Router, perService func() chi.Middlewares) {
 		if route.lists {
 			through = d.tellsLists(through)
 		}
-		r.Handle(route.Pattern, within(d.asks(route.ask, through)))
+		r.Handle(route.Pattern, within(d.asks(route.ask, d.signs(through))))
 	}
+}
+
+// signs passes requests on to next with a token for the other services alone, and for a
+// moment: whoever steals one there can not come in by it, and what the caller has shown
+// here is shown to nobody else.
+func (d *Door) signs(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, err := d.sign(auth.CallerOf(r.Context()), time.Now())
+		if err != nil {
+			d.failures.Write(w, r, err)
+			return
+		}
+		r = r.Clone(r.Context())
+		r.Header.Del("Cookie")
+		r.Header.Set("Authorization", "Bearer "+token)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // MountOpen adds the open routes. They are not behind SameOrigin: a mail client,

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
@@ -33,7 +34,7 @@ func newDB(t *testing.T) *bun.DB {
 
 func doorTo(t *testing.T, sidecar, token string, db *bun.DB) *Door {
 	t.Helper()
-	door, err := New(sidecar, token, db, slog.New(slog.DiscardHandler))
+	door, err := New(sidecar, token, sign, db, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	return door
 }
@@ -48,6 +49,11 @@ func somebody() chi.Middlewares {
 }
 
 func nobody() chi.Middlewares { return nil }
+
+// sign stands for the key of task-api.
+func sign(caller auth.Caller, _ time.Time) (string, error) {
+	return "passed for " + caller.UserID.String(), nil
+}
 
 var caller = uuid.New()
 

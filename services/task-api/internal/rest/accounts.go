@@ -3,10 +3,13 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
@@ -22,6 +25,7 @@ const DeviceCookie = "taskwire_device"
 type Accounts struct {
 	Doorkeeper    *account.Doorkeeper
 	Keys          *account.Keys
+	Credentials   account.Credentials
 	SecureCookies bool
 	Failures      httpapi.Failures
 	Now           func() time.Time
@@ -65,24 +69,53 @@ func (a *Accounts) MountOpen(api huma.API) {
 	forStranger(api, a.Failures, huma.Operation{
 		OperationID: "register", Method: http.MethodPost, Path: "/api/auth/register", Tags: []string{"Accounts"},
 		Summary:     "Create an account and sign in",
-		Description: "The token is answered, and set as the cookie auth_token.", DefaultStatus: http.StatusCreated,
+		Description: "A session begins: its cookie is auth_token, and a token of it, for an hour, is answered.", DefaultStatus: http.StatusCreated,
 		Metadata: httpapi.Describe(exampleRegistration, exampleSignedIn, httpapi.EmailTaken, httpapi.TooManyAttempts),
 	}, a.register)
 	forStranger(api, a.Failures, huma.Operation{
 		OperationID: "login", Method: http.MethodPost, Path: "/api/auth/login", Tags: []string{"Accounts"},
 		Summary:     "Sign in",
-		Description: "The token is answered, and set as the cookie auth_token. Wrong passwords slow down who sends them; a device that has signed in before is not held up by those of others.",
+		Description: "A session begins: its cookie is auth_token, and lives for 30 days from its last use; a token of it, for an hour, is answered. Wrong passwords slow down who sends them; a device that has signed in before is not held up by those of others.",
 		Metadata:    httpapi.Describe(exampleCredentials, exampleSignedIn, httpapi.WrongPassword, httpapi.TooManyAttempts),
 	}, a.login)
 	forStranger(api, a.Failures, huma.Operation{
 		OperationID: "logout", Method: http.MethodPost, Path: "/api/auth/logout", Tags: []string{"Accounts"},
-		Summary:     "Drop the cookie; a token stays valid until it expires",
-		Description: "For browsers: the cookie auth_token is emptied.", DefaultStatus: http.StatusNoContent,
+		Summary:     "Sign out",
+		Description: "The session of the cookie, or of the token, ends, and the cookie auth_token is emptied.", DefaultStatus: http.StatusNoContent,
 	}, a.logout)
 }
 
-// Mount adds the caller's own profile.
+// SessionList is a user's sessions.
+type SessionList struct {
+	Items []*account.Session `json:"items" nullable:"false" doc:"Your sessions, the last used first"`
+}
+
+// PasswordChange gives a user another password.
+type PasswordChange struct {
+	Current string `json:"current" maxLength:"200" doc:"The password that you have"`
+	New     string `json:"new" minLength:"10" maxLength:"200" doc:"The one that you want. Any characters; none that others would guess"`
+}
+
+// Mount adds the caller's own profile, and who is signed in as him.
 func (a *Accounts) Mount(api huma.API) {
+	operation := func(id, method, path, summary, more string, said map[string]any) huma.Operation {
+		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Description: more, Tags: []string{"Accounts"}, Metadata: said}
+	}
+	say := httpapi.Describe
+	forUser(api, a.Failures, operation("list-sessions", http.MethodGet, "/api/auth/sessions", "Who is signed in as you",
+		"Each browser and client that has signed in, until it signs out or has not come for 30 days.", say(nil, SessionList{Items: []*account.Session{&exampleSession}})), a.sessions)
+	out := operation("end-session", http.MethodDelete, "/api/auth/sessions/{id}", "Sign a device of yours out",
+		"Its cookie and its tokens are refused from then on.", say(nil, nil, httpapi.Missing))
+	out.DefaultStatus = http.StatusNoContent
+	forUser(api, a.Failures, out, a.endOne)
+	others := operation("end-other-sessions", http.MethodDelete, "/api/auth/sessions", "Sign all your other devices out",
+		"All sessions end but the one that asks.", say(nil, nil))
+	others.DefaultStatus = http.StatusNoContent
+	forUser(api, a.Failures, others, a.endOthers)
+	password := operation("change-password", http.MethodPost, "/api/auth/password", "Change your password",
+		"All your other sessions end.", say(PasswordChange{exampleRegistration.Password, "a better horse battery"}, nil, httpapi.TooManyAttempts))
+	password.DefaultStatus = http.StatusNoContent
+	forUser(api, a.Failures, password, a.changePassword)
 	forUser(api, a.Failures, huma.Operation{
 		OperationID: "me", Method: http.MethodGet, Path: "/api/auth/me", Tags: []string{"Accounts"}, Summary: "Your profile",
 		Description: "Who the token belongs to.",
@@ -102,11 +135,11 @@ type registerInput struct {
 
 func (a *Accounts) register(ctx context.Context, actor access.Actor, in *registerInput) (*signedIn, error) {
 	from := a.Keys.Stranger(actor.Origin, in.Device)
-	u, err := a.Doorkeeper.Register(ctx, from, account.Registration(in.Body))
+	u, session, err := a.Doorkeeper.Register(ctx, from, account.Registration(in.Body))
 	if err != nil {
 		return nil, err
 	}
-	return a.signedIn(u, from)
+	return a.signedIn(u, session, from)
 }
 
 type loginInput struct {
@@ -116,16 +149,17 @@ type loginInput struct {
 
 func (a *Accounts) login(ctx context.Context, actor access.Actor, in *loginInput) (*signedIn, error) {
 	from := a.Keys.Stranger(actor.Origin, in.Device)
-	u, err := a.Doorkeeper.SignIn(ctx, from, in.Body.Email, in.Body.Password)
+	u, session, err := a.Doorkeeper.SignIn(ctx, from, in.Body.Email, in.Body.Password)
 	if err != nil {
 		return nil, err
 	}
-	return a.signedIn(u, from)
+	return a.signedIn(u, session, from)
 }
 
-// signedIn answers with a token, and makes the browser a known device.
-func (a *Accounts) signedIn(u *account.User, from account.Stranger) (*signedIn, error) {
-	token, expires, err := a.Keys.Sign(u, a.Now())
+// signedIn answers with the session's cookie and a token of it, and makes the browser a
+// known device.
+func (a *Accounts) signedIn(u *account.User, session *account.Opened, from account.Stranger) (*signedIn, error) {
+	token, expires, err := a.Keys.Sign(u, session.ID, a.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +171,7 @@ func (a *Accounts) signedIn(u *account.User, from account.Stranger) (*signedIn, 
 	if err != nil {
 		return nil, err
 	}
-	out := &signedIn{SetCookie: []http.Cookie{a.cookie(auth.Cookie, "/", token, expires), a.cookie(DeviceCookie, "/api/auth", value, until)}}
+	out := &signedIn{SetCookie: []http.Cookie{a.cookie(auth.Cookie, "/", session.Secret, session.Expires), a.cookie(DeviceCookie, "/api/auth", value, until)}}
 	out.Body.User, out.Body.Token, out.Body.ExpiresAt = *u, token, expires.UTC()
 	return out, nil
 }
@@ -146,10 +180,34 @@ type dropped struct {
 	SetCookie http.Cookie `header:"Set-Cookie" doc:"auth_token, empty and past"`
 }
 
-func (a *Accounts) logout(context.Context, access.Actor, *struct{}) (*dropped, error) {
+func (a *Accounts) logout(ctx context.Context, actor access.Actor, in *struct {
+	Cookie        string `cookie:"auth_token" doc:"The session that ends"`
+	Authorization string `header:"Authorization" doc:"Or a token of it"`
+},
+) (*dropped, error) {
+	credential := in.Cookie
+	if _, token, ok := strings.Cut(in.Authorization, " "); ok {
+		credential = strings.TrimSpace(token)
+	}
+	if err := a.endSession(ctx, actor, credential); err != nil {
+		return nil, err
+	}
 	c := a.cookie(auth.Cookie, "/", "", time.Unix(1, 0))
 	c.MaxAge = -1
 	return &dropped{c}, nil
+}
+
+// endSession ends the session of a credential, if it is one.
+func (a *Accounts) endSession(ctx context.Context, actor access.Actor, credential string) error {
+	caller, err := a.Credentials.Caller(ctx, credential)
+	if credential == "" || errors.Is(err, auth.ErrRefused) || errors.Is(err, auth.ErrNoKeys) {
+		return nil // whoever is not signed in is out
+	}
+	if err != nil || caller.SessionID == uuid.Nil {
+		return err
+	}
+	actor.UserID, actor.Email = caller.UserID, caller.Email
+	return a.Doorkeeper.Sessions.End(ctx, actor, caller.SessionID)
 }
 
 func (a *Accounts) cookie(name, path, value string, expires time.Time) http.Cookie {
@@ -157,6 +215,26 @@ func (a *Accounts) cookie(name, path, value string, expires time.Time) http.Cook
 		Name: name, Value: value, Path: path, Expires: expires,
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.SecureCookies,
 	}
+}
+
+func (a *Accounts) sessions(ctx context.Context, actor access.Actor, _ *struct{}) (*struct{ Body SessionList }, error) {
+	found, err := a.Doorkeeper.Sessions.List(ctx, actor, auth.CallerOf(ctx).SessionID)
+	return &struct{ Body SessionList }{SessionList{found}}, err
+}
+
+func (a *Accounts) endOne(ctx context.Context, actor access.Actor, in *struct {
+	ID uuid.UUID `path:"id" format:"uuid" doc:"The session"`
+},
+) (*struct{}, error) {
+	return nil, a.Doorkeeper.Sessions.End(ctx, actor, in.ID)
+}
+
+func (a *Accounts) endOthers(ctx context.Context, actor access.Actor, _ *struct{}) (*struct{}, error) {
+	return nil, a.Doorkeeper.Sessions.EndOthers(ctx, actor, auth.CallerOf(ctx).SessionID)
+}
+
+func (a *Accounts) changePassword(ctx context.Context, actor access.Actor, in *struct{ Body PasswordChange }) (*struct{}, error) {
+	return nil, a.Doorkeeper.ChangePassword(ctx, actor, auth.CallerOf(ctx).SessionID, in.Body.Current, in.Body.New)
 }
 
 type profile struct {
@@ -187,6 +265,11 @@ func (a *Accounts) ClientKey(r *http.Request) string {
 		value = cookie.Value
 	}
 	return a.Keys.Stranger(originOf(r.Context()), value).Key()
+}
+
+// SignedIn admits requests of who is signed in.
+func (a *Accounts) SignedIn(next http.Handler) http.Handler {
+	return auth.Guard(a.Credentials.Caller, a.Failures, next)
 }
 
 // AdmitOutside lets users of an outside issuer in as users of ours.

@@ -83,6 +83,10 @@ var (
 	exampleUndone = undo.Undone{
 		Undoes: "0190163d-8694-739b-aea5-966c26f8ad91", RequestID: "0190163d-8a20-7c11-9d5e-3b6f0a9c4e27", Changed: []string{"task/" + exampleTask.ID.String()},
 	}
+	exampleSession = account.Session{
+		ID: uuid.MustParse("0190c8a0-0b10-7f4e-8d21-3a9c5b7e1f0a"), Device: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", IP: "203.0.113.7",
+		CreatedAt: exampleUser.CreatedAt, LastSeenAt: exampleCompleted, Current: true,
+	}
 	examplePlace        = "eyJsIjoiMDE5MGM4YTAtMWEyYi03ZDRlLThmNjAtNzE4MjkzYTRiNWYxIiwieCI6NzQyfQ"
 	exampleRegistration = Registration{Email: exampleUser.Email, Password: "correct horse battery", Name: exampleUser.Name, Timezone: exampleUser.Timezone}
 	exampleCredentials  = Credentials{Email: exampleUser.Email, Password: exampleRegistration.Password}

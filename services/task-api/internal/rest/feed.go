@@ -18,6 +18,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/account"
 	"github.com/taskwire/taskwire/services/task-api/internal/feed"
 )
 
@@ -25,6 +26,7 @@ import (
 type Feed struct {
 	Store    *feed.Store
 	Hub      *feed.Hub
+	Sessions *account.Sessions
 	Failures httpapi.Failures
 	Closing  context.Context //nolint:containedctx // of the service: streams end before it stops
 }
@@ -296,6 +298,17 @@ func (a *Feed) stream(ctx context.Context, actor access.Actor, in *struct {
 	}}, nil
 }
 
+// signedIn says whether who has opened a stream is still signed in. Where that can not be
+// found out the client comes back, and is told so.
+func (a *Feed) signedIn(ctx context.Context) bool {
+	caller := auth.CallerOf(ctx)
+	if caller.SessionID == uuid.Nil {
+		return true
+	}
+	_, err := a.Sessions.Alive(ctx, caller)
+	return err == nil
+}
+
 // follow writes changes as they come, until the client has gone, its token has ended, or
 // the service stops.
 func (a *Feed) follow(ctx context.Context, actor access.Actor, s *events, from feed.Place, lists []uuid.UUID) {
@@ -312,6 +325,9 @@ func (a *Feed) follow(ctx context.Context, actor access.Actor, s *events, from f
 		return
 	}
 	for {
+		if !a.signedIn(ctx) {
+			return
+		}
 		var err error
 		p, told := watch.Page(from)
 		if !told || len(lists) > 0 { // of some lists alone nobody tells
@@ -345,7 +361,7 @@ func (a *Feed) follow(ctx context.Context, actor access.Actor, s *events, from f
 			case <-watch.Woken():
 				waiting = false
 			case <-beat.C:
-				if !s.beat() {
+				if !a.signedIn(ctx) || !s.beat() {
 					return
 				}
 			case <-ctx.Done():

@@ -1,0 +1,73 @@
+package account
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
+)
+
+// ChangePassword gives the actor another password, and ends all his sessions but one, as
+// whoever has stolen the old password may have some. Wrong guesses of the current one slow
+// down as those of a device do.
+func (d *Doorkeeper) ChangePassword(ctx context.Context, actor access.Actor, session uuid.UUID, current, wanted string) error {
+	u, err := d.Store.Get(ctx, actor)
+	if err != nil {
+		return err
+	}
+	if u.PasswordHash == nil {
+		return refuse.Part("current", "there is none: you sign in elsewhere")
+	}
+	if err := checkNew("new", wanted, u.Email, u.Name); err != nil {
+		return err
+	}
+	done, err := d.turn(ctx, Stranger{Origin: actor.Origin, device: Device{user: u.ID}, known: true})
+	if err != nil {
+		return err
+	}
+	defer done()
+	guesses := counted{d.Limits.ForDevice(), "password " + u.ID.String()}
+	wait, _, err := d.Attempts.Count(ctx, guesses.limit, guesses.key)
+	switch {
+	case err != nil:
+		return err
+	case wait > 0:
+		return refuse.Until(wait, "too many wrong passwords; wait before you try again")
+	}
+	right, err := checkPassword(*u.PasswordHash, current)
+	if err != nil {
+		return err
+	}
+	if !right {
+		d.Failed.Note(ctx, actor.Origin, u.Email, reasonPassword)
+		return refuse.Part("current", "is not your password")
+	}
+	if err := d.Attempts.GiveBack(ctx, guesses.limit, guesses.key); err != nil {
+		return err
+	}
+	hash := hashPassword(wanted)
+	defer d.Sessions.forget()
+	return d.Store.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+		// Unless somebody else has changed it meanwhile.
+		res, err := tx.NewRaw("UPDATE task.users SET password_hash = ?, updated_at = ? WHERE id = ? AND password_hash = ?", hash, tx.Now, u.ID, *u.PasswordHash).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("change the password: %w", err)
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("see whether the password was changed: %w", err)
+		}
+		if n == 0 {
+			return refuse.Part("current", "is not your password any more")
+		}
+		if _, err := end(ctx, tx, "user_id = ? AND id <> ?", u.ID, session); err != nil {
+			return err
+		}
+		return appendAudit(tx, event.UserPasswordChanged, u, nil, nil, nil)
+	})
+}

@@ -1,0 +1,30 @@
+package account
+
+import (
+	"context"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/taskwire/taskwire/pkg/auth"
+)
+
+// Credentials says whose a request is, by what it shows: the cookie of a session, or a
+// token, of ours or of an outside issuer.
+type Credentials struct {
+	Tokens   *auth.Verifier
+	Sessions *Sessions
+}
+
+// Caller is whose a credential is. It returns auth.ErrRefused where it is nobody's, or not
+// any more: a session has ended, and with it its tokens.
+func (c Credentials) Caller(ctx context.Context, credential string) (auth.Caller, error) {
+	if strings.HasPrefix(credential, sessionPrefix) {
+		return c.Sessions.ByCookie(ctx, credential)
+	}
+	caller, err := c.Tokens.Verify(credential)
+	if err != nil || caller.SessionID == uuid.Nil {
+		return caller, err // the version before has signed tokens without a session
+	}
+	return c.Sessions.Alive(ctx, caller)
+}
