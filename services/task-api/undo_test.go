@@ -808,3 +808,21 @@ func TestASkipIsUndoneWhereAnotherOccurrenceIsOpen(t *testing.T) {
 	u.undo(u.do(http.MethodPost, at(u.weekly.ID)+"/skip", nil).request())
 	require.Equal(t, u.before, u.everything())
 }
+
+// A series that has ended, or gone on, does not begin anew because what became of one of
+// its occurrences was undone.
+func TestAnUndoHasNothingFollowedAgain(t *testing.T) {
+	u := start(t).undone()
+	u.remove(u.complete(u.weekly.ID))
+	ended := u.everything()
+	var requests []string
+	for _, body := range []object{{"recurrence": nil}, {"is_complete": false}} {
+		a := u.do(http.MethodPatch, at(u.done.ID), body)
+		require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+		requests = append(requests, a.request())
+	}
+	u.undo(requests[1])
+	u.undo(requests[0])
+	u.follow(u.done.ID)
+	require.Equal(t, ended, u.everything())
+}

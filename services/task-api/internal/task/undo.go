@@ -728,17 +728,19 @@ func followPast(ctx context.Context, tx *change.Tx, p *Past) error {
 		return nil
 	case !t.IsComplete:
 		return takeBack(ctx, tx, t)
-	case !t.recurs():
+	case t.SeriesID == nil:
 		return nil
 	}
 	next, err := openAfter(ctx, tx, t)
 	if err != nil {
 		return err
 	}
-	if next == nil {
-		// Whoever has completed tasks followed is told of it, unless the series had ended.
-		tx.Later(`UPDATE task.tasks t SET followed = true WHERE id = ? AND EXISTS (
-			SELECT FROM task.gone_occurrences g WHERE g.series_id = t.series_id AND g.created_at > t.created_at AND NOT g.taken_back)`, t.ID)
+	if next == nil || !t.recurs() {
+		// Whoever has completed tasks followed is told of it, unless it had been followed: by
+		// one that is done, or gone.
+		tx.Later(`UPDATE task.tasks t SET followed = true WHERE id = ? AND (
+			EXISTS (SELECT FROM task.tasks n WHERE n.series_id = t.series_id AND n.created_at > t.created_at)
+			OR EXISTS (SELECT FROM task.gone_occurrences g WHERE g.series_id = t.series_id AND g.created_at > t.created_at AND NOT g.taken_back))`, t.ID)
 		return nil
 	}
 	if err := moveSubtasks(ctx, tx, t, next); err != nil {
