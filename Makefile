@@ -48,7 +48,7 @@ test: test-unit test-e2e ## Run all tests (needs Postgres; starts suites on free
 .PHONY: test-unit
 test-unit: ## Run the tests beside the code, with the race detector, and what requests cost without it
 	@failed=0; for module in $(MODULES); do \
-		[ "$$module" = "$(END_TO_END)" ] || (cd "$$module" && $(GO) test -race -shuffle=on ./...) || failed=1; \
+		[ "$$module" = "$(END_TO_END)" ] || (cd "$$module" && $(GO) test -race -shuffle=on -timeout 20m ./...) || failed=1; \
 	done; \
 	for file in $$(grep -rl --include=cost_test.go '^func TestNoRequestIsDear' $(MODULES) | sort); do \
 		(cd "$$(dirname "$$file")" && $(GO) test -run '^TestNoRequestIsDear$$' .) || failed=1; \
