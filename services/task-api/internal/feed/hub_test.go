@@ -51,6 +51,8 @@ func newFixture(t *testing.T, members int) *fixture {
 	db, _ := databasetest.Open(t, migrations.Schema)
 	db = db.WithQueryHook(f.counted)
 	f.Hub = &Hub{Store: &Store{DB: db, Tasks: &task.Store{DB: db}, Lists: &list.Store{DB: db}, Comments: &comment.Store{DB: db}}, Log: slog.New(slog.DiscardHandler)}
+	_, err := f.Store.Now(t.Context()) // a log begins, with nothing in it
+	require.NoError(t, err)
 	owner := uuid.New()
 	f.do("INSERT INTO task.lists (id, created_by, name, version, created_at, updated_at) VALUES (?, ?, 'shared', 1, now(), now())", f.list, owner)
 	for range members {
