@@ -186,7 +186,7 @@ func (s *Sessions) forget() {
 
 // EndedChannel is where replicas tell each other that sessions have ended: the name of the
 // signal that NewSessions is to hear.
-const EndedChannel = "taskwire_sessions"
+const EndedChannel = "taskwire.sessions"
 
 // end deletes sessions in a change, and says how many. Other replicas hear of it with the
 // commit: sessions end too seldom for commits to wait for each other.
