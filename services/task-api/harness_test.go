@@ -236,6 +236,16 @@ func (c client) do(method, path string, body any, header ...string) answer {
 	return a
 }
 
+// items is what a collection answers.
+func items[T any](c client, path string) []T {
+	c.t.Helper()
+	var page struct{ Items []T }
+	a := c.do(http.MethodGet, path, nil)
+	require.Equal(c.t, http.StatusOK, a.status, "%s", a.body)
+	require.NoError(c.t, json.Unmarshal(a.body, &page))
+	return page.Items
+}
+
 // task makes a request that is answered with a task.
 func (c client) task(status int, method, path string, body any, header ...string) event.Task {
 	c.t.Helper()

@@ -70,12 +70,7 @@ func (in session) requireIn(status int, why string) {
 }
 
 func (in session) sessions() []account.Session {
-	in.t.Helper()
-	var list struct{ Items []account.Session }
-	a := in.do(http.MethodGet, "/api/auth/sessions", nil)
-	require.Equal(in.t, http.StatusOK, a.status, "%s", a.body)
-	require.NoError(in.t, json.Unmarshal(a.body, &list))
-	return list.Items
+	return items[account.Session](in.client, "/api/auth/sessions")
 }
 
 func TestASessionEndsAtOnce(t *testing.T) {

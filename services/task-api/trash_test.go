@@ -17,14 +17,7 @@ import (
 
 func inTrash(id uuid.UUID) string { return "/api/trash/" + id.String() }
 
-func (c client) trash() []task.Trashed {
-	c.t.Helper()
-	var page struct{ Items []task.Trashed }
-	a := c.do(http.MethodGet, "/api/trash", nil)
-	require.Equal(c.t, http.StatusOK, a.status, "%s", a.body)
-	require.NoError(c.t, json.Unmarshal(a.body, &page))
-	return page.Items
-}
+func (c client) trash() []task.Trashed { return items[task.Trashed](c, "/api/trash") }
 
 // asRead is a task as GET answers it, without what each change counts.
 func (c client) asRead(id uuid.UUID) object {

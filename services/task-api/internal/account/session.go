@@ -196,11 +196,8 @@ func end(ctx context.Context, tx *change.Tx, where string, args ...any) (n int, 
 		return 0, fmt.Errorf("end sessions: %w", err)
 	}
 	for _, id := range gone {
-		err := tx.TellAudit(tx.Actor.UserID, event.AuditEvent{
-			Frame:  event.Frame{UserID: tx.Actor.UserID, Metadata: map[string]any{event.MetaSession: id}},
-			Action: event.UserSignedOut, Target: "user/" + tx.Actor.UserID.String(),
-		}, nil, nil)
-		if err != nil {
+		u := &User{ID: tx.Actor.UserID, Email: tx.Actor.Email}
+		if err := appendAudit(tx, event.UserSignedOut, u, nil, nil, map[string]any{event.MetaSession: id}); err != nil {
 			return 0, err
 		}
 	}

@@ -42,7 +42,7 @@ func (s *Store) Undo(ctx context.Context, tx *change.Tx, l change.Logged) error 
 	case !tx.Actor.Wrote(is.Author.UserID) && (before != nil || !is.Role.Rules()):
 		return errAuthorsOnly
 	case is.Text != after.Text:
-		return differs(after.ID, ".text", "has been changed since")
+		return differs(after.ID, "text", "has been changed since")
 	case before == nil:
 		tx.Later("DELETE FROM task.comments WHERE id = ?", is.ID)
 		return tell(tx, event.CommentDeleted, is, nil)
@@ -81,6 +81,6 @@ func (s *Store) undoDelete(ctx context.Context, tx *change.Tx, c *Comment) error
 	return tell(tx, event.CommentCreated, nil, is)
 }
 
-func differs(id uuid.UUID, field, message string) error {
-	return refuse.Because(refuse.ChangedSince, "it has been changed since, and is left as it is", refuse.Field{Name: "comment/" + id.String() + field, Message: message})
+func differs(id uuid.UUID, part, message string) error {
+	return refuse.Changed(refuse.Differs("comment/"+id.String(), part, message))
 }

@@ -70,13 +70,9 @@ func Undo(ctx context.Context, tx *change.Tx, l change.Logged) error {
 func differs(id uuid.UUID, part, message string, more ...string) error {
 	var fields []refuse.Field
 	for _, p := range append([]string{part}, more...) {
-		name := "list/" + id.String()
-		if p != "" {
-			name += "." + p
-		}
-		fields = append(fields, refuse.Field{Name: name, Message: message})
+		fields = append(fields, refuse.Differs("list/"+id.String(), p, message))
 	}
-	return refuse.Because(refuse.ChangedSince, "it has been changed since, and is left as it is", fields...)
+	return refuse.Changed(fields...)
 }
 
 func (s *state) read(raw json.RawMessage) error {

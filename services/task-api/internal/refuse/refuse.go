@@ -75,5 +75,19 @@ func Until(after time.Duration, detail string) *Error {
 	return &Error{Code: TooManyAttempts, Detail: detail, After: after}
 }
 
+// Differs is a part of a thing that is not as a request has left it, or, with "", the
+// thing. Target names it as the audit trail does, such as task/ID.
+func Differs(target, part, message string) Field {
+	if part != "" {
+		target += "." + part
+	}
+	return Field{target, message}
+}
+
+// Changed refuses to undo what has been changed since.
+func Changed(fields ...Field) *Error {
+	return Because(ChangedSince, "it has been changed since, and is left as it is", fields...)
+}
+
 // Missing refuses a thing that does not exist, or is not the actor's.
 func Missing(what string) *Error { return Because(NotFound, "there is no such "+what) }

@@ -41,8 +41,12 @@ func (s *Store) Get(ctx context.Context, actor access.Actor, id uuid.UUID) (*Tas
 	return found[0], nil
 }
 
-// whole are the columns of a task t, for change.Read.
-var whole = strings.Replace(columns, "due_wall", "coalesce(due_wall, '') AS due_wall", 1) + ", " + withReminders
+// stored are the columns of a task, for change.Read, and whole those of a task t with its
+// reminders.
+var (
+	stored = strings.Replace(columns, "due_wall", "coalesce(due_wall, '') AS due_wall", 1)
+	whole  = stored + ", " + withReminders
+)
 
 // lock reads a task that the actor may change as it is once it and its reminders are
 // locked, after its series. All of that is one message.

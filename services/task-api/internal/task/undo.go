@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -144,11 +143,7 @@ func (u *undoing) read(ctx context.Context, tx *change.Tx, ids []uuid.UUID) erro
 
 // differs notes that a part of a task is not as the request has left it.
 func (u *undoing) differs(id uuid.UUID, field, message string) {
-	name := "task/" + id.String()
-	if field != "" {
-		name += "." + field
-	}
-	u.fields = append(u.fields, refuse.Field{Name: name, Message: message})
+	u.fields = append(u.fields, refuse.Differs("task/"+id.String(), field, message))
 }
 
 const changedSince = "has been changed since"
@@ -157,7 +152,7 @@ func (u *undoing) refusal() error {
 	if len(u.fields) == 0 {
 		return nil
 	}
-	return refuse.Because(refuse.ChangedSince, "it has been changed since, and is left as it is", u.fields...)
+	return refuse.Changed(u.fields...)
 }
 
 // thrown is a task in the trash.
@@ -182,7 +177,7 @@ func (u *undoing) roots(ctx context.Context, tx *change.Tx, ids []uuid.UUID) (ro
 	}
 	tx.Later("SELECT FROM task.trash WHERE id = ANY (?) ORDER BY id FOR UPDATE", gone)
 	mine := tx.Actor.InLists("x.list_id")
-	found, err := change.Read[thrown](ctx, tx, "SELECT "+strings.Replace(columns, "due_wall", "coalesce(due_wall, '') AS due_wall", 1)+`, reminders, '' AS role, root_id, let_go FROM (
+	found, err := change.Read[thrown](ctx, tx, "SELECT "+stored+`, reminders, '' AS role, root_id, let_go FROM (
 			SELECT t.*, coalesce(x.reminders, '[]') AS reminders, x.root_id, x.let_go FROM task.trash x CROSS JOIN LATERAL jsonb_populate_record(NULL::task.tasks, x.task) t
 			WHERE x.id = ANY (?) AND NOT EXISTS (SELECT FROM task.tasks WHERE id = x.id) AND `+mine.SQL+") t", append([]any{gone}, mine.Args...)...)
 	if err != nil {
@@ -504,11 +499,11 @@ func (u *undoing) followerDiffers(t, next *Task) error {
 
 // putBack gives a task what it had before.
 func (u *undoing) putBack(ctx context.Context, tx *change.Tx, p *Past) error {
-	before, after := partsOf(*p.Before), partsOf(*p.After)
-	theirs := func(name string) bool { return !bytes.Equal(before[name], after[name]) }
-	if !slices.ContainsFunc(slices.Collect(maps.Keys(before)), theirs) {
+	parts := differing(*p.After, *p.Before)
+	if len(parts) == 0 {
 		return nil // it was only deleted
 	}
+	changed := func(part string) bool { return slices.Contains(parts, part) }
 	t := u.tasks[p.ID]
 	if t == nil {
 		return errNotFound
@@ -517,7 +512,7 @@ func (u *undoing) putBack(ctx context.Context, tx *change.Tx, p *Past) error {
 	for name, put := range map[string]func(){
 		"title":        func() { t.Title = had.Title },
 		"description":  func() { t.Description = had.Description },
-		"is_complete":  func() { t.IsComplete, t.CompletedAt = had.IsComplete, had.CompletedAt },
+		"is_complete":  func() { t.IsComplete = had.IsComplete },
 		"completed_at": func() { t.CompletedAt = had.CompletedAt },
 		"priority":     func() { t.Priority = had.Priority },
 		"tags":         func() { t.Tags = had.Tags },
@@ -533,21 +528,21 @@ func (u *undoing) putBack(ctx context.Context, tx *change.Tx, p *Past) error {
 		"series_id":    func() { t.SeriesID = had.SeriesID },
 		"occurrence":   func() { t.Occurrence = had.Occurrence },
 	} {
-		if theirs(name) {
+		if changed(name) {
 			put()
 		}
 	}
 	if err := u.place(ctx, tx, was, t); err != nil {
 		return err
 	}
-	if theirs("list_id") || theirs("assignee_id") || theirs("reminders") {
+	if changed("list_id") || changed("assignee_id") || changed("reminders") {
 		if err := leaveOthers(ctx, tx, t, t.AssigneeID); err != nil {
 			return err
 		}
-		if theirs("assignee_id") && !equal(t.AssigneeID, had.AssigneeID) {
+		if changed("assignee_id") && !equal(t.AssigneeID, had.AssigneeID) {
 			u.differs(t.ID, "assignee_id", "is no member of the list any more")
 		}
-		if theirs("reminders") && t.tooManyReminders() {
+		if changed("reminders") && t.tooManyReminders() {
 			u.differs(t.ID, "reminders", "would be more than there can be")
 		}
 	}
@@ -559,7 +554,7 @@ func (u *undoing) putBack(ctx context.Context, tx *change.Tx, p *Past) error {
 	}
 	kinds := []string{event.TaskUpdated}
 	if !was.IsComplete && t.IsComplete {
-		if kinds = updated(was, t); onlyCompletes(was, t) {
+		if kinds = updated(was, t); slices.Equal(differing(t.onTheWire(), was.onTheWire()), []string{"completed_at", "is_complete"}) {
 			kinds = []string{event.TaskCompleted}
 		}
 	}
@@ -571,17 +566,6 @@ func (u *undoing) putBack(ctx context.Context, tx *change.Tx, p *Past) error {
 		return err
 	}
 	return save(ctx, tx, was, t, kinds...)
-}
-
-// onlyCompletes says whether two states of a task differ in nothing but that it is done.
-func onlyCompletes(was, t *Task) bool {
-	is, had := partsOf(t.onTheWire()), partsOf(was.onTheWire())
-	for name := range is {
-		if name != "is_complete" && name != "completed_at" && !bytes.Equal(is[name], had[name]) {
-			return false
-		}
-	}
-	return true
 }
 
 // putReminders gives the task the reminders back that the request has changed or taken

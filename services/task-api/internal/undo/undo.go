@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -51,6 +50,8 @@ func (s *Store) Undo(ctx context.Context, actor access.Actor, request string, ke
 		}
 		tx.Undoes = request
 		*out = Undone{Undoes: request, RequestID: actor.RequestID, Changed: []string{}}
+		// First whether it is of a list: that may have taken any number of tasks along, which
+		// come and go with it.
 		logged, err := tx.Operation(ctx, request, aList...)
 		if err != nil {
 			return err
@@ -60,9 +61,10 @@ func (s *Store) Undo(ctx context.Context, actor access.Actor, request string, ke
 				return err
 			}
 		}
+		seen := map[string]bool{} // there may be thousands
 		for _, l := range logged {
-			if !slices.Contains(out.Changed, l.Target) {
-				out.Changed = append(out.Changed, l.Target)
+			if !seen[l.Target] {
+				seen[l.Target], out.Changed = true, append(out.Changed, l.Target)
 			}
 		}
 		if err := s.takeBack(ctx, tx, logged); err != nil {
@@ -77,22 +79,24 @@ func (s *Store) Undo(ctx context.Context, actor access.Actor, request string, ke
 }
 
 func (s *Store) takeBack(ctx context.Context, tx *change.Tx, logged []change.Logged) error {
-	for _, l := range slices.Backward(logged) {
+	var ofTasks []change.Logged
+	for _, l := range logged {
+		var err error
 		switch l.Action {
 		case event.ListCreated, event.ListUpdated, event.ListDeleted, event.ListRestored:
-			if err := list.Undo(ctx, tx, l); err != nil {
-				return err
-			}
+			err = list.Undo(ctx, tx, l)
 		case event.CommentCreated, event.CommentUpdated, event.CommentDeleted:
-			if err := s.Comments.Undo(ctx, tx, l); err != nil {
-				return err
-			}
+			err = s.Comments.Undo(ctx, tx, l)
 		case event.TaskCreated, event.TaskUpdated, event.TaskCompleted, event.TaskDeleted, event.TaskRestored:
+			ofTasks = append(ofTasks, l)
 		default:
-			return refuse.Because(refuse.NotUndoable, "what becomes of accounts and members, and what is purged, can not be undone: "+l.Action)
+			err = refuse.Because(refuse.NotUndoable, "what becomes of accounts and members, and what is purged, can not be undone: "+l.Action)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	tasks, err := pastOf(logged)
+	tasks, err := pastOf(ofTasks)
 	if err != nil || len(tasks) == 0 {
 		return err
 	}
@@ -103,11 +107,6 @@ func (s *Store) takeBack(ctx context.Context, tx *change.Tx, logged []change.Log
 func pastOf(logged []change.Logged) (all []*task.Past, err error) {
 	past := map[uuid.UUID]*task.Past{}
 	for _, l := range logged {
-		switch l.Action {
-		case event.TaskCreated, event.TaskUpdated, event.TaskCompleted, event.TaskDeleted, event.TaskRestored:
-		default:
-			continue
-		}
 		var before, after *event.Task
 		if err := errors.Join(json.Unmarshal(l.Before, &before), json.Unmarshal(l.After, &after)); err != nil {
 			return nil, fmt.Errorf("read task %s as it was: %w", l.TaskID, err)
