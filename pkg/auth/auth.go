@@ -89,7 +89,9 @@ type Caller struct {
 	Outside bool // known by an outside issuer's word alone
 	// SessionID is that of who has signed in here; the nil UUID for who has not.
 	SessionID uuid.UUID
-	IssuedAt  time.Time // of the token; zero where it does not say
+	// SignedInAt is when he last proved who he is; zero where that is not known.
+	SignedInAt time.Time
+	IssuedAt   time.Time // of the token; zero where it does not say
 	// ExpiresAt is when the token ends; zero where it does not say.
 	ExpiresAt time.Time
 }
@@ -276,6 +278,7 @@ func (v *Verifier) verify(token string) (Caller, time.Time, error) {
 		}
 		if claims.IssuedAt != nil {
 			caller.IssuedAt = claims.IssuedAt.UTC()
+			caller.SignedInAt = caller.IssuedAt
 		}
 		return caller, claims.ExpiresAt.Time, nil
 	}

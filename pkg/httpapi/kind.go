@@ -23,6 +23,7 @@ var (
 	ReadOnly      = kind(http.StatusForbidden, "read-only", "You may read this, not change it", "Ask an owner of the list for another role.")
 	OwnersOnly    = kind(http.StatusForbidden, "owners-only", "Only an owner of the list may do this", "Ask an owner of the list.")
 	AuthorsOnly   = kind(http.StatusForbidden, "authors-only", "Somebody else wrote this", "Ask who wrote it; an owner of the list can delete it.")
+	SignInAgain   = kind(http.StatusForbidden, "sign-in-again", "You have signed in too long ago for this", "Sign in again, and send the request once more.")
 	LimitReached  = kind(http.StatusForbidden, "limit-reached", "There are as many as there can be", "Take away one that is not needed, or ask the operator for more.")
 
 	Missing       = kind(http.StatusNotFound, "not-found", "There is no such thing", "Look at the id: it does not exist, or is not yours.")

@@ -14,9 +14,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
 
 // Actor is who asks, and from where. The zero Actor is nobody, who may nothing.
@@ -26,6 +29,8 @@ type Actor struct {
 	// Service is the name of a part of the suite that asks for whoever owns what it
 	// changes, and may do so for all.
 	Service string
+	// SignedInAt is when he last proved who he is; zero where that is not known.
+	SignedInAt time.Time
 	Origin
 }
 
@@ -156,6 +161,19 @@ func (a Actor) Task(ctx context.Context, db bun.IDB, id uuid.UUID) error {
 		return fmt.Errorf("look for the task's owner: %w", err)
 	case !his:
 		return ErrRefused
+	}
+	return nil
+}
+
+// recently is how long ago a sign-in may be that is asked for before what matters most.
+const recently = 10 * time.Minute
+
+// SignedInRecently refuses an actor who has not proved who he is for ten minutes (ASVS 5,
+// 7.5.1): his address, password, tokens and the account itself are not for whoever finds a
+// browser that was left open.
+func (a Actor) SignedInRecently(now time.Time) error {
+	if now.Sub(a.SignedInAt) > recently {
+		return refuse.Because(refuse.SignInAgain, "this matters too much for a sign-in of more than 10 minutes ago; sign in again")
 	}
 	return nil
 }

@@ -16,6 +16,9 @@ import (
 // whoever has stolen the old password may have some. Wrong guesses of the current one slow
 // down as those of a device do.
 func (d *Doorkeeper) ChangePassword(ctx context.Context, actor access.Actor, session uuid.UUID, current, wanted string) error {
+	if err := actor.SignedInRecently(d.Store.Changes.Now()); err != nil {
+		return err
+	}
 	u, err := d.Store.Get(ctx, actor)
 	if err != nil {
 		return err

@@ -143,9 +143,10 @@ func (s *Sessions) find(ctx context.Context, key [sha256.Size]byte, where string
 		ID        uuid.UUID `bun:"id"`
 		UserID    uuid.UUID `bun:"user_id"`
 		Email     string    `bun:"email"`
+		CreatedAt time.Time `bun:"created_at"`
 		ExpiresAt time.Time `bun:"expires_at"`
 	}
-	err := s.db.NewRaw("SELECT s.id, s.user_id, u.email, s.expires_at FROM task.sessions s JOIN task.users u ON u.id = s.user_id WHERE s.expires_at > ? AND "+where,
+	err := s.db.NewRaw("SELECT s.id, s.user_id, u.email, s.created_at, s.expires_at FROM task.sessions s JOIN task.users u ON u.id = s.user_id WHERE s.expires_at > ? AND "+where,
 		append([]any{now}, args...)...).Scan(ctx, &found)
 	if err != nil {
 		return auth.Caller{}, fmt.Errorf("look a session up: %w", err)
@@ -154,7 +155,7 @@ func (s *Sessions) find(ctx context.Context, key [sha256.Size]byte, where string
 		return auth.Caller{}, auth.ErrRefused
 	}
 	f := found[0]
-	k := knownSession{auth.Caller{UserID: f.UserID, Email: f.Email, SessionID: f.ID, ExpiresAt: f.ExpiresAt}, now.Add(knownTime)}
+	k := knownSession{auth.Caller{UserID: f.UserID, Email: f.Email, SessionID: f.ID, SignedInAt: f.CreatedAt, ExpiresAt: f.ExpiresAt}, now.Add(knownTime)}
 	if f.ExpiresAt.Before(k.until) {
 		k.until = f.ExpiresAt
 	}

@@ -34,12 +34,13 @@ const (
 	LastOccurrence  Code = "last-occurrence"      // of a rule, which nothing follows
 	EmailTaken      Code = "email-taken"          // there is an account with it
 	WrongPassword   Code = "wrong-password"       // or there is no such account
+	SignInAgain     Code = "sign-in-again"        // the last one is too long ago
 	TooManyAttempts Code = "too-many-attempts"    // to sign in or to register; After says until when
 	Busy            Code = "unavailable"          // it may pass in a moment
 )
 
 // Codes are all of them.
-var Codes = []Code{Invalid, NotFound, ReadOnly, OwnersOnly, AuthorsOnly, InTrash, IDTaken, PrivateInbox, AlreadyMember, LastOwner, LimitReached, ListChanged, KeyUsed, TaskChanged, ChangedSince, NotUndoable, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, TooManyAttempts, Busy}
+var Codes = []Code{Invalid, NotFound, ReadOnly, OwnersOnly, AuthorsOnly, InTrash, IDTaken, PrivateInbox, AlreadyMember, LastOwner, LimitReached, ListChanged, KeyUsed, TaskChanged, ChangedSince, NotUndoable, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, SignInAgain, TooManyAttempts, Busy}
 
 // Error refuses what was asked for.
 type Error struct {

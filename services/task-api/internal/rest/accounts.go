@@ -113,7 +113,7 @@ func (a *Accounts) Mount(api huma.API) {
 	others.DefaultStatus = http.StatusNoContent
 	forUser(api, a.Failures, others, a.endOthers)
 	password := operation("change-password", http.MethodPost, "/api/auth/password", "Change your password",
-		"All your other sessions end.", say(PasswordChange{exampleRegistration.Password, "a better horse battery"}, nil, httpapi.TooManyAttempts))
+		"All your other sessions end.", say(PasswordChange{exampleRegistration.Password, "a better horse battery"}, nil, httpapi.SignInAgain, httpapi.TooManyAttempts))
 	password.DefaultStatus = http.StatusNoContent
 	forUser(api, a.Failures, password, a.changePassword)
 	forUser(api, a.Failures, huma.Operation{

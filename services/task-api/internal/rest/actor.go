@@ -36,7 +36,7 @@ func originOf(ctx context.Context) access.Origin {
 // ActorOf is the user whose request ctx belongs to; nobody where none is signed in.
 func ActorOf(ctx context.Context) access.Actor {
 	caller := auth.CallerOf(ctx)
-	return access.Actor{UserID: caller.UserID, Email: caller.Email, Origin: originOf(ctx)}
+	return access.Actor{UserID: caller.UserID, Email: caller.Email, SignedInAt: caller.SignedInAt, Origin: originOf(ctx)}
 }
 
 // handler does an operation for an actor.
