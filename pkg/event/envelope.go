@@ -44,8 +44,11 @@ func SchemaURI(topic, kind string) string {
 func schemaName(topic, kind string) string {
 	switch topic {
 	case TopicReminders:
-		if kind == CommentAdded {
-			return "comment-event" // a reminder-event/v1 has a reminder
+		switch { // a reminder-event/v1 has a reminder
+		case kind == CommentAdded:
+			return "comment-event"
+		case AsksForMail(kind):
+			return "account-mail-event"
 		}
 		return "reminder-event"
 	case TopicAudit:

@@ -34,6 +34,10 @@ const (
 	TaskRestored  = "task.restored"
 	ReminderDue   = "reminder.due"
 	CommentAdded  = "comment.added"
+	AccountVerify = "account.verify"
+	AccountReset  = "account.reset"
+	AccountNotice = "account.notice"
+	ListInvited   = "list.invited"
 	AuditPrefix   = "audit."
 )
 
@@ -121,6 +125,8 @@ const (
 	MetaSession = "session"
 	// MetaTruncated names the texts of which the event has only the beginning.
 	MetaTruncated = "truncated"
+	// MetaBy is, where a password was changed without the one before, by what.
+	MetaBy = "by"
 	// MetaUndoes is the id of the request whose changes the event takes back.
 	MetaUndoes = "undoes"
 
@@ -160,6 +166,21 @@ type CommentEvent struct {
 	Author    Author    `json:"author"`
 	Title     string    `json:"title"`     // of the task
 	Mentioned bool      `json:"mentioned"` // by the comment; else the task is theirs to do
+}
+
+// AccountMailEvent is the data of the events on TopicReminders that ask for a mail about
+// an account or an invitation. It says no more than which: what the mail says, and to whom
+// it goes, task-api tells when it is sent, so that no secret lies on a broker, in a log or
+// in a backup. The Frame's UserID is the nil UUID where it is not known yet whose account
+// it is, its TaskID always.
+type AccountMailEvent struct {
+	Frame
+	MailID uuid.UUID `json:"mail_id"`
+}
+
+// AsksForMail says whether events of a type are AccountMailEvents.
+func AsksForMail(kind string) bool {
+	return kind == AccountVerify || kind == AccountReset || kind == AccountNotice || kind == ListInvited
 }
 
 // Author is who wrote a comment.

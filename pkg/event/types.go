@@ -9,6 +9,12 @@ const (
 	// UserSignedOut is when a session ends: by itself, or from another one.
 	UserSignedOut       = "user.signed_out"
 	UserPasswordChanged = "user.password_changed"
+	// UserVerified is when it was shown that the address of an account is its user's.
+	UserVerified = "user.verified"
+	// By an operator.
+	UserInvited   = "user.invited"
+	UserBlocked   = "user.blocked"
+	UserUnblocked = "user.unblocked"
 )
 
 // TaskPurged is when a task in the trash is gone for good: told to the audit trail alone.
@@ -49,6 +55,10 @@ var Types = []Type{
 	{TaskRestored, TopicTasks, "A task came back from the trash."},
 	{ReminderDue, TopicReminders, "The moment of a reminder came."},
 	{CommentAdded, TopicReminders, "A comment was added: one event for each person who is to be told."},
+	{AccountVerify, TopicReminders, "A mail is to ask whether an address is its user's."},
+	{AccountReset, TopicReminders, "A mail is to let somebody set a new password."},
+	{AccountNotice, TopicReminders, "A mail is to tell somebody what happened to their account."},
+	{ListInvited, TopicReminders, "A mail is to tell somebody that they are invited to a list."},
 	{AuditPrefix + TaskCreated, TopicAudit, "A task was created."},
 	{AuditPrefix + TaskUpdated, TopicAudit, "A task was changed, or reopened."},
 	{AuditPrefix + TaskCompleted, TopicAudit, "A task became complete."},
@@ -73,5 +83,9 @@ var Types = []Type{
 	{AuditPrefix + UserSignedIn, TopicAudit, "An account was used to sign in."},
 	{AuditPrefix + UserSignedOut, TopicAudit, "A session of an account ended before its time."},
 	{AuditPrefix + UserPasswordChanged, TopicAudit, "The password of an account was changed."},
+	{AuditPrefix + UserVerified, TopicAudit, "It was shown that the address of an account is its user's."},
+	{AuditPrefix + UserInvited, TopicAudit, "An operator made an account for somebody, who is asked to choose a password."},
+	{AuditPrefix + UserBlocked, TopicAudit, "An operator blocked an account: it can not be used any more."},
+	{AuditPrefix + UserUnblocked, TopicAudit, "An operator unblocked an account."},
 	{AuditPrefix + UserSignInFailed, TopicAudit, "Somebody failed to sign in to an account."},
 }

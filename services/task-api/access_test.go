@@ -245,6 +245,15 @@ var openRoutes = []route{
 	{http.MethodGet, "/schemas/reminder-event/v1"},
 	{http.MethodGet, "/schemas/comment-event/v1"},
 	{http.MethodGet, "/schemas/audit-event/v1"},
+	{http.MethodGet, "/schemas/account-mail-event/v1"},
+	{http.MethodGet, "/account/verify"},
+	{http.MethodGet, "/account/reset"},
+	{http.MethodGet, "/account/page.css"},
+	{http.MethodGet, "/account/page.js"},
+	{http.MethodPost, "/api/auth/forgot"},
+	{http.MethodPost, "/api/auth/reset"},
+	{http.MethodPost, "/api/auth/verify"},
+	{http.MethodPost, "/api/auth/verify/resend"},
 	{http.MethodPost, "/api/auth/register"},
 	{http.MethodPost, "/api/auth/login"},
 	{http.MethodPost, "/api/auth/logout"},
@@ -283,7 +292,7 @@ func TestEveryOtherRouteAsksWhoIsThere(t *testing.T) {
 	for _, r := range openRoutes {
 		require.Contains(t, s.routes, r, "it is gone")
 	}
-	require.Equal(t, 2, internal, "occurrences and reminders/check")
+	require.Equal(t, 3, internal, "occurrences, reminders/check and account-mails")
 	for _, path := range []string{"/internal", "/internal/", "/internal/other", "/events/task-events", "/dapr/subscribe", "/dapr/config", "/metrics", "/debug/pprof/"} {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			a := u.do(method, path, nil)
@@ -308,7 +317,7 @@ func TestInternalAddressesAreForTheSidecar(t *testing.T) {
 		"a forged caller":      {"Dapr-Caller-App-Id", "recurring-task", "Dapr-App-Id", "task-api"},
 		"a bearer":             {"Authorization", "Bearer " + appToken},
 	} {
-		for _, path := range []string{"/internal/occurrences", "/internal/reminders/check", "/internal/../internal/occurrences", "//internal/occurrences", "/internal/occurrences/", "/INTERNAL/occurrences", "/%69nternal/occurrences"} {
+		for _, path := range []string{"/internal/occurrences", "/internal/reminders/check", "/internal/account-mails", "/internal/../internal/occurrences", "//internal/occurrences", "/internal/occurrences/", "/INTERNAL/occurrences", "/%69nternal/occurrences"} {
 			for _, c := range []client{u, s.nobody()} {
 				a := c.do(http.MethodPost, path, body, header...)
 				require.Contains(t, []int{http.StatusForbidden, http.StatusNotFound, http.StatusTemporaryRedirect, http.StatusMovedPermanently}, a.status, "%s with %s: %s", path, name, a.body)

@@ -62,6 +62,7 @@ task-api rezone [--dry-run]
     reminders, as a change of the task that its owner's audit trail shows.
     --dry-run says what would be moved, and writes nothing. It may be stopped and
     run again, and runs beside the service.`},
+	usersCommand,
 }
 
 // replay publishes a part of the event log again.

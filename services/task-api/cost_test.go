@@ -36,6 +36,11 @@ func TestNoRequestIsDear(t *testing.T) {
 		costtest.Route{Method: http.MethodPost, Path: path + "/comments", Body: `{"text":"x"}`, Header: mine},
 		costtest.Route{Method: http.MethodPatch, Path: "/api/comments/" + id, Body: `{"text":"x"}`, Header: mine},
 		costtest.Route{Method: http.MethodPost, Path: "/internal/occurrences", Body: `{"after_task_id":"` + id + `","due_at":"2027-06-02T09:00:00Z"}`, Header: sidecar},
+		costtest.Route{Method: http.MethodPost, Path: "/api/auth/forgot", Body: `{"email":"x"}`},
+		costtest.Route{Method: http.MethodPost, Path: "/api/auth/reset", Body: `{"token":"x","password":"long enough to pass"}`},
+		costtest.Route{Method: http.MethodPost, Path: "/api/auth/verify", Body: `{"token":"x"}`},
+		costtest.Route{Method: http.MethodPost, Path: "/api/auth/verify/resend", Body: `{"email":"x"}`},
+		costtest.Route{Method: http.MethodPost, Path: "/internal/account-mails", Body: `{"mails":["` + id + `"]}`, Header: sidecar},
 		costtest.Route{Method: http.MethodPost, Path: "/internal/reminders/check", Body: `{"reminders":[{"reminder_id":"` + id + `"}]}`, Header: sidecar},
 	)
 }

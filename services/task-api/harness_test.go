@@ -79,7 +79,7 @@ func start(t *testing.T, more ...string) *running {
 	cmd := exec.Command(os.Args[0], "serve") //nolint:noctx,gosec // it ends by the signal below; it is this test binary itself
 	cmd.Env = append(os.Environ(), asService+"=1", "PORT=0", "DATABASE_URL="+url, "APP_API_TOKEN="+appToken,
 		"JWT_PRIVATE_KEY="+string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
-		"EVENT_PUBLISHING_ENABLED=false", "LOG_FORMAT=json", "DAPR_HTTP_PORT=1", "COOKIE_SECURE=false",
+		"EVENT_PUBLISHING_ENABLED=false", "LOG_FORMAT=json", "DAPR_HTTP_PORT=1", "COOKIE_SECURE=false", "MAIL_VERIFICATION=optional",
 		"LIMIT_SIGN_INS_NETWORK=0", "LIMIT_REGISTRATIONS=0") // everybody is one network here
 	cmd.Env = append(cmd.Env, more...)
 	out, err := cmd.StdoutPipe()

@@ -17,6 +17,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/service"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
+	"github.com/taskwire/taskwire/services/task-api/internal/accountmail"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/comment"
 	"github.com/taskwire/taskwire/services/task-api/internal/docs"
@@ -24,6 +25,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/frontdoor"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 	"github.com/taskwire/taskwire/services/task-api/internal/list"
+	"github.com/taskwire/taskwire/services/task-api/internal/mailpage"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
 	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
@@ -56,7 +58,9 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	users := &account.Store{DB: db, Changes: changes}
 	sessions := account.NewSessions(db, changes, ended.Waiter(), log)
 	credentials := account.Credentials{Tokens: verifier, Sessions: sessions}
-	lists := &list.Store{DB: db, Changes: changes, Limits: cfg.ListLimits}
+	attempts := &limit.Windows{DB: db, Now: time.Now}
+	lists := &list.Store{DB: db, Changes: changes, Limits: cfg.ListLimits, VerifiedOnly: cfg.Accounts.Verified(), Attempts: attempts, Mails: cfg.Limits.ForInvitations()}
+	mails := &accountmail.Store{DB: db, Changes: changes, VerifiedOnly: cfg.Accounts.Verified()}
 	comments := &comment.Store{DB: db, Changes: changes, Limits: cfg.CommentLimits}
 	tasks := &task.Store{DB: db, Changes: changes}
 	undone := &undo.Store{Changes: changes, Comments: comments}
@@ -65,9 +69,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	clock := &reminder.Clock{Changes: changes, Log: log}
 	keeper := &eventlog.Keeper{DB: db, Schema: migrations.Name, Retention: cfg.EventRetention, Log: log}
 	watch := &eventlog.Watch{DB: db, Schema: migrations.Name, Topics: event.Topics, Log: log}
-	attempts := &limit.Windows{DB: db, Now: time.Now}
 	failed := account.NewFailedSignIns(users, log)
-	doorkeeper := &account.Doorkeeper{Store: users, Sessions: sessions, Limits: cfg.Limits, Attempts: attempts, Hashing: limit.NewTurns(runtime.NumCPU()), Failed: failed}
+	doorkeeper := &account.Doorkeeper{Settings: cfg.Accounts, Store: users, Sessions: sessions, Limits: cfg.Limits, Attempts: attempts, Hashing: limit.NewTurns(runtime.NumCPU()), Failed: failed}
 	accounts := &rest.Accounts{Doorkeeper: doorkeeper, Keys: keys, Credentials: credentials, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now}
 	strangers := limit.NewRequests(cfg.Limits, accounts.ClientKey, failures)
 	callers := limit.NewRequests(cfg.Limits, func(r *http.Request) string { return auth.CallerOf(r.Context()).UserID.String() }, failures)
@@ -91,6 +94,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "hub of the feed", Run: func(ctx context.Context) error { return hub.Run(ctx, told) }},
 		{Name: "what is gone from the feed", Run: func(ctx context.Context) error { return changed.Keep(ctx, cfg.TrashRetention, time.Now, log) }},
 		{Name: "failed sign-ins", Run: failed.Run},
+		{Name: "old mails about accounts", Run: func(ctx context.Context) error { return mails.Keep(ctx, log) }},
 		{Name: "old counts of attempts", Run: func(ctx context.Context) error { return attempts.Prune(ctx, log) }},
 	}
 	checks := []service.Check{base.DatabaseCheck(), base.DiskCheck()}
@@ -123,6 +127,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	}
 	bodies := httpapi.Bodies(httpapi.MaxBody)
 	docs.Mount(router)
+	mailpage.Mount(router)
 	if err := docs.MountEvents(router, service.Version()); err != nil {
 		return err
 	}
@@ -155,7 +160,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	})
 	router.Group(func(r chi.Router) {
 		r.Use(auth.SidecarOnly(cfg.AppAPIToken), rest.Origin(cfg.TrustedProxies), bodies)
-		services := &rest.Services{Tasks: tasks, Reminders: &reminder.Store{DB: db}, Failures: failures}
+		services := &rest.Services{Tasks: tasks, Reminders: &reminder.Store{DB: db, VerifiedOnly: cfg.Accounts.Verified()}, Mails: mails, Failures: failures}
 		services.Mount(httpapi.NewAPI(r))
 	})
 	return base.Run(ctx, router, workers...)

@@ -107,7 +107,13 @@ var expectations = map[string]expected{
 	"login":         {needs: open},
 	"logout":        {needs: open},
 	"list-problems": {needs: open},
-	"get-problem":   {needs: open},
+
+	"forgot-password":     {needs: open},
+	"reset-password":      {needs: open},
+	"verify-address":      {needs: open},
+	"resend-verification": {needs: open},
+
+	"get-problem": {needs: open},
 
 	"list-sessions":      {needs: signedIn},
 	"end-session":        {needs: apart, path: aSession},

@@ -28,6 +28,7 @@ type settings struct {
 	TokenLife         time.Duration   `env:"JWT_LIFETIME" envDefault:"1h" min:"1s"`
 	CookieSecure      bool            `env:"COOKIE_SECURE" envDefault:"true"`
 	TrustedProxies    httpapi.Proxies `env:"TRUSTED_PROXIES" is:"networks of proxies alone, such as 10.244.3.0/24, with commas between them and IPv4 written as IPv4"`
+	Accounts          account.Settings
 	Limits            limit.Settings
 	TaskLimits        change.Limits
 	ListLimits        list.Limits

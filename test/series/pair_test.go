@@ -84,7 +84,7 @@ func startPair(t *testing.T) *pair {
 		"DAPR_API_TOKEN=" + tokenOfSidecar, "JWT_SECRET=" + secret, "LOG_LEVEL=warn",
 	}
 	p.api, err = newProcess(dir, "task-api", append([]string{
-		"APP_API_TOKEN=" + tokenOfAPI, "EVENT_PUBLISHING_ENABLED=false", "COOKIE_SECURE=false", "LIMIT_WRITES=0", "LIMIT_IN_FLIGHT=0",
+		"APP_API_TOKEN=" + tokenOfAPI, "EVENT_PUBLISHING_ENABLED=false", "COOKIE_SECURE=false", "MAIL_VERIFICATION=optional", "LIMIT_WRITES=0", "LIMIT_IN_FLIGHT=0",
 		"JWT_PRIVATE_KEY=" + string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 	}, common...))
 	must(err)

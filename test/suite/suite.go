@@ -58,7 +58,7 @@ const startTime = 10 * time.Minute
 
 // WithoutLimits is the environment of a suite that serves a load as it comes.
 func WithoutLimits() []string {
-	return []string{"LIMIT_SIGN_INS=0", "LIMIT_SIGN_INS_NETWORK=0", "LIMIT_REGISTRATIONS=0", "LIMIT_WRITES=0", "LIMIT_IN_FLIGHT=0", "MAIL_BUDGET=0"}
+	return []string{"LIMIT_SIGN_INS=0", "LIMIT_SIGN_INS_NETWORK=0", "LIMIT_REGISTRATIONS=0", "LIMIT_WRITES=0", "LIMIT_IN_FLIGHT=0", "LIMIT_ACCOUNT_MAILS=0", "LIMIT_INVITATIONS=0", "MAIL_BUDGET=0"}
 }
 
 // NewDir makes a folder for the state of a suite. Whoever makes it removes it.

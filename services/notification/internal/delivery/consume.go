@@ -67,7 +67,18 @@ func (c *Consumer) Reminders(ctx context.Context, tx bun.Tx, events []subscribe.
 			comments = append(comments, e)
 			continue
 		default:
-			continue // added within the major version; not ours
+			if event.AsksForMail(e.Type()) {
+				row, err := mailOf(e, now)
+				if err != nil {
+					return err
+				}
+				k := key{row.ReminderID, row.RemindAt.UnixMicro()}
+				if _, again := seen[k]; !again {
+					seen[k] = len(rows)
+					rows = append(rows, row)
+				}
+			}
+			continue // others were added within the major version
 		}
 		data, err := reminderOf(e)
 		if err != nil {
@@ -111,6 +122,27 @@ func (c *Consumer) Reminders(ctx context.Context, tx bun.Tx, events []subscribe.
 		return fmt.Errorf("store %d deliveries: %w", len(rows), err)
 	}
 	return nil
+}
+
+// mailOf is the delivery of a mail about an account.
+func mailOf(e subscribe.Event, now time.Time) (Row, error) {
+	data, err := event.DataOf[event.AccountMailEvent](e.Event)
+	if err == nil && data.MailID == uuid.Nil {
+		err = errors.New("mail_id is missing")
+	}
+	if err != nil {
+		return Row{}, subscribe.Poison(err)
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Row{}, fmt.Errorf("new delivery id: %w", err)
+	}
+	// The moment is part of what makes it one delivery: the event's, whoever publishes it again.
+	at := e.Time().UTC().Truncate(time.Microsecond)
+	return Row{
+		ID: id, ReminderID: data.MailID, RemindAt: at, Channel: Account, UserID: data.UserID, EventAt: at,
+		TraceID: traceID(e.TraceParent()), TraceParent: e.TraceParent(), State: Pending, NextAttemptAt: now, CreatedAt: now, UpdatedAt: now,
+	}, nil
 }
 
 // reminderOf decodes an event and refuses what could never be delivered.

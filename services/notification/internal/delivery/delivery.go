@@ -31,10 +31,11 @@ type Options struct {
 
 // Deliverer delivers on every channel.
 type Deliverer struct {
-	email *emailer
-	inApp *worker
-	conns int
-	grace time.Duration
+	email, account *emailer
+	inApp          *worker
+	jobs           chan mailJob // of both emailers
+	conns          int
+	grace          time.Duration
 }
 
 // NewDeliverer returns a deliverer that works once Run is called.
@@ -43,21 +44,26 @@ func NewDeliverer(o Options) *Deliverer {
 	inApp := newWorker(InApp, taskapi.MaxCheck, o.DB, o)
 	inApp.dispatch = inApp.show
 
-	// A few mails ahead for each connection: none idles while the next batch is
-	// claimed and checked, and none waits so long that its check grows old.
-	email := &emailer{
-		worker: newWorker(Email, min(4*o.Connections, taskapi.MaxCheck), o.DB, o),
-		sender: o.Mail, sendTime: o.MailTimeout, retryFor: o.RetryFor,
-		budget: o.Budget, public: o.PublicURL, jobs: make(chan mailJob),
+	jobs := make(chan mailJob)
+	mailer := func(channel string) *emailer {
+		m := &emailer{
+			// A few mails ahead for each connection: none idles while the next batch is
+			// claimed and checked, and none waits so long that its check grows old.
+			worker: newWorker(channel, min(4*o.Connections, taskapi.MaxCheck, taskapi.MaxMails), o.DB, o),
+			sender: o.Mail, sendTime: o.MailTimeout, retryFor: o.RetryFor,
+			budget: o.Budget, public: o.PublicURL, jobs: jobs,
+		}
+		m.recording = &outage.Outage{Log: m.log, Gone: "cannot record what became of a delivery; trying again", Back: "what becomes of deliveries is recorded again"}
+		m.dispatch = m.enqueue
+		return m
 	}
-	email.recording = &outage.Outage{Log: email.log, Gone: "cannot record what became of a delivery; trying again", Back: "what becomes of deliveries is recorded again"}
-	email.dispatch = email.enqueue
-	return &Deliverer{email: email, inApp: inApp, conns: o.Connections, grace: stopGrace(o.ShutdownTimeout)}
+	return &Deliverer{email: mailer(Email), account: mailer(Account), inApp: inApp, jobs: jobs, conns: o.Connections, grace: stopGrace(o.ShutdownTimeout)}
 }
 
 // Wake makes the workers look for what is due now.
 func (d *Deliverer) Wake() {
 	d.email.wake()
+	d.account.wake()
 	d.inApp.wake()
 }
 
@@ -77,12 +83,13 @@ func (d *Deliverer) Run(ctx context.Context) error {
 
 	var senders, workers sync.WaitGroup
 	for range d.conns {
-		senders.Go(func() { d.email.send(work) })
+		senders.Go(func() { send(work, d.jobs) })
 	}
 	workers.Go(func() { d.inApp.run(ctx, work) })
 	workers.Go(func() { d.email.run(ctx, work) })
+	workers.Go(func() { d.account.run(ctx, work) })
 	workers.Wait()
-	close(d.email.jobs)
+	close(d.jobs)
 	senders.Wait()
 	d.email.sender.CloseIdle()
 	return nil

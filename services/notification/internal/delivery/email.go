@@ -23,10 +23,11 @@ const (
 	serverBackoffLimit = 30 * time.Second
 )
 
-// mailJob is a claimed delivery that stands, and to whom it goes.
+// mailJob is a claimed delivery that stands, to whom it goes, and who sends it.
 type mailJob struct {
-	row  Row
-	user taskapi.User
+	by  *emailer
+	row Row
+	standing
 }
 
 // emailer sends the mails of a worker over a bounded number of connections, so
@@ -38,16 +39,16 @@ type emailer struct {
 	retryFor time.Duration
 	budget   int
 	public   *url.URL
-	jobs     chan mailJob
+	jobs     chan<- mailJob
 
 	recording *outage.Outage // what became of mails
 }
 
 // enqueue passes the rows to the senders, and waits only while all are busy.
-func (m *emailer) enqueue(ctx, work context.Context, rows []Row, standing []taskapi.Standing) error {
+func (m *emailer) enqueue(ctx, work context.Context, rows []Row, how []standing) error {
 	for i := range rows {
 		select {
-		case m.jobs <- mailJob{rows[i], *standing[i].User}:
+		case m.jobs <- mailJob{m, rows[i], how[i]}:
 		case <-ctx.Done():
 			now := m.clock()
 			return m.store.release(work, rows[i:], now, now, "")
@@ -56,12 +57,12 @@ func (m *emailer) enqueue(ctx, work context.Context, rows []Row, standing []task
 	return nil
 }
 
-// send runs until jobs is closed.
-func (m *emailer) send(work context.Context) {
-	for job := range m.jobs {
-		if err := m.deliver(work, &job.row, job.user); err != nil {
+// send sends mails until jobs is closed.
+func send(work context.Context, jobs <-chan mailJob) {
+	for job := range jobs {
+		if err := job.by.deliver(work, &job.row, job.standing); err != nil {
 			// The row falls due again when its lease ends.
-			m.unrecorded(work, &job.row, err)
+			job.by.unrecorded(work, &job.row, err)
 		}
 	}
 }
@@ -73,21 +74,21 @@ func (m *emailer) unrecorded(ctx context.Context, r *Row, err error) {
 	}
 }
 
-func (m *emailer) deliver(work context.Context, r *Row, user taskapi.User) error {
+func (m *emailer) deliver(work context.Context, r *Row, to standing) error {
 	work, span := telemetry.Delivering(work, m.channel, traced([]Row{*r}))
 	var failure error
 	defer func() { span.End(failure) }()
 	now := m.clock()
 	lease := m.sendTime + leaseMargin
-	if user.Email == "" {
-		// Of an outside issuer that names no address.
-		ok, err := m.store.failed(work, r, now, "the user has no email address")
+	if to.user.Email == "" {
+		// Of an outside issuer that names no address, or not verified.
+		ok, err := m.store.failed(work, r, now, "the user has no email address, or has not verified it")
 		if ok {
 			m.outcome(work, r, Failed)
 		}
 		return err
 	}
-	begun, err := m.store.begin(work, r, user.Email, m.budget, now, lease)
+	begun, err := m.store.begin(work, r, to.user.Email, m.budget, to.free(), now, lease)
 	if err != nil || begun == nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func (m *emailer) deliver(work context.Context, r *Row, user taskapi.User) error
 	if r.FirstAttemptAt == nil {
 		r.FirstAttemptAt = &now
 	}
-	failure = m.sender.Send(work, m.message(r, user, begun, now))
+	failure = m.sender.Send(work, m.message(r, to, begun, now))
 	now = m.clock()
 	// What happened is recorded even when the service is stopping. While the
 	// lease lasts it is tried again: a mail that nobody knows was sent is sent
@@ -124,17 +125,27 @@ func (m *emailer) deliver(work context.Context, r *Row, user taskapi.User) error
 	}
 }
 
-// message is the mail of a reminder, or the one that stands for all beyond the
-// budget.
-func (m *emailer) message(r *Row, user taskapi.User, begun *attempt, now time.Time) mail.Message {
-	message := mail.Message{ID: r.ID, To: user.Email, Date: now}
-	if m.public != nil {
+// free says whether a mail is sent whatever its recipient has had, and though he wants no
+// reminders: one without which he could not get into his account, or would not know what
+// happened to it. task-api bounds how many there are.
+func (s standing) free() bool { return s.mail != nil && s.mail.Kind != taskapi.MailInvitation }
+
+// message is the mail of a reminder or about an account, or the one that stands for all
+// beyond the budget.
+func (m *emailer) message(r *Row, to standing, begun *attempt, now time.Time) mail.Message {
+	message := mail.Message{ID: r.ID, To: to.user.Email, Date: now, Why: mail.Reminded}
+	if m.public != nil && begun.to != nil {
 		message.Unsubscribe = begun.to.Link(m.public)
 	}
-	where := zone(user.Timezone, r.Timezone)
-	if begun.verdict == recipient.Notice {
+	where := zone(to.user.Timezone, r.Timezone)
+	switch {
+	case begun.verdict == recipient.Notice:
 		message.Subject, message.Body = mail.Pause{Mails: m.budget, Until: begun.to.HourStart.Add(recipient.Hour), Zone: where}.Text()
-	} else {
+	case to.mail != nil:
+		about := mail.Account{AccountMail: *to.mail, Public: m.public, Zone: where}
+		message.Subject, message.Body = about.Text()
+		message.Why = about.Why()
+	default:
 		message.Subject, message.Body = mail.Reminder{Title: r.Title, DueAt: r.DueAt, Late: r.lateAt(now), Zone: where, Date: r.date()}.Text()
 	}
 	return message

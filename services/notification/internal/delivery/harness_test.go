@@ -285,6 +285,7 @@ type taskAPI struct {
 
 	mu        sync.Mutex
 	standings map[uuid.UUID]taskapi.Standing
+	mails     map[uuid.UUID]taskapi.AccountMail
 	down      bool
 	calls     int
 	largest   int
@@ -292,9 +293,10 @@ type taskAPI struct {
 
 func newTaskAPI(t *testing.T) *taskAPI {
 	t.Helper()
-	a := &taskAPI{standings: map[uuid.UUID]taskapi.Standing{}}
+	a := &taskAPI{standings: map[uuid.UUID]taskapi.Standing{}, mails: map[uuid.UUID]taskapi.AccountMail{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1.0/invoke/task-api/method/internal/reminders/check", a.check)
+	mux.HandleFunc("POST /v1.0/invoke/task-api/method/internal/account-mails", a.write)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	a.url = server.URL

@@ -4,12 +4,11 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/pkg/telemetry"
 )
 
 // show delivers a batch in the application: one statement, nothing to wait for.
-func (w *worker) show(_, work context.Context, rows []Row, _ []taskapi.Standing) error {
+func (w *worker) show(_, work context.Context, rows []Row, _ []standing) error {
 	now := w.clock()
 	work, spans := telemetry.Delivering(work, w.channel, traced(rows))
 	done, err := w.store.show(work, rows, now)

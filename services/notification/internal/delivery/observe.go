@@ -35,7 +35,7 @@ const retried = "retry"
 // outcomes are what can become of a delivery, by channel.
 var outcomes = map[string][]string{
 	InApp: {Sent, Cancelled},
-	Email: {Sent, Cancelled, Failed, retried},
+	Email: {Sent, Cancelled, Failed, retried}, Account: {Sent, Cancelled, Failed, retried},
 }
 
 // countFromZero makes the counters: an increase is seen from a value that was

@@ -17,5 +17,5 @@ func TestTheFirstFailureIsAnIncrease(t *testing.T) {
 		require.Zero(t, m.GetCounter().GetValue())
 		there = append(there, m.GetLabel()[0].GetValue()+" "+m.GetLabel()[1].GetValue())
 	}
-	require.Equal(t, []string{"email cancelled", "email failed", "email retry", "email sent", "in_app cancelled", "in_app sent"}, there)
+	require.Equal(t, []string{"account cancelled", "account failed", "account retry", "account sent", "email cancelled", "email failed", "email retry", "email sent", "in_app cancelled", "in_app sent"}, there)
 }

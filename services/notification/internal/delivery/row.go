@@ -9,10 +9,12 @@ import (
 	"github.com/taskwire/taskwire/pkg/taskapi"
 )
 
-// The channels of a reminder.
+// The channels of a reminder, and that of mails about accounts, which are no reminders: of
+// those ReminderID is the mail's id, and RemindAt when it was asked for.
 const (
-	Email = "email"
-	InApp = "in_app"
+	Email   = "email"
+	InApp   = "in_app"
+	Account = "account"
 )
 
 // channels are those that every reminder goes through.

@@ -52,7 +52,7 @@ func (s store) next(ctx context.Context, channel string) (time.Time, error) {
 	return at.Time, nil
 }
 
-// attempt is what was decided about a mail, and to whom it goes.
+// attempt is what was decided about a mail, and to whom it goes; nil where it is free.
 type attempt struct {
 	to      *recipient.Recipient
 	verdict recipient.Verdict
@@ -61,11 +61,11 @@ type attempt struct {
 // begin decides about the mail of a delivery and counts it in its recipient's
 // budget, in one transaction with the attempt: whatever dies afterwards, the mail
 // is counted once in an hour. It renews the lease, or cancels the delivery where
-// there is to be no mail. Nil: the delivery has been cancelled before, or is
+// there is to be no mail. One that is free is not counted, and always sent. Nil: the delivery has been cancelled before, or is
 // another worker's by now.
 //
 // Locks are taken in this order: the delivery, its recipient.
-func (s store) begin(ctx context.Context, r *Row, address string, budget int, now time.Time, lease time.Duration) (*attempt, error) {
+func (s store) begin(ctx context.Context, r *Row, address string, budget int, free bool, now time.Time, lease time.Duration) (*attempt, error) {
 	var begun *attempt
 	err := s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		var countedIn bun.NullTime
@@ -77,20 +77,23 @@ func (s store) begin(ctx context.Context, r *Row, address string, budget int, no
 		if err != nil {
 			return err
 		}
-		to, err := recipient.Lock(ctx, tx, address, now)
-		if err != nil {
-			return err
+		begun = &attempt{verdict: recipient.Send}
+		if !free {
+			if begun.to, err = recipient.Lock(ctx, tx, address, now); err != nil {
+				return err
+			}
+			begun.verdict = begun.to.Count(r.ID, countedIn.Time, budget, now)
+			if err := begun.to.Save(ctx, tx); err != nil {
+				return err
+			}
 		}
-		verdict := to.Count(r.ID, countedIn.Time, budget, now)
-		if err := to.Save(ctx, tx); err != nil {
-			return err
-		}
-		begun = &attempt{to, verdict}
-		switch verdict {
+		switch begun.verdict {
 		case recipient.OverBudget, recipient.Unsubscribed:
-			return store{tx}.cancel(ctx, r, now, string(verdict))
+			return store{tx}.cancel(ctx, r, now, string(begun.verdict))
 		case recipient.Send:
-			countedIn.Time = to.HourStart
+			if !free {
+				countedIn.Time = begun.to.HourStart
+			}
 		case recipient.Notice:
 		}
 		_, err = tx.ExecContext(ctx, `

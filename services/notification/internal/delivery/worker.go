@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/database"
@@ -33,9 +34,56 @@ const (
 	stopMargin = 4 * time.Second
 )
 
-// Checker says which reminders still stand (taskapi.Client).
+// Checker says which deliveries still stand (taskapi.Client): reminders, and mails about
+// accounts, of which it says what they say.
 type Checker interface {
 	Check(ctx context.Context, reminders []taskapi.Reminder) ([]taskapi.Standing, error)
+	WriteMails(ctx context.Context, mails []uuid.UUID) ([]taskapi.AccountMail, error)
+}
+
+// standing is whether a delivery still stands, and to whom it goes.
+type standing struct {
+	stands bool
+	reason string // why not
+	user   taskapi.User
+	mail   *taskapi.AccountMail // of the channel Account
+}
+
+// askReminders asks about reminders.
+func askReminders(ctx context.Context, check Checker, rows []Row) ([]standing, error) {
+	asked := make([]taskapi.Reminder, len(rows))
+	for i, r := range rows {
+		asked[i] = taskapi.Reminder{ID: r.ReminderID, At: r.RemindAt.UTC()}
+	}
+	answers, err := check.Check(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	standings := make([]standing, len(answers))
+	for i, a := range answers {
+		standings[i] = standing{stands: a.Stands, reason: a.Reason}
+		if a.User != nil {
+			standings[i].user = *a.User
+		}
+	}
+	return standings, nil
+}
+
+// askMails asks about mails about accounts. What they say stays in memory.
+func askMails(ctx context.Context, check Checker, rows []Row) ([]standing, error) {
+	asked := make([]uuid.UUID, len(rows))
+	for i, r := range rows {
+		asked[i] = r.ReminderID
+	}
+	answers, err := check.WriteMails(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	standings := make([]standing, len(answers))
+	for i, a := range answers {
+		standings[i] = standing{a.Stands, a.Reason, taskapi.User{Email: a.To, Timezone: a.Timezone}, &a}
+	}
+	return standings, nil
 }
 
 // worker delivers what is due on one channel: it claims, checks, and gives what
@@ -45,13 +93,14 @@ type worker struct {
 	batch   int // how many it claims at once, at most taskapi.MaxCheck
 	store   store
 	check   Checker
+	ask     func(ctx context.Context, check Checker, rows []Row) ([]standing, error)
 	clock   func() time.Time
 	log     *slog.Logger
 	woken   chan struct{}
 
 	// dispatch takes over claimed rows that stand, and what it has not begun when
 	// ctx ends it returns to the table. work is the context for what is begun.
-	dispatch func(ctx, work context.Context, rows []Row, standing []taskapi.Standing) error
+	dispatch func(ctx, work context.Context, rows []Row, standing []standing) error
 
 	failures int            // checks that failed in a row
 	failing  *outage.Outage // the table
@@ -59,9 +108,13 @@ type worker struct {
 }
 
 func newWorker(channel string, batch int, db *bun.DB, o Options) *worker {
+	ask := askReminders
+	if channel == Account {
+		ask = askMails
+	}
 	log := o.Log.With("channel", channel)
 	return &worker{
-		channel: channel, batch: batch, store: store{db}, check: o.Check, clock: o.Clock,
+		channel: channel, batch: batch, store: store{db}, check: o.Check, ask: ask, clock: o.Clock,
 		log: log, woken: make(chan struct{}, 1),
 		failing: &outage.Outage{Log: log, Gone: "cannot deliver now; trying again", Back: "delivering again"},
 		asking:  &outage.Outage{Log: log, Gone: "cannot ask task-api whether reminders stand; trying again", Back: "task-api says again whether reminders stand"},
@@ -97,11 +150,7 @@ func (w *worker) round(ctx, work context.Context) (time.Duration, error) {
 	if len(rows) == 0 {
 		return w.untilNext(ctx)
 	}
-	asked := make([]taskapi.Reminder, len(rows))
-	for i, r := range rows {
-		asked[i] = taskapi.Reminder{ID: r.ReminderID, At: r.RemindAt.UTC()}
-	}
-	standings, err := w.check.Check(ctx, asked)
+	standings, err := w.ask(ctx, w.check, rows)
 	if err != nil {
 		if ctx.Err() != nil {
 			return 0, w.store.release(work, rows, now, now, "")
@@ -110,27 +159,31 @@ func (w *worker) round(ctx, work context.Context) (time.Duration, error) {
 		pause := outage.Backoff(w.failures, 200*time.Millisecond, checkBackoff)
 		w.asking.Failed(ctx, err, "waiting", len(rows))
 		now = w.clock()
-		return pause, w.store.release(work, rows, now, now.Add(pause), "task-api could not be asked whether the reminder stands")
+		return pause, w.store.release(work, rows, now, now.Add(pause), "task-api could not be asked whether it stands")
 	}
 	w.failures = 0
 	w.asking.Worked()
 
-	standing := make([]taskapi.Standing, 0, len(rows))
-	stand := rows[:0:0]
 	for i, s := range standings {
-		if s.Stands {
-			stand, standing = append(stand, rows[i]), append(standing, s)
+		if s.stands {
 			continue
 		}
-		if err := w.store.cancel(work, &rows[i], w.clock(), s.Reason); err != nil {
+		if err := w.store.cancel(work, &rows[i], w.clock(), s.reason); err != nil {
 			return 0, err
 		}
-		w.outcome(work, &rows[i], Cancelled, slog.String("reason", s.Reason))
+		w.outcome(work, &rows[i], Cancelled, slog.String("reason", s.reason))
+	}
+	var stand []Row
+	var how []standing
+	for i, s := range standings {
+		if s.stands {
+			stand, how = append(stand, rows[i]), append(how, s)
+		}
 	}
 	if len(stand) == 0 {
 		return 0, nil
 	}
-	return 0, w.dispatch(ctx, work, stand, standing)
+	return 0, w.dispatch(ctx, work, stand, how)
 }
 
 func (w *worker) untilNext(ctx context.Context) (time.Duration, error) {

@@ -19,7 +19,11 @@ type Message struct {
 	Body    string
 	// Unsubscribe is the address where these mails are stopped; "" for none.
 	Unsubscribe string
+	Why         string // it came
 }
+
+// Reminded is why the mail of a reminder came.
+const Reminded = "An account of taskwire with your address has reminders by mail."
 
 // Reminder is what a reminder mail tells of.
 type Reminder struct {
@@ -69,9 +73,13 @@ func (p Pause) Text() (subject, body string) {
 
 // footer says why the mail came, and how there are no more.
 func (m Message) footer() string {
-	text := "\n-- \nAn account of taskwire with your address has reminders by mail.\n"
-	if m.Unsubscribe == "" {
+	text := "\n-- \n" + m.Why + "\n"
+	switch {
+	case m.Unsubscribe != "":
+	case m.Why == Reminded:
 		return text + "To stop them, take the reminders off the tasks.\n"
+	default:
+		return text
 	}
 	return text + "To stop all mails to this address:\n" + m.Unsubscribe + "\n"
 }

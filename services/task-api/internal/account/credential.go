@@ -23,8 +23,11 @@ func (c Credentials) Caller(ctx context.Context, credential string) (auth.Caller
 		return c.Sessions.ByCookie(ctx, credential)
 	}
 	caller, err := c.Tokens.Verify(credential)
-	if err != nil || caller.SessionID == uuid.Nil {
-		return caller, err // the version before has signed tokens without a session
+	switch {
+	case err != nil:
+		return caller, err
+	case caller.SessionID == uuid.Nil: // of an outside issuer, or of the version before
+		return caller, c.Sessions.notBlocked(ctx, caller.UserID)
 	}
 	return c.Sessions.Alive(ctx, caller)
 }

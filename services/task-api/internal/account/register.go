@@ -2,18 +2,33 @@ package account
 
 import (
 	"context"
+	"fmt"
 	"net/mail"
 	"strings"
 
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/recurrence"
+	"github.com/taskwire/taskwire/pkg/taskapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/accountmail"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
 
+// Settings say who may have an account.
+type Settings struct {
+	Registration string `env:"REGISTRATION" envDefault:"open" oneof:"open invite closed"`
+	Verification string `env:"MAIL_VERIFICATION" envDefault:"required" oneof:"required optional"`
+}
+
+// Verified says whether an account can not be used before its address was verified.
+func (s Settings) Verified() bool { return s.Verification == "required" }
+
 // Doorkeeper lets users in: who registers, and who signs in with his password.
 type Doorkeeper struct {
+	Settings Settings
 	Store    *Store
 	Sessions *Sessions
 	Limits   limit.Settings
@@ -30,9 +45,14 @@ type Registration struct {
 	Timezone string // "": UTC
 }
 
-// Register makes an account, and begins a session of its user.
+// Register makes an account, and begins a session of its user. Where addresses have to be
+// verified it answers nothing, whether there is an account with the address or not: who has
+// the address is told, by mail.
 func (d *Doorkeeper) Register(ctx context.Context, from Stranger, r Registration) (*User, *Opened, error) {
-	if err := checkEmail(r.Email); err != nil {
+	if d.Settings.Registration == "closed" {
+		return nil, nil, errClosed
+	}
+	if err := checkEmail("email", r.Email); err != nil {
 		return nil, nil, err
 	}
 	if r.Timezone == "" {
@@ -53,8 +73,88 @@ func (d *Doorkeeper) Register(ctx context.Context, from Stranger, r Registration
 		return nil, nil, err
 	}
 	u := &User{ID: id, Email: r.Email, Name: r.Name, Timezone: r.Timezone, PasswordHash: &hash}
-	opened, err := d.Store.Create(ctx, from.Origin, u)
+	invited := true
+	if d.Settings.Registration == "invite" {
+		if invited, err = d.Store.invited(ctx, r.Email); err != nil {
+			return nil, nil, err
+		}
+	}
+	if d.Settings.Verified() {
+		return nil, nil, d.registerUnverified(ctx, from, u, invited)
+	}
+	if !invited {
+		return nil, nil, errClosed
+	}
+	var opened *Opened
+	err = d.Store.Changes.Do(ctx, u.actor(from.Origin), func(ctx context.Context, tx *change.Tx) error {
+		created, err := create(ctx, tx, u)
+		if err != nil {
+			return err
+		}
+		if !created {
+			return taken("email")
+		}
+		opened = open(tx, u.ID)
+		return appendAudit(tx, event.UserRegistered, u, nil, u, nil)
+	})
 	return u, opened, err
+}
+
+var errClosed = refuse.Because(refuse.RegistrationClosed, "accounts are not for everybody to make here; ask the operator for an invitation")
+
+// registerUnverified makes an account that can be used once its address was verified. Who
+// has an account with that address is told that somebody wanted another.
+func (d *Doorkeeper) registerUnverified(ctx context.Context, from Stranger, u *User, invited bool) error {
+	if !invited {
+		return nil
+	}
+	wait, _, err := d.Attempts.Count(ctx, d.Limits.ForMails(), strings.ToLower(u.Email))
+	if err != nil {
+		return err
+	}
+	return d.Store.Changes.Do(ctx, u.actor(from.Origin), func(ctx context.Context, tx *change.Tx) error {
+		created, err := create(ctx, tx, u)
+		if err != nil {
+			return err
+		}
+		m := accountmail.Mail{Kind: taskapi.MailVerify, User: u.ID, Address: u.Email}
+		if created {
+			if err := appendAudit(tx, event.UserRegistered, u, nil, u, nil); err != nil {
+				return err
+			}
+		} else if m, err = again(ctx, tx, u.Email); err != nil {
+			return err
+		}
+		if wait > 0 { // there were enough mails to this address
+			return nil
+		}
+		return accountmail.Post(tx, m)
+	})
+}
+
+// again is the mail to who has an address that somebody wanted to register again. Where it
+// was not verified, the first to register it may have been a stranger, who waits for its
+// owner to verify it for him: so the mail lets who has it set a password of his own.
+func again(ctx context.Context, tx *change.Tx, email string) (accountmail.Mail, error) {
+	u := new(User)
+	if err := tx.NewSelect().Model(u).Where("lower(email) = lower(?) AND password_hash IS NOT NULL", email).Scan(ctx); err != nil {
+		return accountmail.Mail{}, fmt.Errorf("read whose address it is: %w", err)
+	}
+	if !u.Verified {
+		return accountmail.Mail{Kind: taskapi.MailReset, User: u.ID, Address: u.Email}, nil
+	}
+	return accountmail.Mail{Kind: taskapi.MailNotice, User: u.ID, Address: u.Email, About: accountmail.About{
+		Notice: taskapi.NoticeRegisteredAgain, IP: tx.Actor.IP, Device: tx.Actor.UserAgent,
+	}}, nil
+}
+
+// invited says whether somebody wants who has an address to be a member of a list.
+func (s *Store) invited(ctx context.Context, email string) (bool, error) {
+	found, err := s.DB.NewSelect().Table("task.invitations").Where("lower(email) = lower(?)", email).Exists(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look for an invitation: %w", err)
+	}
+	return found, nil
 }
 
 // hashNew hashes the password of a new account.
@@ -80,10 +180,10 @@ func (d *Doorkeeper) hashNew(ctx context.Context, from Stranger, password string
 
 // checkEmail takes an address alone (RFC 5322 addr-spec), without a name or a
 // comment, and without what could break out of a mail header.
-func checkEmail(email string) error {
+func checkEmail(field, email string) error {
 	parsed, err := mail.ParseAddress(email)
 	if err != nil || parsed.Address != email || parsed.Name != "" || strings.ContainsAny(email, " \t\r\n\"<>(),;") {
-		return refuse.Part("email", "must be an email address, such as ada@example.org")
+		return refuse.Part(field, "must be an email address, such as ada@example.org")
 	}
 	return nil
 }

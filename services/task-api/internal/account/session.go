@@ -146,7 +146,7 @@ func (s *Sessions) find(ctx context.Context, key [sha256.Size]byte, where string
 		CreatedAt time.Time `bun:"created_at"`
 		ExpiresAt time.Time `bun:"expires_at"`
 	}
-	err := s.db.NewRaw("SELECT s.id, s.user_id, u.email, s.created_at, s.expires_at FROM task.sessions s JOIN task.users u ON u.id = s.user_id WHERE s.expires_at > ? AND "+where,
+	err := s.db.NewRaw("SELECT s.id, s.user_id, u.email, s.created_at, s.expires_at FROM task.sessions s JOIN task.users u ON u.id = s.user_id WHERE s.expires_at > ? AND u.blocked_at IS NULL AND "+where,
 		append([]any{now}, args...)...).Scan(ctx, &found)
 	if err != nil {
 		return auth.Caller{}, fmt.Errorf("look a session up: %w", err)
@@ -164,6 +164,30 @@ func (s *Sessions) find(ctx context.Context, key [sha256.Size]byte, where string
 	known.Put(key, k, mostKnown)
 	s.use(f.ID, now)
 	return k.caller, nil
+}
+
+// notBlocked refuses a user without a session who is blocked.
+func (s *Sessions) notBlocked(ctx context.Context, user uuid.UUID) error {
+	key := sha256.Sum256(slices.Concat([]byte("user"), user[:]))
+	now, known := s.changes.Now(), s.all()
+	if k, ok := known.Get(key); ok && now.Before(k.until) {
+		return nil
+	}
+	select {
+	case s.turns <- struct{}{}:
+		defer func() { <-s.turns }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	var blocked bool
+	if err := s.db.NewRaw("SELECT EXISTS (SELECT FROM task.users WHERE id = ? AND blocked_at IS NOT NULL)", user).Scan(ctx, &blocked); err != nil {
+		return fmt.Errorf("look whether a user is blocked: %w", err)
+	}
+	if blocked {
+		return auth.ErrRefused
+	}
+	known.Put(key, knownSession{auth.Caller{UserID: user}, now.Add(knownTime)}, mostKnown)
+	return nil
 }
 
 func (s *Sessions) all() *cache.Cache[[sha256.Size]byte, knownSession] {

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"testing"
@@ -25,10 +26,13 @@ func TestASessionLivesFromItsLastUse(t *testing.T) {
 	log, now := slog.New(slog.DiscardHandler), time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)
 	signal := func() *eventlog.Signal { return eventlog.NewSignal(url, "nobody", log) }
 	changes := &change.Writer{DB: db, Events: signal(), Clock: signal(), Now: func() time.Time { return now }}
-	users := &Store{DB: db, Changes: changes}
 	u := &User{ID: uuid.New(), Email: "ada@example.org", Timezone: "UTC"}
-	opened, err := users.Create(t.Context(), access.Origin{UserAgent: "a browser", IP: "203.0.113.7"}, u)
-	require.NoError(t, err)
+	var opened *Opened
+	require.NoError(t, changes.Do(t.Context(), u.actor(access.Origin{UserAgent: "a browser", IP: "203.0.113.7"}), func(ctx context.Context, tx *change.Tx) error {
+		_, err := create(ctx, tx, u)
+		opened = open(tx, u.ID)
+		return err
+	}))
 	sessions := NewSessions(db, changes, nil, log)
 	caller := func() error {
 		_, err := sessions.ByCookie(t.Context(), opened.Secret)

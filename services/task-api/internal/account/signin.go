@@ -60,7 +60,13 @@ func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, email, password 
 			return nil, nil, err
 		}
 	}
-	opened, err := d.Store.LetIn(ctx, from.Origin, u)
+	switch {
+	case u.BlockedAt != nil:
+		return nil, nil, refuse.Because(refuse.AccountBlocked, "the account is blocked; ask the operator")
+	case !u.Verified && d.Settings.Verified():
+		return nil, nil, refuse.Because(refuse.AddressUnverified, "it has not been shown yet that the address is yours; follow the link in the mail that went there, or ask for another")
+	}
+	opened, err := d.Store.LetIn(ctx, from, u)
 	return u, opened, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,7 +15,9 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/cache"
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/accountmail"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
@@ -23,13 +26,15 @@ import (
 type User struct {
 	bun.BaseModel `bun:"table:task.users,alias:u" json:"-"`
 
-	ID           uuid.UUID `bun:"id,pk" json:"id" format:"uuid" doc:"You"`
-	Email        string    `bun:"email" json:"email" doc:"By which you sign in, and where reminders go"`
-	Name         string    `bun:"name" json:"name" doc:"How you are called"`
-	Timezone     string    `bun:"timezone" json:"timezone" doc:"IANA time zone that new tasks get"`
-	CreatedAt    time.Time `bun:"created_at" json:"created_at" doc:"When you registered"`
-	UpdatedAt    time.Time `bun:"updated_at" json:"updated_at" doc:"When your profile was last changed"`
-	PasswordHash *string   `bun:"password_hash" json:"-"`
+	ID           uuid.UUID  `bun:"id,pk" json:"id" format:"uuid" doc:"You"`
+	Email        string     `bun:"email" json:"email" doc:"By which you sign in, and where reminders go"`
+	Name         string     `bun:"name" json:"name" doc:"How you are called"`
+	Timezone     string     `bun:"timezone" json:"timezone" doc:"IANA time zone that new tasks get"`
+	Verified     bool       `bun:"verified" json:"verified" doc:"Whether it was shown that the address is yours"`
+	CreatedAt    time.Time  `bun:"created_at" json:"created_at" doc:"When you registered"`
+	UpdatedAt    time.Time  `bun:"updated_at" json:"updated_at" doc:"When your profile was last changed"`
+	PasswordHash *string    `bun:"password_hash" json:"-"`
+	BlockedAt    *time.Time `bun:"blocked_at" json:"-"`
 }
 
 // Store keeps the users in Postgres.
@@ -42,31 +47,30 @@ type Store struct {
 
 var errNoUser = errors.New("there is no such user")
 
-// Create adds a user, who has a session then: from is where he registers from. It refuses
-// an address that somebody has.
-func (s *Store) Create(ctx context.Context, from access.Origin, u *User) (opened *Opened, err error) {
-	err = s.Changes.Do(ctx, u.actor(from), func(ctx context.Context, tx *change.Tx) error {
-		u.CreatedAt, u.UpdatedAt = tx.Now, tx.Now
-		// Not by way of an error: Postgres would write the address and the hash
-		// into its log.
-		res, err := tx.NewInsert().Model(u).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx)
-		if err != nil {
-			return fmt.Errorf("insert the user: %w", err)
-		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return fmt.Errorf("insert the user: %w", err)
-		}
-		if n == 0 {
-			return refuse.Because(refuse.EmailTaken, "there is an account with this email address; sign in instead",
-				refuse.Field{Name: "email", Message: "is taken"})
-		}
-		// With the account: of his first tasks none waits for another that would make it.
-		tx.Inbox()
-		opened = open(tx, u.ID)
-		return appendAudit(tx, event.UserRegistered, u, nil, u, nil)
-	})
-	return opened, err
+// create adds a user in a change of his; false where somebody has the address.
+func create(ctx context.Context, tx *change.Tx, u *User) (created bool, err error) {
+	u.CreatedAt, u.UpdatedAt = tx.Now, tx.Now
+	// Not by way of an error: Postgres would write the address and the hash
+	// into its log.
+	res, err := tx.NewInsert().Model(u).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx)
+	if err != nil {
+		return false, fmt.Errorf("insert the user: %w", err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return false, fmt.Errorf("insert the user: %w", err)
+	}
+	if n == 0 {
+		return false, nil
+	}
+	// With the account: of his first tasks none waits for another that would make it.
+	tx.Inbox()
+	return true, nil
+}
+
+func taken(field string) error {
+	return refuse.Because(refuse.EmailTaken, "there is an account with this email address; sign in instead",
+		refuse.Field{Name: field, Message: "is taken"})
 }
 
 func (u *User) actor(from access.Origin) access.Actor {
@@ -103,10 +107,36 @@ func (s *Store) one(ctx context.Context, where access.Condition) (*User, error) 
 type Profile struct {
 	Name     *string
 	Timezone *string
+	Email    *string // has to be shown to be his first: his account has it from then on
 }
 
-// Update changes the actor's account under a lock. What changes nothing has no event.
-func (s *Store) Update(ctx context.Context, actor access.Actor, to Profile) (*User, error) {
+// Update changes the actor's account under a lock. What changes nothing has no event. Asked
+// says that another address was asked for, and a mail goes there.
+func (d *Doorkeeper) Update(ctx context.Context, actor access.Actor, to Profile) (u *User, asked bool, err error) {
+	if to.Email == nil {
+		u, err = d.Store.update(ctx, actor, to)
+		return u, false, err
+	}
+	if err := actor.SignedInRecently(d.Store.Changes.Now()); err != nil {
+		return nil, false, err
+	}
+	if err := checkEmail("email", *to.Email); err != nil {
+		return nil, false, err
+	}
+	for _, c := range []counted{{d.Limits.ForMails(), "of " + actor.UserID.String()}, {d.Limits.ForMails(), strings.ToLower(*to.Email)}} {
+		wait, _, err := d.Attempts.Count(ctx, c.limit, c.key)
+		if err != nil {
+			return nil, false, err
+		}
+		if wait > 0 {
+			return nil, false, refuse.Until(wait, "too many mails were asked for; try again later")
+		}
+	}
+	u, err = d.Store.update(ctx, actor, to)
+	return u, err == nil && *to.Email != u.Email, err
+}
+
+func (s *Store) update(ctx context.Context, actor access.Actor, to Profile) (*User, error) {
 	if to.Timezone != nil {
 		if err := checkTimezone(*to.Timezone); err != nil {
 			return nil, err
@@ -130,6 +160,14 @@ func (s *Store) Update(ctx context.Context, actor access.Actor, to Profile) (*Us
 		if to.Timezone != nil {
 			u.Timezone = *to.Timezone
 		}
+		if to.Email != nil && *to.Email != u.Email {
+			if u.PasswordHash == nil {
+				return refuse.Part("email", "is for the issuer to change who you sign in with")
+			}
+			if err := s.askForAddress(ctx, tx, u, *to.Email); err != nil {
+				return err
+			}
+		}
 		if *u == before {
 			return nil
 		}
@@ -142,10 +180,30 @@ func (s *Store) Update(ctx context.Context, actor access.Actor, to Profile) (*Us
 	return u, err
 }
 
-// LetIn begins a session of a user who has shown who he is.
-func (s *Store) LetIn(ctx context.Context, from access.Origin, u *User) (opened *Opened, err error) {
-	err = s.Changes.Do(ctx, u.actor(from), func(_ context.Context, tx *change.Tx) error {
+// askForAddress has a mail sent to an address that a user wants; who has it already is told,
+// and the user is not.
+func (s *Store) askForAddress(ctx context.Context, tx *change.Tx, u *User, email string) error {
+	var others []uuid.UUID
+	err := tx.NewRaw("SELECT id FROM task.users WHERE lower(email) = lower(?) AND password_hash IS NOT NULL AND id <> ?", email, u.ID).Scan(ctx, &others)
+	if err != nil {
+		return fmt.Errorf("look for who has the address: %w", err)
+	}
+	if len(others) > 0 {
+		return accountmail.PostNotice(tx, others[0], email, taskapi.NoticeAddressTaken)
+	}
+	return accountmail.Post(tx, accountmail.Mail{Kind: taskapi.MailVerify, User: u.ID, Address: email})
+}
+
+// LetIn begins a session of a user who has shown who he is, and tells him of it where the
+// device is new.
+func (s *Store) LetIn(ctx context.Context, from Stranger, u *User) (opened *Opened, err error) {
+	err = s.Changes.Do(ctx, u.actor(from.Origin), func(_ context.Context, tx *change.Tx) error {
 		opened = open(tx, u.ID)
+		if u.Verified && (!from.known || from.device.user != u.ID) {
+			if err := accountmail.PostNotice(tx, u.ID, u.Email, taskapi.NoticeNewDevice); err != nil {
+				return err
+			}
+		}
 		return appendAudit(tx, event.UserSignedIn, u, nil, nil, map[string]any{event.MetaSession: opened.ID})
 	})
 	return opened, err

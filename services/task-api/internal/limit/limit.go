@@ -21,6 +21,8 @@ type Settings struct {
 	SignIns        int `env:"LIMIT_SIGN_INS" envDefault:"10" min:"0" max:"1000000"`
 	SignInsNetwork int `env:"LIMIT_SIGN_INS_NETWORK" envDefault:"60" min:"0" max:"1000000"`
 	Registrations  int `env:"LIMIT_REGISTRATIONS" envDefault:"20" min:"0" max:"1000000"`
+	AccountMails   int `env:"LIMIT_ACCOUNT_MAILS" envDefault:"5" min:"0" max:"1000000"`
+	Invitations    int `env:"LIMIT_INVITATIONS" envDefault:"50" min:"0" max:"1000000"`
 	Writes         int `env:"LIMIT_WRITES" envDefault:"1200" min:"0" max:"1000000"`
 	InFlight       int `env:"LIMIT_IN_FLIGHT" envDefault:"16" min:"0" max:"1000000"`
 }
@@ -30,6 +32,9 @@ const (
 	signIns        = "sign_ins"
 	signInsNetwork = "sign_ins_network"
 	registrations  = "registrations"
+	accountMails   = "account_mails"
+	mailsNetwork   = "account_mails_network"
+	invitations    = "invitations"
 	writes         = "writes"
 	inFlight       = "in_flight"
 	share          = "share"
@@ -42,7 +47,7 @@ var refusals = promauto.NewCounterVec(prometheus.CounterOpts{
 
 func init() {
 	// Start at 0, so that increase() sees the first refusal.
-	for _, name := range []string{signIns, signInsNetwork, registrations, writes, inFlight, share, hashing} {
+	for _, name := range []string{signIns, signInsNetwork, registrations, accountMails, mailsNetwork, invitations, writes, inFlight, share, hashing} {
 		refusals.WithLabelValues(name)
 	}
 }

@@ -48,6 +48,15 @@ func (s Settings) ForNetwork() Limit { return Limit{signInsNetwork, s.SignInsNet
 // ForRegistrations bounds the accounts that a network makes.
 func (s Settings) ForRegistrations() Limit { return Limit{registrations, s.Registrations, time.Hour} }
 
+// ForMails bounds the mails about accounts that are asked for to go to an address.
+func (s Settings) ForMails() Limit { return Limit{accountMails, s.AccountMails, time.Hour} }
+
+// ForMailsNetwork bounds those that a network asks for, as its registrations.
+func (s Settings) ForMailsNetwork() Limit { return Limit{mailsNetwork, s.Registrations, time.Hour} }
+
+// ForInvitations bounds the mails that invite somebody which a user has sent.
+func (s Settings) ForInvitations() Limit { return Limit{invitations, s.Invitations, time.Hour} }
+
 // Count counts an attempt. A wait above 0 says that it is refused, and when the
 // next one would not be; first, that it is the first one refused in this window.
 func (w *Windows) Count(ctx context.Context, l Limit, key string) (wait time.Duration, first bool, err error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
@@ -66,6 +67,10 @@ type Store struct {
 	DB      *bun.DB
 	Changes *change.Writer
 	Limits  Limits
+	// VerifiedOnly: an invitation is for who has shown that the address is his.
+	VerifiedOnly bool
+	Attempts     *limit.Windows
+	Mails        limit.Limit // of invitations that a user may have sent
 }
 
 var (

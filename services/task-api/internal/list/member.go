@@ -14,7 +14,9 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/page"
+	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/accountmail"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
@@ -63,8 +65,13 @@ func (s *Store) Invite(ctx context.Context, actor access.Actor, id uuid.UUID, em
 	if !role.Known() {
 		return nil, refuse.Part("role", "is none that there is")
 	}
+	// Beyond what one user may have sent in an hour he invites without a mail.
+	wait, _, err := s.Attempts.Count(ctx, s.Mails, actor.UserID.String())
+	if err != nil {
+		return nil, err
+	}
 	var i *Invitation
-	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+	err = s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		l, err := lockOwned(ctx, tx, id)
 		if err != nil {
 			return err
@@ -91,6 +98,12 @@ func (s *Store) Invite(ctx context.Context, actor access.Actor, id uuid.UUID, em
 		touch(tx, l)
 		if i, err = invitation(ctx, tx, access.Condition{SQL: "i.id = ?", Args: []any{made}}); err != nil {
 			return err
+		}
+		if !again && wait == 0 {
+			err := accountmail.Post(tx, accountmail.Mail{Kind: taskapi.MailInvitation, Address: i.Email, About: accountmail.About{Invitation: i.ID}})
+			if err != nil {
+				return err
+			}
 		}
 		return tellMember(tx, event.MemberInvited, nil, &membership{id, nil, i.Email, role, Invited})
 	})
@@ -144,14 +157,18 @@ func invitation(ctx context.Context, tx *change.Tx, where access.Condition) (*In
 	return i, nil
 }
 
-// forActor are the invitations to the address that the actor's account has.
-func forActor(actor access.Actor) access.Condition {
-	return access.Condition{SQL: "l.trashed_at IS NULL AND lower(i.email) = (SELECT lower(me.email) FROM task.users me WHERE me.id = ? AND me.email <> '')", Args: []any{actor.UserID}}
+// forActor are the invitations to the address that the actor's account has, and that was
+// verified where that is asked for.
+func (s *Store) forActor(actor access.Actor) access.Condition {
+	return access.Condition{
+		SQL:  "l.trashed_at IS NULL AND lower(i.email) = (SELECT lower(me.email) FROM task.users me WHERE me.id = ? AND me.email <> '' AND (me.verified OR NOT ?))",
+		Args: []any{actor.UserID, s.VerifiedOnly},
+	}
 }
 
 // Invitations reads up to limit of those that the actor can accept, behind one.
 func (s *Store) Invitations(ctx context.Context, actor access.Actor, after *page.Place, limit int) ([]*Invitation, error) {
-	where := forActor(actor)
+	where := s.forActor(actor)
 	if after != nil {
 		where = where.And("(i.created_at, i.id) > (?, ?)", after.At, after.ID)
 	}
@@ -167,7 +184,7 @@ func (s *Store) Invitations(ctx context.Context, actor access.Actor, after *page
 func (s *Store) Accept(ctx context.Context, actor access.Actor, id uuid.UUID) (*List, error) {
 	var l *List
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		i, err := s.answer(ctx, tx, id, forActor(actor))
+		i, err := s.answer(ctx, tx, id, s.forActor(actor))
 		if err != nil {
 			return err
 		}
@@ -189,7 +206,7 @@ func (s *Store) Accept(ctx context.Context, actor access.Actor, id uuid.UUID) (*
 // Decline takes an invitation of the actor away.
 func (s *Store) Decline(ctx context.Context, actor access.Actor, id uuid.UUID) error {
 	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		i, err := s.answer(ctx, tx, id, forActor(actor))
+		i, err := s.answer(ctx, tx, id, s.forActor(actor))
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,8 @@ import (
 // Store reads the reminders.
 type Store struct {
 	DB *bun.DB
+	// VerifiedOnly: no address is told that was not shown to be its user's.
+	VerifiedOnly bool
 }
 
 // Check says, just before they are delivered, which of the reminders are still
@@ -38,11 +40,11 @@ func (s *Store) Check(ctx context.Context, actor access.Actor, asked []taskapi.R
 	}
 	may := actor.Tasks()
 	err := s.DB.NewRaw(`
-		SELECT r.id AS reminder_id, r.remind_at, t.is_complete, m.user_id, coalesce(u.email, '') AS email, coalesce(u.timezone, t.timezone) AS timezone
+		SELECT r.id AS reminder_id, r.remind_at, t.is_complete, m.user_id, coalesce(CASE WHEN u.verified OR NOT ? THEN u.email END, '') AS email, coalesce(u.timezone, t.timezone) AS timezone
 		FROM task.reminders r JOIN task.tasks t ON t.id = r.task_id
 			JOIN task.members m ON m.list_id = t.list_id AND m.user_id = coalesce(r.user_id, t.user_id)
 			LEFT JOIN task.users u ON u.id = m.user_id
-		WHERE r.id IN (?) AND `+may.SQL, append([]any{bun.List(ids)}, may.Args...)...).Scan(ctx, &rows)
+		WHERE r.id IN (?) AND `+may.SQL, append([]any{s.VerifiedOnly, bun.List(ids)}, may.Args...)...).Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("check %d reminders: %w", len(ids), err)
 	}

@@ -44,6 +44,19 @@ type SignedIn struct {
 	ExpiresAt time.Time    `json:"expires_at" doc:"When the token ends"`
 }
 
+// registered is the answer to whoever wants an account: 201 with a session, or 202.
+type registered struct {
+	Status    int
+	SetCookie []http.Cookie `header:"Set-Cookie" doc:"auth_token, which signs the browser in, and taskwire_device, by which it is known"`
+	Body      Registered
+}
+
+// Registered is who has registered and his token; nothing where the address has to be
+// verified first.
+type Registered struct {
+	*SignedIn
+}
+
 // Registration is what an account begins with.
 type Registration struct {
 	Email    string `json:"email" minLength:"3" maxLength:"254" doc:"By which you sign in, and where reminders go"`
@@ -62,6 +75,7 @@ type Credentials struct {
 type ProfilePatch struct {
 	Name     *string `json:"name,omitempty" nullable:"true" maxLength:"200" doc:"How you are called"`
 	Timezone *string `json:"timezone,omitempty" nullable:"true" minLength:"1" maxLength:"64" doc:"IANA time zone that new tasks get"`
+	Email    *string `json:"email,omitempty" nullable:"true" minLength:"3" maxLength:"254" doc:"The address that you want: a mail goes there, and it is yours once you follow the link in it"`
 }
 
 // MountOpen adds what needs no token: register, login and logout.
@@ -69,20 +83,22 @@ func (a *Accounts) MountOpen(api huma.API) {
 	forStranger(api, a.Failures, huma.Operation{
 		OperationID: "register", Method: http.MethodPost, Path: "/api/auth/register", Tags: []string{"Accounts"},
 		Summary:     "Create an account and sign in",
-		Description: "A session begins: its cookie is auth_token, and a token of it, for an hour, is answered.", DefaultStatus: http.StatusCreated,
-		Metadata: httpapi.Describe(exampleRegistration, exampleSignedIn, httpapi.EmailTaken, httpapi.TooManyAttempts),
+		Description: "A session begins: its cookie is auth_token, and a token of it, for an hour, is answered. Where addresses have to be verified (MAIL_VERIFICATION), the answer is 202 without a session, whether there is an account with the address or not: a mail says how it goes on.",
+		Responses:   map[string]*huma.Response{"202": {Description: "A mail is on its way"}}, DefaultStatus: http.StatusCreated,
+		Metadata: httpapi.Describe(exampleRegistration, exampleSignedIn, httpapi.RegistrationClosed, httpapi.EmailTaken, httpapi.TooManyAttempts),
 	}, a.register)
 	forStranger(api, a.Failures, huma.Operation{
 		OperationID: "login", Method: http.MethodPost, Path: "/api/auth/login", Tags: []string{"Accounts"},
 		Summary:     "Sign in",
 		Description: "A session begins: its cookie is auth_token, and lives for 30 days from its last use; a token of it, for an hour, is answered. Wrong passwords slow down who sends them; a device that has signed in before is not held up by those of others.",
-		Metadata:    httpapi.Describe(exampleCredentials, exampleSignedIn, httpapi.WrongPassword, httpapi.TooManyAttempts),
+		Metadata:    httpapi.Describe(exampleCredentials, exampleSignedIn, httpapi.WrongPassword, httpapi.AddressUnverified, httpapi.AccountBlocked, httpapi.TooManyAttempts),
 	}, a.login)
 	forStranger(api, a.Failures, huma.Operation{
 		OperationID: "logout", Method: http.MethodPost, Path: "/api/auth/logout", Tags: []string{"Accounts"},
 		Summary:     "Sign out",
 		Description: "The session of the cookie, or of the token, ends, and the cookie auth_token is emptied.", DefaultStatus: http.StatusNoContent,
 	}, a.logout)
+	a.MountMails(api)
 }
 
 // SessionList is a user's sessions.
@@ -123,8 +139,9 @@ func (a *Accounts) Mount(api huma.API) {
 	}, a.me)
 	forUser(api, a.Failures, huma.Operation{
 		OperationID: "update-me", Method: http.MethodPatch, Path: "/api/auth/me", Tags: []string{"Accounts"}, Summary: "Change your profile",
-		Description: "What is left out, or null, stays. A new time zone is that of new tasks; those that there are keep theirs.",
-		Metadata:    httpapi.Describe(ProfilePatch{Name: &exampleUser.Name, Timezone: &exampleUser.Timezone}, exampleUser, httpapi.Missing),
+		Description: "What is left out, or null, stays. A new time zone is that of new tasks; those that there are keep theirs. Another address is asked for: the answer is 202, and the account has the address once the link in the mail that goes there was followed.",
+		Responses:   map[string]*huma.Response{"202": {Description: "As it is; a mail went to the new address"}},
+		Metadata:    httpapi.Describe(ProfilePatch{Name: &exampleUser.Name, Timezone: &exampleUser.Timezone}, exampleUser, httpapi.SignInAgain, httpapi.Missing, httpapi.TooManyAttempts),
 	}, a.updateMe)
 }
 
@@ -133,13 +150,20 @@ type registerInput struct {
 	Body   Registration
 }
 
-func (a *Accounts) register(ctx context.Context, actor access.Actor, in *registerInput) (*signedIn, error) {
+func (a *Accounts) register(ctx context.Context, actor access.Actor, in *registerInput) (*registered, error) {
 	from := a.Keys.Stranger(actor.Origin, in.Device)
 	u, session, err := a.Doorkeeper.Register(ctx, from, account.Registration(in.Body))
 	if err != nil {
 		return nil, err
 	}
-	return a.signedIn(u, session, from)
+	if session == nil {
+		return &registered{Status: http.StatusAccepted}, nil
+	}
+	now, err := a.signedIn(u, session, from)
+	if err != nil {
+		return nil, err
+	}
+	return &registered{http.StatusCreated, now.SetCookie, Registered{&now.Body}}, nil
 }
 
 type loginInput struct {
@@ -163,17 +187,31 @@ func (a *Accounts) signedIn(u *account.User, session *account.Opened, from accou
 	if err != nil {
 		return nil, err
 	}
-	device, err := from.DeviceOf(u)
+	device, err := a.deviceCookie(from, u)
 	if err != nil {
 		return nil, err
 	}
-	value, until, err := a.Keys.SignDevice(device, a.Now())
-	if err != nil {
-		return nil, err
-	}
-	out := &signedIn{SetCookie: []http.Cookie{a.cookie(auth.Cookie, "/", session.Secret, session.Expires), a.cookie(DeviceCookie, "/api/auth", value, until)}}
+	out := &signedIn{SetCookie: []http.Cookie{a.cookie(auth.Cookie, "/", session.Secret, session.Expires), device}}
 	out.Body.User, out.Body.Token, out.Body.ExpiresAt = *u, token, expires.UTC()
 	return out, nil
+}
+
+// deviceCookie makes a browser a known device of a user's.
+func (a *Accounts) deviceCookie(from account.Stranger, u *account.User) (http.Cookie, error) {
+	device, err := from.DeviceOf(u)
+	if err != nil {
+		return http.Cookie{}, err
+	}
+	value, until, err := a.Keys.SignDevice(device, a.Now())
+	return a.cookie(DeviceCookie, "/api/auth", value, until), err
+}
+
+// credentialOf is the credential that a request shows by a cookie or a header, which comes first.
+func credentialOf(cookie, authorization string) string {
+	if _, token, ok := strings.Cut(authorization, " "); ok {
+		return strings.TrimSpace(token)
+	}
+	return cookie
 }
 
 type dropped struct {
@@ -185,11 +223,7 @@ func (a *Accounts) logout(ctx context.Context, actor access.Actor, in *struct {
 	Authorization string `header:"Authorization" doc:"Or a token of it"`
 },
 ) (*dropped, error) {
-	credential := in.Cookie
-	if _, token, ok := strings.Cut(in.Authorization, " "); ok {
-		credential = strings.TrimSpace(token)
-	}
-	if err := a.endSession(ctx, actor, credential); err != nil {
+	if err := a.endSession(ctx, actor, credentialOf(in.Cookie, in.Authorization)); err != nil {
 		return nil, err
 	}
 	c := a.cookie(auth.Cookie, "/", "", time.Unix(1, 0))
@@ -241,6 +275,11 @@ type profile struct {
 	Body *account.User
 }
 
+type changedProfile struct {
+	Status int
+	Body   *account.User
+}
+
 func (a *Accounts) me(ctx context.Context, actor access.Actor, _ *struct{}) (*profile, error) {
 	u, err := a.Doorkeeper.Store.Get(ctx, actor)
 	return &profile{u}, err
@@ -249,9 +288,13 @@ func (a *Accounts) me(ctx context.Context, actor access.Actor, _ *struct{}) (*pr
 func (a *Accounts) updateMe(ctx context.Context, actor access.Actor, in *struct {
 	Body ProfilePatch
 },
-) (*profile, error) {
-	u, err := a.Doorkeeper.Store.Update(ctx, actor, account.Profile(in.Body))
-	return &profile{u}, err
+) (*changedProfile, error) {
+	u, asked, err := a.Doorkeeper.Update(ctx, actor, account.Profile(in.Body))
+	out := &changedProfile{http.StatusOK, u}
+	if asked {
+		out.Status = http.StatusAccepted
+	}
+	return out, err
 }
 
 // ClientKey is what the requests of who is not signed in are counted by: the

@@ -57,7 +57,7 @@ var (
 	exampleMove = map[string]any{"after": uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5c7")}
 
 	exampleUser = account.User{
-		ID: uuid.MustParse("0190c8a0-0b10-7f4e-8d21-3a9c5b7e1f00"), Email: "ada@example.org", Name: "Ada", Timezone: "Europe/Berlin",
+		ID: uuid.MustParse("0190c8a0-0b10-7f4e-8d21-3a9c5b7e1f00"), Email: "ada@example.org", Name: "Ada", Timezone: "Europe/Berlin", Verified: true,
 		CreatedAt: time.Date(2027, 1, 4, 9, 0, 0, 0, time.UTC), UpdatedAt: time.Date(2027, 1, 4, 9, 0, 0, 0, time.UTC),
 	}
 	exampleColor, exampleGroup = "#3366cc", "Home"

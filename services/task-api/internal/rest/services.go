@@ -9,6 +9,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/accountmail"
 	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
@@ -17,6 +18,7 @@ import (
 type Services struct {
 	Tasks     *task.Store
 	Reminders *reminder.Store
+	Mails     *accountmail.Store
 	Failures  httpapi.Failures
 }
 
@@ -37,6 +39,9 @@ func (a *Services) Mount(api huma.API) {
 	forService(api, a.Failures, "notification", huma.Operation{
 		OperationID: "check-reminders", Method: http.MethodPost, Path: taskapi.RemindersPath, Summary: "Whether reminders still stand",
 	}, a.check)
+	forService(api, a.Failures, "notification", huma.Operation{
+		OperationID: "write-account-mails", Method: http.MethodPost, Path: taskapi.AccountMailsPath, Summary: "What mails about accounts say",
+	}, a.write)
 }
 
 func (a *Services) follow(ctx context.Context, actor access.Actor, in *struct{ Body taskapi.Follow }) (*followOutput, error) {
@@ -57,4 +62,13 @@ func (a *Services) follow(ctx context.Context, actor access.Actor, in *struct{ B
 func (a *Services) check(ctx context.Context, actor access.Actor, in *struct{ Body taskapi.Check }) (*checkOutput, error) {
 	standings, err := a.Reminders.Check(ctx, actor, in.Body.Reminders)
 	return &checkOutput{taskapi.Checked{Reminders: standings}}, err
+}
+
+type writtenOutput struct {
+	Body taskapi.WrittenMails
+}
+
+func (a *Services) write(ctx context.Context, actor access.Actor, in *struct{ Body taskapi.WriteMails }) (*writtenOutput, error) {
+	mails, err := a.Mails.Write(ctx, actor, in.Body.Mails)
+	return &writtenOutput{taskapi.WrittenMails{Mails: mails}}, err
 }

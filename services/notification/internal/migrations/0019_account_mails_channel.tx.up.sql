@@ -1,0 +1,1 @@
+ALTER TABLE notification.deliveries VALIDATE CONSTRAINT deliveries_channel_check;

@@ -1,0 +1,63 @@
+package account
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/taskapi"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/accountmail"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+)
+
+// resetting are the mails whose tokens set a password.
+var resetting = []string{taskapi.MailReset, taskapi.MailWelcome}
+
+// Reset gives the account of a mail's token a new password. All its sessions end, and its
+// address is taken for verified. It returns whose it is.
+func (d *Doorkeeper) Reset(ctx context.Context, from Stranger, token, password string) (*User, error) {
+	now := d.Store.Changes.Now()
+	t, err := accountmail.Find(ctx, d.Store.DB, now, token, resetting...)
+	if err != nil {
+		return nil, err
+	}
+	u, err := d.Store.one(ctx, access.Condition{SQL: "id = ?", Args: []any{t.User}})
+	if err != nil {
+		return nil, err
+	}
+	if err := checkNew("password", password, u.Email, u.Name); err != nil {
+		return nil, err
+	}
+	done, err := d.turn(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	hash := hashPassword(password)
+	done()
+	defer d.Sessions.forget()
+	err = d.Store.Changes.Do(ctx, u.actor(from.Origin), func(ctx context.Context, tx *change.Tx) error {
+		t, err := accountmail.Use(ctx, tx, token, resetting...)
+		if err != nil {
+			return err
+		}
+		if u, err = lockUser(ctx, tx, t.User); err != nil {
+			return err
+		}
+		u.Verified, u.UpdatedAt, u.PasswordHash = true, tx.Now, &hash
+		_, err = tx.NewRaw("UPDATE task.users SET password_hash = ?, verified = true, updated_at = ? WHERE id = ?", hash, tx.Now, u.ID).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("set the password: %w", err)
+		}
+		// What else was sent is of no use any more.
+		tx.Later("DELETE FROM task.account_mails WHERE user_id = ? AND kind IN (?, ?, ?) AND id <> ?", u.ID, taskapi.MailReset, taskapi.MailWelcome, taskapi.MailVerify, t.Mail)
+		if _, err := end(ctx, tx, "user_id = ?", u.ID); err != nil {
+			return err
+		}
+		if err := accountmail.PostNotice(tx, u.ID, u.Email, taskapi.NoticePasswordChanged); err != nil {
+			return err
+		}
+		return appendAudit(tx, event.UserPasswordChanged, u, nil, nil, map[string]any{event.MetaBy: "mail"})
+	})
+	return u, err
+}
