@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/taskapi"
 )
 
@@ -311,6 +312,13 @@ func TestABlockedUser(t *testing.T) {
 		return here.do(http.MethodGet, "/api/auth/me", nil).status == http.StatusUnauthorized && outside.do(http.MethodGet, "/api/tasks", nil).status == http.StatusUnauthorized
 	}, patience, 10*time.Millisecond)
 	here.requireIn(http.StatusUnauthorized, "blocked")
+	for _, e := range s.toldSince(0) { // else audit-log could not keep it
+		var data struct {
+			UserID uuid.UUID `json:"user_id"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(e.Data), &data))
+		require.False(t, e.Topic == event.TopicAudit && data.UserID == uuid.Nil, e.Type)
+	}
 	a := s.nobody().login(u.email, password, "")
 	require.Equal(t, "account-blocked", a.problem().code())
 	require.Equal(t, http.StatusUnauthorized, s.nobody().login(u.email, "wrong wrong wrong", "").status)

@@ -36,7 +36,9 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 	u.complete(sub)
 	u.complete(full)
 	u.next(full)
-	share(u, s.newUser(t, "UTC"))
+	other := s.newUser(t, "UTC")
+	share(u, other)
+	mailsOfAccounts(u, other)
 	eventually(t, func() error { // it is written beside the request
 		if s.query(t, "SELECT count(*) FROM task.events e JOIN task.users u ON e.key = u.id::text WHERE u.email = $1 AND type = 'audit.user.sign_in_failed'", u.Email) == 0 {
 			return errNotYet("the failed sign-in")

@@ -70,7 +70,7 @@ func (d *Doorkeeper) ChangePassword(ctx context.Context, actor access.Actor, ses
 		if n == 0 {
 			return refuse.Part("current", "is not your password any more")
 		}
-		if _, err := end(ctx, tx, "user_id = ? AND id <> ?", u.ID, session); err != nil {
+		if _, err := end(ctx, tx, u, "id <> ?", session); err != nil {
 			return err
 		}
 		if u.Verified {

@@ -88,7 +88,7 @@ func (s *Store) Block(ctx context.Context, email string) (*User, error) {
 			return false, nil
 		}
 		u.BlockedAt = &tx.Now
-		_, err := end(ctx, tx, "user_id = ?", u.ID)
+		_, err := end(ctx, tx, u, "true")
 		// Also where he had no session: a token of an outside issuer is known for a moment.
 		tx.Later("SELECT pg_notify('" + EndedChannel + "', '')")
 		return true, err

@@ -51,7 +51,7 @@ func (d *Doorkeeper) Reset(ctx context.Context, from Stranger, token, password s
 		}
 		// What else was sent is of no use any more.
 		tx.Later("DELETE FROM task.account_mails WHERE user_id = ? AND kind IN (?, ?, ?) AND id <> ?", u.ID, taskapi.MailReset, taskapi.MailWelcome, taskapi.MailVerify, t.Mail)
-		if _, err := end(ctx, tx, "user_id = ?", u.ID); err != nil {
+		if _, err := end(ctx, tx, u, "true"); err != nil {
 			return err
 		}
 		if err := accountmail.PostNotice(tx, u.ID, u.Email, taskapi.NoticePasswordChanged); err != nil {

@@ -213,15 +213,14 @@ func (s *Sessions) forget() {
 // signal that NewSessions is to hear.
 const EndedChannel = "taskwire.sessions"
 
-// end deletes sessions in a change, and says how many. Other replicas hear of it with the
+// end deletes sessions of a user in a change, and says how many. Other replicas hear of it with the
 // commit: sessions end too seldom for commits to wait for each other.
-func end(ctx context.Context, tx *change.Tx, where string, args ...any) (n int, err error) {
+func end(ctx context.Context, tx *change.Tx, u *User, where string, args ...any) (n int, err error) {
 	var gone []uuid.UUID
-	if err := tx.NewRaw("DELETE FROM task.sessions WHERE "+where+" RETURNING id", args...).Scan(ctx, &gone); err != nil {
+	if err := tx.NewRaw("DELETE FROM task.sessions WHERE user_id = ? AND "+where+" RETURNING id", append([]any{u.ID}, args...)...).Scan(ctx, &gone); err != nil {
 		return 0, fmt.Errorf("end sessions: %w", err)
 	}
 	for _, id := range gone {
-		u := &User{ID: tx.Actor.UserID, Email: tx.Actor.Email}
 		if err := appendAudit(tx, event.UserSignedOut, u, nil, nil, map[string]any{event.MetaSession: id}); err != nil {
 			return 0, err
 		}
@@ -232,11 +231,13 @@ func end(ctx context.Context, tx *change.Tx, where string, args ...any) (n int, 
 	return len(gone), nil
 }
 
+func userOf(actor access.Actor) *User { return &User{ID: actor.UserID, Email: actor.Email} }
+
 // End ends a session of the actor's.
 func (s *Sessions) End(ctx context.Context, actor access.Actor, id uuid.UUID) error {
 	defer s.forget()
 	return s.changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		n, err := end(ctx, tx, "user_id = ? AND id = ?", actor.UserID, id)
+		n, err := end(ctx, tx, userOf(actor), "id = ?", id)
 		if err == nil && n == 0 {
 			err = refuse.Missing("session")
 		}
@@ -248,7 +249,7 @@ func (s *Sessions) End(ctx context.Context, actor access.Actor, id uuid.UUID) er
 func (s *Sessions) EndOthers(ctx context.Context, actor access.Actor, but uuid.UUID) error {
 	defer s.forget()
 	return s.changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		_, err := end(ctx, tx, "user_id = ? AND id <> ?", actor.UserID, but)
+		_, err := end(ctx, tx, userOf(actor), "id <> ?", but)
 		return err
 	})
 }
