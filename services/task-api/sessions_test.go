@@ -103,6 +103,15 @@ func TestASessionEndsAtOnce(t *testing.T) {
 			require.Equal(t, http.StatusNoContent, here.do(http.MethodPost, "/api/auth/password", change).status)
 			return other, here
 		},
+		"by signing in again in its browser": func(here, other session) (session, session) {
+			a := here.nobody().do(http.MethodPost, "/api/auth/login", object{"email": here.email, "password": password}, "Cookie", auth.Cookie+"="+here.cookie)
+			require.Equal(t, http.StatusOK, a.status)
+			// Somebody else's session is not ended by who signs in.
+			stranger := s.newUser()
+			a = here.nobody().do(http.MethodPost, "/api/auth/login", object{"email": stranger.email, "password": password}, "Cookie", auth.Cookie+"="+other.cookie)
+			require.Equal(t, http.StatusOK, a.status)
+			return here, other
+		},
 		"with its account's row": func(here, other session) (session, session) {
 			s.execute("DELETE FROM task.users WHERE id = ?", here.user)
 			// No replica has said so.
@@ -195,6 +204,7 @@ func TestAnotherPassword(t *testing.T) {
 		"too short":           {object{"current": password, "new": "123456789"}, "body.new"},
 		"too long":            {object{"current": password, "new": strings.Repeat("x", 201)}, "body.new"},
 		"a common one":        {object{"current": password, "new": "Q1W2E3R4T5"}, "body.new"},
+		"a word of the place": {object{"current": password, "new": "TaskWire-2027!"}, "body.new"},
 		"the address":         {object{"current": password, "new": strings.ToUpper(u.email)}, "body.new"},
 		"none":                {object{"current": password}, "body"},
 	} {

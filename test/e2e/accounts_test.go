@@ -29,7 +29,7 @@ func (u *user) mailedLink(n int) string {
 		for _, raw := range u.mails() {
 			m, err := mail.ReadMessage(strings.NewReader(raw))
 			require.NoError(u.t, err)
-			body := io.Reader(m.Body)
+			body := m.Body
 			if strings.EqualFold(m.Header.Get("Content-Transfer-Encoding"), "quoted-printable") {
 				body = quotedprintable.NewReader(body)
 			}

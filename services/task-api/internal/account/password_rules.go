@@ -2,8 +2,10 @@ package account
 
 import (
 	_ "embed"
+	"slices"
 	"strings"
 	"sync"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
@@ -23,6 +25,10 @@ var common = sync.OnceValue(func() map[string]bool {
 	return words
 })
 
+// ofThePlace are the words that are tried first here, with whatever digits and signs around
+// them (ASVS 5, 6.1.2).
+var ofThePlace = []string{"taskwire", "taskwiretaskwire", "taskwirepassword", "passwordtaskwire", "taskwireadmin", "task-wire", "task wire", "mytaskwire"}
+
 // checkNew refuses a new password of a user that others would guess. Any characters will
 // do, and nothing has to be among them (NIST SP 800-63B, section 3.1.1.2).
 func checkNew(field, password, email, name string) error {
@@ -36,6 +42,9 @@ func checkNew(field, password, email, name string) error {
 		return refuse.Part(field, "is the address; choose one that nobody would guess")
 	case strings.ToLower(strings.TrimSpace(name)):
 		return refuse.Part(field, "is the name; choose one that nobody would guess")
+	}
+	if slices.Contains(ofThePlace, strings.TrimFunc(is, func(r rune) bool { return !unicode.IsLetter(r) })) {
+		return refuse.Part(field, "is a word of this place; choose one that nobody would guess")
 	}
 	if common()[is] {
 		return refuse.Part(field, "is one of the passwords that are tried first; choose another")

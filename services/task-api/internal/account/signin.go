@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
@@ -40,8 +41,9 @@ type counted struct {
 	key   string
 }
 
-// SignIn begins a session of the user whose address and password these are.
-func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, email, password string) (*User, *Opened, error) {
+// SignIn begins a session of the user whose address and password these are. The session
+// that the browser had ends, if it is one of his.
+func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, had, email, password string) (*User, *Opened, error) {
 	byNetwork, byAddress := counted{d.Limits.ForNetwork(), from.network}, counted{d.Limits.ForAddress(), strings.ToLower(email)}
 	if !from.known {
 		// What is refused anyway takes no turn.
@@ -66,7 +68,14 @@ func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, email, password 
 	case !u.Verified && d.Settings.Verified():
 		return nil, nil, refuse.Because(refuse.AddressUnverified, "it has not been shown yet that the address is yours; follow the link in the mail that went there, or ask for another")
 	}
-	opened, err := d.Store.LetIn(ctx, from, u)
+	before, err := d.Sessions.ByCookie(ctx, had)
+	if err != nil && !errors.Is(err, auth.ErrRefused) {
+		return nil, nil, err
+	}
+	if before.UserID == u.ID {
+		defer d.Sessions.forget()
+	}
+	opened, err := d.Store.LetIn(ctx, from, before, u)
 	return u, opened, err
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/cache"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/taskapi"
@@ -195,9 +196,14 @@ func (s *Store) askForAddress(ctx context.Context, tx *change.Tx, u *User, email
 }
 
 // LetIn begins a session of a user who has shown who he is, and tells him of it where the
-// device is new.
-func (s *Store) LetIn(ctx context.Context, from Stranger, u *User) (opened *Opened, err error) {
-	err = s.Changes.Do(ctx, u.actor(from.Origin), func(_ context.Context, tx *change.Tx) error {
+// device is new. The session before ends, if it is one of his: it was signed in again.
+func (s *Store) LetIn(ctx context.Context, from Stranger, before auth.Caller, u *User) (opened *Opened, err error) {
+	err = s.Changes.Do(ctx, u.actor(from.Origin), func(ctx context.Context, tx *change.Tx) error {
+		if before.UserID == u.ID {
+			if _, err := end(ctx, tx, u, "id = ?", before.SessionID); err != nil {
+				return err
+			}
+		}
 		opened = open(tx, u.ID)
 		if u.Verified && (!from.known || from.device.user != u.ID) {
 			if err := accountmail.PostNotice(tx, u.ID, u.Email, taskapi.NoticeNewDevice); err != nil {

@@ -168,12 +168,13 @@ func (a *Accounts) register(ctx context.Context, actor access.Actor, in *registe
 
 type loginInput struct {
 	Device string `cookie:"taskwire_device" doc:"Set at a sign-in: a device that has signed in before is not held up by others' wrong passwords"`
+	Cookie string `cookie:"auth_token" doc:"The session that the browser has: it ends, if it is yours"`
 	Body   Credentials
 }
 
 func (a *Accounts) login(ctx context.Context, actor access.Actor, in *loginInput) (*signedIn, error) {
 	from := a.Keys.Stranger(actor.Origin, in.Device)
-	u, session, err := a.Doorkeeper.SignIn(ctx, from, in.Body.Email, in.Body.Password)
+	u, session, err := a.Doorkeeper.SignIn(ctx, from, in.Cookie, in.Body.Email, in.Body.Password)
 	if err != nil {
 		return nil, err
 	}
