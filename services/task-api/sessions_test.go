@@ -278,3 +278,52 @@ func TestAStreamEndsWithItsSession(t *testing.T) {
 		t.Fatal("the stream goes on")
 	}
 }
+
+// Nobody is signed out who should not be.
+func TestWhoStaysSignedIn(t *testing.T) {
+	s := start(t)
+	for name, live := range map[string]func(t *testing.T, u client, here session){
+		"two tabs that sign in again at once": func(t *testing.T, u client, here session) {
+			answers := make(chan answer, 2)
+			for range 2 {
+				go func() {
+					a, _ := u.nobody().send(t.Context(), http.MethodPost, "/api/auth/login", object{"email": u.email, "password": password}, "Cookie", auth.Cookie+"="+here.cookie)
+					answers <- a
+				}()
+			}
+			for range 2 { // whichever cookie the browser keeps
+				a := <-answers
+				require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+				require.Equal(t, http.StatusOK, u.nobody().do(http.MethodGet, "/api/auth/me", nil, "Cookie", auth.Cookie+"="+a.cookies()[auth.Cookie].Value).status)
+			}
+		},
+		"a laptop that was asleep": func(t *testing.T, u client, here session) {
+			u.execute("UPDATE task.sessions SET created_at = created_at - interval '40 days', last_seen_at = now() - interval '29 days', expires_at = now() + interval '1 day' WHERE user_id = ?", u.user)
+			require.Equal(t, http.StatusOK, u.nobody().do(http.MethodGet, "/api/auth/me", nil, "Cookie", auth.Cookie+"="+here.cookie).status)
+			a := u.nobody().do(http.MethodGet, "/api/auth/me", nil, "Cookie", auth.Cookie+"="+here.cookie)
+			require.Empty(t, a.cookies(), "there is nothing to renew, so nothing that two tabs renew twice")
+		},
+		"a browser whose clock is wrong": func(t *testing.T, u client, here session) {
+			a := u.nobody().login(u.email, password, "")
+			for _, c := range a.cookies() {
+				require.Greater(t, c.MaxAge, 29*24*60*60, "%s: by how long, not by when", c.Name)
+			}
+		},
+		"an answer that is lost": func(t *testing.T, u client, here session) {
+			again, a := u.signIn(u.email, password)
+			require.Equal(t, http.StatusOK, a.status)
+			again.requireIn(http.StatusOK, "the second one came")
+			here.requireIn(http.StatusOK, "and of the first it is as if it had come")
+			for range 2 {
+				require.Equal(t, http.StatusNoContent, u.nobody().do(http.MethodPost, "/api/auth/logout", nil, "Cookie", auth.Cookie+"="+here.cookie).status, "a logout, too")
+			}
+			again.requireIn(http.StatusOK, "another session is not ended by that")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := s.newUser()
+			here, _ := u.signIn(u.email, password)
+			live(t, u, here)
+		})
+	}
+}

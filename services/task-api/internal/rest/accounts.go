@@ -245,9 +245,10 @@ func (a *Accounts) endSession(ctx context.Context, actor access.Actor, credentia
 	return a.Doorkeeper.Sessions.End(ctx, actor, caller.SessionID)
 }
 
+// cookie is one that a browser keeps until it expires, by whatever clock it has.
 func (a *Accounts) cookie(name, path, value string, expires time.Time) http.Cookie {
 	return http.Cookie{
-		Name: name, Value: value, Path: path, Expires: expires,
+		Name: name, Value: value, Path: path, Expires: expires, MaxAge: int(expires.Sub(a.Now()).Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.SecureCookies,
 	}
 }
