@@ -44,7 +44,7 @@ func TestASessionLivesFromItsLastUse(t *testing.T) {
 		now = now.Add(29 * 24 * time.Hour)
 		require.NoError(t, caller())
 		require.Equal(t, now.Add(-29*24*time.Hour).Unix(), lastSeen().Unix(), "not yet written")
-		require.NoError(t, sessions.writeUsed(t.Context()))
+		require.NoError(t, sessions.writeUsed(t.Context(), sessions.ofUse()))
 		require.Equal(t, now.Unix(), lastSeen().Unix())
 	}
 	now = now.Add(30*24*time.Hour + time.Second)
