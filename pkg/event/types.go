@@ -9,6 +9,8 @@ const (
 	// UserSignedOut is when a session ends: by itself, or from another one.
 	UserSignedOut       = "user.signed_out"
 	UserPasswordChanged = "user.password_changed"
+	UserTokenCreated    = "user.token_created"
+	UserTokenRevoked    = "user.token_revoked"
 )
 
 // TaskPurged is when a task in the trash is gone for good: told to the audit trail alone.
@@ -73,5 +75,7 @@ var Types = []Type{
 	{AuditPrefix + UserSignedIn, TopicAudit, "An account was used to sign in."},
 	{AuditPrefix + UserSignedOut, TopicAudit, "A session of an account ended before its time."},
 	{AuditPrefix + UserPasswordChanged, TopicAudit, "The password of an account was changed."},
+	{AuditPrefix + UserTokenCreated, TopicAudit, "An API token of an account was made."},
+	{AuditPrefix + UserTokenRevoked, TopicAudit, "An API token of an account was revoked before its time."},
 	{AuditPrefix + UserSignInFailed, TopicAudit, "Somebody failed to sign in to an account."},
 }

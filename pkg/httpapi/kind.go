@@ -24,6 +24,8 @@ var (
 	OwnersOnly    = kind(http.StatusForbidden, "owners-only", "Only an owner of the list may do this", "Ask an owner of the list.")
 	AuthorsOnly   = kind(http.StatusForbidden, "authors-only", "Somebody else wrote this", "Ask who wrote it; an owner of the list can delete it.")
 	SignInAgain   = kind(http.StatusForbidden, "sign-in-again", "You have signed in too long ago for this", "Sign in again, and send the request once more.")
+	ScopeMissing  = kind(http.StatusForbidden, "scope-missing", "The API token may not do this", "Use a token that has the scope which the detail names.")
+	NotForTokens  = kind(http.StatusForbidden, "not-for-tokens", "No such API token may do this", "Sign in; what concerns more than the lists of a token needs one for all lists, or a sign-in.")
 	LimitReached  = kind(http.StatusForbidden, "limit-reached", "There are as many as there can be", "Take away one that is not needed, or ask the operator for more.")
 
 	Missing       = kind(http.StatusNotFound, "not-found", "There is no such thing", "Look at the id: it does not exist, or is not yours.")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/page"
 )
@@ -79,12 +80,12 @@ func (a *API) Mount(api huma.API) {
 	httpapi.Register(api, a.Failures, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit", Tags: []string{"Audit"},
 		Summary:     "What was done to what is yours, the latest first",
-		Description: "Every change in the lists that you are a member of today, and of your account, and every sign-in, also those that failed. A change appears here within moments.", Security: httpapi.Authenticated, Metadata: httpapi.Describe(nil, examplePage),
+		Description: "Every change in the lists that you are a member of today, and of your account, and every sign-in, also those that failed. A change appears here within moments.", Security: httpapi.Authenticated, Extensions: httpapi.ForTokens(auth.AuditRead), Metadata: httpapi.Describe(nil, examplePage),
 	}, a.list)
 	httpapi.Register(api, a.Failures, huma.Operation{
 		OperationID: "task-history", Method: http.MethodGet, Path: "/api/tasks/{id}/history", Tags: []string{"Audit"},
 		Summary:     "What was done to a task, the earliest first",
-		Description: "Every change of a task in the lists that you are a member of today, also when it has been deleted since. What became of it in other lists, before or since, is for their members.", Security: httpapi.Authenticated, Metadata: httpapi.Describe(nil, examplePage, httpapi.Missing),
+		Description: "Every change of a task in the lists that you are a member of today, also when it has been deleted since. What became of it in other lists, before or since, is for their members.", Security: httpapi.Authenticated, Extensions: httpapi.ForTokens(auth.AuditRead), Metadata: httpapi.Describe(nil, examplePage, httpapi.Missing),
 	}, a.history)
 }
 
