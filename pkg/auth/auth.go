@@ -100,7 +100,7 @@ type Caller struct {
 
 	// TokenID is that of the API token that was shown; the nil UUID for any other credential.
 	TokenID uuid.UUID
-	// Scopes are what an API token may do; nil, which is all, for any other credential.
+	// Scopes are what an API token may do; nil for any other credential, which may do all.
 	Scopes []Scope
 	// Lists are those that an API token is restricted to, as far as the user is a member of
 	// them; nil for all that he is a member of. To another service they are told with the

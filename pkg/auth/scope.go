@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/taskwire/taskwire/pkg/httpapi"
 )
 
@@ -32,7 +34,7 @@ var Scopes = []Scope{TasksRead, TasksWrite, ListsRead, ListsWrite, AuditRead, No
 
 // ByToken says whether the caller has shown an API token, which may do what its scopes
 // say. Whoever has signed in may do all.
-func (c Caller) ByToken() bool { return c.Scopes != nil }
+func (c Caller) ByToken() bool { return c.TokenID != uuid.Nil }
 
 // Has says whether the caller may do what a scope is for.
 func (c Caller) Has(scope Scope) bool { return !c.ByToken() || slices.Contains(c.Scopes, scope) }

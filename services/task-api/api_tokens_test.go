@@ -215,12 +215,22 @@ func TestWhatATokenOfSomeListsSees(t *testing.T) {
 	require.Equal(t, http.StatusOK, renamed.status)
 	done := u.do(http.MethodPatch, at(in[shared]), object{"title": "Renamed in " + shared.String()})
 	require.Equal(t, http.StatusOK, done.status)
+	// Of her memberships she is told by the feed, too, and of invitations.
+	later := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Later"}).ID
+	tempting := other.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Tempting"}).ID
+	require.Equal(t, http.StatusCreated, other.do(http.MethodPost, listAt(tempting)+"/members", object{"email": u.email, "role": access.Editor}).status)
+	invitations := items[struct{ ID string }](u, "/api/invitations")
+	require.Len(t, invitations, 1)
+	require.Empty(t, items[struct{ ID string }](one.client, "/api/invitations"))
+	for _, answer := range []string{"accept", "decline"} {
+		require.Equal(t, http.StatusNotFound, one.do(http.MethodPost, "/api/invitations/"+invitations[0].ID+"/"+answer, nil).status)
+	}
 
 	for _, path := range []string{"/api/tasks", "/api/lists", "/api/trash", "/api/snapshot", "/api/changes?since=" + place, "/api/tasks?q=in", at(in[shared]) + "/comments"} {
 		a := one.do(http.MethodGet, path, nil)
 		require.Equal(t, http.StatusOK, a.status, "%s: %s", path, a.body)
 		require.Contains(t, string(a.body), shared.String(), path)
-		for _, hidden := range []uuid.UUID{inbox, mine, in[inbox], in[mine]} {
+		for _, hidden := range []uuid.UUID{inbox, mine, later, in[inbox], in[mine]} {
 			require.NotContains(t, string(a.body), hidden.String(), path)
 		}
 	}
@@ -238,6 +248,13 @@ func TestWhatATokenOfSomeListsSees(t *testing.T) {
 	a := one.do(http.MethodPost, "/api/tasks", object{"title": "x"})
 	require.Equal(t, http.StatusUnprocessableEntity, a.status)
 	require.Equal(t, "body.list_id", a.problem().Errors[0].Location)
+	for _, hidden := range []uuid.UUID{inbox, mine} {
+		a := one.do(http.MethodPost, "/api/tasks", object{"title": "x", "list_id": hidden})
+		require.Equal(t, http.StatusUnprocessableEntity, a.status)
+		a = one.do(http.MethodPost, at(in[shared])+"/move", object{"list_id": hidden})
+		require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s", a.body)
+		require.Equal(t, "body.list_id", a.problem().Errors[0].Location)
+	}
 	one.task(http.StatusCreated, http.MethodPost, "/api/tasks", object{"title": "x", "list_id": shared})
 	withInbox := u.apiToken(object{"name": "inbox", "scopes": auth.Scopes, "list_ids": []uuid.UUID{inbox}})
 	require.Equal(t, inbox, withInbox.create(object{"title": "x"}).ListID)
@@ -535,23 +552,34 @@ func TestAStreamOfAToken(t *testing.T) {
 		return lines
 	}
 	// Her session waits for both, so that what changes in either is told to all who wait.
-	open("Authorization", "Bearer "+u.token)
-	lines := open("Authorization", basicOf("x", token.token))
-	for range 20 {
-		u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": []object{
+	hers, lines := open("Authorization", "Bearer "+u.token), open("Authorization", basicOf("x", token.token))
+	until := func(lines chan string, id string, not ...string) {
+		for patience := time.After(patience); ; {
+			select {
+			case line, open := <-lines:
+				require.True(t, open)
+				for _, text := range not {
+					require.NotContains(t, line, text)
+				}
+				if strings.Contains(line, id) {
+					return
+				}
+			case <-patience:
+				t.Fatal("the stream does not tell")
+			}
+		}
+	}
+	for range 5 { // the first may have been read before they waited
+		a := u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": []object{
 			{"op": "create", "body": object{"title": "x", "list_id": hidden}}, {"op": "create", "body": object{"title": "x", "list_id": shown}},
 		}})
-	}
-	last := u.create(object{"title": "last", "list_id": shown}).ID.String()
-	for told := false; !told; {
-		select {
-		case line, open := <-lines:
-			require.True(t, open)
-			require.NotContains(t, line, hidden.String())
-			told = strings.Contains(line, last)
-		case <-time.After(patience):
-			t.Fatal("the stream does not tell")
+		require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+		var made struct {
+			Results []struct{ Task struct{ ID string } }
 		}
+		require.NoError(t, json.Unmarshal(a.body, &made))
+		until(hers, made.Results[1].Task.ID)
+		until(lines, made.Results[1].Task.ID, hidden.String())
 	}
 	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, "/api/auth/tokens/"+token.id.String(), nil).status)
 	u.create(object{"title": "x", "list_id": shown})

@@ -86,10 +86,11 @@ func (a *APITokens) find(ctx context.Context, key [sha256.Size]byte, where strin
 	return a.callerOf(ctx, key, now, func() (id uuid.UUID, caller auth.Caller, err error) {
 		var found []struct {
 			APIToken
-			UserID uuid.UUID `bun:"user_id"`
-			Email  string    `bun:"email"`
+			Restricted bool      `bun:"restricted"`
+			UserID     uuid.UUID `bun:"user_id"`
+			Email      string    `bun:"email"`
 		}
-		err = a.db.NewRaw("SELECT "+tokenColumns+", t.user_id, u.email FROM task.api_tokens t JOIN task.users u ON u.id = t.user_id WHERE t.expires_at > ? AND "+where,
+		err = a.db.NewRaw("SELECT "+tokenColumns+", t.list_ids IS NOT NULL AS restricted, t.user_id, u.email FROM task.api_tokens t JOIN task.users u ON u.id = t.user_id WHERE t.expires_at > ? AND "+where,
 			append([]any{now}, args...)...).Scan(ctx, &found)
 		switch {
 		case err != nil:
@@ -98,6 +99,9 @@ func (a *APITokens) find(ctx context.Context, key [sha256.Size]byte, where strin
 			return id, caller, auth.ErrRefused
 		}
 		t := found[0]
+		if t.Restricted && t.ListIDs == nil {
+			t.ListIDs = []uuid.UUID{} // to none, and not to all
+		}
 		return t.ID, auth.Caller{UserID: t.UserID, Email: t.Email, TokenID: t.ID, Scopes: t.Scopes, Lists: t.ListIDs, ExpiresAt: t.ExpiresAt}, nil
 	})
 }

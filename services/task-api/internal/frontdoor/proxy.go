@@ -38,7 +38,7 @@ var Routes = []struct {
 	AppID   string
 	ask     ask
 	lists   bool
-	Scope   auth.Scope
+	scope   auth.Scope
 	more    bool // than is in lists
 }{
 	{"GET /api/audit", "audit-log", own, true, auth.AuditRead, false},
@@ -126,7 +126,7 @@ func (d *Door) Mount(r chi.Router, perService func() chi.Middlewares) {
 		if route.more {
 			through = withoutRestricted(through)
 		}
-		r.Handle(route.Pattern, needs(route.Scope)(within(through)))
+		r.Handle(route.Pattern, needs(route.scope)(within(through)))
 	}
 }
 
