@@ -379,7 +379,7 @@ func IsBasic(r *http.Request) bool {
 // The challenges of a 401. Basic is asked for where it was tried alone: browsers would ask
 // their users for a name and a password, and no page could keep them from it.
 const (
-	bearer = `Bearer realm="taskwire"`
+	bearer = `Bearer realm="taskwire"` //nolint:gosec // a challenge, and no token
 	basic  = `Basic realm="taskwire", charset="UTF-8"`
 )
 

@@ -9,8 +9,8 @@ const (
 	// UserSignedOut is when a session ends: by itself, or from another one.
 	UserSignedOut       = "user.signed_out"
 	UserPasswordChanged = "user.password_changed"
-	UserTokenCreated    = "user.token_created"
-	UserTokenRevoked    = "user.token_revoked"
+	UserTokenCreated    = "user.token_created" //nolint:gosec // what is done with a token, and none
+	UserTokenRevoked    = "user.token_revoked" //nolint:gosec // as above
 )
 
 // TaskPurged is when a task in the trash is gone for good: told to the audit trail alone.

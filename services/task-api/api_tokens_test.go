@@ -538,7 +538,7 @@ func TestAStreamOfAToken(t *testing.T) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base+"/api/stream", nil)
 		require.NoError(t, err)
 		request.Header.Set(header[0], header[1])
-		response, err := http.DefaultClient.Do(request) //nolint:bodyclose // it is closed below
+		response, err := http.DefaultClient.Do(request)
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = response.Body.Close() })
 		require.Equal(t, http.StatusOK, response.StatusCode)

@@ -90,7 +90,7 @@ func (a *APITokens) find(ctx context.Context, key [sha256.Size]byte, where strin
 			UserID     uuid.UUID `bun:"user_id"`
 			Email      string    `bun:"email"`
 		}
-		err = a.db.NewRaw("SELECT "+tokenColumns+", t.list_ids IS NOT NULL AS restricted, t.user_id, u.email FROM task.api_tokens t JOIN task.users u ON u.id = t.user_id WHERE t.expires_at > ? AND "+where,
+		err = a.db.NewRaw("SELECT "+listedColumns+", t.list_ids IS NOT NULL AS restricted, t.user_id, u.email FROM task.api_tokens t JOIN task.users u ON u.id = t.user_id WHERE t.expires_at > ? AND "+where,
 			append([]any{now}, args...)...).Scan(ctx, &found)
 		switch {
 		case err != nil:
@@ -106,8 +106,8 @@ func (a *APITokens) find(ctx context.Context, key [sha256.Size]byte, where strin
 	})
 }
 
-// tokenColumns are those of an APIToken, of task.api_tokens t.
-const tokenColumns = "t.id, t.name, t.scopes, t.list_ids, t.created_at, t.expires_at, t.last_used_at"
+// listedColumns are those of an APIToken, of task.api_tokens t.
+const listedColumns = "t.id, t.name, t.scopes, t.list_ids, t.created_at, t.expires_at, t.last_used_at"
 
 // List reads up to limit of the actor's API tokens, the latest first, behind one.
 func (a *APITokens) List(ctx context.Context, actor access.Actor, behind *page.Place, limit int) ([]*APIToken, error) {
@@ -116,7 +116,7 @@ func (a *APITokens) List(ctx context.Context, actor access.Actor, behind *page.P
 		where = where.And("(t.created_at, t.id) < (?, ?)", behind.At, behind.ID)
 	}
 	found := []*APIToken{}
-	err := a.db.NewRaw("SELECT "+tokenColumns+" FROM task.api_tokens t WHERE "+where.SQL+" ORDER BY t.created_at DESC, t.id DESC LIMIT ?",
+	err := a.db.NewRaw("SELECT "+listedColumns+" FROM task.api_tokens t WHERE "+where.SQL+" ORDER BY t.created_at DESC, t.id DESC LIMIT ?",
 		append(where.Args, limit)...).Scan(ctx, &found)
 	if err != nil {
 		return nil, fmt.Errorf("read the API tokens: %w", err)
@@ -247,7 +247,7 @@ func (a *APITokens) Revoke(ctx context.Context, actor access.Actor, id uuid.UUID
 // hear of it with the commit, as of sessions. Of those that had expired nothing is told.
 func revoke(ctx context.Context, tx *change.Tx, where string, args ...any) (n int, err error) {
 	var gone []*APIToken
-	if err := tx.NewRaw("DELETE FROM task.api_tokens t WHERE "+where+" RETURNING "+tokenColumns, args...).Scan(ctx, &gone); err != nil {
+	if err := tx.NewRaw("DELETE FROM task.api_tokens t WHERE "+where+" RETURNING "+listedColumns, args...).Scan(ctx, &gone); err != nil {
 		return 0, fmt.Errorf("revoke API tokens: %w", err)
 	}
 	for _, t := range gone {

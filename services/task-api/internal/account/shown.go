@@ -140,7 +140,7 @@ func (s *shown) keepUsed(ctx context.Context, of ofUse) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeLast)
 	defer cancel()
 	if lastErr := s.writeUsed(last, of); lastErr != nil {
-		of.log.WarnContext(last, "it was not written when "+of.kind+" were last used", "error", lastErr)
+		of.log.WarnContext(last, "it was not written when credentials were last used", "kind", of.kind, "error", lastErr)
 	}
 	return err
 }
