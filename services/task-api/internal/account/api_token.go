@@ -264,9 +264,18 @@ func revoke(ctx context.Context, tx *change.Tx, where string, args ...any) (n in
 	return len(gone), nil
 }
 
+// tellToken appends the audit event of what became of an API token. Readers of the trail
+// see the token after it was made, and before it was revoked.
 func tellToken(tx *change.Tx, action string, t *APIToken) error {
-	u := &User{ID: tx.Actor.UserID, Email: tx.Actor.Email}
-	return appendAudit(tx, action, u, nil, nil, map[string]any{event.MetaToken: t.ID, event.MetaName: t.Name, event.MetaScopes: t.Scopes})
+	before, after := any(nil), any(t)
+	if action == event.UserTokenRevoked {
+		before, after = t, nil
+	}
+	user := tx.Actor.UserID
+	return tx.TellAudit(user, event.AuditEvent{
+		Frame:  event.Frame{Metadata: map[string]any{event.MetaToken: t.ID, event.MetaName: t.Name, event.MetaScopes: t.Scopes}},
+		Action: action, Target: "user/" + user.String(),
+	}, before, after)
 }
 
 // Listen hears of API tokens that have ended in other replicas, until ctx ends.
