@@ -408,7 +408,7 @@ func TestBasicIsForTokensAlone(t *testing.T) {
 }
 
 func TestMakingAToken(t *testing.T) {
-	s := start(t, "LIMIT_TOKENS=3")
+	s := start(t, "LIMIT_TOKENS=3", "TZ=Asia/Tokyo")
 	u, stranger := s.newUser(), s.newUser()
 	year := time.Now().AddDate(1, 0, 0)
 	for name, c := range map[string]struct {
@@ -444,6 +444,7 @@ func TestMakingAToken(t *testing.T) {
 	require.Nil(t, tokens[0].ListIDs)
 	require.Nil(t, tokens[0].LastUsedAt)
 	require.WithinDuration(t, time.Now().AddDate(0, 0, 90), tokens[0].ExpiresAt, time.Minute)
+	require.NotContains(t, string(u.do(http.MethodGet, "/api/auth/tokens", nil).body), "+09:00", "times are answered in UTC")
 	var page struct {
 		Items []account.APIToken
 		Next  string `json:"next_cursor"`
@@ -477,6 +478,7 @@ func TestMakingAToken(t *testing.T) {
 			types = append(types, e.Type)
 		}
 		if e.Type == "audit.user.token_revoked" {
+			require.NotContains(t, e.Data, "+09:00")
 			require.Contains(t, e.Data, `"metadata":{"name":"x","scopes":["tasks:read"],"token":"`+fourth.id.String()+`"}`)
 		}
 	}
