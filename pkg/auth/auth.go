@@ -80,6 +80,9 @@ type Claims struct {
 	Email string `json:"email,omitempty"`
 	// SessionID is the session that the token is of.
 	SessionID uuid.UUID `json:"sid,omitzero"`
+	// ListsAlone says, to another service, that the request is about the lists alone that
+	// are told with it (package membership), and about nothing that is in none.
+	ListsAlone bool `json:"lists_alone,omitempty"`
 }
 
 // Caller is the user behind a request.
@@ -94,7 +97,19 @@ type Caller struct {
 	IssuedAt   time.Time // of the token; zero where it does not say
 	// ExpiresAt is when the token ends; zero where it does not say.
 	ExpiresAt time.Time
+
+	// TokenID is that of the API token that was shown; the nil UUID for any other credential.
+	TokenID uuid.UUID
+	// Scopes are what an API token may do; nil for any other credential, which may do all.
+	Scopes []Scope
+	// Lists are those that an API token is restricted to, as far as the user is a member of
+	// them; nil for all that he is a member of. To another service they are told with the
+	// request (package membership), and are none here.
+	Lists []uuid.UUID
 }
+
+// Restricted says whether the caller sees some lists alone, and nothing that is in none.
+func (c Caller) Restricted() bool { return c.Lists != nil }
 
 // Verifier checks tokens. Each kind of key accepts its own algorithm only, so
 // that a public key can never be mistaken for a shared secret.
@@ -275,6 +290,9 @@ func (v *Verifier) verify(token string) (Caller, time.Time, error) {
 		caller := Caller{UserID: id, Email: claims.Email, Outside: s.outside}
 		if !s.outside {
 			caller.SessionID = claims.SessionID
+			if claims.ListsAlone {
+				caller.Lists = []uuid.UUID{}
+			}
 		}
 		if claims.IssuedAt != nil {
 			caller.IssuedAt = claims.IssuedAt.UTC()
@@ -307,8 +325,8 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return Guard(func(_ context.Context, token string) (Caller, error) { return v.Verify(token) }, httpapi.Failures{}, next)
 }
 
-// Guard admits requests with a credential that resolve knows, as Authorization: Bearer or
-// in the cookie, and answers 401 to all that it refuses (ErrRefused); 503 while tokens can
+// Guard admits requests with a credential that resolve knows, as Authorization: Bearer, in
+// the cookie, or, if it is an API token, as the password of Authorization: Basic, and answers 401 to all that it refuses (ErrRefused); 503 while tokens can
 // not be checked (ErrNoKeys). What else fails is answered as failures has it.
 func Guard(resolve func(ctx context.Context, credential string) (Caller, error), failures httpapi.Failures, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -332,9 +350,15 @@ func Guard(resolve func(ctx context.Context, credential string) (Caller, error),
 	})
 }
 
-// Credential is what a request shows to say whose it is; false where there is nothing.
+// Credential is what a request shows to say whose it is; false where there is nothing that
+// could say so. HTTP Basic is for API tokens alone, as the password, whatever the name:
+// programs that know nothing else keep the password of no account, and no session.
 func Credential(r *http.Request) (string, bool) {
 	if h := r.Header.Get("Authorization"); h != "" {
+		if IsBasic(r) {
+			_, password, ok := r.BasicAuth()
+			return password, ok && strings.HasPrefix(password, TokenPrefix)
+		}
 		scheme, token, _ := strings.Cut(h, " ")
 		return strings.TrimSpace(token), strings.EqualFold(scheme, "Bearer")
 	}
@@ -345,8 +369,26 @@ func Credential(r *http.Request) (string, bool) {
 	return c.Value, true
 }
 
+// IsBasic says whether a request has Authorization: Basic. Unlike any other, browsers send
+// that of their own accord, once somebody has given them a name and a password.
+func IsBasic(r *http.Request) bool {
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.EqualFold(scheme, "Basic")
+}
+
+// The challenges of a 401. Basic is asked for where it was tried alone: browsers would ask
+// their users for a name and a password, and no page could keep them from it.
+const (
+	bearer = `Bearer realm="taskwire"` //nolint:gosec // a challenge, and no token
+	basic  = `Basic realm="taskwire", charset="UTF-8"`
+)
+
 func unauthorized(w http.ResponseWriter, r *http.Request, detail string) {
-	w.Header().Set("WWW-Authenticate", `Bearer realm="taskwire"`)
+	challenge := bearer
+	if IsBasic(r) {
+		challenge, detail = basic, "send an API token as the password; the name may be any"
+	}
+	w.Header().Set("WWW-Authenticate", challenge)
 	httpapi.NewProblem(httpapi.Unauthenticated, detail).Write(w, r)
 }
 

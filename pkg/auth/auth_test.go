@@ -83,6 +83,17 @@ func TestWhoseTokensAreAccepted(t *testing.T) {
 		})
 	}
 
+	t.Run("who is restricted to lists, by our word alone", func(t *testing.T) {
+		alone := claims(func(c jwt.MapClaims) { c["lists_alone"] = true })
+		caller, err := verifier.Verify(sign(jwt.SigningMethodEdDSA, private, alone))
+		require.NoError(t, err)
+		require.True(t, caller.Restricted())
+		require.False(t, caller.ByToken())
+		caller, err = verifier.Verify(sign(jwt.SigningMethodHS256, []byte(secret), alone))
+		require.NoError(t, err)
+		require.False(t, caller.Restricted())
+	})
+
 	t.Run("an outside user whose id is no UUID keeps one id", func(t *testing.T) {
 		token := sign(jwt.SigningMethodHS256, []byte(secret), claims(func(c jwt.MapClaims) { c["sub"] = "auth0|17" }))
 		one, err := verifier.Verify(token)
@@ -189,4 +200,38 @@ func TestWithoutKeysATokenIsNeitherGoodNorBad(t *testing.T) {
 	_, stranger, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusUnauthorized, ask(stranger))
+}
+
+// Only HTTP Basic with an API token as its password says whose a request is.
+func TestWhatAnAuthorizationShows(t *testing.T) {
+	basic := func(text string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(text)) }
+	for header, want := range map[string]string{
+		"Bearer x": "x", "bearer  x ": "x", "Bearer tw_x": "tw_x", "Bearer": "",
+		basic("ada:tw_x"): "tw_x", basic(":tw_x"): "tw_x", basic("a:tw_x:y"): "tw_x:y", strings.ToUpper(basic("")[:5]) + basic("a:tw_x")[5:]: "tw_x",
+		basic("ada:secret"): "-", basic("ada:tws_x"): "-", basic("tw_x:"): "-", basic("tw_x"): "-", basic("a: tw_x"): "-",
+		"Basic": "-", "Basic tw_x": "-", "Basic !!": "-", "Digest x": "-", "tw_x": "-",
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Authorization", header)
+		r.Header.Set("Cookie", auth.Cookie+"=a")
+		got, ok := auth.Credential(r)
+		require.Equal(t, want != "-", ok, header)
+		if ok {
+			require.Equal(t, want, got, header)
+		}
+	}
+}
+
+// What a caller lacks is named; who has signed in lacks nothing.
+func TestWhatACallerLacks(t *testing.T) {
+	require.Nil(t, auth.Caller{}.Lacks())
+	require.Nil(t, auth.Caller{}.Lacks(auth.TasksWrite))
+	none, reader := auth.Caller{TokenID: uuid.New()}, auth.Caller{TokenID: uuid.New(), Scopes: []auth.Scope{auth.TasksRead}}
+	require.Nil(t, reader.Lacks(auth.TasksRead))
+	require.Equal(t, "/problems/not-for-tokens", reader.Lacks().Type)
+	require.Equal(t, "/problems/scope-missing", none.Lacks(auth.TasksRead).Type)
+	require.Equal(t, "/problems/scope-missing", reader.Lacks(auth.TasksWrite).Type, "to write is another scope")
+	both := reader.Lacks(auth.TasksRead, auth.ListsRead, auth.ListsWrite)
+	require.Equal(t, "the API token lacks the scope lists:read and lists:write", both.Detail)
+	require.Equal(t, `Bearer realm="taskwire", error="insufficient_scope", scope="lists:read lists:write"`, both.GetHeaders().Get("WWW-Authenticate"))
 }

@@ -123,6 +123,11 @@ const (
 
 	// MetaSession is, of an account's event, the session that it is about.
 	MetaSession = "session"
+	// MetaToken is, of an account's event, the API token that it is about, MetaName how that
+	// is called, and MetaScopes what it may do.
+	MetaToken  = "token"
+	MetaName   = "name"
+	MetaScopes = "scopes"
 	// MetaTruncated names the texts of which the event has only the beginning.
 	MetaTruncated = "truncated"
 	// MetaBy is, where a password was changed without the one before, by what.

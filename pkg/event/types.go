@@ -12,9 +12,11 @@ const (
 	// UserVerified is when it was shown that the address of an account is its user's.
 	UserVerified = "user.verified"
 	// By an operator.
-	UserInvited   = "user.invited"
-	UserBlocked   = "user.blocked"
-	UserUnblocked = "user.unblocked"
+	UserInvited      = "user.invited"
+	UserBlocked      = "user.blocked"
+	UserUnblocked    = "user.unblocked"
+	UserTokenCreated = "user.token_created" //nolint:gosec // what is done with a token, and none
+	UserTokenRevoked = "user.token_revoked" //nolint:gosec // as above
 )
 
 // TaskPurged is when a task in the trash is gone for good: told to the audit trail alone.
@@ -87,5 +89,7 @@ var Types = []Type{
 	{AuditPrefix + UserInvited, TopicAudit, "An operator made an account for somebody, who is asked to choose a password."},
 	{AuditPrefix + UserBlocked, TopicAudit, "An operator blocked an account: it can not be used any more."},
 	{AuditPrefix + UserUnblocked, TopicAudit, "An operator unblocked an account."},
+	{AuditPrefix + UserTokenCreated, TopicAudit, "An API token of an account was made."},
+	{AuditPrefix + UserTokenRevoked, TopicAudit, "An API token of an account was revoked before its time."},
 	{AuditPrefix + UserSignInFailed, TopicAudit, "Somebody failed to sign in to an account."},
 }

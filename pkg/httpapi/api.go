@@ -3,9 +3,11 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,8 +28,9 @@ func NewAPI(r chi.Router) huma.API {
 	config.RejectUnknownQueryParameters = true
 	config.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
+		"bearer": {Type: "http", Scheme: "bearer", Description: "The token that a sign-in answers, or an API token"},
 		"cookie": {Type: "apiKey", In: "cookie", Name: "auth_token"},
+		"basic":  {Type: "http", Scheme: "basic", Description: "An API token as the password; the name may be any"},
 	}
 	return humachi.New(r, config)
 }
@@ -50,6 +53,10 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 	op.Errors = statuses(problems)
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}
+	}
+	if scopes := scopesOf(op); scopes != nil {
+		op.Security = append(slices.Clone(op.Security), map[string][]string{"basic": {}})
+		op.Description += "\n\nScopes that an API token needs: " + strings.Trim(fmt.Sprint(scopes), "[]") + "."
 	}
 	if op.Security == nil {
 		op.Security = []map[string][]string{} // said, since some tools take nothing for anything
@@ -109,5 +116,6 @@ func notEmpty(api huma.API) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// Authenticated marks an operation as one that needs a token.
+// Authenticated marks an operation as one that needs somebody who is signed in. Which
+// scopes it needs of an API token its Extensions say (ForTokens).
 var Authenticated = []map[string][]string{{"bearer": {}}, {"cookie": {}}}

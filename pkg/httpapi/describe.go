@@ -37,9 +37,25 @@ func everyProblem(op huma.Operation, input reflect.Type) []Kind {
 	}
 	if len(op.Security) > 0 {
 		found = append(found, Unauthenticated)
+		if scopesOf(op) != nil {
+			found = append(found, ScopeMissing)
+		} else {
+			found = append(found, NotForTokens)
+		}
 	}
 	return found
 }
+
+// scopesExtension is what an operation says of the scopes that it needs of an API token.
+// It is an extension: of anything but OAuth the security requirements of OpenAPI 3.0 name
+// no scopes.
+const scopesExtension = "x-scopes"
+
+// ForTokens is an operation's Extensions: an API token needs all of these scopes for it.
+// An operation without is for no API token.
+func ForTokens[S ~string](scopes ...S) map[string]any { return map[string]any{scopesExtension: scopes} }
+
+func scopesOf(op huma.Operation) any { return op.Extensions[scopesExtension] }
 
 // document completes what huma has made of an operation's types.
 func document(op *huma.Operation, problems []Kind, d description) {

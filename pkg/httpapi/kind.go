@@ -28,6 +28,8 @@ var (
 	AccountBlocked     = kind(http.StatusForbidden, "account-blocked", "The account is blocked", "Ask the operator.")
 	RegistrationClosed = kind(http.StatusForbidden, "registration-closed", "Accounts are not for everybody to make here", "Ask the operator for an invitation.")
 	LimitReached       = kind(http.StatusForbidden, "limit-reached", "There are as many as there can be", "Take away one that is not needed, or ask the operator for more.")
+	ScopeMissing       = kind(http.StatusForbidden, "scope-missing", "The API token may not do this", "Use a token that has the scope which the detail names.")
+	NotForTokens       = kind(http.StatusForbidden, "not-for-tokens", "No such API token may do this", "Sign in; what concerns more than the lists of a token needs one for all lists, or a sign-in.")
 
 	Missing       = kind(http.StatusNotFound, "not-found", "There is no such thing", "Look at the id: it does not exist, or is not yours.")
 	NoSuchAddress = kind(http.StatusNotFound, "no-such-address", "There is nothing at this address", "See /openapi.json for what there is.")

@@ -74,7 +74,15 @@ func NewProblem(kind Kind, detail string, fields ...FieldError) *Problem {
 // After says when the client may try again, in Retry-After: whole seconds, at least 1.
 func (p *Problem) After(wait time.Duration) *Problem {
 	seconds := max(1, int64((wait+time.Second-1)/time.Second))
-	p.header = http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}
+	return p.With("Retry-After", strconv.FormatInt(seconds, 10))
+}
+
+// With sends a header with the problem.
+func (p *Problem) With(name, value string) *Problem {
+	if p.header == nil {
+		p.header = http.Header{}
+	}
+	p.header.Set(name, value)
 	return p
 }
 

@@ -64,6 +64,7 @@ const (
 const (
 	NoticePasswordChanged = "password_changed"
 	NoticeAddressChanged  = "address_changed"
+	NoticeTokenCreated    = "token_created"
 	NoticeNewDevice       = "new_device"
 	NoticeRegisteredAgain = "registered_again" // somebody wanted to make an account with the address
 	NoticeAddressTaken    = "address_taken"    // another account wanted to have the address

@@ -111,6 +111,7 @@ func TestAForgottenPassword(t *testing.T) {
 	s := start(t)
 	u := s.newUser()
 	here, _ := u.signIn(u.email, password)
+	program := u.apiToken(object{"name": "x", "scopes": []string{"account:read"}})
 	known, unknown := s.nobody().post("/api/auth/forgot", object{"email": strings.ToUpper(u.email)}), s.nobody().post("/api/auth/forgot", object{"email": "nobody@example.org"})
 	require.Equal(t, http.StatusAccepted, known.status)
 	require.Equal(t, known.status, unknown.status)
@@ -142,6 +143,7 @@ func TestAForgottenPassword(t *testing.T) {
 	require.Equal(t, http.StatusNoContent, s.nobody().post("/api/auth/reset", object{"token": first.Token, "password": better}).status, "the first mail has come, too")
 	require.Equal(t, http.StatusUnprocessableEntity, s.nobody().post("/api/auth/reset", object{"token": m.Token, "password": password}).status, "once")
 	here.requireIn(http.StatusUnauthorized, "all sessions end")
+	require.Equal(t, http.StatusUnauthorized, program.do(http.MethodGet, "/api/auth/me", nil).status, "and all API tokens")
 	require.Equal(t, http.StatusUnauthorized, s.nobody().login(u.email, password, "").status)
 	again, a := u.signIn(u.email, better)
 	require.Equal(t, http.StatusOK, a.status)
@@ -300,6 +302,7 @@ func TestABlockedUser(t *testing.T) {
 	var err error
 	outside.token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": outside.user.String(), "email": "out@example.org", "exp": time.Now().Add(time.Hour).Unix()}).SignedString([]byte(sharedSecret))
 	require.NoError(t, err)
+	program := u.apiToken(object{"name": "x", "scopes": []string{"account:read"}})
 	here.requireIn(http.StatusOK, "before")
 	require.Equal(t, http.StatusOK, outside.do(http.MethodGet, "/api/tasks", nil).status)
 	for _, who := range []string{strings.ToUpper(u.email), outside.user.String()} {
@@ -312,6 +315,7 @@ func TestABlockedUser(t *testing.T) {
 		return here.do(http.MethodGet, "/api/auth/me", nil).status == http.StatusUnauthorized && outside.do(http.MethodGet, "/api/tasks", nil).status == http.StatusUnauthorized
 	}, patience, 10*time.Millisecond)
 	here.requireIn(http.StatusUnauthorized, "blocked")
+	require.Equal(t, http.StatusUnauthorized, program.do(http.MethodGet, "/api/auth/me", nil).status)
 	for _, e := range s.toldSince(0) { // else audit-log could not keep it
 		var data struct {
 			UserID uuid.UUID `json:"user_id"`

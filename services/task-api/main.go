@@ -57,7 +57,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	changes := &change.Writer{DB: db, Events: events, Clock: reminders, Now: time.Now, Limits: cfg.TaskLimits}
 	users := &account.Store{DB: db, Changes: changes}
 	sessions := account.NewSessions(db, changes, ended.Waiter(), log)
-	credentials := account.Credentials{Tokens: verifier, Sessions: sessions}
+	apiTokens := account.NewAPITokens(db, changes, cfg.TokenLimits, ended.Waiter(), log)
+	credentials := account.Credentials{Tokens: verifier, Sessions: sessions, APITokens: apiTokens}
 	attempts := &limit.Windows{DB: db, Now: time.Now}
 	lists := &list.Store{DB: db, Changes: changes, Limits: cfg.ListLimits, VerifiedOnly: cfg.Accounts.Verified(), Attempts: attempts, Mails: cfg.Limits.ForInvitations()}
 	mails := &accountmail.Store{DB: db, Changes: changes, VerifiedOnly: cfg.Accounts.Verified()}
@@ -70,7 +71,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	keeper := &eventlog.Keeper{DB: db, Schema: migrations.Name, Retention: cfg.EventRetention, Log: log}
 	watch := &eventlog.Watch{DB: db, Schema: migrations.Name, Topics: event.Topics, Log: log}
 	failed := account.NewFailedSignIns(users, log)
-	doorkeeper := &account.Doorkeeper{Settings: cfg.Accounts, Store: users, Sessions: sessions, Limits: cfg.Limits, Attempts: attempts, Hashing: limit.NewTurns(runtime.NumCPU()), Failed: failed}
+	doorkeeper := &account.Doorkeeper{Settings: cfg.Accounts, Store: users, Sessions: sessions, APITokens: apiTokens, Limits: cfg.Limits, Attempts: attempts, Hashing: limit.NewTurns(runtime.NumCPU()), Failed: failed}
 	accounts := &rest.Accounts{Doorkeeper: doorkeeper, Keys: keys, Credentials: credentials, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now}
 	strangers := limit.NewRequests(cfg.Limits, accounts.ClientKey, failures)
 	callers := limit.NewRequests(cfg.Limits, func(r *http.Request) string { return auth.CallerOf(r.Context()).UserID.String() }, failures)
@@ -82,6 +83,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "signal of sessions that end", Run: ended.Run},
 		{Name: "sessions that end", Run: sessions.Listen},
 		{Name: "use of sessions", Run: sessions.KeepUsed},
+		{Name: "API tokens that end", Run: apiTokens.Listen},
+		{Name: "use of API tokens", Run: apiTokens.KeepUsed},
 		{Name: "reminder clock", Run: clock.Run},
 		{Name: "watch of the reminders", Run: (&reminder.Watch{DB: db, Now: time.Now, Log: log}).Run},
 		{Name: "event log partitions", Run: keeper.Run},
@@ -146,11 +149,12 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 			share := func() chi.Middlewares { return chi.Chain(callers.Share(), accounts.AdmitOutside) }
 			door.Mount(r, share)
 			// Who waits for changes has no connection meanwhile.
-			(&rest.Feed{Store: changed, Hub: hub, Sessions: sessions, Failures: failures, Closing: ctx}).Mount(httpapi.NewAPI(r.With(accounts.AdmitOutside)))
+			(&rest.Feed{Store: changed, Hub: hub, Credentials: credentials, Failures: failures, Closing: ctx}).Mount(httpapi.NewAPI(r.With(accounts.AdmitOutside)))
 			r.Group(func(r chi.Router) {
 				r.Use(share()...)
 				mine := httpapi.NewAPI(r)
 				accounts.Mount(mine)
+				(&rest.APITokens{Tokens: apiTokens, Failures: failures}).Mount(mine)
 				(&rest.Lists{Store: lists, Failures: failures}).Mount(mine)
 				(&rest.Tasks{Store: tasks, Failures: failures}).Mount(mine)
 				(&rest.Comments{Store: comments, Failures: failures}).Mount(mine)

@@ -17,6 +17,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/membership"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 )
 
@@ -59,6 +61,7 @@ const (
 	theComment    thing = "comment"
 	theRequest    thing = "request"
 	theSession    thing = "session"
+	theAPIToken   thing = "API token"
 )
 
 // expected is what an operation needs: of what its path names, by parameter, or else of
@@ -90,6 +93,7 @@ var (
 	aComment    = map[string]thing{"id": theComment}
 	aTrash      = map[string]thing{"id": theTrash}
 	aSession    = map[string]thing{"id": theSession}
+	anAPIToken  = map[string]thing{"id": theAPIToken}
 	aRequest    = map[string]thing{"request_id": theRequest}
 
 	inATask = map[string]use{
@@ -119,6 +123,10 @@ var expectations = map[string]expected{
 	"end-session":        {needs: apart, path: aSession},
 	"end-other-sessions": {needs: signedIn},
 	"change-password":    {needs: signedIn},
+
+	"list-api-tokens":  {needs: signedIn},
+	"create-api-token": {needs: signedIn, ids: map[string]use{"body.list_ids[]": {of: theList, needs: reads}}},
+	"revoke-api-token": {needs: apart, path: anAPIToken},
 
 	"me":        {needs: signedIn},
 	"update-me": {needs: signedIn},
@@ -210,6 +218,8 @@ type person struct {
 	client
 	name string
 	role access.Role // "" for who is no member
+	// only is the list that a person is restricted to, by an API token; nil for none.
+	only *uuid.UUID
 }
 
 // may says whether a person is what is needed.
@@ -297,6 +307,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 type operation struct {
 	ID         string `json:"operationId"`
 	Security   []any
+	Scopes     []auth.Scope `json:"x-scopes"`
 	Parameters []struct {
 		In, Name string
 		Schema   schema
@@ -450,7 +461,7 @@ func (w *world) renew() {
 	var guests string
 	require.NoError(w.t, w.s.db.NewRaw("SELECT id FROM task.sessions WHERE user_id = ? LIMIT 1", w.guest.user).Scan(w.t.Context(), &guests))
 	w.ids = map[thing][]string{
-		theSession: {guests}, theRequest: {asked.request()}, theTrash: {gone.ID.String()}, theComment: {said.ID.String()},
+		theSession: {guests}, theAPIToken: {w.guest.apiToken(object{"name": "x", "scopes": []string{"tasks:read"}}).id.String()}, theRequest: {asked.request()}, theTrash: {gone.ID.String()}, theComment: {said.ID.String()},
 		theList: {l.ID.String()}, theTask: {task.ID.String(), sub.ID.String()}, theReminder: {task.Reminders[0].ID.String()}, theSeries: {task.SeriesID.String()},
 		theMember: {w.guest.user.String()}, theInvitation: {invitation.ID}, theNotice: {uuid.NewString()},
 	}
@@ -469,8 +480,11 @@ func (w *world) ownOf(p person, of thing) string {
 	w.t.Helper()
 	switch of {
 	case theTask:
-		return p.create(object{"title": "His own", "due_at": "2030-01-01T12:00:00Z"}).ID.String()
+		return p.create(object{"title": "His own", "due_at": "2030-01-01T12:00:00Z", "list_id": p.only}).ID.String()
 	case theList:
+		if p.only != nil {
+			return p.only.String()
+		}
 		return access.Inbox(p.user).String()
 	}
 	w.t.Fatalf("nobody has a %s of his own yet: say in permissions_test.go how he gets one", of)
@@ -669,6 +683,9 @@ func (w *world) ask(op operation, p person, ids map[string]string, header ...str
 	if want := expectations[op.ID]; want.body != "" && len(ids) > 0 {
 		require.NoError(w.t, json.Unmarshal([]byte(want.body), &body))
 	}
+	if p.only != nil && op.ID == "create-task" { // none is in his inbox
+		body = put(body, []string{"list_id"}, *p.only)
+	}
 	for place, id := range ids {
 		if place, ok := strings.CutPrefix(place, "body."); ok {
 			body = put(body, strings.Split(place, "."), id)
@@ -736,8 +753,8 @@ type standIn struct {
 	asked  asked
 }
 
-// asked is a request that was passed on.
-type asked struct{ target, by string }
+// asked is a request that was passed on, with the lists that were told with it.
+type asked struct{ target, by, lists string }
 
 var anID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
@@ -747,7 +764,7 @@ func newStandIn(t *testing.T) *standIn {
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.asked = asked{r.URL.RequestURI(), r.Header.Get("Authorization")}
+		s.asked = asked{r.URL.RequestURI(), r.Header.Get("Authorization"), r.Header.Get(membership.Header)}
 		id := anID.FindString(r.URL.Path)
 		switch {
 		case id == "":

@@ -34,6 +34,7 @@ type settings struct {
 	ListLimits        list.Limits
 	TrashRetention    time.Duration `env:"TRASH_RETENTION" envDefault:"720h" min:"1h"`
 	CommentLimits     comment.Limits
+	TokenLimits       account.TokenLimits
 }
 
 // transportKafka is the EVENT_TRANSPORT of events that go straight to the broker.

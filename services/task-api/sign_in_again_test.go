@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
 
@@ -14,6 +15,8 @@ var mattersMost = []struct {
 	body               any
 }{
 	{"another password", http.MethodPost, "/api/auth/password", object{"current": password, "new": "a better horse battery"}},
+	{"an API token", http.MethodPost, "/api/auth/tokens", object{"name": "x", "scopes": []string{"tasks:read"}}},
+	{"an API token that is revoked", http.MethodDelete, "/api/auth/tokens/" + uuid.NewString(), nil},
 }
 
 func TestWhatMattersMostAsksForARecentSignIn(t *testing.T) {

@@ -109,6 +109,8 @@ func (u *user) isThere(t *testing.T, op openapi.Operation, body []byte) ([]byte,
 				there["id"] = session.ID
 			}
 		}
+	case op.ID == "revoke-api-token":
+		there["id"] = must[thing](u, http.StatusCreated, http.MethodPost, "/api/auth/tokens", object{"name": "An example", "scopes": []string{"tasks:read"}}).ID
 	case op.ID == "undo":
 		a, err := u.Do(t.Context(), http.MethodPost, "/api/tasks", object{"title": "Made by mistake"})
 		require.NoError(t, err)

@@ -25,6 +25,8 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 	must[any](u, http.StatusUnauthorized, http.MethodPost, "/api/auth/login", object{"email": u.Email, "password": "wrong wrong wrong"})
 	must[any](u, http.StatusNoContent, http.MethodPost, "/api/auth/password", object{"current": "correct horse battery", "new": "a better horse battery"})
 	must[any](u, http.StatusOK, http.MethodPatch, "/api/auth/me", object{"name": "Ada"})
+	token := must[struct{ ID string }](u, http.StatusCreated, http.MethodPost, "/api/auth/tokens", object{"name": "Phone", "scopes": []string{"tasks:read"}})
+	must[any](u, http.StatusNoContent, http.MethodDelete, "/api/auth/tokens/"+token.ID, nil)
 	full := u.create(object{
 		"title": "Full", "description": "…", "priority": "urgent", "tags": []string{"a"}, "due_at": "2027-01-31T10:00:00Z", "all_day": true,
 		"recurrence": object{"rrule": "FREQ=MONTHLY"}, "reminders": []object{{"before_due": "P1D"}, {"at": time.Now()}},

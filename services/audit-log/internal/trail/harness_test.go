@@ -57,6 +57,13 @@ func (s *service) by(lists ...uuid.UUID) *service {
 	return &member
 }
 
+// restrictedTo is the service as somebody asks it who is restricted to lists.
+func (s *service) restrictedTo(lists ...uuid.UUID) *service {
+	restricted := s.by(lists...)
+	restricted.header["X-Test-Restricted"] = "yes"
+	return restricted
+}
+
 func newService(t *testing.T) *service {
 	t.Helper()
 	ctx := context.Background()
@@ -96,8 +103,11 @@ func (s *service) replica() http.Handler {
 	router.Group(func(r chi.Router) {
 		r.Use(func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				user := uuid.MustParse(r.Header.Get("X-Test-User"))
-				next.ServeHTTP(w, r.WithContext(auth.WithCaller(r.Context(), auth.Caller{UserID: user})))
+				caller := auth.Caller{UserID: uuid.MustParse(r.Header.Get("X-Test-User"))}
+				if r.Header.Get("X-Test-Restricted") != "" {
+					caller.Lists = []uuid.UUID{}
+				}
+				next.ServeHTTP(w, r.WithContext(auth.WithCaller(r.Context(), caller)))
 			})
 		}, membership.Believe(sidecarToken))
 		(&trail.API{DB: s.db, Failures: httpapi.Failures{Log: log}}).Mount(httpapi.NewAPI(r))

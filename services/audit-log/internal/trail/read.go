@@ -17,14 +17,18 @@ import (
 )
 
 // reader is who reads the trail: what happened in a list is for its members of today,
-// and what happened in none for its user.
+// and what happened in none for its user, unless he is restricted to lists.
 type reader struct {
-	user  uuid.UUID
+	user  uuid.UUID // nil for who is restricted: nothing is that user's
 	lists []uuid.UUID
 }
 
 func readerOf(ctx context.Context) reader {
-	return reader{auth.CallerOf(ctx).UserID, membership.Of(ctx)}
+	caller := auth.CallerOf(ctx)
+	if caller.Restricted() {
+		return reader{lists: membership.Of(ctx)}
+	}
+	return reader{caller.UserID, membership.Of(ctx)}
 }
 
 // direction is an order of entries, and the condition of being behind one of them.
@@ -72,7 +76,7 @@ func (s *search) places(n int) (string, []any) {
 	// has the order.
 	sql := "SELECT e.* FROM unnest(?::uuid[]) l (id), LATERAL " + first("e.list_id = l.id") + " e"
 	args := append(append([]any{pgdialect.Array(ids)}, s.args...), n)
-	if s.list == nil {
+	if s.list == nil && s.user != uuid.Nil {
 		sql += " UNION ALL " + first("e.list_id IS NULL AND e.user_id = ?")
 		args = append(append(append(args, s.user), s.args...), n)
 	}
@@ -135,7 +139,7 @@ func (r reader) before(e entry) json.RawMessage {
 	}
 	switch {
 	case was.ListID == *e.ListID, slices.Contains(r.lists, was.ListID):
-	case was.ListID == uuid.Nil && e.UserID == r.user: // from before there were lists
+	case was.ListID == uuid.Nil && e.UserID == r.user && r.user != uuid.Nil: // from before there were lists
 	default:
 		return nil
 	}

@@ -176,3 +176,28 @@ func (s *service) answer(user uuid.UUID, path string) string {
 	task, _, _ := strings.Cut(strings.TrimPrefix(path, "/api/tasks/"), "/")
 	return strings.ReplaceAll(fmt.Sprint(rec.Code, rec.Header(), document), task, "ID")
 }
+
+// Who is restricted to lists reads what happened in them, and nothing of his account, nor of
+// before there were lists.
+func TestWhoIsRestrictedToListsReadsNothingElse(t *testing.T) {
+	s := newService(t)
+	ada := uuid.New()
+	task, old, named, other := uuid.New(), uuid.New(), uuid.New(), uuid.New()
+	account := newChange(ada, uuid.Nil, "user.updated", 10*time.Hour)
+	ofBefore := newChange(ada, task, "task.created", 9*time.Hour)
+	forgotten := newChange(ada, old, "task.created", 8*time.Hour)
+	moved := ofBefore.as("task.updated", 7*time.Hour).to(named)
+	elsewhere := newChange(ada, uuid.New(), "task.created", 6*time.Hour).in(other)
+	s.keep(account, ofBefore, forgotten, moved, elsewhere)
+	history := func(of uuid.UUID) string { return "/api/tasks/" + of.String() + "/history" }
+	require.Equal(t, idsOf(ofBefore, moved), s.by(named).all(ada, history(task), none), "who is not")
+
+	door := s.restrictedTo(named)
+	require.Equal(t, idsOf(moved), door.all(ada, "/api/audit?limit=1", none))
+	require.Equal(t, idsOf(moved), door.all(ada, history(task), none))
+	var read answered
+	door.get(ada, history(task), http.StatusOK, &read)
+	require.Nil(t, read.Items[0]["before"], "what it was before it came into the list")
+	require.Equal(t, door.answer(ada, history(uuid.New())), door.answer(ada, history(old)), "as if it had never been")
+	require.Empty(t, s.restrictedTo().all(ada, "/api/audit", none))
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
@@ -31,7 +32,7 @@ type AuditEntry struct {
 	ListID    *uuid.UUID  `json:"list_id" nullable:"true" format:"uuid" doc:"The list that it happened in, whose members can read this; null where it was the account, and in entries of before there were lists"`
 	Actor     event.Actor `json:"actor" doc:"Who did it"`
 	Target    string      `json:"target" doc:"What it was done to: task, list or user and the id, or invitation and the address"`
-	Before    Snapshot    `json:"before" doc:"The task, the list, the membership or the account before; null for what was created, and where the task came from a list that you are not a member of"`
+	Before    Snapshot    `json:"before" doc:"The task, the list, the membership, the account or its API token before; null for what was created, and where the task came from a list that you are not a member of"`
 	After     Snapshot    `json:"after" doc:"The same afterwards; null for what was deleted"`
 	Changed   []string    `json:"changed" nullable:"false" doc:"The fields that differ"`
 	Truncated []string    `json:"truncated" nullable:"false" doc:"Fields of before and after that were shortened, because an event is at most 64 KiB"`
@@ -79,12 +80,12 @@ func (a *API) Mount(api huma.API) {
 	httpapi.Register(api, a.Failures, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit", Tags: []string{"Audit"},
 		Summary:     "What was done to what is yours, the latest first",
-		Description: "Every change in the lists that you are a member of today, and of your account, and every sign-in, also those that failed. A change appears here within moments.", Security: httpapi.Authenticated, Metadata: httpapi.Describe(nil, examplePage),
+		Description: "Every change in the lists that you are a member of today, and of your account, and every sign-in, also those that failed. A change appears here within moments.", Security: httpapi.Authenticated, Extensions: httpapi.ForTokens(auth.AuditRead), Metadata: httpapi.Describe(nil, examplePage),
 	}, a.list)
 	httpapi.Register(api, a.Failures, huma.Operation{
 		OperationID: "task-history", Method: http.MethodGet, Path: "/api/tasks/{id}/history", Tags: []string{"Audit"},
 		Summary:     "What was done to a task, the earliest first",
-		Description: "Every change of a task in the lists that you are a member of today, also when it has been deleted since. What became of it in other lists, before or since, is for their members.", Security: httpapi.Authenticated, Metadata: httpapi.Describe(nil, examplePage, httpapi.Missing),
+		Description: "Every change of a task in the lists that you are a member of today, also when it has been deleted since. What became of it in other lists, before or since, is for their members.", Security: httpapi.Authenticated, Extensions: httpapi.ForTokens(auth.AuditRead), Metadata: httpapi.Describe(nil, examplePage, httpapi.Missing),
 	}, a.history)
 }
 

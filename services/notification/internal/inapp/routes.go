@@ -79,28 +79,28 @@ func Register(api huma.API, failures httpapi.Failures, store *Store) {
 	operation := func(id, method, path, summary, more string, said map[string]any) huma.Operation {
 		return huma.Operation{
 			OperationID: id, Method: method, Path: path, Summary: summary, Description: more, Tags: []string{"Notifications"},
-			Security: httpapi.Authenticated, Metadata: said, MaxBodyBytes: httpapi.MaxBody,
+			Security: httpapi.Authenticated, Extensions: httpapi.ForTokens(auth.Notifications), Metadata: said, MaxBodyBytes: httpapi.MaxBody,
 		}
 	}
 	httpapi.Register(api, failures, operation("list-notifications", http.MethodGet, "/api/notifications", "List your notifications, newest first",
 		"The reminders that you were sent, and comments that mention you or are on a task of yours to do, whatever became of them.",
-		httpapi.Describe(nil, NotificationPage{Items: []Notification{example, exampleComment}})),
+		httpapi.Describe(nil, NotificationPage{Items: []Notification{example, exampleComment}}, httpapi.NotForTokens)),
 		func(ctx context.Context, in *listInput) (*listOutput, error) { return store.page(ctx, in) })
 	httpapi.Register(api, failures, operation("mark-notification", http.MethodPatch, "/api/notifications/{id}", "Mark a notification as read or unread",
 		"Marking it as what it is changes nothing.",
-		httpapi.Describe(NotificationMark{Read: true}, example, httpapi.Missing)),
+		httpapi.Describe(NotificationMark{Read: true}, example, httpapi.Missing, httpapi.NotForTokens)),
 		func(ctx context.Context, in *markInput) (*markOutput, error) {
 			return store.answerMark(ctx, in.ID, in.Body.Read)
 		})
 	httpapi.Register(api, failures, operation("read-notification", http.MethodPost, "/api/notifications/{id}/read", "Mark a notification as read",
 		"Reading it again changes nothing.",
-		httpapi.Describe(nil, example, httpapi.Missing)),
+		httpapi.Describe(nil, example, httpapi.Missing, httpapi.NotForTokens)),
 		func(ctx context.Context, in *readInput) (*markOutput, error) {
 			return store.answerMark(ctx, in.ID, true)
 		})
 	httpapi.Register(api, failures, operation("read-all-notifications", http.MethodPost, "/api/notifications/read-all", "Mark all your notifications as read",
 		"Those that come later are unread.",
-		httpapi.Describe(nil, MarkedNotifications{Updated: 1})),
+		httpapi.Describe(nil, MarkedNotifications{Updated: 1}, httpapi.NotForTokens)),
 		func(ctx context.Context, _ *struct{}) (*readAllOutput, error) {
 			n, err := store.markAll(ctx, auth.CallerOf(ctx).UserID)
 			if err != nil {

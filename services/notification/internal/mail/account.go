@@ -83,6 +83,10 @@ var notices = map[string][3]string{
 		"Your address was changed", "Your account has another address from now on: this is the last mail about it that comes here.",
 		"If it was not you, tell the operator.",
 	},
+	taskapi.NoticeTokenCreated: {
+		"An API token was made", "An API token was made for your account: with it a program acts for you.",
+		"If it was not you, revoke it and change your password.",
+	},
 	taskapi.NoticeNewDevice: {
 		"A new device signed in", "A device that was not known before signed in to your account.",
 		"If it was not you, change your password: that signs all other devices out.",

@@ -51,8 +51,11 @@ func newServer(t *testing.T) *server {
 	router.Group(func(r chi.Router) {
 		r.Use(func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				user := uuid.MustParse(r.Header.Get("X-Test-User"))
-				ctx := auth.WithCaller(r.Context(), auth.Caller{UserID: user})
+				caller := auth.Caller{UserID: uuid.MustParse(r.Header.Get("X-Test-User"))}
+				if r.Header.Get("X-Test-Restricted") != "" {
+					caller.Lists = []uuid.UUID{}
+				}
+				ctx := auth.WithCaller(r.Context(), caller)
 				if list := r.Header.Get("X-Test-List"); list != "" {
 					ctx = membership.With(ctx, []uuid.UUID{uuid.MustParse(list)})
 				}
@@ -72,6 +75,23 @@ func (s *server) get(user uuid.UUID, path string, status int, into any) {
 	s.router.ServeHTTP(rec, req)
 	require.Equal(s.t, status, rec.Code, "%s: %s", path, rec.Body)
 	require.NoError(s.t, json.Unmarshal(rec.Body.Bytes(), into), "%s", rec.Body)
+}
+
+// Who is restricted to lists is not shown what was recorded before there were lists.
+func TestWhoIsRestrictedToListsSeesNothingOfBefore(t *testing.T) {
+	s := newServer(t)
+	user := uuid.New()
+	last := s.record(user, 2)
+	path := "/api/tasks/" + last.ID.String() + "/occurrences"
+	var all page
+	s.get(user, path, http.StatusOK, &all)
+	require.Len(t, all.Items, 2)
+	req := httptest.NewRequest(http.MethodGet, path, nil)
+	req.Header.Set("X-Test-User", user.String())
+	req.Header.Set("X-Test-Restricted", "yes")
+	rec := httptest.NewRecorder()
+	s.router.ServeHTTP(rec, req)
+	require.Equal(t, http.StatusNotFound, rec.Code, "%s", rec.Body)
 }
 
 // record writes n daily occurrences of a new series, all but the last done,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/recurrence"
@@ -59,7 +60,7 @@ func Mount(api huma.API, failures httpapi.Failures) {
 	httpapi.Register(api, failures, huma.Operation{
 		OperationID: "preview-recurrence", Method: http.MethodPost, Path: "/api/recurrence/preview", Tags: []string{"Recurrence"},
 		Summary:     "The next dates of a rule, each with what explains it",
-		Description: "What completing each occurrence in time would lead to. Nothing is stored.", Security: httpapi.Authenticated,
+		Description: "What completing each occurrence in time would lead to. Nothing is stored.", Security: httpapi.Authenticated, Extensions: httpapi.ForTokens(auth.TasksRead),
 		Metadata: httpapi.Describe(exampleInput, exampleAnswer),
 	}, preview)
 }

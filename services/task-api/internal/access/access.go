@@ -5,7 +5,8 @@
 //
 // A task is in a list, and a list has members (task.members). Who is no member of a
 // list sees nothing in it; what a member may do there, his role says (role.go). An
-// account is its owner's alone.
+// account is its owner's alone. Who shows an API token that is restricted to lists sees
+// those alone, and what else its user sees is not there for him.
 package access
 
 import (
@@ -31,6 +32,12 @@ type Actor struct {
 	Service string
 	// SignedInAt is when he last proved who he is; zero where that is not known.
 	SignedInAt time.Time
+	// Only are the lists that he is restricted to, of those that he is a member of; nil for
+	// all.
+	Only []uuid.UUID
+	// LeavesLists says that he may change what is in lists, and not the lists, whatever his
+	// role: he shows an API token without that scope.
+	LeavesLists bool
 	Origin
 }
 
@@ -82,7 +89,7 @@ func (a Actor) Wrote(author uuid.UUID) bool { return a.UserID != uuid.Nil && a.U
 // Memberships are the rows of task.members, called m, that are the actor's, of these lists
 // or of all.
 func (a Actor) Memberships(lists ...uuid.UUID) Condition {
-	c := Condition{"m.user_id = ? AND NOT m.trashed", []any{a.UserID}}
+	c := a.within(Condition{"m.user_id = ? AND NOT m.trashed", []any{a.UserID}})
 	if len(lists) > 0 {
 		c = c.And("m.list_id IN (?)", bun.List(lists))
 	}
@@ -92,7 +99,8 @@ func (a Actor) Memberships(lists ...uuid.UUID) Condition {
 // Trash are the rows of task.trash, called x, that the actor may see: those of his lists,
 // and the lists in the trash that he was a member of.
 func (a Actor) Trash() Condition {
-	return Condition{"x.list_id IN (SELECT m.list_id FROM task.members m WHERE m.user_id = ? AND m.trashed = (x.task IS NULL)) AND NOT x.let_go", []any{a.UserID}}
+	mine := a.within(Condition{"m.user_id = ? AND m.trashed = (x.task IS NULL)", []any{a.UserID}})
+	return Condition{"x.list_id IN (SELECT m.list_id FROM task.members m WHERE " + mine.SQL + ") AND NOT x.let_go", mine.Args}
 }
 
 // Lists are those that the actor is a member of, at most so many: the one called first,
@@ -133,7 +141,8 @@ func (a Actor) RoleIn(list string) Condition {
 	if a.Service != "" {
 		return Condition{SQL: "'" + string(Owner) + "'"}
 	}
-	return Condition{"(SELECT m.role FROM task.members m WHERE m.user_id = ? AND m.list_id = " + list + ")", []any{a.UserID}}
+	mine := a.within(Condition{"m.user_id = ? AND m.list_id = " + list, []any{a.UserID}})
+	return Condition{"(SELECT m.role FROM task.members m WHERE " + mine.SQL + ")", mine.Args}
 }
 
 // Account is the row of task.users that the actor may see and change.

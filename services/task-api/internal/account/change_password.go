@@ -9,7 +9,6 @@ import (
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
-	"github.com/taskwire/taskwire/services/task-api/internal/accountmail"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
@@ -73,10 +72,8 @@ func (d *Doorkeeper) ChangePassword(ctx context.Context, actor access.Actor, ses
 		if _, err := end(ctx, tx, u, "id <> ?", session); err != nil {
 			return err
 		}
-		if u.Verified {
-			if err := accountmail.PostNotice(tx, u.ID, u.Email, taskapi.NoticePasswordChanged); err != nil {
-				return err
-			}
+		if err := noticeOf(ctx, tx, taskapi.NoticePasswordChanged); err != nil {
+			return err
 		}
 		return appendAudit(tx, event.UserPasswordChanged, u, nil, nil, nil)
 	})

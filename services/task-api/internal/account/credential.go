@@ -9,18 +9,22 @@ import (
 	"github.com/taskwire/taskwire/pkg/auth"
 )
 
-// Credentials says whose a request is, by what it shows: the cookie of a session, or a
-// token, of ours or of an outside issuer.
+// Credentials says whose a request is, by what it shows: the cookie of a session, an API
+// token, or a token (JWT), of ours or of an outside issuer.
 type Credentials struct {
-	Tokens   *auth.Verifier
-	Sessions *Sessions
+	Tokens    *auth.Verifier
+	Sessions  *Sessions
+	APITokens *APITokens
 }
 
 // Caller is whose a credential is. It returns auth.ErrRefused where it is nobody's, or not
-// any more: a session has ended, and with it its tokens.
+// any more: a session has ended, and with it its tokens, or an API token was revoked.
 func (c Credentials) Caller(ctx context.Context, credential string) (auth.Caller, error) {
-	if strings.HasPrefix(credential, sessionPrefix) {
+	switch {
+	case strings.HasPrefix(credential, sessionPrefix):
 		return c.Sessions.ByCookie(ctx, credential)
+	case strings.HasPrefix(credential, auth.TokenPrefix):
+		return c.APITokens.BySecret(ctx, credential)
 	}
 	caller, err := c.Tokens.Verify(credential)
 	switch {
@@ -30,4 +34,16 @@ func (c Credentials) Caller(ctx context.Context, credential string) (auth.Caller
 		return caller, c.Sessions.notBlocked(ctx, caller.UserID)
 	}
 	return c.Sessions.Alive(ctx, caller)
+}
+
+// Alive says whether what a caller has shown is still good, of what can end before its
+// time. It returns auth.ErrRefused where it is not.
+func (c Credentials) Alive(ctx context.Context, caller auth.Caller) (err error) {
+	switch {
+	case caller.TokenID != uuid.Nil:
+		_, err = c.APITokens.Alive(ctx, caller)
+	case caller.SessionID != uuid.Nil:
+		_, err = c.Sessions.Alive(ctx, caller)
+	}
+	return err
 }

@@ -28,13 +28,14 @@ func (s Settings) Verified() bool { return s.Verification == "required" }
 
 // Doorkeeper lets users in: who registers, and who signs in with his password.
 type Doorkeeper struct {
-	Settings Settings
-	Store    *Store
-	Sessions *Sessions
-	Limits   limit.Settings
-	Attempts *limit.Windows
-	Hashing  *limit.Turns
-	Failed   *FailedSignIns
+	Settings  Settings
+	Store     *Store
+	Sessions  *Sessions
+	APITokens *APITokens
+	Limits    limit.Settings
+	Attempts  *limit.Windows
+	Hashing   *limit.Turns
+	Failed    *FailedSignIns
 }
 
 // Registration is what a new account is to be.

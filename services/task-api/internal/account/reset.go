@@ -14,8 +14,8 @@ import (
 // resetting are the mails whose tokens set a password.
 var resetting = []string{taskapi.MailReset, taskapi.MailWelcome}
 
-// Reset gives the account of a mail's token a new password. All its sessions end, and its
-// address is taken for verified. It returns whose it is.
+// Reset gives the account of a mail's token a new password. All its sessions and API tokens
+// end, and its address is taken for verified. It returns whose it is.
 func (d *Doorkeeper) Reset(ctx context.Context, from Stranger, token, password string) (*User, error) {
 	now := d.Store.Changes.Now()
 	t, err := accountmail.Find(ctx, d.Store.DB, now, token, resetting...)
@@ -36,6 +36,7 @@ func (d *Doorkeeper) Reset(ctx context.Context, from Stranger, token, password s
 	hash := hashPassword(password)
 	done()
 	defer d.Sessions.forget()
+	defer d.APITokens.forget()
 	err = d.Store.Changes.Do(ctx, u.actor(from.Origin), func(ctx context.Context, tx *change.Tx) error {
 		t, err := accountmail.Use(ctx, tx, token, resetting...)
 		if err != nil {
@@ -52,6 +53,9 @@ func (d *Doorkeeper) Reset(ctx context.Context, from Stranger, token, password s
 		// What else was sent is of no use any more.
 		tx.Later("DELETE FROM task.account_mails WHERE user_id = ? AND kind IN (?, ?, ?) AND id <> ?", u.ID, taskapi.MailReset, taskapi.MailWelcome, taskapi.MailVerify, t.Mail)
 		if _, err := end(ctx, tx, u, "true"); err != nil {
+			return err
+		}
+		if _, err := revoke(ctx, tx, "t.user_id = ?", u.ID); err != nil {
 			return err
 		}
 		if err := accountmail.PostNotice(tx, u.ID, u.Email, taskapi.NoticePasswordChanged); err != nil {

@@ -9,18 +9,14 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/taskwire/taskwire/pkg/auth"
-	"github.com/taskwire/taskwire/pkg/cache"
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
-	"github.com/taskwire/taskwire/pkg/outage"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
@@ -42,44 +38,22 @@ const (
 	// mostSessions is how many a user has at most: those that were not used for the longest
 	// time end when there are more.
 	mostSessions = 500
-
-	// knownTime is how long a session is taken for alive that was, where no replica has said
-	// that one has ended (they tell each other at once).
-	knownTime = 5 * time.Second
-	// mostKnown is how many are remembered, of some 200 bytes each.
-	mostKnown = 20_000
-	// lookups is how many are looked up at once: who sends made-up ones takes no more of the
-	// database's connections.
-	lookups = 4
 )
 
-// Sessions are who is signed in. A request asks the database for one at most every
-// knownTime, and writes nothing: when a session was used last is written beside the
-// requests.
+// Sessions are who is signed in.
 type Sessions struct {
+	*shown
+
 	db      *bun.DB
 	changes *change.Writer
 	log     *slog.Logger
 	ended   <-chan struct{} // in any replica
-	turns   chan struct{}
-
-	mu    sync.Mutex
-	known *cache.Cache[[sha256.Size]byte, knownSession]
-	used  map[uuid.UUID]time.Time // since it was written last
-}
-
-type knownSession struct {
-	caller auth.Caller
-	until  time.Time
 }
 
 // NewSessions returns the sessions in a database. Ended receives when one has ended in
 // another replica.
 func NewSessions(db *bun.DB, changes *change.Writer, ended <-chan struct{}, log *slog.Logger) *Sessions {
-	return &Sessions{
-		db: db, changes: changes, log: log, ended: ended, turns: make(chan struct{}, lookups),
-		known: new(cache.Cache[[sha256.Size]byte, knownSession]), used: map[uuid.UUID]time.Time{},
-	}
+	return &Sessions{shown: newShown(), db: db, changes: changes, log: log, ended: ended}
 }
 
 // Opened is a session that has just begun.
@@ -128,42 +102,25 @@ func (s *Sessions) Alive(ctx context.Context, caller auth.Caller) (auth.Caller, 
 
 func (s *Sessions) find(ctx context.Context, key [sha256.Size]byte, where string, args ...any) (auth.Caller, error) {
 	now := s.changes.Now()
-	known := s.all()
-	if k, ok := known.Get(key); ok && now.Before(k.until) {
-		s.use(k.caller.SessionID, now)
-		return k.caller, nil
-	}
-	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
-	case <-ctx.Done():
-		return auth.Caller{}, ctx.Err()
-	}
-	var found []struct {
-		ID        uuid.UUID `bun:"id"`
-		UserID    uuid.UUID `bun:"user_id"`
-		Email     string    `bun:"email"`
-		CreatedAt time.Time `bun:"created_at"`
-		ExpiresAt time.Time `bun:"expires_at"`
-	}
-	err := s.db.NewRaw("SELECT s.id, s.user_id, u.email, s.created_at, s.expires_at FROM task.sessions s JOIN task.users u ON u.id = s.user_id WHERE s.expires_at > ? AND u.blocked_at IS NULL AND "+where,
-		append([]any{now}, args...)...).Scan(ctx, &found)
-	if err != nil {
-		return auth.Caller{}, fmt.Errorf("look a session up: %w", err)
-	}
-	if len(found) == 0 {
-		return auth.Caller{}, auth.ErrRefused
-	}
-	f := found[0]
-	k := knownSession{auth.Caller{UserID: f.UserID, Email: f.Email, SessionID: f.ID, SignedInAt: f.CreatedAt, ExpiresAt: f.ExpiresAt}, now.Add(knownTime)}
-	if f.ExpiresAt.Before(k.until) {
-		k.until = f.ExpiresAt
-	}
-	// Into those that were known before it was looked up: one that has ended since is in
-	// nothing that anybody reads any more.
-	known.Put(key, k, mostKnown)
-	s.use(f.ID, now)
-	return k.caller, nil
+	return s.callerOf(ctx, key, now, func() (id uuid.UUID, caller auth.Caller, err error) {
+		var found []struct {
+			ID        uuid.UUID `bun:"id"`
+			UserID    uuid.UUID `bun:"user_id"`
+			Email     string    `bun:"email"`
+			CreatedAt time.Time `bun:"created_at"`
+			ExpiresAt time.Time `bun:"expires_at"`
+		}
+		err = s.db.NewRaw("SELECT s.id, s.user_id, u.email, s.created_at, s.expires_at FROM task.sessions s JOIN task.users u ON u.id = s.user_id WHERE s.expires_at > ? AND u.blocked_at IS NULL AND "+where,
+			append([]any{now}, args...)...).Scan(ctx, &found)
+		switch {
+		case err != nil:
+			return id, caller, fmt.Errorf("look a session up: %w", err)
+		case len(found) == 0:
+			return id, caller, auth.ErrRefused
+		}
+		f := found[0]
+		return f.ID, auth.Caller{UserID: f.UserID, Email: f.Email, SessionID: f.ID, SignedInAt: f.CreatedAt, ExpiresAt: f.ExpiresAt}, nil
+	})
 }
 
 // notBlocked refuses a user without a session who is blocked.
@@ -186,31 +143,12 @@ func (s *Sessions) notBlocked(ctx context.Context, user uuid.UUID) error {
 	if blocked {
 		return auth.ErrRefused
 	}
-	known.Put(key, knownSession{auth.Caller{UserID: user}, now.Add(knownTime)}, mostKnown)
+	known.Put(key, knownCaller{until: now.Add(knownTime)}, mostKnown)
 	return nil
 }
 
-func (s *Sessions) all() *cache.Cache[[sha256.Size]byte, knownSession] {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.known
-}
-
-func (s *Sessions) use(id uuid.UUID, now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.used[id] = now
-}
-
-// forget has each session looked up again.
-func (s *Sessions) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.known = new(cache.Cache[[sha256.Size]byte, knownSession])
-}
-
-// EndedChannel is where replicas tell each other that sessions have ended: the name of the
-// signal that NewSessions is to hear.
+// EndedChannel is where replicas tell each other that sessions and API tokens have ended:
+// the name of the signal that both are to hear.
 const EndedChannel = "taskwire.sessions"
 
 // end deletes sessions of a user in a change, and says how many. Other replicas hear of it with the
@@ -265,65 +203,22 @@ func (s *Sessions) List(ctx context.Context, actor access.Actor, current uuid.UU
 	return found, nil
 }
 
-// usedEvery is how often it is written when sessions were used.
-const usedEvery = time.Minute
-
 // Listen hears of sessions that have ended in other replicas, until ctx ends.
-func (s *Sessions) Listen(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-s.ended:
-			s.forget()
-		}
-	}
-}
+func (s *Sessions) Listen(ctx context.Context) error { return s.listen(ctx, s.ended) }
 
 // KeepUsed writes when sessions were used, and deletes those that have expired, until ctx
 // ends.
-func (s *Sessions) KeepUsed(ctx context.Context) error {
-	failing := &outage.Outage{Log: s.log, Gone: "it can not be written when sessions were used; trying again", Back: "it is written again when sessions were used"}
-	err := database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
-		if err := s.writeUsed(ctx); err != nil {
-			return 0, err
-		}
-		_, err := database.Prune(ctx, s.db, database.Old{Table: "task.sessions", Key: "id", Age: "expires_at", Before: s.changes.Now()})
-		return usedEvery, err
-	})
-	// What is left when the service stops.
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeLast)
-	defer cancel()
-	if lastErr := s.writeUsed(last); lastErr != nil {
-		s.log.WarnContext(last, "it was not written when sessions were last used", "error", lastErr)
-	}
-	return err
-}
+func (s *Sessions) KeepUsed(ctx context.Context) error { return s.keepUsed(ctx, s.ofUse()) }
 
-func (s *Sessions) writeUsed(ctx context.Context) error {
-	s.mu.Lock()
-	used := s.used
-	s.used = map[uuid.UUID]time.Time{}
-	s.mu.Unlock()
-	if len(used) == 0 {
-		return nil
+func (s *Sessions) ofUse() ofUse {
+	return ofUse{
+		db: s.db, log: s.log, kind: "sessions",
+		update: `UPDATE task.sessions s SET last_seen_at = u.at, expires_at = u.at + make_interval(secs => ?2)
+			FROM (SELECT * FROM unnest(?0::uuid[], ?1::timestamptz[]) AS u (id, at) ORDER BY id) u
+			WHERE s.id = u.id AND s.last_seen_at < u.at`,
+		args: []any{sessionLife.Seconds()},
+		old: func() database.Old {
+			return database.Old{Table: "task.sessions", Key: "id", Age: "expires_at", Before: s.changes.Now()}
+		},
 	}
-	ids, times := make([]uuid.UUID, 0, len(used)), make([]time.Time, 0, len(used))
-	for id, at := range used {
-		ids, times = append(ids, id), append(times, at.UTC())
-	}
-	_, err := s.db.NewRaw(`UPDATE task.sessions s SET last_seen_at = u.at, expires_at = u.at + make_interval(secs => ?)
-		FROM (SELECT * FROM unnest(?::uuid[], ?::timestamptz[]) AS u (id, at) ORDER BY id) u
-		WHERE s.id = u.id AND s.last_seen_at < u.at`, sessionLife.Seconds(), pgdialect.Array(ids), pgdialect.Array(times)).Exec(ctx)
-	if err == nil {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id, at := range used {
-		if at.After(s.used[id]) {
-			s.used[id] = at
-		}
-	}
-	return fmt.Errorf("write when sessions were used: %w", err)
 }

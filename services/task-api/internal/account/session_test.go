@@ -20,6 +20,17 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
 
+// register makes an account with a session.
+func register(t *testing.T, changes *change.Writer, u *User) (opened *Opened) {
+	t.Helper()
+	require.NoError(t, changes.Do(t.Context(), u.actor(access.Origin{UserAgent: "a browser", IP: "203.0.113.7"}), func(ctx context.Context, tx *change.Tx) error {
+		_, err := create(ctx, tx, u)
+		opened = open(tx, u.ID)
+		return err
+	}))
+	return opened
+}
+
 // A session lives for 30 days from its last use, which costs no write of its own.
 func TestASessionLivesFromItsLastUse(t *testing.T) {
 	db, url := databasetest.Open(t, migrations.Schema)
@@ -27,12 +38,7 @@ func TestASessionLivesFromItsLastUse(t *testing.T) {
 	signal := func() *eventlog.Signal { return eventlog.NewSignal(url, "nobody", log) }
 	changes := &change.Writer{DB: db, Events: signal(), Clock: signal(), Now: func() time.Time { return now }}
 	u := &User{ID: uuid.New(), Email: "ada@example.org", Timezone: "UTC"}
-	var opened *Opened
-	require.NoError(t, changes.Do(t.Context(), u.actor(access.Origin{UserAgent: "a browser", IP: "203.0.113.7"}), func(ctx context.Context, tx *change.Tx) error {
-		_, err := create(ctx, tx, u)
-		opened = open(tx, u.ID)
-		return err
-	}))
+	opened := register(t, changes, u)
 	sessions := NewSessions(db, changes, nil, log)
 	caller := func() error {
 		_, err := sessions.ByCookie(t.Context(), opened.Secret)
@@ -48,7 +54,7 @@ func TestASessionLivesFromItsLastUse(t *testing.T) {
 		now = now.Add(29 * 24 * time.Hour)
 		require.NoError(t, caller())
 		require.Equal(t, now.Add(-29*24*time.Hour).Unix(), lastSeen().Unix(), "not yet written")
-		require.NoError(t, sessions.writeUsed(t.Context()))
+		require.NoError(t, sessions.writeUsed(t.Context(), sessions.ofUse()))
 		require.Equal(t, now.Unix(), lastSeen().Unix())
 	}
 	now = now.Add(30*24*time.Hour + time.Second)

@@ -215,6 +215,20 @@ func (s *Store) LetIn(ctx context.Context, from Stranger, before auth.Caller, u 
 	return opened, err
 }
 
+// noticeOf tells the actor by mail what was done with his account, where his address was
+// verified.
+func noticeOf(ctx context.Context, tx *change.Tx, notice string) error {
+	var to []string
+	err := tx.NewRaw("SELECT email FROM task.users WHERE id = ? AND verified AND email <> ''", tx.Actor.UserID).Scan(ctx, &to)
+	if err != nil {
+		return fmt.Errorf("read where a notice goes: %w", err)
+	}
+	if len(to) == 0 {
+		return nil
+	}
+	return accountmail.PostNotice(tx, tx.Actor.UserID, to[0], notice)
+}
+
 // appendAudit appends the audit event of what a user did with his account.
 func appendAudit(tx *change.Tx, action string, u, before, after *User, metadata map[string]any) error {
 	return tx.TellAudit(u.ID, event.AuditEvent{

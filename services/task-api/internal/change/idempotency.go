@@ -3,12 +3,14 @@ package change
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
 
@@ -26,9 +28,9 @@ type Key struct {
 // Claim takes the key, or reads into answer what its first user was answered, and says
 // whether there was one.
 func (k *Key) Claim(ctx context.Context, tx *Tx, answer any) (answered bool, err error) {
-	user := tx.Actor.UserID
+	user, hash := tx.Actor.UserID, k.hashFor(tx.Actor)
 	res, err := tx.NewRaw(`INSERT INTO task.idempotency_keys (user_id, key, request_hash, created_at, request_id) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (user_id, key) DO NOTHING`, user, k.Key, k.Hash, tx.Now, tx.Actor.RequestID).Exec(ctx)
+		ON CONFLICT (user_id, key) DO NOTHING`, user, k.Key, hash, tx.Now, tx.Actor.RequestID).Exec(ctx)
 	if err != nil {
 		return false, fmt.Errorf("claim the idempotency key: %w", err)
 	}
@@ -44,7 +46,7 @@ func (k *Key) Claim(ctx context.Context, tx *Tx, answer any) (answered bool, err
 	if err != nil {
 		return false, fmt.Errorf("read the idempotency key: %w", err)
 	}
-	if !bytes.Equal(row.Hash, k.Hash) {
+	if !bytes.Equal(row.Hash, hash) {
 		return false, refuse.Because(refuse.KeyUsed, "was used for another request; choose a new one")
 	}
 	if err := json.Unmarshal([]byte(row.Answer), answer); err != nil {
@@ -52,6 +54,20 @@ func (k *Key) Claim(ctx context.Context, tx *Tx, answer any) (answered bool, err
 	}
 	tx.repeats(k)
 	return true, nil
+}
+
+// hashFor is the hash of what an actor asks for. One who is restricted to some lists asks
+// for something else than his user does otherwise, whose answer is not for him.
+func (k *Key) hashFor(actor access.Actor) []byte {
+	if actor.Only == nil {
+		return k.Hash
+	}
+	hash := sha256.New()
+	hash.Write(k.Hash)
+	for _, list := range actor.Only {
+		hash.Write(list[:])
+	}
+	return hash.Sum(nil)
 }
 
 // Keep keeps what is answered now.

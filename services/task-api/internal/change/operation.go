@@ -98,6 +98,9 @@ func (tx *Tx) Operation(ctx context.Context, request string, actions ...string) 
 		if l.RequestID != r.RequestID || l.Actor.UserID != tx.Actor.UserID {
 			continue
 		}
+		if tx.Actor.Only != nil && (l.ListID == nil || !tx.Actor.Reaches(*l.ListID)) {
+			return nil, errNoOperation // he is kept from what it was about
+		}
 		if _, cut := l.Metadata[event.MetaTruncated]; cut {
 			if err := l.readWhole(ctx, tx, r.RecordedAt); err != nil {
 				return nil, err

@@ -159,6 +159,9 @@ func (s *Store) Since(ctx context.Context, actor access.Actor, from Place, limit
 		return Page{}, ErrResync
 	}
 	mine, own := actor.Memberships(lists...), access.Condition{SQL: "true"}
+	if actor.Only != nil && len(lists) == 0 {
+		lists = actor.Only
+	}
 	if len(lists) > 0 {
 		own = access.Condition{SQL: "f.entity_id IN (?)", Args: []any{bun.List(lists)}}
 	}

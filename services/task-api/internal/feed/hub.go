@@ -10,6 +10,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/outage"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 )
 
 // Hub wakes those who wait for changes. It reads the feed once for all of them: who waits
@@ -27,7 +28,7 @@ type Hub struct {
 // Watch is somebody who waits.
 type Watch struct {
 	hub   *Hub
-	user  uuid.UUID
+	actor access.Actor
 	lists []uuid.UUID
 	woken chan struct{}
 	since int64   // what has changed from there is told, in the lists
@@ -35,9 +36,9 @@ type Watch struct {
 	alone bool    // something was not told: it is to be read
 }
 
-// Watch begins to wait, for a user. What changes from now on wakes it, in the lists that are set.
-func (h *Hub) Watch(user uuid.UUID) *Watch {
-	return &Watch{hub: h, user: user, woken: make(chan struct{}, 1)}
+// Watch begins to wait, for an actor. What changes from now on wakes it, in the lists that are set.
+func (h *Hub) Watch(actor access.Actor) *Watch {
+	return &Watch{hub: h, actor: actor, woken: make(chan struct{}, 1)}
 }
 
 // Woken receives when something may have changed.

@@ -56,10 +56,10 @@ func newFixture(t *testing.T, members int) *fixture {
 	owner := uuid.New()
 	f.do("INSERT INTO task.lists (id, created_by, name, version, created_at, updated_at) VALUES (?, ?, 'shared', 1, now(), now())", f.list, owner)
 	for range members {
-		w := f.Watch(uuid.New())
-		f.do("INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?, ?, 'editor', 1, now())", w.user, f.list)
+		w := f.Watch(access.Actor{UserID: uuid.New()})
+		f.do("INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?, ?, 'editor', 1, now())", w.actor.UserID, f.list)
 		f.members = append(f.members, w)
-		w.Set(f.list, w.user)
+		w.Set(f.list, w.actor.UserID)
 	}
 	f.lookUntil(f.woken) // at all, since it is the first look
 	for _, w := range f.members {
@@ -83,7 +83,7 @@ func (f *fixture) task(id uuid.UUID) {
 // readSelf is what somebody does who is not told.
 func (f *fixture) readSelf(w *Watch) Place {
 	f.t.Helper()
-	w.Set(f.list, w.user)
+	w.Set(f.list, w.actor.UserID)
 	p, err := f.Store.Now(f.t.Context())
 	require.NoError(f.t, err)
 	return p
@@ -177,10 +177,10 @@ func TestWhoIsNotToldReadsForHimself(t *testing.T) {
 	}{
 		{"the list is another", func(f *fixture) { f.do("UPDATE task.lists SET name = 'other'") }},
 		{"his membership is another", func(f *fixture) {
-			f.do("UPDATE task.members SET role = 'viewer' WHERE user_id = ?", f.members[0].user)
+			f.do("UPDATE task.members SET role = 'viewer' WHERE user_id = ?", f.members[0].actor.UserID)
 		}},
 		{"he is out of the list, and what changed then is not for him", func(f *fixture) {
-			f.do("DELETE FROM task.members WHERE user_id = ?", f.members[0].user)
+			f.do("DELETE FROM task.members WHERE user_id = ?", f.members[0].actor.UserID)
 			f.task(uuid.New())
 		}},
 		{"too much has changed", func(f *fixture) {
@@ -230,7 +230,7 @@ func TestWhoIsSlowReadsForHimself(t *testing.T) {
 // A member's page is of his own lists, whatever the others wait for.
 func TestNewsAreForMembersAlone(t *testing.T) {
 	f := newFixture(t, 1)
-	stranger := f.Watch(uuid.New())
+	stranger := f.Watch(access.Actor{UserID: uuid.New()})
 	stranger.Set(f.list) // which nobody lets him; what he is told is seen to by itself
 	f.task(uuid.New())
 	f.lookUntil(f.woken)
@@ -239,6 +239,6 @@ func TestNewsAreForMembersAlone(t *testing.T) {
 	require.Empty(t, p.Changes)
 	members, err := access.Members(t.Context(), f.Store.DB, f.list)
 	require.NoError(t, err)
-	require.False(t, members[f.list][stranger.user])
-	require.True(t, members[f.list][f.members[0].user])
+	require.False(t, members[f.list][stranger.actor.UserID])
+	require.True(t, members[f.list][f.members[0].actor.UserID])
 }

@@ -90,7 +90,7 @@ func (w *Watch) tell(n *news) {
 	}
 }
 
-// Page is what was told since a place, in all of the user's lists. It is not known where
+// Page is what was told since a place, in all of the actor's lists. It is not known where
 // something else has changed, or before the watch was set.
 func (w *Watch) Page(from Place) (p Page, known bool) {
 	w.hub.mu.Lock()
@@ -106,7 +106,7 @@ func (w *Watch) Page(from Place) (p Page, known bool) {
 			return Page{}, false
 		}
 		for i, r := range n.rows {
-			if r.Changed >= from.Changed && n.members[r.ListID][w.user] {
+			if r.Changed >= from.Changed && n.members[r.ListID][w.actor.UserID] && w.actor.Reaches(r.ListID) {
 				p.rows, p.Changes = append(p.rows, r), append(p.Changes, n.changes[i])
 			}
 		}

@@ -30,20 +30,25 @@ import (
 // before a request is passed on, and whether the service is told which lists he is a
 // member of. In a path {id} is a task. The history of one is not asked for where it is
 // now, but told by what happened in which list.
+//
+// An API token needs the scope of a route; without one no token may ask. A token that is
+// restricted to lists may not where the service tells of more than is in lists.
 var Routes = []struct {
 	Pattern string
 	AppID   string
 	ask     ask
 	lists   bool
+	scope   auth.Scope
+	more    bool // than is in lists
 }{
-	{"GET /api/audit", "audit-log", own, true},
-	{"GET /api/tasks/{id}/history", "audit-log", own, true},
-	{"GET /api/notifications", "notification", own, false},
-	{"POST /api/notifications/read-all", "notification", own, false},
-	{"PATCH /api/notifications/{notification}", "notification", own, false},
-	{"POST /api/notifications/{notification}/read", "notification", own, false},
-	{"POST /api/recurrence/preview", "recurring-task", own, false},
-	{"GET /api/tasks/{id}/occurrences", "recurring-task", ofTask, true},
+	{"GET /api/audit", "audit-log", own, true, auth.AuditRead, false},
+	{"GET /api/tasks/{id}/history", "audit-log", own, true, auth.AuditRead, false},
+	{"GET /api/notifications", "notification", own, false, auth.Notifications, true},
+	{"POST /api/notifications/read-all", "notification", own, false, auth.Notifications, true},
+	{"PATCH /api/notifications/{notification}", "notification", own, false, auth.Notifications, true},
+	{"POST /api/notifications/{notification}/read", "notification", own, false, auth.Notifications, true},
+	{"POST /api/recurrence/preview", "recurring-task", own, false, auth.TasksRead, false},
+	{"GET /api/tasks/{id}/occurrences", "recurring-task", ofTask, true, auth.TasksRead, false},
 }
 
 // OpenRoutes are those for whoever has a link out of a mail: he is not signed in,
@@ -117,8 +122,32 @@ func (d *Door) Mount(r chi.Router, perService func() chi.Middlewares) {
 		if route.lists {
 			through = d.tellsLists(through)
 		}
-		r.Handle(route.Pattern, within(d.asks(route.ask, d.signs(through))))
+		through = d.asks(route.ask, d.signs(through))
+		if route.more {
+			through = withoutRestricted(through)
+		}
+		r.Handle(route.Pattern, needs(route.scope)(within(through)))
 	}
+}
+
+// needs passes on requests of callers who have a scope. None is for no API token.
+func needs(scope auth.Scope) func(http.Handler) http.Handler {
+	if scope == "" {
+		return auth.Require()
+	}
+	return auth.Require(scope)
+}
+
+// withoutRestricted passes requests on to next, but for those of who is restricted to some
+// lists.
+func withoutRestricted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if auth.CallerOf(r.Context()).Restricted() {
+			httpapi.NewProblem(httpapi.NotForTokens, "the API token is for some lists alone, and this is about all that is yours").Write(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // signs passes requests on to next with a token for the other services alone, and for a

@@ -162,9 +162,12 @@ type Draft struct {
 	Color, Group *string
 }
 
-// Create adds a list of the actor's own. With a key it does so once: a repetition answers
+// Create adds a list of the actor's own, who must not be restricted to some. With a key it does so once: a repetition answers
 // what the first answered.
 func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key *change.Key) (*List, error) {
+	if err := actor.MakesLists(); err != nil {
+		return nil, err
+	}
 	var l *List
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		l = new(List)

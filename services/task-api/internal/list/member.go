@@ -158,8 +158,12 @@ func invitation(ctx context.Context, tx *change.Tx, where access.Condition) (*In
 }
 
 // forActor are the invitations to the address that the actor's account has, and that was
-// verified where that is asked for.
+// verified where that is asked for. They are to lists that he is not in: who is restricted
+// to some of his has none.
 func (s *Store) forActor(actor access.Actor) access.Condition {
+	if actor.Only != nil {
+		return access.Condition{SQL: "false"}
+	}
 	return access.Condition{
 		SQL:  "l.trashed_at IS NULL AND lower(i.email) = (SELECT lower(me.email) FROM task.users me WHERE me.id = ? AND me.email <> '' AND (me.verified OR NOT ?))",
 		Args: []any{actor.UserID, s.VerifiedOnly},

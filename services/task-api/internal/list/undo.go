@@ -24,6 +24,9 @@ func Undo(ctx context.Context, tx *change.Tx, l change.Logged) error {
 	if err != nil {
 		return fmt.Errorf("read which list an event is of: %w", err)
 	}
+	if err := tx.Actor.ChangesLists(); err != nil {
+		return err
+	}
 	if l.Action == event.ListDeleted {
 		others, err := tx.NewSelect().Table("task.trash").Where("id = ?", id).Where("deleted_by <> ?", tx.Actor.UserID).Exists(ctx)
 		if err != nil {

@@ -21,6 +21,8 @@ const (
 	PrivateInbox       Code = "private-inbox"        // which can not be shared
 	AlreadyMember      Code = "already-member"       // of the list
 	LastOwner          Code = "last-owner"           // of a list, which keeps one
+	ScopeMissing       Code = "scope-missing"        // of the API token that was shown
+	NotForTokens       Code = "not-for-tokens"       // or for none that is for some lists alone
 	LimitReached       Code = "limit-reached"        // of how many there may be
 	ListChanged        Code = "list-changed"         // since the version that the change is meant for
 	KeyUsed            Code = "idempotency-key-used" // the idempotency key, for another request
@@ -43,7 +45,7 @@ const (
 )
 
 // Codes are all of them.
-var Codes = []Code{Invalid, NotFound, ReadOnly, OwnersOnly, AuthorsOnly, InTrash, IDTaken, PrivateInbox, AlreadyMember, LastOwner, LimitReached, ListChanged, KeyUsed, TaskChanged, ChangedSince, NotUndoable, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, AddressUnverified, AccountBlocked, RegistrationClosed, SignInAgain, TooManyAttempts, Busy}
+var Codes = []Code{Invalid, NotFound, ReadOnly, OwnersOnly, AuthorsOnly, InTrash, IDTaken, PrivateInbox, AlreadyMember, LastOwner, ScopeMissing, NotForTokens, LimitReached, ListChanged, KeyUsed, TaskChanged, ChangedSince, NotUndoable, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, AddressUnverified, AccountBlocked, RegistrationClosed, SignInAgain, TooManyAttempts, Busy}
 
 // Error refuses what was asked for.
 type Error struct {

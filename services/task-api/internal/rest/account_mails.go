@@ -39,14 +39,14 @@ func (a *Accounts) MountMails(api huma.API) {
 		"The answer does not say whether there is an account. The link in the mail is good once, for 30 minutes.", http.StatusAccepted,
 		httpapi.Describe(Address{exampleUser.Email}, nil, httpapi.TooManyAttempts)), a.forgot)
 	forStranger(api, a.Failures, operation("reset-password", "/api/auth/reset", "Set a new password by the link of a mail",
-		"All sessions end, and the address is verified. Sign in with the new password.", http.StatusNoContent,
+		"All sessions and API tokens end, and the address is verified. Sign in with the new password.", http.StatusNoContent,
 		httpapi.Describe(PasswordReset{exampleMailToken.Token, "a better horse battery"}, nil)), a.reset)
 	forStranger(api, a.Failures, operation("verify-address", "/api/auth/verify", "Show that an address is yours by the link of a mail",
 		"That of a new account, or the one that you want your account to have.", http.StatusNoContent,
 		httpapi.Describe(exampleMailToken, nil, httpapi.EmailTaken)), a.verify)
 	forStranger(api, a.Failures, operation("resend-verification", "/api/auth/verify/resend", "Ask for another mail to verify your address",
 		"The answer does not say whether there is an account. Who is signed in need not name the address.", http.StatusAccepted,
-		httpapi.Describe(nil, nil, httpapi.TooManyAttempts)), a.resend)
+		httpapi.Describe(Address{exampleUser.Email}, nil, httpapi.TooManyAttempts)), a.resend)
 }
 
 func (a *Accounts) forgot(ctx context.Context, actor access.Actor, in *struct {

@@ -132,11 +132,11 @@ func (a *Accounts) Mount(api huma.API) {
 		"All your other sessions end.", say(PasswordChange{exampleRegistration.Password, "a better horse battery"}, nil, httpapi.SignInAgain, httpapi.TooManyAttempts))
 	password.DefaultStatus = http.StatusNoContent
 	forUser(api, a.Failures, password, a.changePassword)
-	forUser(api, a.Failures, huma.Operation{
+	forToken(api, a.Failures, huma.Operation{
 		OperationID: "me", Method: http.MethodGet, Path: "/api/auth/me", Tags: []string{"Accounts"}, Summary: "Your profile",
 		Description: "Who the token belongs to.",
 		Metadata:    httpapi.Describe(nil, exampleUser, httpapi.Missing),
-	}, a.me)
+	}, a.me, auth.AccountRead)
 	forUser(api, a.Failures, huma.Operation{
 		OperationID: "update-me", Method: http.MethodPatch, Path: "/api/auth/me", Tags: []string{"Accounts"}, Summary: "Change your profile",
 		Description: "What is left out, or null, stays. A new time zone is that of new tasks; those that there are keep theirs. Another address is asked for: the answer is 202, and the account has the address once the link in the mail that goes there was followed.",

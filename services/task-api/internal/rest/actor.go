@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
@@ -36,16 +37,45 @@ func originOf(ctx context.Context) access.Origin {
 // ActorOf is the user whose request ctx belongs to; nobody where none is signed in.
 func ActorOf(ctx context.Context) access.Actor {
 	caller := auth.CallerOf(ctx)
-	return access.Actor{UserID: caller.UserID, Email: caller.Email, SignedInAt: caller.SignedInAt, Origin: originOf(ctx)}
+	return access.Actor{
+		UserID: caller.UserID, Email: caller.Email, SignedInAt: caller.SignedInAt, Origin: originOf(ctx),
+		Only: caller.Lists, LeavesLists: !caller.Has(auth.ListsWrite),
+	}
 }
 
 // handler does an operation for an actor.
 type handler[I, O any] func(ctx context.Context, actor access.Actor, in *I) (*O, error)
 
-// forUser adds an operation of a signed-in user.
+// forUser adds an operation of a user who has signed in. It is for no API token: see
+// forToken.
 func forUser[I, O any](api huma.API, failures httpapi.Failures, op huma.Operation, f handler[I, O]) {
+	forScopes(api, failures, op, f, nil)
+}
+
+// forToken adds an operation of a user who has signed in, or whose API token has all of
+// these scopes.
+func forToken[I, O any](api huma.API, failures httpapi.Failures, op huma.Operation, f handler[I, O], needs ...auth.Scope) {
+	op.Extensions = httpapi.ForTokens(needs...)
+	forScopes(api, failures, op, f, needs)
+}
+
+func forScopes[I, O any](api huma.API, failures httpapi.Failures, op huma.Operation, f handler[I, O], needs []auth.Scope) {
 	op.Security = httpapi.Authenticated
+	// Before the request is looked at: what it says is not for who may not ask.
+	op.Middlewares = append(op.Middlewares, func(c huma.Context, next func(huma.Context)) {
+		if problem := auth.CallerOf(c.Context()).Lacks(needs...); problem != nil {
+			problem.Write(writerOf(c))
+			return
+		}
+		next(c)
+	})
 	register(api, failures, op, ActorOf, f)
+}
+
+// writerOf is what a request is answered with, and the request.
+func writerOf(c huma.Context) (http.ResponseWriter, *http.Request) {
+	r, w := humachi.Unwrap(c)
+	return w, r
 }
 
 // forStranger adds an operation for who is not signed in: the actor has no more

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
@@ -41,7 +42,7 @@ type BulkOutput struct {
 }
 
 func (a *Tasks) mountBulk(api huma.API) {
-	forUser(api, a.Failures, huma.Operation{
+	forToken(api, a.Failures, huma.Operation{
 		OperationID: "change-tasks", Method: http.MethodPost, Path: "/api/tasks/bulk", Tags: []string{"Tasks"}, Summary: "Make several changes at once",
 		Description: "In their order: all or none, where the problem is that of the first that can not be done, and its `index` says which; or, with atomic false, each for itself.",
 		Metadata: httpapi.Describe(
@@ -57,7 +58,7 @@ func (a *Tasks) mountBulk(api huma.API) {
 			out.Body.Results, err = a.each(ctx, api, actor, in.Body.Operations)
 		}
 		return out, err
-	})
+	}, auth.TasksWrite)
 }
 
 func bulkPlace(i int) string { return fmt.Sprintf("body.operations[%d]", i) }

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -46,8 +47,8 @@ func (a *Comments) Mount(api huma.API) {
 		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Description: more, Tags: []string{"Comments"}, Metadata: said}
 	}
 	say := httpapi.Describe
-	forUser(api, a.Failures, operation("list-comments", http.MethodGet, "/api/tasks/{id}/comments", "Comments on a task",
-		"Whoever may read the task may read them.", say(nil, CommentPage{Items: []*comment.Comment{&exampleComment}}, httpapi.Missing)), a.of)
+	forToken(api, a.Failures, operation("list-comments", http.MethodGet, "/api/tasks/{id}/comments", "Comments on a task",
+		"Whoever may read the task may read them.", say(nil, CommentPage{Items: []*comment.Comment{&exampleComment}}, httpapi.Missing)), a.of, auth.TasksRead)
 	fresh := exampleComment
 	fresh.EditedAt = nil
 	add := operation("add-comment", http.MethodPost, "/api/tasks/{id}/comments", "Comment on a task",
@@ -55,14 +56,14 @@ func (a *Comments) Mount(api huma.API) {
 			"With an Idempotency-Key a repetition within a day makes nothing, and answers the same.",
 		say(CommentInput{exampleComment.Text}, fresh, httpapi.Missing, httpapi.ReadOnly, httpapi.LimitReached, httpapi.KeyUsed))
 	add.DefaultStatus = http.StatusCreated
-	forUser(api, a.Failures, add, a.add)
-	forUser(api, a.Failures, operation("update-comment", http.MethodPatch, "/api/comments/{id}", "Change a comment by a JSON merge patch",
+	forToken(api, a.Failures, add, a.add, auth.TasksWrite)
+	forToken(api, a.Failures, operation("update-comment", http.MethodPatch, "/api/comments/{id}", "Change a comment by a JSON merge patch",
 		"By who wrote it. Nobody is notified of it.",
-		say(map[string]any{"text": exampleComment.Text}, exampleComment, httpapi.Missing, httpapi.ReadOnly, httpapi.AuthorsOnly)), a.patch)
+		say(map[string]any{"text": exampleComment.Text}, exampleComment, httpapi.Missing, httpapi.ReadOnly, httpapi.AuthorsOnly)), a.patch, auth.TasksWrite)
 	remove := operation("delete-comment", http.MethodDelete, "/api/comments/{id}", "Delete a comment",
 		"By who wrote it, or an owner of the list.", say(nil, nil, httpapi.Missing, httpapi.ReadOnly, httpapi.AuthorsOnly))
 	remove.DefaultStatus = http.StatusNoContent
-	forUser(api, a.Failures, remove, a.remove)
+	forToken(api, a.Failures, remove, a.remove, auth.TasksWrite)
 }
 
 func (a *Comments) of(ctx context.Context, actor access.Actor, in *struct {

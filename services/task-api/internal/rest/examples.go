@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -96,4 +97,12 @@ var (
 func changed(t Task, change func(*Task)) Task {
 	change(&t)
 	return t
+}
+
+// exampleTokenSecret is no token: its check is wrong.
+const exampleTokenSecret = "tw_4Tq8mZ2xVb7KcR9sLw1NfH6yJd3Gp0000000" //nolint:gosec // nobody's
+
+var exampleAPIToken = account.APIToken{
+	ID: uuid.MustParse("01a20c4a-5e10-7b3f-9a42-0c6d8e1f2b73"), Name: "Phone", Scopes: []auth.Scope{auth.TasksRead, auth.TasksWrite, auth.ListsRead},
+	CreatedAt: exampleUser.CreatedAt, ExpiresAt: exampleUser.CreatedAt.AddDate(0, 3, 0),
 }

@@ -24,11 +24,11 @@ import (
 
 // Feed is the changes of what a user sees over HTTP.
 type Feed struct {
-	Store    *feed.Store
-	Hub      *feed.Hub
-	Sessions *account.Sessions
-	Failures httpapi.Failures
-	Closing  context.Context //nolint:containedctx // of the service: streams end before it stops
+	Store       *feed.Store
+	Hub         *feed.Hub
+	Credentials account.Credentials
+	Failures    httpapi.Failures
+	Closing     context.Context //nolint:containedctx // of the service: streams end before it stops
 }
 
 // FeedChange is what has become of a thing.
@@ -134,19 +134,19 @@ func (a *Feed) Mount(api huma.API) {
 		Metadata:    say(nil, FeedPage{Changes: []FeedChange{{ListID: exampleTask.ListID, Kind: feed.KindTask, ID: exampleTask.ID, Op: feed.Put, Version: &exampleTask.Version, Data: exampleTask}}, Next: examplePlace}, httpapi.ResyncRequired),
 	}
 	changes.Metadata[httpapi.Waits] = maxWait * time.Second
-	forUser(api, a.Failures, changes, a.changes)
-	forUser(api, a.Failures, huma.Operation{
+	forToken(api, a.Failures, changes, a.changes, auth.TasksRead, auth.ListsRead)
+	forToken(api, a.Failures, huma.Operation{
 		OperationID: "snapshot", Method: http.MethodGet, Path: snapshotPath, Tags: []string{"Changes"}, Summary: "All that you see, and the place to go on from",
 		Description: "A line of JSON for each: the first is {\"next\": …}, the place behind which /api/changes goes on; the others are as there.",
 		Responses:   map[string]*huma.Response{"200": {Description: "Lines of JSON", Content: map[string]*huma.MediaType{"application/x-ndjson": {Schema: &huma.Schema{Type: huma.TypeString}}}}},
 		Metadata:    say(nil, nil),
-	}, a.snapshot)
-	forUser(api, a.Failures, huma.Operation{
+	}, a.snapshot, auth.TasksRead, auth.ListsRead)
+	forToken(api, a.Failures, huma.Operation{
 		OperationID: "stream", Method: http.MethodGet, Path: "/api/stream", Tags: []string{"Changes"}, Summary: "What changes, as it does",
 		Description: "Server-sent events. Each has the place behind it as its id, so that a client that comes back with Last-Event-ID misses nothing; its data is as /api/changes answers. The event resync says that the place is not known any more.",
 		Responses:   map[string]*huma.Response{"200": {Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: eventSchema}}}},
 		Metadata:    say(nil, nil),
-	}, a.stream)
+	}, a.stream, auth.TasksRead, auth.ListsRead)
 }
 
 // eventSchema is of one event of the stream.
@@ -173,7 +173,7 @@ func (a *Feed) changes(ctx context.Context, actor access.Actor, in *struct {
 	}
 	var watch *feed.Watch
 	if in.Wait > 0 {
-		watch = a.Hub.Watch(actor.UserID)
+		watch = a.Hub.Watch(actor)
 		defer watch.Stop()
 	}
 	timer := time.NewTimer(time.Duration(in.Wait) * time.Second)
@@ -298,15 +298,10 @@ func (a *Feed) stream(ctx context.Context, actor access.Actor, in *struct {
 	}}, nil
 }
 
-// signedIn says whether who has opened a stream is still signed in. Where that can not be
+// signedIn says whether who has opened a stream is still signed in, or his API token good. Where that can not be
 // found out the client comes back, and is told so.
 func (a *Feed) signedIn(ctx context.Context) bool {
-	caller := auth.CallerOf(ctx)
-	if caller.SessionID == uuid.Nil {
-		return true
-	}
-	_, err := a.Sessions.Alive(ctx, caller)
-	return err == nil
+	return a.Credentials.Alive(ctx, auth.CallerOf(ctx)) == nil
 }
 
 // follow writes changes as they come, until the client has gone, its token has ended, or
@@ -317,7 +312,7 @@ func (a *Feed) follow(ctx context.Context, actor access.Actor, s *events, from f
 		ctx, end = context.WithDeadline(ctx, until)
 		defer end()
 	}
-	watch := a.Hub.Watch(actor.UserID)
+	watch := a.Hub.Watch(actor)
 	defer watch.Stop()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()

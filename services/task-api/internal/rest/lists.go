@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/list"
@@ -93,25 +94,25 @@ func (a *Lists) Mount(api huma.API) {
 	say := httpapi.Describe
 	create := operation("create-list", http.MethodPost, "/api/lists", "Make a list",
 		"You are its owner. With an Idempotency-Key a repetition within a day makes nothing, and answers the same.",
-		say(ListInput{Name: exampleList.Name, Color: exampleList.Color, Group: exampleList.Group}, exampleList, httpapi.LimitReached, httpapi.KeyUsed))
+		say(ListInput{Name: exampleList.Name, Color: exampleList.Color, Group: exampleList.Group}, exampleList, httpapi.NotForTokens, httpapi.LimitReached, httpapi.KeyUsed))
 	create.DefaultStatus = http.StatusCreated
-	forUser(api, a.Failures, create, a.create)
-	forUser(api, a.Failures, operation("list-lists", http.MethodGet, "/api/lists", "Your lists",
-		"In your own order, your inbox among them.", say(nil, ListPage{Items: []*list.List{&exampleList}})), a.all)
+	forToken(api, a.Failures, create, a.create, auth.ListsWrite)
+	forToken(api, a.Failures, operation("list-lists", http.MethodGet, "/api/lists", "Your lists",
+		"In your own order, your inbox among them.", say(nil, ListPage{Items: []*list.List{&exampleList}})), a.all, auth.ListsRead)
 	get := operation("get-list", http.MethodGet, "/api/lists/{id}", "Read a list",
 		"With If-None-Match an unchanged list is not sent again.", say(nil, exampleList, httpapi.Missing))
 	get.Responses = map[string]*huma.Response{"304": {Description: "It is still the version that If-None-Match names"}}
-	forUser(api, a.Failures, get, a.get)
-	forUser(api, a.Failures, operation("update-list", http.MethodPatch, "/api/lists/{id}", "Change a list by a JSON merge patch",
+	forToken(api, a.Failures, get, a.get, auth.ListsRead)
+	forToken(api, a.Failures, operation("update-list", http.MethodPatch, "/api/lists/{id}", "Change a list by a JSON merge patch",
 		"RFC 7396: what is left out stays, and null empties. Your group is your own; the rest is for owners.",
-		say(map[string]any{"name": exampleList.Name}, exampleList, httpapi.Missing, httpapi.OwnersOnly, httpapi.ListChanged)), a.patch)
-	forUser(api, a.Failures, operation("move-list", http.MethodPost, "/api/lists/{id}/move", "Move a list among yours",
+		say(map[string]any{"name": exampleList.Name}, exampleList, httpapi.Missing, httpapi.OwnersOnly, httpapi.ListChanged)), a.patch, auth.ListsWrite)
+	forToken(api, a.Failures, operation("move-list", http.MethodPost, "/api/lists/{id}/move", "Move a list among yours",
 		"Before or behind another one, or to the end. The order is your own.",
-		say(map[string]any{"before": uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5d2")}, exampleList, httpapi.Missing, httpapi.ListChanged)), a.move)
+		say(map[string]any{"before": uuid.MustParse("0190c8a0-1a2b-7d4e-8f60-718293a4b5d2")}, exampleList, httpapi.Missing, httpapi.ListChanged)), a.move, auth.ListsWrite)
 	remove := operation("delete-list", http.MethodDelete, "/api/lists/{id}", "Move a list and its tasks to the trash",
 		"By an owner. Your inbox stays.", say(nil, nil, httpapi.Missing, httpapi.OwnersOnly, httpapi.PrivateInbox, httpapi.ListChanged))
 	remove.DefaultStatus = http.StatusNoContent
-	forUser(api, a.Failures, remove, a.remove)
+	forToken(api, a.Failures, remove, a.remove, auth.ListsWrite)
 	a.mountMembers(api)
 }
 

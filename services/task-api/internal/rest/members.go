@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -51,27 +52,27 @@ func (a *Lists) mountMembers(api huma.API) {
 		"By an owner. Whoever is invited is a member once the invitation is accepted. Inviting the same address again changes the role.",
 		say(InvitationInput{exampleInvitation.Email, exampleInvitation.Role}, exampleInvitation, httpapi.Missing, httpapi.OwnersOnly, httpapi.LimitReached, httpapi.PrivateInbox, httpapi.AlreadyMember))
 	invite.DefaultStatus = http.StatusCreated
-	forUser(api, a.Failures, invite, a.invite)
-	forUser(api, a.Failures, operation("update-member", http.MethodPatch, "/api/lists/{id}/members/{user_id}", "Give a member another role",
+	forToken(api, a.Failures, invite, a.invite, auth.ListsWrite)
+	forToken(api, a.Failures, operation("update-member", http.MethodPatch, "/api/lists/{id}/members/{user_id}", "Give a member another role",
 		"By an owner. A list keeps at least one.",
-		say(RoleInput{access.Editor}, exampleMember, httpapi.Missing, httpapi.OwnersOnly, httpapi.LastOwner)), a.setRole)
+		say(RoleInput{access.Editor}, exampleMember, httpapi.Missing, httpapi.OwnersOnly, httpapi.LastOwner)), a.setRole, auth.ListsWrite)
 	remove := operation("remove-member", http.MethodDelete, "/api/lists/{id}/members/{user_id}", "Take a member out of a list, or leave it",
 		"By an owner, or by the member. It counts from the next request on.",
 		say(nil, nil, httpapi.Missing, httpapi.OwnersOnly, httpapi.PrivateInbox, httpapi.LastOwner))
 	remove.DefaultStatus = http.StatusNoContent
-	forUser(api, a.Failures, remove, a.removeMember)
-	forUser(api, a.Failures, operation("list-invitations", http.MethodGet, "/api/invitations", "Invitations to you",
-		"To the address of your account.", say(nil, InvitationPage{Items: []*list.Invitation{&exampleInvitation}})), a.invitations)
-	forUser(api, a.Failures, operation("accept-invitation", http.MethodPost, "/api/invitations/{id}/accept", "Accept an invitation, and answer the list",
-		"You are a member from then on.", say(nil, exampleList, httpapi.Missing, httpapi.LimitReached)), a.accept)
+	forToken(api, a.Failures, remove, a.removeMember, auth.ListsWrite)
+	forToken(api, a.Failures, operation("list-invitations", http.MethodGet, "/api/invitations", "Invitations to you",
+		"To the address of your account.", say(nil, InvitationPage{Items: []*list.Invitation{&exampleInvitation}})), a.invitations, auth.ListsRead)
+	forToken(api, a.Failures, operation("accept-invitation", http.MethodPost, "/api/invitations/{id}/accept", "Accept an invitation, and answer the list",
+		"You are a member from then on.", say(nil, exampleList, httpapi.Missing, httpapi.LimitReached)), a.accept, auth.ListsWrite)
 	decline := operation("decline-invitation", http.MethodPost, "/api/invitations/{id}/decline", "Decline an invitation",
 		"It is gone.", say(nil, nil, httpapi.Missing))
 	decline.DefaultStatus = http.StatusNoContent
-	forUser(api, a.Failures, decline, a.decline)
+	forToken(api, a.Failures, decline, a.decline, auth.ListsWrite)
 	withdraw := operation("withdraw-invitation", http.MethodDelete, "/api/invitations/{id}", "Take an invitation back",
 		"By an owner of the list.", say(nil, nil, httpapi.Missing, httpapi.OwnersOnly))
 	withdraw.DefaultStatus = http.StatusNoContent
-	forUser(api, a.Failures, withdraw, a.withdraw)
+	forToken(api, a.Failures, withdraw, a.withdraw, auth.ListsWrite)
 }
 
 func (a *Lists) invite(ctx context.Context, actor access.Actor, in *struct {

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
@@ -56,14 +57,14 @@ func (a *Tasks) Mount(api huma.API) {
 	create := operation("create-task", http.MethodPost, "/api/tasks", "Create a task",
 		"With an Idempotency-Key a repetition within a day creates nothing, and answers the same.", say(exampleInput, exampleOpen, httpapi.ReadOnly, httpapi.LimitReached, httpapi.KeyUsed))
 	create.DefaultStatus = http.StatusCreated
-	forUser(api, a.Failures, create, a.create)
-	forUser(api, a.Failures, operation("list-tasks", http.MethodGet, "/api/tasks", "List your tasks",
+	forToken(api, a.Failures, create, a.create, auth.TasksWrite)
+	forToken(api, a.Failures, operation("list-tasks", http.MethodGet, "/api/tasks", "List your tasks",
 		"Filters are all to be met. A cursor goes with the filters and the sort that it came with.",
-		say(nil, TaskPage{Items: []Task{exampleTask}})), a.list)
+		say(nil, TaskPage{Items: []Task{exampleTask}})), a.list, auth.TasksRead)
 	get := operation("get-task", http.MethodGet, "/api/tasks/{id}", "Read a task",
 		"With If-None-Match an unchanged task is not sent again.", say(nil, exampleTask, httpapi.Missing))
 	get.Responses = map[string]*huma.Response{"304": {Description: "It is still the version that If-None-Match names"}}
-	forUser(api, a.Failures, get, a.get)
+	forToken(api, a.Failures, get, a.get, auth.TasksRead)
 	replace := operation("replace-task", http.MethodPut, "/api/tasks/{id}", "Replace a task, or create it with an id of your own",
 		"What is left out becomes empty. What GET answers can be sent back: the members that only the server sets are ignored. With If-None-Match: * it creates the task with this id, a UUID of version 7 or 4, and answers 201; where the task is there it answers that with 200, and changes nothing.",
 		say(TaskReplacement{TaskInput: exampleInput}, exampleOpen, httpapi.InTrash, httpapi.IDTaken, httpapi.Missing, httpapi.ReadOnly, httpapi.LimitReached, httpapi.AlreadyComplete, httpapi.TaskChanged))
@@ -71,23 +72,23 @@ func (a *Tasks) Mount(api huma.API) {
 		Description: "The task was created, with If-None-Match: *",
 		Content:     map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Ref: "#/components/schemas/Task"}}},
 	}}
-	forUser(api, a.Failures, replace, a.replace)
-	forUser(api, a.Failures, operation("update-task", http.MethodPatch, "/api/tasks/{id}", "Change a task by a JSON merge patch",
+	forToken(api, a.Failures, replace, a.replace, auth.TasksWrite)
+	forToken(api, a.Failures, operation("update-task", http.MethodPatch, "/api/tasks/{id}", "Change a task by a JSON merge patch",
 		"RFC 7396: what is left out stays, and null empties. A patch that changes nothing has no effect.",
-		say(examplePatch, examplePatched, httpapi.Missing, httpapi.ReadOnly, httpapi.LimitReached, httpapi.AlreadyComplete, httpapi.TaskChanged)), a.patch)
-	forUser(api, a.Failures, operation("complete-task", http.MethodPatch, "/api/tasks/{id}/complete", "Complete a task, or reopen it; without a body it toggles",
+		say(examplePatch, examplePatched, httpapi.Missing, httpapi.ReadOnly, httpapi.LimitReached, httpapi.AlreadyComplete, httpapi.TaskChanged)), a.patch, auth.TasksWrite)
+	forToken(api, a.Failures, operation("complete-task", http.MethodPatch, "/api/tasks/{id}/complete", "Complete a task, or reopen it; without a body it toggles",
 		"Open subtasks are completed and reopened with it, but for those with a rule of their own. What recurs is followed by its next occurrence; reopened, that one is taken back unless you have changed it.",
-		say(TaskCompletion{&exampleDone}, exampleTask, httpapi.Missing, httpapi.ReadOnly, httpapi.TaskChanged)), a.complete)
-	forUser(api, a.Failures, operation("skip-task", http.MethodPost, "/api/tasks/{id}/skip", "Skip an occurrence of a recurring task, and answer the next one",
+		say(TaskCompletion{&exampleDone}, exampleTask, httpapi.Missing, httpapi.ReadOnly, httpapi.TaskChanged)), a.complete, auth.TasksWrite)
+	forToken(api, a.Failures, operation("skip-task", http.MethodPost, "/api/tasks/{id}/skip", "Skip an occurrence of a recurring task, and answer the next one",
 		"The skipped one goes, and is recorded as skipped.",
-		say(nil, exampleNext, httpapi.Missing, httpapi.ReadOnly, httpapi.NotRecurring, httpapi.AlreadyComplete, httpapi.LastOccurrence, httpapi.TaskChanged)), a.skip)
-	forUser(api, a.Failures, operation("move-task", http.MethodPost, "/api/tasks/{id}/move", "Move a task within its list, to another list, or under another task",
+		say(nil, exampleNext, httpapi.Missing, httpapi.ReadOnly, httpapi.NotRecurring, httpapi.AlreadyComplete, httpapi.LastOccurrence, httpapi.TaskChanged)), a.skip, auth.TasksWrite)
+	forToken(api, a.Failures, operation("move-task", http.MethodPost, "/api/tasks/{id}/move", "Move a task within its list, to another list, or under another task",
 		"Before or behind a task of that list, or to its end. Its subtasks go along, and the other occurrences of its series. Of tasks that have to make room the position changes, too.",
-		say(exampleMove, exampleOpen, httpapi.Missing, httpapi.ReadOnly, httpapi.LimitReached, httpapi.TaskChanged)), a.move)
+		say(exampleMove, exampleOpen, httpapi.Missing, httpapi.ReadOnly, httpapi.LimitReached, httpapi.TaskChanged)), a.move, auth.TasksWrite)
 	remove := operation("delete-task", http.MethodDelete, "/api/tasks/{id}", "Move a task and its subtasks to the trash",
 		"Deleting the open occurrence of a series ends the series.", say(nil, nil, httpapi.Missing, httpapi.ReadOnly, httpapi.TaskChanged))
 	remove.DefaultStatus = http.StatusNoContent
-	forUser(api, a.Failures, remove, a.remove)
+	forToken(api, a.Failures, remove, a.remove, auth.TasksWrite)
 	a.mountBulk(api)
 	a.mountTrash(api)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -29,17 +30,17 @@ func (a *Tasks) mountTrash(api huma.API) {
 		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Description: more, Tags: []string{"Trash"}, Metadata: said}
 	}
 	say := httpapi.Describe
-	forUser(api, a.Failures, operation("list-trash", http.MethodGet, "/api/trash", "What is in the trash",
+	forToken(api, a.Failures, operation("list-trash", http.MethodGet, "/api/trash", "What is in the trash",
 		"Of your lists, and the lists that were deleted while you were in them. It is there for 30 days, unless the operator says otherwise.",
-		say(nil, TrashPage{Items: []*task.Trashed{&exampleTrashed}})), a.trash)
-	forUser(api, a.Failures, operation("restore", http.MethodPost, "/api/trash/{id}/restore", "Bring something back from the trash",
+		say(nil, TrashPage{Items: []*task.Trashed{&exampleTrashed}})), a.trash, auth.TasksRead)
+	forToken(api, a.Failures, operation("restore", http.MethodPost, "/api/trash/{id}/restore", "Bring something back from the trash",
 		"A task with its subtasks, in its list and at its place; a list with its tasks and members. Reminders whose time has passed do not come.",
-		say(nil, exampleTrashed, httpapi.Missing, httpapi.ReadOnly, httpapi.OwnersOnly)), a.restore)
+		say(nil, exampleTrashed, httpapi.Missing, httpapi.ReadOnly, httpapi.OwnersOnly)), a.restore, auth.TasksWrite)
 	purge := operation("purge", http.MethodDelete, "/api/trash/{id}", "Take something out of the trash for good",
 		"By an owner of the list. Nothing of it is left but what the history says.",
 		say(nil, nil, httpapi.Missing, httpapi.ReadOnly, httpapi.OwnersOnly))
 	purge.DefaultStatus = http.StatusNoContent
-	forUser(api, a.Failures, purge, a.purge)
+	forToken(api, a.Failures, purge, a.purge, auth.TasksWrite)
 }
 
 func (a *Tasks) trash(ctx context.Context, actor access.Actor, in *PageInput) (out *struct{ Body TrashPage }, err error) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/undo"
@@ -19,13 +20,13 @@ type Operations struct {
 
 // Mount adds what a user may do about his own requests.
 func (a *Operations) Mount(api huma.API) {
-	forUser(api, a.Failures, huma.Operation{
+	forToken(api, a.Failures, huma.Operation{
 		OperationID: "undo", Method: http.MethodPost, Path: "/api/operations/{request_id}/undo", Tags: []string{"Undo"}, Summary: "Undo all that one of your requests has changed",
 		Description: "Of tasks, lists and comments, for as long as the event log goes back (30 days, unless the operator says otherwise): all of it, or, where some of it has been changed since, nothing. " +
 			"A reminder whose time has passed does not come. To undo the undoing is to have it again. With an Idempotency-Key a repetition within a day changes nothing, and answers the same.",
 		Metadata: httpapi.Describe(nil, exampleUndone,
 			httpapi.Missing, httpapi.ReadOnly, httpapi.OwnersOnly, httpapi.AuthorsOnly, httpapi.LimitReached, httpapi.ChangedSince, httpapi.NotUndoable, httpapi.KeyUsed),
-	}, a.undo)
+	}, a.undo, auth.TasksWrite)
 }
 
 func (a *Operations) undo(ctx context.Context, actor access.Actor, in *struct {

@@ -51,10 +51,13 @@ func settle(ctx context.Context, tx *change.Tx, before, t *Task) error {
 	} else if t.ParentID != nil && t.ListID != before.ListID {
 		return refuse.Part("list_id", "is not that of the parent, which a subtask is always in")
 	}
+	inbox := access.Inbox(tx.Actor.UserID)
 	switch {
+	case t.ListID == uuid.Nil && !tx.Actor.Reaches(inbox):
+		return refuse.Part("list_id", "must be said: the API token is for some lists alone, and not for the inbox")
 	case t.ListID == uuid.Nil:
 		t.ListID = tx.Inbox()
-	case t.ListID == access.Inbox(tx.Actor.UserID):
+	case t.ListID == inbox && tx.Actor.Reaches(inbox):
 		tx.Inbox()
 	case t.ParentID == nil && (before == nil || t.ListID != before.ListID):
 		if err := checkList(ctx, tx, t.ListID); err != nil {
@@ -81,8 +84,8 @@ const noList = "is none of your lists"
 // checkList refuses a list that is not there for the actor to change.
 func checkList(ctx context.Context, tx *change.Tx, list uuid.UUID) error {
 	// Whoever takes the list away waits until the task is in it, or has gone first.
-	found, err := change.Read[struct{ Role access.Role }](ctx, tx,
-		"SELECT m.role FROM task.members m JOIN task.lists l ON l.id = m.list_id WHERE m.user_id = ? AND m.list_id = ? AND l.trashed_at IS NULL FOR KEY SHARE", tx.Actor.UserID, list)
+	mine := tx.Actor.Memberships().And("m.list_id = ? AND l.trashed_at IS NULL", list)
+	found, err := change.Read[struct{ Role access.Role }](ctx, tx, "SELECT m.role FROM task.members m JOIN task.lists l ON l.id = m.list_id WHERE "+mine.SQL+" FOR KEY SHARE", mine.Args...)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read the list: %w", err)

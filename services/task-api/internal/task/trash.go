@@ -118,6 +118,8 @@ func lockTrash(ctx context.Context, tx *change.Tx, root uuid.UUID, owns bool) (*
 		return nil, access.ErrOwnersOnly
 	case !found[0].Role.Writes():
 		return nil, access.ErrReadOnly
+	case found[0].Kind == "list":
+		return &found[0].Trashed, tx.Actor.ChangesLists()
 	}
 	return &found[0].Trashed, nil
 }
