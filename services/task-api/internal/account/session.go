@@ -48,9 +48,6 @@ const (
 	knownTime = 5 * time.Second
 	// mostKnown is how many are remembered, of some 200 bytes each.
 	mostKnown = 20_000
-	// lookups is how many are looked up at once: who sends made-up ones takes no more of the
-	// database's connections.
-	lookups = 4
 )
 
 // Sessions are who is signed in. A request asks the database for one at most every
@@ -62,9 +59,10 @@ type Sessions struct {
 	log     *slog.Logger
 	ended   <-chan struct{} // in any replica
 	turns   chan struct{}
+	joining joining
 
 	mu    sync.Mutex
-	known *cache.Cache[[sha256.Size]byte, knownSession]
+	known knownSessions
 	used  map[uuid.UUID]time.Time // since it was written last
 }
 
@@ -111,61 +109,56 @@ func (s *Sessions) ByCookie(ctx context.Context, secret string) (auth.Caller, er
 		return auth.Caller{}, auth.ErrRefused
 	}
 	hash := sha256.Sum256([]byte(secret))
-	return s.find(ctx, hash, "s.secret = ?", hash[:])
+	if caller, ok := s.isKnown(hash); ok {
+		return caller, nil
+	}
+	if err := s.turn(ctx); err != nil {
+		return auth.Caller{}, err
+	}
+	defer s.yield()
+	known, now := s.all(), s.changes.Now()
+	found, err := s.stored(ctx, now, "s.secret = ?", hash[:])
+	if err != nil {
+		return auth.Caller{}, err
+	}
+	if len(found) == 0 {
+		return auth.Caller{}, auth.ErrRefused
+	}
+	return s.remember(known, hash, found[0], now), nil
 }
 
 // Alive says whose the session of a token is.
 func (s *Sessions) Alive(ctx context.Context, caller auth.Caller) (auth.Caller, error) {
 	key := sha256.Sum256(slices.Concat(caller.SessionID[:], caller.UserID[:]))
-	found, err := s.find(ctx, key, "s.id = ? AND s.user_id = ?", caller.SessionID, caller.UserID)
-	if err != nil {
-		return auth.Caller{}, err
+	alive, ok := s.isKnown(key)
+	if !ok {
+		l, err := s.lookUp(ctx, caller.SessionID)
+		if err != nil {
+			return auth.Caller{}, err
+		}
+		found, ok := l.sessions[caller.SessionID]
+		if !ok || found.UserID != caller.UserID {
+			return auth.Caller{}, auth.ErrRefused
+		}
+		alive = s.remember(l.known, key, found, l.at)
 	}
 	// The token ends before its session.
-	found.IssuedAt, found.ExpiresAt = caller.IssuedAt, caller.ExpiresAt
-	return found, nil
+	alive.IssuedAt, alive.ExpiresAt = caller.IssuedAt, caller.ExpiresAt
+	return alive, nil
 }
 
-func (s *Sessions) find(ctx context.Context, key [sha256.Size]byte, where string, args ...any) (auth.Caller, error) {
+// isKnown is whose a session is that was alive a moment ago.
+func (s *Sessions) isKnown(key [sha256.Size]byte) (auth.Caller, bool) {
 	now := s.changes.Now()
-	known := s.all()
-	if k, ok := known.Get(key); ok && now.Before(k.until) {
-		s.use(k.caller.SessionID, now)
-		return k.caller, nil
+	k, ok := s.all().Get(key)
+	if !ok || !now.Before(k.until) {
+		return auth.Caller{}, false
 	}
-	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
-	case <-ctx.Done():
-		return auth.Caller{}, ctx.Err()
-	}
-	var found []struct {
-		ID        uuid.UUID `bun:"id"`
-		UserID    uuid.UUID `bun:"user_id"`
-		Email     string    `bun:"email"`
-		ExpiresAt time.Time `bun:"expires_at"`
-	}
-	err := s.db.NewRaw("SELECT s.id, s.user_id, u.email, s.expires_at FROM task.sessions s JOIN task.users u ON u.id = s.user_id WHERE s.expires_at > ? AND "+where,
-		append([]any{now}, args...)...).Scan(ctx, &found)
-	if err != nil {
-		return auth.Caller{}, fmt.Errorf("look a session up: %w", err)
-	}
-	if len(found) == 0 {
-		return auth.Caller{}, auth.ErrRefused
-	}
-	f := found[0]
-	k := knownSession{auth.Caller{UserID: f.UserID, Email: f.Email, SessionID: f.ID, ExpiresAt: f.ExpiresAt}, now.Add(knownTime)}
-	if f.ExpiresAt.Before(k.until) {
-		k.until = f.ExpiresAt
-	}
-	// Into those that were known before it was looked up: one that has ended since is in
-	// nothing that anybody reads any more.
-	known.Put(key, k, mostKnown)
-	s.use(f.ID, now)
-	return k.caller, nil
+	s.use(k.caller.SessionID, now)
+	return k.caller, true
 }
 
-func (s *Sessions) all() *cache.Cache[[sha256.Size]byte, knownSession] {
+func (s *Sessions) all() knownSessions {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.known
