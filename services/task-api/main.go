@@ -93,7 +93,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "failed sign-ins", Run: failed.Run},
 		{Name: "old counts of attempts", Run: func(ctx context.Context) error { return attempts.Prune(ctx, log) }},
 	}
-	checks := []service.Check{base.DatabaseCheck(), base.DiskCheck()}
+	held := &feed.Held{Store: changed, For: delayed}
+	checks := []service.Check{base.DatabaseCheck(), base.DiskCheck(), {Name: "feed", Run: held.Check}}
 	if cfg.PublishingEnabled {
 		publisher, err := transport(cfg)
 		if err != nil {
