@@ -410,9 +410,11 @@ type wallOccurrence struct {
 
 // occurrences are those of the schedule that begins on the given date: what
 // dst_gap leaves out is left out, and of two that would fall on one instant the
-// one which was moved there.
+// one which was moved there, unless it is the anchor: that one exists, and the other
+// is left out.
 func (s wallSeries) occurrences(begin int) iter.Seq[wallOccurrence] {
 	return func(yield func(wallOccurrence) bool) {
+		anchor := s.at(begin)
 		var previous *wallOccurrence
 		for d := range s.dates(begin, 0) {
 			if d == begin {
@@ -422,7 +424,7 @@ func (s wallSeries) occurrences(begin int) iter.Seq[wallOccurrence] {
 			if s.clamp && s.fromAnchor() && calendar[d].day < calendar[begin].day {
 				o.Note = strings.TrimPrefix(o.Note+"; "+recurrence.NoteClamped, "; ")
 			}
-			if o.gap && s.rule.DSTGap == "skip" {
+			if o.gap && s.rule.DSTGap == "skip" || anchor.onAnotherDay && o.At.Equal(anchor.At) {
 				continue
 			}
 			if previous != nil && (!previous.onAnotherDay || previous.At.Before(o.At)) && !yield(*previous) {

@@ -112,6 +112,19 @@ func TestPreview(t *testing.T) {
 		{"Apia, all day and daily", rule{RRule: "FREQ=DAILY", Anchor: "2011-12-29T00:00:00", Timezone: "Pacific/Apia", AllDay: true}, 1, []string{
 			"2011-12-31T00:00:00 = 2011-12-30T10:00:00Z",
 		}},
+		{"Apia, begun on the day that it had not: due on the 31st, once", rule{RRule: "FREQ=DAILY", Anchor: "2011-12-30T01:30:00", Timezone: "Pacific/Apia", MonthEnd: "skip", DSTGap: "forward"}, 2, []string{
+			"2012-01-01T01:30:00 = 2011-12-31T11:30:00Z",
+			"2012-01-02T01:30:00 = 2012-01-01T11:30:00Z",
+		}},
+		{"Apia, begun on the day that it had not, with gaps skipped: the anchor never is", rule{RRule: "FREQ=DAILY", Anchor: "2011-12-30T01:30:00", Timezone: "Pacific/Apia", DSTGap: "skip"}, 1, []string{
+			"2012-01-01T01:30:00 = 2011-12-31T11:30:00Z",
+		}},
+		{"Apia, begun on the day that it had not, all day", rule{RRule: "FREQ=DAILY", Anchor: "2011-12-30T00:00:00", Timezone: "Pacific/Apia", AllDay: true}, 1, []string{
+			"2012-01-01T00:00:00 = 2011-12-31T10:00:00Z",
+		}},
+		{"Apia, begun on the day that it had not: COUNT does not count what is left out", rule{RRule: "FREQ=DAILY;COUNT=2", Anchor: "2011-12-30T01:30:00", Timezone: "Pacific/Apia"}, 5, []string{
+			"2012-01-01T01:30:00 = 2011-12-31T11:30:00Z",
+		}},
 		{"Nuuk goes forward onto midnight: moved past the gap, though to the next date", rule{RRule: "FREQ=DAILY", Anchor: "2027-03-26T23:30:00", Timezone: "America/Nuuk"}, 2, []string{
 			"2027-03-27T23:30:00 = 2027-03-28T01:30:00Z (moved past a DST gap)",
 			"2027-03-28T23:30:00 = 2027-03-29T00:30:00Z",

@@ -245,12 +245,14 @@ type dated struct {
 // occurrences yields the occurrences dated after the given day, without regard
 // to COUNT and UNTIL. No two fall on one instant: where a date that does not
 // exist in the zone would be moved onto the next occurrence, it is left out.
+// The anchor never is: where it is such a date, the one that it falls on is.
 func (s *series) occurrences(after day) iter.Seq[dated] {
 	return func(yield func(dated) bool) {
+		first, firstMoved, _ := s.occurrence(s.anchor)
 		var held *dated // moved to another date, perhaps onto the next occurrence
 		for d := range s.rule.dates(s.anchor, after) {
 			o, otherDate, ok := s.occurrence(d)
-			if !ok {
+			if !ok || firstMoved && !o.At.After(first.At) {
 				continue
 			}
 			if held != nil && held.At.Before(o.At) && !yield(*held) {

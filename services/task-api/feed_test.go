@@ -382,6 +382,21 @@ func TestAnAnswerWaitsForAChange(t *testing.T) {
 	require.Equal(t, task.ID, p.Changes[len(p.Changes)-1].ID)
 	a = u.do(http.MethodGet, "/api/changes?wait=1&since="+p.Next, nil)
 	require.JSONEq(t, `[]`, string(mustField(t, a.body, "changes")))
+
+	// Of one list: what changes in others does not end the wait, and is in no answer.
+	list := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Shared"})
+	m = u.begin()
+	go func() {
+		answered <- u.do(http.MethodGet, "/api/changes?wait=30&list_id="+list.ID.String()+"&since="+m.place, nil)
+	}()
+	for range 3 {
+		u.create(object{"title": "in another list"})
+	}
+	task = u.create(object{"title": "in the list", "list_id": list.ID})
+	a = <-answered
+	require.NoError(t, json.Unmarshal(a.body, &p))
+	require.Len(t, p.Changes, 1)
+	require.Equal(t, task.ID, p.Changes[0].ID)
 }
 
 func mustField(t *testing.T, body []byte, name string) json.RawMessage {

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,9 +26,15 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/account"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 )
 
 // asService makes the test binary the service itself: what is tested is a
@@ -57,6 +64,9 @@ type running struct {
 	db   *bun.DB
 	pid  int
 
+	users *account.Store // in its database
+	keys  *account.Keys  // its own
+
 	routes []route // with LOG_LEVEL=debug
 	logged func() []logLine
 	env    []string // its settings, for its commands
@@ -71,16 +81,29 @@ type route struct{ method, pattern string }
 // start runs the service; more are settings such as NAME=value.
 func start(t *testing.T, more ...string) *running {
 	t.Helper()
-	url := databasetest.New(t)
+	url := ""
+	for _, setting := range more {
+		if given, ok := strings.CutPrefix(setting, "DATABASE_URL="); ok {
+			url = given
+		}
+	}
+	if url == "" {
+		url = databasetest.Migrated(t, migrations.Schema)
+	}
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)
+	private := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	keys, err := account.NewKeys(private, "", auth.Settings{Issuer: "taskwire", Audience: "taskwire"}, time.Hour)
+	require.NoError(t, err)
 	cmd := exec.Command(os.Args[0], "serve") //nolint:noctx,gosec // it ends by the signal below; it is this test binary itself
 	cmd.Env = append(os.Environ(), asService+"=1", "PORT=0", "DATABASE_URL="+url, "APP_API_TOKEN="+appToken,
-		"JWT_PRIVATE_KEY="+string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+		"JWT_PRIVATE_KEY="+private,
 		"EVENT_PUBLISHING_ENABLED=false", "LOG_FORMAT=json", "DAPR_HTTP_PORT=1", "COOKIE_SECURE=false", "MAIL_VERIFICATION=optional",
 		"LIMIT_SIGN_INS_NETWORK=0", "LIMIT_REGISTRATIONS=0") // everybody is one network here
+	// A program with the race detector sleeps for a second at its end, unless told otherwise.
+	cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=10 "+os.Getenv("GORACE"))
 	cmd.Env = append(cmd.Env, more...)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -138,7 +161,9 @@ func start(t *testing.T, more ...string) *running {
 		defer mu.Unlock()
 		return slices.Clone(logged)
 	}
-	return &running{t: t, base: "http://" + at, key: key, db: db, pid: cmd.Process.Pid, routes: routes, env: cmd.Env, logged: read}
+	nobody := eventlog.NewSignal(url, "nobody", slog.New(slog.DiscardHandler))
+	users := &account.Store{DB: db, Changes: &change.Writer{DB: db, Events: nobody, Clock: nobody, Now: time.Now}}
+	return &running{t: t, base: "http://" + at, key: key, db: db, users: users, keys: keys, pid: cmd.Process.Pid, routes: routes, env: cmd.Env, logged: read}
 }
 
 type answer struct {
@@ -175,11 +200,30 @@ type client struct {
 
 func (s *running) nobody() client { return client{running: s} }
 
-// newUser registers.
+// password is everybody's, passwordHash what is stored of it.
+const (
+	password     = "correct horse battery"
+	passwordHash = "$argon2id$v=19$m=19456,t=2,p=1$Vt6m5Puf0etMmgCxm62TVw$+U1869daPuvSjUgzN5uofwrCGrge3nwarlgcCiFgL80" //nolint:gosec // of a test
+)
+
+// newUser is somebody who has registered, and has what that gives. Only his password was not
+// hashed: that takes longer than many tests, and minutes of all of them with the race detector.
 func (s *running) newUser() client {
 	s.t.Helper()
+	hash := passwordHash
+	u := &account.User{ID: uuid.Must(uuid.NewV7()), Email: uuid.NewString() + "@example.org", Timezone: "UTC", PasswordHash: &hash}
+	session, err := s.users.Create(s.t.Context(), access.Origin{IP: "127.0.0.1", UserAgent: "Go-http-client/1.1", RequestID: uuid.NewString()}, u)
+	require.NoError(s.t, err)
+	token, _, err := s.keys.Sign(u, session.ID, time.Now())
+	require.NoError(s.t, err)
+	return client{running: s, token: token, user: u.ID, email: u.Email}
+}
+
+// register has somebody register.
+func (s *running) register() client {
+	s.t.Helper()
 	email := uuid.NewString() + "@example.org"
-	a := s.nobody().do(http.MethodPost, "/api/auth/register", object{"email": email, "password": "correct horse battery"})
+	a := s.nobody().do(http.MethodPost, "/api/auth/register", object{"email": email, "password": password})
 	require.Equal(s.t, http.StatusCreated, a.status, "%s", a.body)
 	var in struct {
 		Token string

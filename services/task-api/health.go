@@ -14,8 +14,8 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 )
 
-// delayed is how long an event may wait for the broker before readiness says
-// degraded. A healthy relay takes milliseconds.
+// delayed is how long an event may wait for the broker, or a change of the feed for a
+// transaction, before readiness says degraded. Both take milliseconds where all is well.
 const delayed = 3 * time.Second
 
 // eventsCheck fails while events wait: here, or in the replica that owns the log.

@@ -13,7 +13,7 @@ import (
 // A reminder that an edit does not concern is no row that it writes.
 func TestAnEditLeavesRemindersAlone(t *testing.T) {
 	s := start(t)
-	u := s.newUser()
+	u := s.register()
 	task := u.create(object{"title": "t", "due_at": "2099-01-31T09:00:00Z", "reminders": []object{{"before_due": "PT15M"}, {"at": "2099-01-30T09:00:00+02:00"}}})
 	rows := func() (all string) {
 		require.NoError(t, s.db.NewRaw("SELECT string_agg(xmin::text || ctid::text, ' ' ORDER BY id) FROM task.reminders").Scan(t.Context(), &all))

@@ -25,8 +25,6 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/rest"
 )
 
-const password = "correct horse battery" // newUser's
-
 // login signs in; cookies are the device's, "" for a new one.
 func (c client) login(email, password, device string) answer {
 	c.t.Helper()

@@ -66,7 +66,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	tasks := &task.Store{DB: db, Changes: changes}
 	undone := &undo.Store{Changes: changes, Comments: comments}
 	changed := &feed.Store{DB: db, Tasks: tasks, Lists: lists, Comments: comments}
-	hub := &feed.Hub{Store: changed, Log: log}
+	hub, beats := &feed.Hub{Store: changed, Encode: rest.EncodeChange, Log: log}, new(feed.Beats)
 	clock := &reminder.Clock{Changes: changes, Log: log}
 	keeper := &eventlog.Keeper{DB: db, Schema: migrations.Name, Retention: cfg.EventRetention, Log: log}
 	watch := &eventlog.Watch{DB: db, Schema: migrations.Name, Topics: event.Topics, Log: log}
@@ -95,12 +95,14 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "old operations", Run: func(ctx context.Context) error { return changes.ForgetOperations(ctx, cfg.EventRetention, log) }},
 		{Name: "trash", Run: func(ctx context.Context) error { return tasks.KeepTrash(ctx, cfg.TrashRetention, log) }},
 		{Name: "hub of the feed", Run: func(ctx context.Context) error { return hub.Run(ctx, told) }},
+		{Name: "heartbeats of the streams", Run: func(ctx context.Context) error { return beats.Run(ctx, rest.Heartbeat) }},
 		{Name: "what is gone from the feed", Run: func(ctx context.Context) error { return changed.Keep(ctx, cfg.TrashRetention, time.Now, log) }},
 		{Name: "failed sign-ins", Run: failed.Run},
 		{Name: "old mails about accounts", Run: func(ctx context.Context) error { return mails.Keep(ctx, log) }},
 		{Name: "old counts of attempts", Run: func(ctx context.Context) error { return attempts.Prune(ctx, log) }},
 	}
-	checks := []service.Check{base.DatabaseCheck(), base.DiskCheck()}
+	held := &feed.Held{Store: changed, For: delayed}
+	checks := []service.Check{base.DatabaseCheck(), base.DiskCheck(), {Name: "feed", Run: held.Check}}
 	if cfg.PublishingEnabled {
 		publisher, err := transport(cfg)
 		if err != nil {
@@ -149,7 +151,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 			share := func() chi.Middlewares { return chi.Chain(callers.Share(), accounts.AdmitOutside) }
 			door.Mount(r, share)
 			// Who waits for changes has no connection meanwhile.
-			(&rest.Feed{Store: changed, Hub: hub, Credentials: credentials, Failures: failures, Closing: ctx}).Mount(httpapi.NewAPI(r.With(accounts.AdmitOutside)))
+			(&rest.Feed{Store: changed, Hub: hub, Beats: beats, Credentials: credentials, Failures: failures, Closing: ctx}).Mount(httpapi.NewAPI(r.With(accounts.AdmitOutside)))
 			r.Group(func(r chi.Router) {
 				r.Use(share()...)
 				mine := httpapi.NewAPI(r)

@@ -90,10 +90,39 @@ func TestReadinessSaysThatNobodyOwnsTheEventLog(t *testing.T) {
 	require.Len(t, slices.DeleteFunc(s.told(), func(line string) bool { return line != told }), 1)
 }
 
+func TestReadinessSaysThatATransactionHoldsTheFeedBack(t *testing.T) {
+	url := databasetest.New(t)
+	s := start(t, "DATABASE_URL="+url)
+	db, err := database.Open(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	feedIs := func(state string) func() bool {
+		return func() bool {
+			code, _, checks := s.ready()
+			require.Equal(t, http.StatusOK, code)
+			return checks["feed"] == state
+		}
+	}
+	tx, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(t.Context(), "SELECT pg_current_xact_id()")
+	require.NoError(t, err)
+	// While nothing waits for it, it holds nothing back.
+	for began := time.Now(); time.Since(began) < delayed+time.Second; {
+		require.True(t, feedIs("ok")())
+	}
+	s.newUser().create(object{"title": "Water the orchids"})
+	require.Eventually(t, feedIs("failing"), patience, 10*time.Millisecond)
+	_, status, _ := s.ready()
+	require.Equal(t, "degraded", status)
+	require.NoError(t, tx.Rollback())
+	require.Eventually(t, feedIs("ok"), patience, 10*time.Millisecond)
+}
+
 func TestReadinessSaysThatPublishingIsOff(t *testing.T) {
 	s := start(t)
 	code, status, checks := s.ready()
 	require.Equal(t, http.StatusOK, code)
 	require.Equal(t, "degraded", status)
-	require.Equal(t, map[string]string{"database": "ok", "disk": "ok", "events": "publishing is off"}, checks)
+	require.Equal(t, map[string]string{"database": "ok", "disk": "ok", "events": "publishing is off", "feed": "ok"}, checks)
 }

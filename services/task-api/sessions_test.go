@@ -144,7 +144,7 @@ func TestASessionEndsAtOnce(t *testing.T) {
 
 func TestWhoIsSignedIn(t *testing.T) {
 	s := start(t)
-	u := s.newUser()
+	u := s.register()
 	here, a := u.signIn(u.email, password)
 	cookie := a.cookies()[auth.Cookie]
 	require.True(t, cookie.HttpOnly)
@@ -195,7 +195,7 @@ func TestASessionExpires(t *testing.T) {
 
 func TestAnotherPassword(t *testing.T) {
 	s := start(t)
-	u := s.newUser()
+	u := s.register()
 	for name, c := range map[string]struct {
 		body     object
 		location string

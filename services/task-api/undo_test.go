@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -246,6 +247,14 @@ func TestWhatARequestHasChangedIsUndoneAndDoneAgain(t *testing.T) {
 			u.mark()
 			return u.do(http.MethodPatch, at(u.weekly.ID)+"/complete", object{"is_complete": false})
 		},
+		"a subtask with a rule that was made and came along": func(u *undone) answer {
+			a := u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": []object{
+				{"op": "create", "body": object{"title": "x", "parent_id": u.weekly.ID, "due_at": "2031-01-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}}},
+				{"op": "complete", "id": u.weekly.ID, "body": object{"is_complete": true}},
+			}})
+			u.follow(u.weekly.ID)
+			return a
+		},
 		"a list that was made": func(u *undone) answer { return u.do(http.MethodPost, "/api/lists", object{"name": "New"}) },
 		"a list that was changed": func(u *undone) answer {
 			return u.do(http.MethodPatch, "/api/lists/"+u.shared.String(), object{"name": "x", "color": nil, "is_archived": true})
@@ -287,9 +296,51 @@ func TestWhatARequestHasChangedIsUndoneAndDoneAgain(t *testing.T) {
 	}
 }
 
+// An occurrence that comes again is the same one, but for the ids of what belongs to it.
+func TestAnOccurrenceThatWasLetGoTwiceComesBack(t *testing.T) {
+	u := start(t, "LIMIT_WRITES=0").undone()
+	before := u.shape()
+	complete := func(is bool) string {
+		a := u.do(http.MethodPatch, at(u.done.ID)+"/complete", object{"is_complete": is})
+		require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+		if is {
+			u.follow(u.done.ID)
+		}
+		return a.request()
+	}
+	requests := []string{complete(false), complete(true), complete(false)}
+	open := u.shape()
+	require.NotEqual(t, before, open)
+	without := []map[string]int{before, open, before}
+	for i := len(requests) - 1; i >= 0; i-- {
+		requests[i] = u.undo(requests[i])
+		require.Equal(t, without[i], u.shape(), "request %d undone", i)
+	}
+	with := []map[string]int{open, before, open}
+	for i, request := range requests {
+		u.undo(request)
+		require.Equal(t, with[i], u.shape(), "request %d done again", i)
+	}
+}
+
+// shape counts what the client has, whatever its ids, and whenever it was made and done.
+func (c client) shape() map[string]int {
+	c.t.Helper()
+	shape := map[string]int{}
+	for _, thing := range c.everything() {
+		raw, err := json.Marshal(thing)
+		require.NoError(c.t, err)
+		shape[string(madeAnew.ReplaceAll(raw, nil))]++
+	}
+	return shape
+}
+
+var madeAnew = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|"(created|completed)_at":"[^"]*",`)
+
 // What somebody has changed since is left as it is, and the refusal names it.
 func TestWhatWasChangedSinceIsNotUndone(t *testing.T) {
 	s := start(t, "LIMIT_WRITES=0")
+	var next uuid.UUID // the occurrence that has come
 	for name, c := range map[string]struct {
 		request, since func(u *undone) answer
 		fields         func(u *undone) []string
@@ -318,6 +369,26 @@ func TestWhatWasChangedSinceIsNotUndone(t *testing.T) {
 			},
 			func(u *undone) answer { return u.other.do(http.MethodPatch, at(u.made), object{"description": "y"}) },
 			func(u *undone) []string { return []string{"task/" + u.made.String() + ".description"} },
+		},
+		"the parent of what was made, and came along with it": {
+			func(u *undone) answer {
+				a := u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": []object{
+					{"op": "create", "body": object{"title": "x", "parent_id": u.weekly.ID, "due_at": "2031-01-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}}},
+					{"op": "complete", "id": u.weekly.ID, "body": object{"is_complete": true}},
+				}})
+				var made bulkAnswer
+				require.NoError(u.t, json.Unmarshal(a.body, &made))
+				u.made = made.Results[0].Task.ID
+				u.follow(u.weekly.ID)
+				next = *u.task(http.StatusOK, http.MethodGet, at(u.made), nil).ParentID
+				return a
+			},
+			func(u *undone) answer {
+				return u.other.do(http.MethodPatch, at(u.made), object{"parent_id": u.parent.ID})
+			},
+			func(u *undone) []string {
+				return []string{"task/" + u.made.String() + ".parent_id", "task/" + next.String()}
+			},
 		},
 		"a subtask of what was made": {
 			func(u *undone) answer {

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +17,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
@@ -24,13 +25,9 @@ import (
 	"github.com/taskwire/taskwire/test/suite"
 )
 
-// feedSecret signs the tokens of users who are made past the API: to register a thousand
-// would take minutes of hashing.
-const feedSecret = "a secret of the benchmark of the feed"
-
 // feed measures what it takes to keep clients in step, and what each write pays for it.
 func feed(ctx context.Context) error {
-	env := []string{"EVENT_PUBLISHING_ENABLED=false", "REPLICAS=audit-log=0,recurring-task=0,notification=0", "LIMIT_MEMBERS=0", "JWT_SECRET=" + feedSecret}
+	env := []string{"EVENT_PUBLISHING_ENABLED=false", "REPLICAS=audit-log=0,recurring-task=0,notification=0", "LIMIT_MEMBERS=0"}
 	return with(ctx, env, func(s *suite.Suite, u *suite.Client) error {
 		conn, err := pgx.Connect(ctx, s.Database.OwnerURL)
 		if err != nil {
@@ -57,14 +54,22 @@ type feeding struct {
 	conn *pgx.Conn
 }
 
-// visitor is a user of the outside issuer, who needs no account.
-func (f feeding) visitor(id uuid.UUID) (*suite.Client, error) {
-	claims := jwt.MapClaims{"sub": id.String(), "exp": time.Now().Add(24 * time.Hour).Unix()}
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(feedSecret))
-	if err != nil {
-		return nil, fmt.Errorf("sign a token: %w", err)
+// signedIn are users with a session each, made past the API: to register a thousand would
+// take minutes of hashing.
+func (f feeding) signedIn(ctx context.Context, ids ...uuid.UUID) ([]*suite.Client, error) {
+	all, hashes := make([]*suite.Client, len(ids)), make([][]byte, len(ids))
+	for i := range ids {
+		secret := "tws_" + base64.RawURLEncoding.EncodeToString(slices.Concat(ids[i][:], ids[i][:])) // of 32 bytes
+		hash := sha256.Sum256([]byte(secret))
+		all[i], hashes[i] = &suite.Client{Base: f.API, Token: secret}, hash[:]
 	}
-	return &suite.Client{Base: f.API, Token: token}, nil
+	_, err := f.conn.Exec(ctx, `WITH made AS (INSERT INTO task.users (id, email, created_at, updated_at) SELECT id, id || '@example.org', now(), now() FROM unnest($1::uuid[]) id)
+		INSERT INTO task.sessions (id, user_id, secret, device, ip, created_at, last_seen_at, expires_at)
+		SELECT gen_random_uuid(), id, secret, 'bench', '127.0.0.1', now(), now(), now() + interval '1 day' FROM unnest($1::uuid[], $2::bytea[]) s (id, secret)`, ids, hashes)
+	if err != nil {
+		return nil, fmt.Errorf("sign users in: %w", err)
+	}
+	return all, nil
 }
 
 // made sends what makes something, and answers its id.
@@ -101,11 +106,9 @@ func (f feeding) shared(ctx context.Context, members int) (task uuid.UUID, all [
 	ids := make([]uuid.UUID, members)
 	for i := range ids {
 		ids[i] = uuid.New()
-		u, err := f.visitor(ids[i])
-		if err != nil {
-			return task, nil, err
-		}
-		all = append(all, u)
+	}
+	if all, err = f.signedIn(ctx, ids...); err != nil {
+		return task, nil, err
 	}
 	_, err = f.conn.Exec(ctx, "INSERT INTO task.members (user_id, list_id, role, position, since) SELECT id, $1, 'editor', 1, now() FROM unnest($2::uuid[]) id", list, ids)
 	if err != nil {
@@ -114,8 +117,13 @@ func (f feeding) shared(ctx context.Context, members int) (task uuid.UUID, all [
 	return task, all, nil
 }
 
-// restFor is how long it is seen what streams cost at rest: each has a heartbeat in it.
-const restFor = 15 * time.Second
+const (
+	// restFor is how long it is seen what streams cost at rest: each has four heartbeats in
+	// it, and is once written to have been used.
+	restFor = time.Minute
+	// settling is how long the service has for what is left of opening them.
+	settling = 5 * time.Second
+)
 
 // streams measures what many open streams take, and how soon all have a change.
 func (f feeding) streams(ctx context.Context) error {
@@ -139,6 +147,9 @@ func (f feeding) streams(ctx context.Context) error {
 	}
 	defer all.stop()
 	progress("leaving them alone for %s", restFor)
+	if err := pause(ctx, settling); err != nil {
+		return err
+	}
 	open, err := f.atRest(ctx)
 	if err != nil {
 		return err
@@ -228,7 +239,15 @@ func (f feeding) atRest(ctx context.Context) (work, error) {
 // sync measures how soon a client with many tasks has what has changed since it asked.
 func (f feeding) sync(ctx context.Context) error {
 	const changed, rounds = 100, 20
-	tasks, err := f.write(ctx, f.user, *own)
+	me, err := f.user.Do(ctx, http.MethodGet, "/api/auth/me", nil)
+	if err != nil {
+		return err
+	}
+	var user struct{ ID uuid.UUID }
+	if err := me.JSON(&user); err != nil {
+		return err
+	}
+	tasks, err := f.write(ctx, user.ID, *own)
 	if err != nil {
 		return err
 	}
@@ -287,15 +306,11 @@ func (f feeding) changes(ctx context.Context, since string, want int) (time.Dura
 }
 
 // write writes tasks past the API into the inbox of a user, and answers them.
-func (f feeding) write(ctx context.Context, u *suite.Client, n int) ([]uuid.UUID, error) {
+func (f feeding) write(ctx context.Context, user uuid.UUID, n int) ([]uuid.UUID, error) {
 	progress("writing %d tasks", n)
-	var claims jwt.RegisteredClaims
-	if _, _, err := jwt.NewParser().ParseUnverified(u.Token, &claims); err != nil {
-		return nil, fmt.Errorf("read a token: %w", err)
-	}
 	rows, err := f.conn.Query(ctx, `INSERT INTO task.tasks (id, user_id, list_id, position, title, description, is_complete, priority, tags, all_day, timezone, version, created_at, updated_at, title_key, search_version)
 		SELECT gen_random_uuid(), $1, i.inbox, n, 'Task ' || n, repeat('measured ', 20), false, 1, '{bench}', false, 'UTC', 1, now() - n * interval '1 second', now(), decode(md5(n::text), 'hex'), 17
-		FROM task.make_inbox($1) i (inbox), generate_series(1, $2) n RETURNING id`, claims.Subject, n)
+		FROM task.make_inbox($1) i (inbox), generate_series(1, $2) n RETURNING id`, user, n)
 	if err != nil {
 		return nil, fmt.Errorf("write tasks: %w", err)
 	}
@@ -327,17 +342,18 @@ func (f feeding) begin(ctx context.Context, u *suite.Client) (string, error) {
 
 // snapshots measures those of few tasks and of many: the memory should be the same.
 func (f feeding) snapshots(ctx context.Context) error {
-	few, err := f.visitor(uuid.New())
+	id := uuid.New()
+	few, err := f.signedIn(ctx, id)
 	if err != nil {
 		return err
 	}
-	if _, err := f.write(ctx, few, *own/10); err != nil {
+	if _, err := f.write(ctx, id, *own/10); err != nil {
 		return err
 	}
 	for _, one := range []struct {
 		user  *suite.Client
 		tasks int
-	}{{few, *own / 10}, {f.user, *own}} {
+	}{{few[0], *own / 10}, {f.user, *own}} {
 		progress("reading a snapshot of %d tasks", one.tasks)
 		before, err := readMemory(f.Suite, "task-api")
 		if err != nil {

@@ -33,6 +33,10 @@ var (
 // TestMain: os.Exit(databasetest.Main(m)).
 func Main(m *testing.M) int {
 	code := m.Run()
+	if err := templates.drop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
 	if stop != nil {
 		stop()
 	}
@@ -52,6 +56,13 @@ var stop func()
 // started for this test binary. Without either the test fails: it never skips.
 func New(t testing.TB) string {
 	t.Helper()
+	reach(t)
+	return create(t, "template1")
+}
+
+// reach has the server run.
+func reach(t testing.TB) {
+	t.Helper()
 	once.Do(func() {
 		if server = os.Getenv("TEST_DATABASE_URL"); server == "" {
 			server, failed = start()
@@ -60,31 +71,50 @@ func New(t testing.TB) string {
 	if failed != nil {
 		t.Fatalf("these tests need a Postgres server (Debian: apt-get install postgresql) or TEST_DATABASE_URL: %v", failed)
 	}
-	ctx := context.Background()
-	name := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	exec := func(sql string) error {
-		conn, err := pgx.Connect(ctx, server)
-		if err != nil {
-			return err
-		}
-		defer conn.Close(ctx)
-		_, err = conn.Exec(ctx, sql)
-		return err
-	}
-	if err := exec("CREATE DATABASE " + name); err != nil {
+}
+
+// create copies a database, for as long as the test takes.
+func create(t testing.TB, template string) string {
+	t.Helper()
+	name := newName("test_")
+	if err := execute("CREATE DATABASE " + name + " TEMPLATE " + template); err != nil {
 		t.Fatalf("create a test database: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := exec("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)"); err != nil {
+		if err := remove(name); err != nil {
 			t.Errorf("drop the test database: %v", err)
 		}
 	})
+	return urlOf(t, name)
+}
+
+func newName(prefix string) string {
+	return prefix + strings.ReplaceAll(uuid.NewString(), "-", "")
+}
+
+func urlOf(t testing.TB, name string) string {
+	t.Helper()
 	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatalf("TEST_DATABASE_URL: %v", err)
 	}
 	u.Path = "/" + name
 	return u.String()
+}
+
+// remove drops a database, whoever is connected to it.
+func remove(name string) error { return execute("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)") }
+
+// execute runs a statement beside the databases of the tests.
+func execute(sql string) error {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, sql)
+	return err
 }
 
 // immediate is Postgres' immediate shutdown.

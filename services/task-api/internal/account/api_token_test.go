@@ -25,7 +25,8 @@ func TestATokenFromItsFirstUseToItsEnd(t *testing.T) {
 	signal := func() *eventlog.Signal { return eventlog.NewSignal(url, "nobody", log) }
 	changes := &change.Writer{DB: db, Events: signal(), Clock: signal(), Now: func() time.Time { return now }}
 	u := &User{ID: uuid.New(), Email: "ada@example.org", Timezone: "UTC"}
-	register(t, changes, u)
+	_, err := (&Store{DB: db, Changes: changes}).Create(t.Context(), access.Origin{}, u)
+	require.NoError(t, err)
 	tokens := NewAPITokens(db, changes, TokenLimits{}, nil, log)
 	actor := access.Actor{UserID: u.ID, SignedInAt: now}
 	made, secret, err := tokens.Create(t.Context(), actor, TokenDraft{Name: "x", Scopes: []auth.Scope{auth.CalDAV, auth.TasksRead}})

@@ -86,18 +86,7 @@ func (d *Doorkeeper) Register(ctx context.Context, from Stranger, r Registration
 	if !invited {
 		return nil, nil, errClosed
 	}
-	var opened *Opened
-	err = d.Store.Changes.Do(ctx, u.actor(from.Origin), func(ctx context.Context, tx *change.Tx) error {
-		created, err := create(ctx, tx, u)
-		if err != nil {
-			return err
-		}
-		if !created {
-			return taken("email")
-		}
-		opened = open(tx, u.ID)
-		return appendAudit(tx, event.UserRegistered, u, nil, u, nil)
-	})
+	opened, err := d.Store.Create(ctx, from.Origin, u)
 	return u, opened, err
 }
 

@@ -48,6 +48,7 @@ type Sessions struct {
 	changes *change.Writer
 	log     *slog.Logger
 	ended   <-chan struct{} // in any replica
+	joining joining
 }
 
 // NewSessions returns the sessions in a database. Ended receives when one has ended in
@@ -85,42 +86,38 @@ func (s *Sessions) ByCookie(ctx context.Context, secret string) (auth.Caller, er
 		return auth.Caller{}, auth.ErrRefused
 	}
 	hash := sha256.Sum256([]byte(secret))
-	return s.find(ctx, hash, "s.secret = ?", hash[:])
+	now := s.changes.Now()
+	return s.callerOf(ctx, hash, now, func() (id uuid.UUID, caller auth.Caller, err error) {
+		found, err := s.stored(ctx, now, "s.secret = ?", hash[:])
+		switch {
+		case err != nil:
+			return id, caller, err
+		case len(found) == 0:
+			return id, caller, auth.ErrRefused
+		}
+		return found[0].ID, found[0].caller(), nil
+	})
 }
 
 // Alive says whose the session of a token is.
 func (s *Sessions) Alive(ctx context.Context, caller auth.Caller) (auth.Caller, error) {
 	key := sha256.Sum256(slices.Concat(caller.SessionID[:], caller.UserID[:]))
-	found, err := s.find(ctx, key, "s.id = ? AND s.user_id = ?", caller.SessionID, caller.UserID)
-	if err != nil {
-		return auth.Caller{}, err
+	alive, ok := s.isKnown(key, s.changes.Now())
+	if !ok {
+		l, err := s.lookUp(ctx, caller.SessionID)
+		if err != nil {
+			return auth.Caller{}, err
+		}
+		found, ok := l.sessions[caller.SessionID]
+		if !ok || found.UserID != caller.UserID {
+			return auth.Caller{}, auth.ErrRefused
+		}
+		alive = found.caller()
+		s.remember(l.known, key, found.ID, alive, l.at)
 	}
 	// The token ends before its session.
-	found.IssuedAt, found.ExpiresAt = caller.IssuedAt, caller.ExpiresAt
-	return found, nil
-}
-
-func (s *Sessions) find(ctx context.Context, key [sha256.Size]byte, where string, args ...any) (auth.Caller, error) {
-	now := s.changes.Now()
-	return s.callerOf(ctx, key, now, func() (id uuid.UUID, caller auth.Caller, err error) {
-		var found []struct {
-			ID        uuid.UUID `bun:"id"`
-			UserID    uuid.UUID `bun:"user_id"`
-			Email     string    `bun:"email"`
-			CreatedAt time.Time `bun:"created_at"`
-			ExpiresAt time.Time `bun:"expires_at"`
-		}
-		err = s.db.NewRaw("SELECT s.id, s.user_id, u.email, s.created_at, s.expires_at FROM task.sessions s JOIN task.users u ON u.id = s.user_id WHERE s.expires_at > ? AND u.blocked_at IS NULL AND "+where,
-			append([]any{now}, args...)...).Scan(ctx, &found)
-		switch {
-		case err != nil:
-			return id, caller, fmt.Errorf("look a session up: %w", err)
-		case len(found) == 0:
-			return id, caller, auth.ErrRefused
-		}
-		f := found[0]
-		return f.ID, auth.Caller{UserID: f.UserID, Email: f.Email, SessionID: f.ID, SignedInAt: f.CreatedAt, ExpiresAt: f.ExpiresAt}, nil
-	})
+	alive.IssuedAt, alive.ExpiresAt = caller.IssuedAt, caller.ExpiresAt
+	return alive, nil
 }
 
 // notBlocked refuses a user without a session who is blocked.
@@ -130,12 +127,10 @@ func (s *Sessions) notBlocked(ctx context.Context, user uuid.UUID) error {
 	if k, ok := known.Get(key); ok && now.Before(k.until) {
 		return nil
 	}
-	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := s.turn(ctx); err != nil {
+		return err
 	}
+	defer s.yield()
 	var blocked bool
 	if err := s.db.NewRaw("SELECT EXISTS (SELECT FROM task.users WHERE id = ? AND blocked_at IS NOT NULL)", user).Scan(ctx, &blocked); err != nil {
 		return fmt.Errorf("look whether a user is blocked: %w", err)

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"context"
 	"log/slog"
 	"os"
 	"testing"
@@ -20,17 +19,6 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
 
-// register makes an account with a session.
-func register(t *testing.T, changes *change.Writer, u *User) (opened *Opened) {
-	t.Helper()
-	require.NoError(t, changes.Do(t.Context(), u.actor(access.Origin{UserAgent: "a browser", IP: "203.0.113.7"}), func(ctx context.Context, tx *change.Tx) error {
-		_, err := create(ctx, tx, u)
-		opened = open(tx, u.ID)
-		return err
-	}))
-	return opened
-}
-
 // A session lives for 30 days from its last use, which costs no write of its own.
 func TestASessionLivesFromItsLastUse(t *testing.T) {
 	db, url := databasetest.Open(t, migrations.Schema)
@@ -38,7 +26,9 @@ func TestASessionLivesFromItsLastUse(t *testing.T) {
 	signal := func() *eventlog.Signal { return eventlog.NewSignal(url, "nobody", log) }
 	changes := &change.Writer{DB: db, Events: signal(), Clock: signal(), Now: func() time.Time { return now }}
 	u := &User{ID: uuid.New(), Email: "ada@example.org", Timezone: "UTC"}
-	opened := register(t, changes, u)
+	users := &Store{DB: db, Changes: changes}
+	opened, err := users.Create(t.Context(), access.Origin{UserAgent: "a browser", IP: "203.0.113.7"}, u)
+	require.NoError(t, err)
 	sessions := NewSessions(db, changes, nil, log)
 	caller := func() error {
 		_, err := sessions.ByCookie(t.Context(), opened.Secret)

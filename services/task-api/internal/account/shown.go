@@ -36,9 +36,11 @@ type shown struct {
 	turns chan struct{}
 
 	mu    sync.Mutex
-	known *cache.Cache[[sha256.Size]byte, knownCaller]
+	known knownCallers
 	used  map[uuid.UUID]time.Time // since it was written last
 }
+
+type knownCallers = *cache.Cache[[sha256.Size]byte, knownCaller]
 
 // knownCaller is whose a credential is, with its id.
 type knownCaller struct {
@@ -54,33 +56,56 @@ func newShown() *shown {
 // callerOf is whose the credential with a key is: as is remembered, or as look finds it,
 // whose error is returned as it is. It is used then.
 func (s *shown) callerOf(ctx context.Context, key [sha256.Size]byte, now time.Time, look func() (id uuid.UUID, caller auth.Caller, err error)) (auth.Caller, error) {
+	if caller, ok := s.isKnown(key, now); ok {
+		return caller, nil
+	}
+	if err := s.turn(ctx); err != nil {
+		return auth.Caller{}, err
+	}
+	defer s.yield()
 	known := s.all()
-	if k, ok := known.Get(key); ok && now.Before(k.until) {
-		s.use(k.id, now)
-		return k.caller, nil
-	}
-	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
-	case <-ctx.Done():
-		return auth.Caller{}, ctx.Err()
-	}
 	id, caller, err := look()
 	if err != nil {
 		return auth.Caller{}, err
 	}
-	k := knownCaller{id, caller, now.Add(knownTime)}
-	if caller.ExpiresAt.Before(k.until) {
-		k.until = caller.ExpiresAt
-	}
-	// Into those that were known before it was looked up: one that has ended since is in
-	// nothing that anybody reads any more.
-	known.Put(key, k, mostKnown)
-	s.use(id, now)
+	s.remember(known, key, id, caller, now)
 	return caller, nil
 }
 
-func (s *shown) all() *cache.Cache[[sha256.Size]byte, knownCaller] {
+// isKnown is whose a credential is that was alive a moment ago. It is used then.
+func (s *shown) isKnown(key [sha256.Size]byte, now time.Time) (auth.Caller, bool) {
+	k, ok := s.all().Get(key)
+	if !ok || !now.Before(k.until) {
+		return auth.Caller{}, false
+	}
+	s.use(k.id, now)
+	return k.caller, true
+}
+
+// remember keeps that a credential was alive when it was looked up, among those that were
+// known before: one that has ended since is in nothing that anybody reads any more.
+func (s *shown) remember(known knownCallers, key [sha256.Size]byte, id uuid.UUID, caller auth.Caller, at time.Time) {
+	k := knownCaller{id, caller, at.Add(knownTime)}
+	if caller.ExpiresAt.Before(k.until) {
+		k.until = caller.ExpiresAt
+	}
+	known.Put(key, k, mostKnown)
+	s.use(id, at)
+}
+
+// turn waits for one of the lookups that the database may have at once; yield ends it.
+func (s *shown) turn(ctx context.Context) error {
+	select {
+	case s.turns <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *shown) yield() { <-s.turns }
+
+func (s *shown) all() knownCallers {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.known

@@ -48,6 +48,23 @@ type Store struct {
 
 var errNoUser = errors.New("there is no such user")
 
+// Create adds a user, who has a session then: from is where he registers from. It refuses
+// an address that somebody has.
+func (s *Store) Create(ctx context.Context, from access.Origin, u *User) (opened *Opened, err error) {
+	err = s.Changes.Do(ctx, u.actor(from), func(ctx context.Context, tx *change.Tx) error {
+		created, err := create(ctx, tx, u)
+		if err != nil {
+			return err
+		}
+		if !created {
+			return taken("email")
+		}
+		opened = open(tx, u.ID)
+		return appendAudit(tx, event.UserRegistered, u, nil, u, nil)
+	})
+	return opened, err
+}
+
 // create adds a user in a change of his; false where somebody has the address.
 func create(ctx context.Context, tx *change.Tx, u *User) (created bool, err error) {
 	u.CreatedAt, u.UpdatedAt = tx.Now, tx.Now

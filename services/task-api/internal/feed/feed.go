@@ -52,6 +52,9 @@ type Change struct {
 	List    *list.List
 	Member  *list.Member
 	Comment *comment.Comment
+
+	// JSON is how it is told, where it is told to many. Nobody may change it.
+	JSON []byte
 }
 
 // Store reads the feed.
@@ -140,6 +143,14 @@ type Page struct {
 	More    bool
 
 	rows []row // of the changes
+}
+
+// First are its first n changes.
+func (p Page) First(n int) Page {
+	if n >= len(p.Changes) {
+		return p
+	}
+	return Page{Changes: p.Changes[:n], Next: p.Behind(n - 1), More: true, rows: p.rows[:n]}
 }
 
 // Behind is the place behind one of its changes.

@@ -18,17 +18,21 @@ import (
 // a list little more.
 type Hub struct {
 	Store *Store
-	Log   *slog.Logger
+	// Encode makes a change's JSON, once for all who are told of it.
+	Encode func(Change) ([]byte, error)
+	Log    *slog.Logger
 
 	mu      sync.Mutex
 	waiting map[uuid.UUID]map[*Watch]struct{} // by list
-	changed int64                             // all below has been told
+	changed int64                             // all below has been told, where
+	looked  bool                              // while somebody waits
 }
 
 // Watch is somebody who waits.
 type Watch struct {
 	hub   *Hub
 	actor access.Actor
+	only  []uuid.UUID // lists of which alone it is told; of all where there are none
 	lists []uuid.UUID
 	woken chan struct{}
 	since int64   // what has changed from there is told, in the lists
@@ -36,9 +40,10 @@ type Watch struct {
 	alone bool    // something was not told: it is to be read
 }
 
-// Watch begins to wait, for an actor. What changes from now on wakes it, in the lists that are set.
-func (h *Hub) Watch(actor access.Actor) *Watch {
-	return &Watch{hub: h, actor: actor, woken: make(chan struct{}, 1)}
+// Watch begins to wait, for an actor, for what changes in all of his lists or only in some.
+// What changes from now on wakes it, in the lists that are set.
+func (h *Hub) Watch(actor access.Actor, only ...uuid.UUID) *Watch {
+	return &Watch{hub: h, actor: actor, only: only, woken: make(chan struct{}, 1)}
 }
 
 // Woken receives when something may have changed.
@@ -106,7 +111,7 @@ func (h *Hub) awaited() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.waiting) == 0 {
-		h.changed = 0 // who comes next reads for himself what was before
+		h.changed, h.looked = 0, false // who comes next reads for himself what was before
 	}
 	return len(h.waiting) > 0
 }
@@ -118,10 +123,10 @@ func (h *Hub) look(ctx context.Context) (open bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if h.changed == 0 || h.changed > now.Settled {
+	if !h.looked || h.changed > now.Settled {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.changed = now.Settled
+		h.changed, h.looked = now.Settled, true
 		for _, watches := range h.waiting {
 			wake(watches, nil)
 		}

@@ -43,6 +43,12 @@ type fixture struct {
 	list    uuid.UUID
 	members []*Watch
 	places  []Place
+	encoded int // changes
+}
+
+func (f *fixture) encode(c Change) ([]byte, error) {
+	f.encoded++
+	return []byte(c.ID.String()), nil
 }
 
 func newFixture(t *testing.T, members int) *fixture {
@@ -50,7 +56,7 @@ func newFixture(t *testing.T, members int) *fixture {
 	f := &fixture{t: t, counted: &statements{}, list: uuid.New()}
 	db, _ := databasetest.Open(t, migrations.Schema)
 	db = db.WithQueryHook(f.counted)
-	f.Hub = &Hub{Store: &Store{DB: db, Tasks: &task.Store{DB: db}, Lists: &list.Store{DB: db}, Comments: &comment.Store{DB: db}}, Log: slog.New(slog.DiscardHandler)}
+	f.Hub = &Hub{Store: &Store{DB: db, Tasks: &task.Store{DB: db}, Lists: &list.Store{DB: db}, Comments: &comment.Store{DB: db}}, Encode: f.encode, Log: slog.New(slog.DiscardHandler)}
 	_, err := f.Store.Now(t.Context()) // a log begins, with nothing in it
 	require.NoError(t, err)
 	owner := uuid.New()
@@ -118,6 +124,7 @@ func (f *fixture) heard(i int) (ids []uuid.UUID, known bool) {
 		f.places[i] = p.Next
 	}
 	for j, c := range p.Changes {
+		require.Equal(f.t, c.ID.String(), string(c.JSON))
 		require.Equal(f.t, Place{p.Next.Log, p.rows[j].Changed, c.ListID, c.Kind, c.ID}, p.Behind(j))
 		ids = append(ids, c.ID)
 	}
@@ -130,6 +137,7 @@ func TestAChangeIsReadOnceForAllWhoWait(t *testing.T) {
 	f.task(id)
 	f.lookUntil(f.woken)
 	require.LessOrEqual(t, f.counted.n, 4, "statements, whoever waits")
+	require.Equal(t, 1, f.encoded, "and its JSON is made once")
 	for i := range f.members {
 		ids, known := f.heard(i)
 		require.True(t, known)
@@ -138,6 +146,26 @@ func TestAChangeIsReadOnceForAllWhoWait(t *testing.T) {
 		_, known = f.heard(i)
 		require.False(t, known, "there is nothing more")
 	}
+}
+
+// A log that has just begun, as after a restore, has nothing in it, and no place but 0.
+func TestNobodyIsWokenWhereNothingHasEverChanged(t *testing.T) {
+	f := newFixture(t, 1)
+	f.do("DELETE FROM task.feed")
+	f.lookUntil(func() bool { return f.changed == 0 })
+	require.True(t, f.woken(), "since it is another log")
+	f.places[0] = f.readSelf(f.members[0])
+	require.Zero(t, f.places[0].Changed)
+	_, err := f.look(t.Context())
+	require.NoError(t, err)
+	require.False(t, f.woken())
+
+	id := uuid.New()
+	f.task(id)
+	f.lookUntil(f.woken)
+	ids, known := f.heard(0)
+	require.True(t, known)
+	require.Equal(t, []uuid.UUID{id}, ids)
 }
 
 func TestNewsAreInTheirOrderAndOnce(t *testing.T) {
@@ -241,4 +269,63 @@ func TestNewsAreForMembersAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, members[f.list][stranger.actor.UserID])
 	require.True(t, members[f.list][f.members[0].actor.UserID])
+}
+
+// Who waits for some of his lists is told of those, and of no others that somebody waits for.
+func TestWhoWaitsForSomeListsIsToldOfThem(t *testing.T) {
+	f := newFixture(t, 1)
+	w := f.Watch(f.members[0].actor, f.list)
+	f.list = uuid.New()
+	f.do("INSERT INTO task.lists (id, created_by, name, version, created_at, updated_at) VALUES (?, ?, 'other', 1, now(), now())", f.list, w.actor.UserID)
+	f.do("INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?, ?, 'editor', 1, now())", w.actor.UserID, f.list)
+	f.lookUntil(f.woken)
+	f.places[0] = f.readSelf(f.members[0])
+	f.members[0].Set(w.only[0], f.list, w.actor.UserID)
+	w.Set(w.only[0], w.actor.UserID)
+
+	other, his := uuid.New(), uuid.New()
+	f.task(other)
+	f.list = w.only[0]
+	f.task(his)
+	f.lookUntil(func() bool { return len(w.told) > 0 })
+	from := f.places[0]
+	ids, known := f.heard(0)
+	require.True(t, known)
+	require.Equal(t, []uuid.UUID{other, his}, ids)
+	p, known := w.Page(from)
+	require.True(t, known)
+	require.Len(t, p.Changes, 1)
+	require.Equal(t, his, p.Changes[0].ID)
+	require.Equal(t, f.places[0], p.Next)
+
+	// What becomes of his membership he reads himself.
+	f.do("DELETE FROM task.members WHERE user_id = ? AND list_id = ?", w.actor.UserID, f.list)
+	f.lookUntil(func() bool { return w.alone })
+	_, known = w.Page(p.Next)
+	require.False(t, known)
+}
+
+func TestThePlaceBehindTheFirstChanges(t *testing.T) {
+	f := newFixture(t, 1)
+	var ids []uuid.UUID
+	for range 3 {
+		ids = append(ids, uuid.New())
+		f.task(ids[len(ids)-1])
+	}
+	f.lookUntil(func() bool {
+		rows := 0
+		for _, n := range f.members[0].told {
+			rows += len(n.rows)
+		}
+		return rows == len(ids)
+	})
+	p, known := f.members[0].Page(f.places[0])
+	require.True(t, known)
+	require.Equal(t, p, p.First(len(ids)))
+	first := p.First(2)
+	require.True(t, first.More)
+	require.Len(t, first.Changes, 2)
+	require.Equal(t, p.Behind(1), first.Next)
+	_, known = f.members[0].Page(first.Next)
+	require.False(t, known, "the rest he reads himself")
 }

@@ -74,6 +74,11 @@ func (h *Hub) read(ctx context.Context, now head) (*news, []uuid.UUID, error) {
 	if n.changes, err = h.Store.fill(ctx, access.Actor{Service: "feed"}, n.rows); err != nil {
 		return nil, nil, err
 	}
+	for i, c := range n.changes {
+		if n.changes[i].JSON, err = h.Encode(c); err != nil {
+			return nil, nil, fmt.Errorf("write what has changed as JSON: %w", err)
+		}
+	}
 	// After the changes: who is out of a list is told nothing of later.
 	n.members, err = access.Members(ctx, h.Store.DB, lists...)
 	return n, lists, err
@@ -90,7 +95,7 @@ func (w *Watch) tell(n *news) {
 	}
 }
 
-// Page is what was told since a place, in all of the actor's lists. It is not known where
+// Page is what was told since a place, in the lists that are watched. It is not known where
 // something else has changed, or before the watch was set.
 func (w *Watch) Page(from Place) (p Page, known bool) {
 	w.hub.mu.Lock()
@@ -106,11 +111,16 @@ func (w *Watch) Page(from Place) (p Page, known bool) {
 			return Page{}, false
 		}
 		for i, r := range n.rows {
-			if r.Changed >= from.Changed && n.members[r.ListID][w.actor.UserID] && w.actor.Reaches(r.ListID) {
+			if r.Changed >= from.Changed && n.members[r.ListID][w.actor.UserID] && w.actor.Reaches(r.ListID) && w.watches(r.ListID) {
 				p.rows, p.Changes = append(p.rows, r), append(p.Changes, n.changes[i])
 			}
 		}
 		p.Next.Changed = max(p.Next.Changed, n.settled)
 	}
 	return p, true
+}
+
+// watches says whether what changes in a list of the user's is waited for.
+func (w *Watch) watches(list uuid.UUID) bool {
+	return len(w.only) == 0 || slices.Contains(w.only, list)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,6 +27,7 @@ import (
 type Feed struct {
 	Store       *feed.Store
 	Hub         *feed.Hub
+	Beats       *feed.Beats // every Heartbeat
 	Credentials account.Credentials
 	Failures    httpapi.Failures
 	Closing     context.Context //nolint:containedctx // of the service: streams end before it stops
@@ -64,6 +66,9 @@ func feedChange(c feed.Change) FeedChange {
 	return out
 }
 
+// EncodeChange is a change as JSON, as it is in a FeedPage.
+func EncodeChange(c feed.Change) ([]byte, error) { return json.Marshal(feedChange(c)) }
+
 // feedPage is a page of the feed that has at most page.Bytes, and the place behind it:
 // what is too much for it comes with the next one.
 func feedPage(p feed.Page) (out FeedPage, next feed.Place, err error) {
@@ -89,11 +94,13 @@ func errResync() *httpapi.Problem {
 	return p
 }
 
+// Heartbeat is how often something is written to each stream.
+const Heartbeat = 15 * time.Second
+
 const (
 	snapshotPath = "/api/snapshot"
 
-	maxWait   = 30
-	heartbeat = 15 * time.Second
+	maxWait = 30
 	// slowest is how long a client may take to read what is written to its stream.
 	slowest = 10 * time.Second
 	// streamPage is how many changes are written to a stream at once.
@@ -173,7 +180,7 @@ func (a *Feed) changes(ctx context.Context, actor access.Actor, in *struct {
 	}
 	var watch *feed.Watch
 	if in.Wait > 0 {
-		watch = a.Hub.Watch(actor)
+		watch = a.Hub.Watch(actor, lists...)
 		defer watch.Stop()
 	}
 	timer := time.NewTimer(time.Duration(in.Wait) * time.Second)
@@ -183,7 +190,7 @@ func (a *Feed) changes(ctx context.Context, actor access.Actor, in *struct {
 		if err != nil {
 			return nil, err
 		}
-		if len(p.Changes) == 0 && in.Wait > 0 {
+		if from = p.Next; len(p.Changes) == 0 && in.Wait > 0 {
 			select {
 			case <-watch.Woken():
 				continue
@@ -198,14 +205,21 @@ func (a *Feed) changes(ctx context.Context, actor access.Actor, in *struct {
 	}
 }
 
-// next reads what has changed, after a watch, if there is one, has begun to look for more.
+// next is what has changed since: what a watch, if there is one, was told, else what is
+// read after it has begun to look for more.
 func (a *Feed) next(ctx context.Context, actor access.Actor, watch *feed.Watch, from feed.Place, limit int, lists []uuid.UUID) (feed.Page, error) {
 	if watch != nil {
-		mine, err := actor.Lists(ctx, a.Store.DB, uuid.Nil, mostLists)
-		if err != nil {
-			return feed.Page{}, err
+		if p, told := watch.Page(from); told {
+			return p.First(limit), nil
 		}
-		watch.Set(append(mine, actor.UserID)...)
+		watched := lists
+		if len(lists) == 0 {
+			var err error
+			if watched, err = actor.Lists(ctx, a.Store.DB, uuid.Nil, mostLists); err != nil {
+				return feed.Page{}, err
+			}
+		}
+		watch.Set(slices.Concat(watched, []uuid.UUID{actor.UserID})...)
 	}
 	p, err := a.Store.Since(ctx, actor, from, limit, lists...)
 	if errors.Is(err, feed.ErrResync) {
@@ -312,10 +326,9 @@ func (a *Feed) follow(ctx context.Context, actor access.Actor, s *events, from f
 		ctx, end = context.WithDeadline(ctx, until)
 		defer end()
 	}
-	watch := a.Hub.Watch(actor)
+	watch := a.Hub.Watch(actor, lists...)
 	defer watch.Stop()
-	beat := time.NewTicker(heartbeat)
-	defer beat.Stop()
+	beat := a.Beats.Next()
 	if !s.beat() { // the headers go at once
 		return
 	}
@@ -323,11 +336,7 @@ func (a *Feed) follow(ctx context.Context, actor access.Actor, s *events, from f
 		if !a.signedIn(ctx) {
 			return
 		}
-		var err error
-		p, told := watch.Page(from)
-		if !told || len(lists) > 0 { // of some lists alone nobody tells
-			p, err = a.next(ctx, actor, watch, from, streamPage, lists)
-		}
+		p, err := a.next(ctx, actor, watch, from, streamPage, lists)
 		var problem *httpapi.Problem
 		switch {
 		case errors.As(err, &problem):
@@ -337,26 +346,23 @@ func (a *Feed) follow(ctx context.Context, actor access.Actor, s *events, from f
 			_ = a.Failures.Of(ctx, err) // the client comes back, and goes on where it was
 			return
 		}
-		body, next, err := feedPage(p)
+		told, data, err := eventData(p)
 		if err != nil {
 			_ = a.Failures.Of(ctx, err) // as before
 			return
 		}
-		if from = next; len(body.Changes) > 0 {
-			data, err := json.Marshal(body)
-			if err != nil || !s.write(fmt.Sprintf("id: %s\nevent: changes\ndata: %s\n\n", body.Next, data)) {
-				return
-			}
+		if from = told.Next; len(data) > 0 && !s.write(data...) {
+			return
 		}
-		if body.More {
+		if told.More {
 			continue
 		}
 		for waiting := true; waiting; {
 			select {
 			case <-watch.Woken():
 				waiting = false
-			case <-beat.C:
-				if !a.signedIn(ctx) || !s.beat() {
+			case <-beat:
+				if beat = a.Beats.Next(); !a.signedIn(ctx) || !s.beat() {
 					return
 				}
 			case <-ctx.Done():
@@ -368,6 +374,39 @@ func (a *Feed) follow(ctx context.Context, actor access.Actor, s *events, from f
 	}
 }
 
+// eventData is the event that tells of a page, in pieces, of which those that many are told
+// of lie in memory once; there are none where nothing has changed. It has at most page.Bytes
+// of changes: told is what of the page is in it.
+func eventData(p feed.Page) (told feed.Page, data [][]byte, err error) {
+	size := 0
+	for i, c := range p.Changes {
+		text := c.JSON
+		if text == nil {
+			if text, err = EncodeChange(c); err != nil {
+				return p, nil, err
+			}
+		}
+		if size += len(text) + len(","); size > page.Bytes && i > 0 {
+			p = p.First(i)
+			break
+		}
+		between := ","
+		if i == 0 {
+			between = ""
+		}
+		data = append(data, []byte(between), text)
+	}
+	if len(data) == 0 {
+		return p, nil, nil
+	}
+	id, err := page.EncodeCursor(p.Next)
+	if err != nil {
+		return p, nil, err
+	}
+	data[0] = fmt.Appendf(nil, "id: %s\nevent: changes\ndata: {\"changes\":[", id)
+	return p, append(data, fmt.Appendf(nil, "],\"next\":%q,\"more\":%t}\n\n", id, p.More)), nil
+}
+
 // events writes server-sent events.
 type events struct {
 	w       io.Writer
@@ -375,19 +414,24 @@ type events struct {
 }
 
 // write says whether the client has taken it, in the time that it has.
-func (e *events) write(text string) bool {
+func (e *events) write(pieces ...[]byte) bool {
 	// A writer that knows no deadlines is a test's.
 	_ = e.control.SetWriteDeadline(time.Now().Add(slowest))
-	if _, err := io.WriteString(e.w, text); err != nil {
-		return false
+	for _, piece := range pieces {
+		if _, err := e.w.Write(piece); err != nil {
+			return false
+		}
 	}
 	return e.control.Flush() == nil
 }
 
+var (
+	beatEvent   = []byte(": \n\n")
+	resyncEvent = []byte("event: resync\ndata: {\"snapshot\":\"" + snapshotPath + "\"}\n\n")
+)
+
 // beat keeps the connection open, and finds out whether anybody is there.
-func (e *events) beat() bool { return e.write(": \n\n") }
+func (e *events) beat() bool { return e.write(beatEvent) }
 
 // resync says that the client has to begin anew.
-func (e *events) resync() {
-	e.write("event: resync\ndata: {\"snapshot\":\"" + snapshotPath + "\"}\n\n")
-}
+func (e *events) resync() { e.write(resyncEvent) }

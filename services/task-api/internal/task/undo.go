@@ -196,6 +196,8 @@ func (u *undoing) roots(ctx context.Context, tx *change.Tx, ids []uuid.UUID) (ro
 		switch {
 		case p.Before == nil && !p.Back:
 			continue // it was made and deleted
+		case is == nil && anotherTime(u.past, in, p):
+			continue // with the occurrence that it belonged to there is its like in the trash
 		case is == nil:
 			if _, err := read(ctx, tx, id); err == nil {
 				u.differs(id, "", "is there again")
@@ -210,6 +212,9 @@ func (u *undoing) roots(ctx context.Context, tx *change.Tx, ids []uuid.UUID) (ro
 			continue
 		}
 		for _, name := range differing(is.onTheWire(), *p.After) {
+			if name == "reminders" && is.madeAnew(p) && sameButForIDs(is.onTheWire().Reminders, p.After.Reminders) {
+				continue
+			}
 			u.differs(id, name, changedSince)
 		}
 		if !slices.Contains(roots, is.RootID) {
@@ -225,6 +230,23 @@ func (u *undoing) roots(ctx context.Context, tx *change.Tx, ids []uuid.UUID) (ro
 		}
 	}
 	return roots, nil
+}
+
+// madeAnew says whether a series has let something go, and then made and let go the same
+// occurrence once more. That one is in the trash: the same but for the ids of what belongs to
+// it.
+func (is *thrown) madeAnew(p *Past) bool {
+	return is.LetGo && is.RootID == is.ID && p.Before != nil && is.CreatedAt.After(p.At)
+}
+
+// anotherTime says whether a task went with an occurrence that was made anew.
+func anotherTime(past map[uuid.UUID]*Past, in map[uuid.UUID]*thrown, p *Past) bool {
+	parent := p.After.ParentID
+	return parent != nil && past[*parent] != nil && in[*parent] != nil && in[*parent].madeAnew(past[*parent])
+}
+
+func sameButForIDs(a, b []event.Reminder) bool {
+	return slices.EqualFunc(a, b, func(a, b event.Reminder) bool { return a.UserID == b.UserID && sameReminder(&a, &b) })
 }
 
 // checkPlace says of a task that comes back where it can not be as it was: its parent is
@@ -344,6 +366,13 @@ func (u *undoing) check(ctx context.Context, tx *change.Tx, p *Past) error {
 		if name == "reminders" && p.Before != nil {
 			ours = ours && !sameReminders(t, p)
 		}
+		if name == "parent_id" && ours && !bytes.Equal(is[name], was[name]) {
+			along, err := u.cameAlong(ctx, tx, p, t)
+			if err != nil {
+				return err
+			}
+			ours = !along
+		}
 		// The place of one that goes is nobody's.
 		if ours && !bytes.Equal(is[name], was[name]) && (p.Before != nil || name != "position") {
 			u.differs(p.ID, name, changedSince)
@@ -358,6 +387,20 @@ func (u *undoing) check(ctx context.Context, tx *change.Tx, p *Past) error {
 		return u.checkLater(ctx, tx, p, t)
 	}
 	return nil
+}
+
+// cameAlong says whether a task that the request has made, which has a rule of its own, is
+// under another parent since its parent was completed by the request, and followed.
+func (u *undoing) cameAlong(ctx context.Context, tx *change.Tx, p *Past, t *Task) (bool, error) {
+	if p.Before != nil || t.Recurrence == nil || t.ParentID == nil || p.After.ParentID == nil {
+		return false, nil
+	}
+	parent := u.tasks[*p.After.ParentID]
+	if parent == nil || !parent.IsComplete || !parent.Followed {
+		return false, nil
+	}
+	next, _, err := follower(ctx, tx, parent)
+	return next != nil && next.ID == *t.ParentID, err
 }
 
 // checkLater finds occurrences that have come since by the rule that a task has now.
