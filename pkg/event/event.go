@@ -119,6 +119,8 @@ const (
 
 	// MetaSession is, of an account's event, the session that it is about.
 	MetaSession = "session"
+	// MetaRecoveryCodesLeft is, of a sign-in by a recovery code, how many there are left.
+	MetaRecoveryCodesLeft = "recovery_codes_left"
 	// MetaTruncated names the texts of which the event has only the beginning.
 	MetaTruncated = "truncated"
 	// MetaUndoes is the id of the request whose changes the event takes back.

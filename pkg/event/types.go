@@ -9,6 +9,9 @@ const (
 	// UserSignedOut is when a session ends: by itself, or from another one.
 	UserSignedOut       = "user.signed_out"
 	UserPasswordChanged = "user.password_changed"
+	// Codes that a sign-in with the password asks for.
+	UserSecondFactorAdded   = "user.second_factor_added"
+	UserSecondFactorRemoved = "user.second_factor_removed"
 )
 
 // TaskPurged is when a task in the trash is gone for good: told to the audit trail alone.
@@ -73,5 +76,7 @@ var Types = []Type{
 	{AuditPrefix + UserSignedIn, TopicAudit, "An account was used to sign in."},
 	{AuditPrefix + UserSignedOut, TopicAudit, "A session of an account ended before its time."},
 	{AuditPrefix + UserPasswordChanged, TopicAudit, "The password of an account was changed."},
+	{AuditPrefix + UserSecondFactorAdded, TopicAudit, "An account asks for a code at a sign-in with its password from now on."},
+	{AuditPrefix + UserSecondFactorRemoved, TopicAudit, "An account asks for no code any more."},
 	{AuditPrefix + UserSignInFailed, TopicAudit, "Somebody failed to sign in to an account."},
 }

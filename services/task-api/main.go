@@ -146,6 +146,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 				r.Use(share()...)
 				mine := httpapi.NewAPI(r)
 				accounts.Mount(mine)
+				(&rest.SecondFactors{Users: users, Failures: failures}).Mount(mine)
 				(&rest.Lists{Store: lists, Failures: failures}).Mount(mine)
 				(&rest.Tasks{Store: tasks, Failures: failures}).Mount(mine)
 				(&rest.Comments{Store: comments, Failures: failures}).Mount(mine)

@@ -70,7 +70,8 @@ type expected struct {
 	ids   map[string]use
 	body  string // in which the ids are tried; "": the example of the description
 	since bool   // it goes on from a place that a snapshot gave
-	// elsewhere is the test that tries it, of an answer that does not end.
+	// elsewhere is the test that tries it, of an answer that does not end, or a request that
+	// the example is not enough for.
 	elsewhere string
 }
 
@@ -113,6 +114,10 @@ var expectations = map[string]expected{
 	"end-session":        {needs: apart, path: aSession},
 	"end-other-sessions": {needs: signedIn},
 	"change-password":    {needs: signedIn},
+
+	"begin-totp":   {needs: signedIn},
+	"confirm-totp": {needs: signedIn, elsewhere: "TestASecondFactorBeginsAndEnds"}, // it takes a code of now
+	"remove-totp":  {needs: signedIn},
 
 	"me":        {needs: signedIn},
 	"update-me": {needs: signedIn},

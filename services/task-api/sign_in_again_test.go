@@ -14,6 +14,9 @@ var mattersMost = []struct {
 	body               any
 }{
 	{"another password", http.MethodPost, "/api/auth/password", object{"current": password, "new": "a better horse battery"}},
+	{"a second factor", http.MethodPost, "/api/auth/totp", nil},
+	{"a second factor that works", http.MethodPost, "/api/auth/totp/confirm", object{"code": "123456"}},
+	{"no second factor", http.MethodDelete, "/api/auth/totp", nil},
 }
 
 func TestWhatMattersMostAsksForARecentSignIn(t *testing.T) {

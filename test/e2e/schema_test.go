@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/pquerna/otp/totp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
@@ -24,6 +25,8 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 	must[any](u, http.StatusOK, http.MethodPost, "/api/auth/login", object{"email": u.Email, "password": "correct horse battery"})
 	must[any](u, http.StatusUnauthorized, http.MethodPost, "/api/auth/login", object{"email": u.Email, "password": "wrong wrong wrong"})
 	must[any](u, http.StatusNoContent, http.MethodPost, "/api/auth/password", object{"current": "correct horse battery", "new": "a better horse battery"})
+	must[any](u, http.StatusOK, http.MethodPost, "/api/auth/totp/confirm", object{"code": u.beginCodes()})
+	must[any](u, http.StatusNoContent, http.MethodDelete, "/api/auth/totp", nil)
 	must[any](u, http.StatusOK, http.MethodPatch, "/api/auth/me", object{"name": "Ada"})
 	full := u.create(object{
 		"title": "Full", "description": "…", "priority": "urgent", "tags": []string{"a"}, "due_at": "2027-01-31T10:00:00Z", "all_day": true,
@@ -80,6 +83,14 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 		}
 		require.Empty(t, kinds, "types that event.Types does not list")
 	}
+}
+
+// beginCodes begins with a second factor, and is a code of it.
+func (u *user) beginCodes() string {
+	secret := must[struct{ Secret string }](u, http.StatusOK, http.MethodPost, "/api/auth/totp", nil).Secret
+	code, err := totp.GenerateCode(secret, time.Now())
+	require.NoError(u.t, err)
+	return code
 }
 
 // share has all happen that can with a list, its members and the comments in it.

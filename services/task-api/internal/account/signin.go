@@ -34,14 +34,18 @@ func (s Stranger) Key() string {
 	return s.network
 }
 
+// knows says whether he comes with a device that has signed in to an account before.
+func (s Stranger) knows(u *User) bool { return s.known && s.device.user == u.ID }
+
 // counted is an attempt that was counted under a key of a limit.
 type counted struct {
 	limit limit.Limit
 	key   string
 }
 
-// SignIn begins a session of the user whose address and password these are.
-func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, email, password string) (*User, *Opened, error) {
+// SignIn begins a session of the user whose address and password these are. Where he has
+// a second factor, a code is asked for besides, "" for none.
+func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, email, password, code string) (*User, *Opened, error) {
 	byNetwork, byAddress := counted{d.Limits.ForNetwork(), from.network}, counted{d.Limits.ForAddress(), strings.ToLower(email)}
 	if !from.known {
 		// What is refused anyway takes no turn.
@@ -60,7 +64,17 @@ func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, email, password 
 			return nil, nil, err
 		}
 	}
-	opened, err := d.Store.LetIn(ctx, from.Origin, u)
+	// After the password, so that who does not know it does not learn who has one.
+	f, err := factorOf(ctx, d.Store.DB, u.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	var opened *Opened
+	if f != nil && f.ConfirmedAt != nil {
+		opened, err = d.letInWith(ctx, from, u, f, code)
+	} else {
+		opened, err = d.Store.LetIn(ctx, from.Origin, u)
+	}
 	return u, opened, err
 }
 
@@ -80,7 +94,7 @@ func (d *Doorkeeper) attempt(ctx context.Context, from Stranger, email, password
 		counts = []counted{byNetwork, byAddress}
 	case err != nil:
 		return nil, nil, err
-	case from.known && from.device.user == u.ID:
+	case from.knows(u):
 		// Neither strangers' guesses nor his network's use this up.
 		hash, counts = *u.PasswordHash, []counted{{d.Limits.ForDevice(), "device " + from.device.id}}
 	default:

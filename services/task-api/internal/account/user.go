@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -144,9 +145,21 @@ func (s *Store) Update(ctx context.Context, actor access.Actor, to Profile) (*Us
 
 // LetIn begins a session of a user who has shown who he is.
 func (s *Store) LetIn(ctx context.Context, from access.Origin, u *User) (opened *Opened, err error) {
-	err = s.Changes.Do(ctx, u.actor(from), func(_ context.Context, tx *change.Tx) error {
+	return s.letIn(ctx, from, u, func(context.Context, *change.Tx) (map[string]any, error) { return nil, nil })
+}
+
+// letIn begins a session of a user in the change in which what he shows is used up: of
+// that, the audit trail says what prove returns.
+func (s *Store) letIn(ctx context.Context, from access.Origin, u *User, prove func(context.Context, *change.Tx) (map[string]any, error)) (opened *Opened, err error) {
+	err = s.Changes.Do(ctx, u.actor(from), func(ctx context.Context, tx *change.Tx) error {
+		proof, err := prove(ctx, tx)
+		if err != nil {
+			return err
+		}
 		opened = open(tx, u.ID)
-		return appendAudit(tx, event.UserSignedIn, u, nil, nil, map[string]any{event.MetaSession: opened.ID})
+		said := map[string]any{event.MetaSession: opened.ID}
+		maps.Copy(said, proof)
+		return appendAudit(tx, event.UserSignedIn, u, nil, nil, said)
 	})
 	return opened, err
 }

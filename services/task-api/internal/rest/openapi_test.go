@@ -23,6 +23,7 @@ func TestOpenAPI(t *testing.T) {
 		accounts := &Accounts{Failures: failures}
 		accounts.MountOpen(api)
 		accounts.Mount(api)
+		(&SecondFactors{Failures: failures}).Mount(api)
 		(&Feed{}).Mount(api)
 		(&Lists{Failures: failures}).Mount(api)
 		(&Tasks{Failures: failures}).Mount(api)
