@@ -119,6 +119,8 @@ const (
 
 	// MetaSession is, of an account's event, the session that it is about.
 	MetaSession = "session"
+	// MetaIssuer is, of an account's event, the OpenID provider by which it came about.
+	MetaIssuer = "issuer"
 	// MetaRecoveryCodesLeft is, of a sign-in by a recovery code, how many there are left.
 	MetaRecoveryCodesLeft = "recovery_codes_left"
 	// MetaTruncated names the texts of which the event has only the beginning.

@@ -12,6 +12,9 @@ const (
 	// Codes that a sign-in with the password asks for.
 	UserSecondFactorAdded   = "user.second_factor_added"
 	UserSecondFactorRemoved = "user.second_factor_removed"
+	// Who an OpenID provider says that a user is.
+	UserIdentityAdded   = "user.identity_added"
+	UserIdentityRemoved = "user.identity_removed"
 )
 
 // TaskPurged is when a task in the trash is gone for good: told to the audit trail alone.
@@ -78,5 +81,7 @@ var Types = []Type{
 	{AuditPrefix + UserPasswordChanged, TopicAudit, "The password of an account was changed."},
 	{AuditPrefix + UserSecondFactorAdded, TopicAudit, "An account asks for a code at a sign-in with its password from now on."},
 	{AuditPrefix + UserSecondFactorRemoved, TopicAudit, "An account asks for no code any more."},
+	{AuditPrefix + UserIdentityAdded, TopicAudit, "An account was linked to one at an OpenID provider."},
+	{AuditPrefix + UserIdentityRemoved, TopicAudit, "A link of an account to an OpenID provider was removed."},
 	{AuditPrefix + UserSignInFailed, TopicAudit, "Somebody failed to sign in to an account."},
 }

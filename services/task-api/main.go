@@ -25,6 +25,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 	"github.com/taskwire/taskwire/services/task-api/internal/list"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+	"github.com/taskwire/taskwire/services/task-api/internal/provider"
 	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
 	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
 	"github.com/taskwire/taskwire/services/task-api/internal/rest"
@@ -69,6 +70,18 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	failed := account.NewFailedSignIns(users, log)
 	doorkeeper := &account.Doorkeeper{Store: users, Sessions: sessions, Limits: cfg.Limits, Attempts: attempts, Hashing: limit.NewTurns(runtime.NumCPU()), Failed: failed}
 	accounts := &rest.Accounts{Doorkeeper: doorkeeper, Keys: keys, Credentials: credentials, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now}
+	public, err := cfg.publicURL()
+	if err != nil {
+		return err
+	}
+	configured, err := provider.Parse(cfg.OIDCProviders)
+	if err != nil {
+		return err
+	}
+	providers := &rest.Providers{
+		Accounts: accounts, Public: public, Failures: failures,
+		Providers: provider.New(configured, public.JoinPath(rest.ProvidersPath).String()+"/", log),
+	}
 	strangers := limit.NewRequests(cfg.Limits, accounts.ClientKey, failures)
 	callers := limit.NewRequests(cfg.Limits, func(r *http.Request) string { return auth.CallerOf(r.Context()).UserID.String() }, failures)
 
@@ -133,7 +146,9 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		r.Group(func(r chi.Router) {
 			// Turns at hashing bound what they take of the database, and know devices.
 			r.Use(strangers.InFlight, bodies)
-			accounts.MountOpen(httpapi.NewAPI(r))
+			open := httpapi.NewAPI(r)
+			accounts.MountOpen(open)
+			providers.MountOpen(open)
 		})
 		r.Group(func(r chi.Router) {
 			r.Use(accounts.SignedIn, callers.InFlight, callers.Writes, bodies)
@@ -146,6 +161,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 				r.Use(share()...)
 				mine := httpapi.NewAPI(r)
 				accounts.Mount(mine)
+				providers.Mount(mine)
 				(&rest.SecondFactors{Users: users, Failures: failures}).Mount(mine)
 				(&rest.Lists{Store: lists, Failures: failures}).Mount(mine)
 				(&rest.Tasks{Store: tasks, Failures: failures}).Mount(mine)

@@ -59,6 +59,7 @@ const (
 	theComment    thing = "comment"
 	theRequest    thing = "request"
 	theSession    thing = "session"
+	theIdentity   thing = "link to a provider"
 )
 
 // expected is what an operation needs: of what its path names, by parameter, or else of
@@ -91,6 +92,7 @@ var (
 	aComment    = map[string]thing{"id": theComment}
 	aTrash      = map[string]thing{"id": theTrash}
 	aSession    = map[string]thing{"id": theSession}
+	aIdentity   = map[string]thing{"id": theIdentity}
 	aRequest    = map[string]thing{"request_id": theRequest}
 
 	inATask = map[string]use{
@@ -114,6 +116,12 @@ var expectations = map[string]expected{
 	"end-session":        {needs: apart, path: aSession},
 	"end-other-sessions": {needs: signedIn},
 	"change-password":    {needs: signedIn},
+
+	"list-providers":  {needs: open},
+	"begin-provider":  {needs: open},
+	"finish-provider": {needs: open},
+	"list-identities": {needs: signedIn},
+	"remove-identity": {needs: apart, path: aIdentity},
 
 	"begin-totp":   {needs: signedIn},
 	"confirm-totp": {needs: signedIn, elsewhere: "TestASecondFactorBeginsAndEnds"}, // it takes a code of now
@@ -448,8 +456,11 @@ func (w *world) renew() {
 	require.Equal(w.t, http.StatusOK, asked.status, "%s", asked.body)
 	var guests string
 	require.NoError(w.t, w.s.db.NewRaw("SELECT id FROM task.sessions WHERE user_id = ? LIMIT 1", w.guest.user).Scan(w.t.Context(), &guests))
+	identity := uuid.New()
+	w.s.execute("INSERT INTO task.identities (id, user_id, issuer, subject, email, created_at) VALUES (?, ?, 'https://id.example.org', ?, ?, now())", identity, w.guest.user, identity.String(), w.secret)
 	w.ids = map[thing][]string{
-		theSession: {guests}, theRequest: {asked.request()}, theTrash: {gone.ID.String()}, theComment: {said.ID.String()},
+		theIdentity: {identity.String()},
+		theSession:  {guests}, theRequest: {asked.request()}, theTrash: {gone.ID.String()}, theComment: {said.ID.String()},
 		theList: {l.ID.String()}, theTask: {task.ID.String(), sub.ID.String()}, theReminder: {task.Reminders[0].ID.String()}, theSeries: {task.SeriesID.String()},
 		theMember: {w.guest.user.String()}, theInvitation: {invitation.ID}, theNotice: {uuid.NewString()},
 	}

@@ -16,6 +16,7 @@ var mattersMost = []struct {
 	{"another password", http.MethodPost, "/api/auth/password", object{"current": password, "new": "a better horse battery"}},
 	{"a second factor", http.MethodPost, "/api/auth/totp", nil},
 	{"a second factor that works", http.MethodPost, "/api/auth/totp/confirm", object{"code": "123456"}},
+	{"no link to a provider", http.MethodDelete, "/api/auth/identities/0190c8a0-0b10-7f4e-8d21-3a9c5b7e1f0b", nil},
 	{"no second factor", http.MethodDelete, "/api/auth/totp", nil},
 }
 

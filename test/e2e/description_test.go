@@ -26,8 +26,9 @@ func TestTheExampleOfEachOperation(t *testing.T) {
 		return last(b) - last(a)
 	})
 	for _, op := range operations {
-		if op.ID == "stream" {
-			continue // it does not end: task-api's own tests listen to it
+		switch op.ID {
+		case "stream", "begin-provider", "finish-provider", "remove-identity":
+			continue // it does not end, or needs an OpenID provider: task-api's own tests have one
 		}
 		t.Run(op.ID, func(t *testing.T) {
 			u := u

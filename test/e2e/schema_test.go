@@ -78,6 +78,9 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 		}))
 		cancel()
 		for _, kind := range event.Types {
+			if elsewhere[kind.Name] {
+				continue
+			}
 			require.Equal(t, kind.Topic == topic, kinds[kind.Name], "%s on %s", kind.Name, topic)
 			delete(kinds, kind.Name)
 		}
@@ -92,6 +95,10 @@ func (u *user) beginCodes() string {
 	require.NoError(u.t, err)
 	return code
 }
+
+// elsewhere are types that need more than the suite: an OpenID provider. They are told like
+// the others of accounts; task-api's own tests have them.
+var elsewhere = map[string]bool{"audit.user.identity_added": true, "audit.user.identity_removed": true}
 
 // share has all happen that can with a list, its members and the comments in it.
 func share(u, other *user) {

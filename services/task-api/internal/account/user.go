@@ -46,6 +46,12 @@ var errNoUser = errors.New("there is no such user")
 // Create adds a user, who has a session then: from is where he registers from. It refuses
 // an address that somebody has.
 func (s *Store) Create(ctx context.Context, from access.Origin, u *User) (opened *Opened, err error) {
+	return s.create(ctx, from, u, func(context.Context, *change.Tx) (map[string]any, error) { return nil, nil })
+}
+
+// create does so in the change in which he gets what else he has from the beginning: of
+// that, the audit trail says what with returns.
+func (s *Store) create(ctx context.Context, from access.Origin, u *User, with func(context.Context, *change.Tx) (map[string]any, error)) (opened *Opened, err error) {
 	err = s.Changes.Do(ctx, u.actor(from), func(ctx context.Context, tx *change.Tx) error {
 		u.CreatedAt, u.UpdatedAt = tx.Now, tx.Now
 		// Not by way of an error: Postgres would write the address and the hash
@@ -64,11 +70,18 @@ func (s *Store) Create(ctx context.Context, from access.Origin, u *User) (opened
 		}
 		// With the account: of his first tasks none waits for another that would make it.
 		tx.Inbox()
+		said, err := with(ctx, tx)
+		if err != nil {
+			return err
+		}
 		opened = open(tx, u.ID)
-		return appendAudit(tx, event.UserRegistered, u, nil, u, nil)
+		return appendAudit(tx, event.UserRegistered, u, nil, u, said)
 	})
 	return opened, err
 }
+
+// hasPassword says whether he can sign in with one.
+func (u *User) hasPassword() bool { return u.PasswordHash != nil && *u.PasswordHash != noUserHash }
 
 func (u *User) actor(from access.Origin) access.Actor {
 	return access.Actor{UserID: u.ID, Email: u.Email, Origin: from}

@@ -37,13 +37,18 @@ const (
 	WrongCode            Code = "wrong-code"             // of a second factor
 	SecondFactorRequired Code = "second-factor-required" // after the right password
 	SecondFactorExists   Code = "second-factor-exists"   // there is one already
+	SignInNotBegun       Code = "sign-in-not-begun"      // by this browser, at a provider
+	ProviderRefused      Code = "provider-refused"       // whoever comes from it
+	LinkFirst            Code = "link-first"             // a provider, to an account
+	IdentityTaken        Code = "identity-taken"         // it is linked to somebody's account
+	LastWayIn            Code = "last-way-in"            // to the account
 	SignInAgain          Code = "sign-in-again"          // the last one is too long ago
 	TooManyAttempts      Code = "too-many-attempts"      // to sign in or to register; After says until when
 	Busy                 Code = "unavailable"            // it may pass in a moment
 )
 
 // Codes are all of them.
-var Codes = []Code{Invalid, NotFound, ReadOnly, OwnersOnly, AuthorsOnly, InTrash, IDTaken, PrivateInbox, AlreadyMember, LastOwner, LimitReached, ListChanged, KeyUsed, TaskChanged, ChangedSince, NotUndoable, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, WrongCode, SecondFactorRequired, SecondFactorExists, SignInAgain, TooManyAttempts, Busy}
+var Codes = []Code{Invalid, NotFound, ReadOnly, OwnersOnly, AuthorsOnly, InTrash, IDTaken, PrivateInbox, AlreadyMember, LastOwner, LimitReached, ListChanged, KeyUsed, TaskChanged, ChangedSince, NotUndoable, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, WrongCode, SecondFactorRequired, SecondFactorExists, SignInNotBegun, ProviderRefused, LinkFirst, IdentityTaken, LastWayIn, SignInAgain, TooManyAttempts, Busy}
 
 // Error refuses what was asked for.
 type Error struct {

@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -193,15 +192,20 @@ func (a *Accounts) logout(ctx context.Context, actor access.Actor, in *struct {
 	if err := a.endSession(ctx, actor, credential); err != nil {
 		return nil, err
 	}
-	c := a.cookie(auth.Cookie, "/", "", time.Unix(1, 0))
+	return &dropped{a.droppedCookie(auth.Cookie, "/")}, nil
+}
+
+// droppedCookie takes a cookie from a browser.
+func (a *Accounts) droppedCookie(name, path string) http.Cookie {
+	c := a.cookie(name, path, "", time.Unix(1, 0))
 	c.MaxAge = -1
-	return &dropped{c}, nil
+	return c
 }
 
 // endSession ends the session of a credential, if it is one.
 func (a *Accounts) endSession(ctx context.Context, actor access.Actor, credential string) error {
 	caller, err := a.Credentials.Caller(ctx, credential)
-	if credential == "" || errors.Is(err, auth.ErrRefused) || errors.Is(err, auth.ErrNoKeys) {
+	if credential == "" || isRefused(err) {
 		return nil // whoever is not signed in is out
 	}
 	if err != nil || caller.SessionID == uuid.Nil {

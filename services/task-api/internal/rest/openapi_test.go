@@ -23,6 +23,9 @@ func TestOpenAPI(t *testing.T) {
 		accounts := &Accounts{Failures: failures}
 		accounts.MountOpen(api)
 		accounts.Mount(api)
+		providers := &Providers{Failures: failures}
+		providers.MountOpen(api)
+		providers.Mount(api)
 		(&SecondFactors{Failures: failures}).Mount(api)
 		(&Feed{}).Mount(api)
 		(&Lists{Failures: failures}).Mount(api)

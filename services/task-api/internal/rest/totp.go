@@ -64,7 +64,7 @@ func (a *SecondFactors) remove(ctx context.Context, actor access.Actor, _ *struc
 }
 
 var (
-	exampleTOTP = TOTP{
+	exampleTOTP = TOTP{ //nolint:gosec // nobody's
 		Secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
 		URL:    "otpauth://totp/taskwire:ada@example.org?algorithm=SHA1&digits=6&issuer=taskwire&period=30&secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
 	}
