@@ -121,6 +121,8 @@ const (
 	MetaSession = "session"
 	// MetaIssuer is, of an account's event, the OpenID provider by which it came about.
 	MetaIssuer = "issuer"
+	// MetaPasskey is, of an account's event, the passkey that it is about.
+	MetaPasskey = "passkey"
 	// MetaRecoveryCodesLeft is, of a sign-in by a recovery code, how many there are left.
 	MetaRecoveryCodesLeft = "recovery_codes_left"
 	// MetaTruncated names the texts of which the event has only the beginning.

@@ -15,6 +15,9 @@ const (
 	// Who an OpenID provider says that a user is.
 	UserIdentityAdded   = "user.identity_added"
 	UserIdentityRemoved = "user.identity_removed"
+	// Keys of a user's devices that sign him in.
+	UserPasskeyAdded   = "user.passkey_added"
+	UserPasskeyRemoved = "user.passkey_removed"
 )
 
 // TaskPurged is when a task in the trash is gone for good: told to the audit trail alone.
@@ -83,5 +86,7 @@ var Types = []Type{
 	{AuditPrefix + UserSecondFactorRemoved, TopicAudit, "An account asks for no code any more."},
 	{AuditPrefix + UserIdentityAdded, TopicAudit, "An account was linked to one at an OpenID provider."},
 	{AuditPrefix + UserIdentityRemoved, TopicAudit, "A link of an account to an OpenID provider was removed."},
+	{AuditPrefix + UserPasskeyAdded, TopicAudit, "A passkey signs an account in from now on."},
+	{AuditPrefix + UserPasskeyRemoved, TopicAudit, "A passkey of an account was removed."},
 	{AuditPrefix + UserSignInFailed, TopicAudit, "Somebody failed to sign in to an account."},
 }

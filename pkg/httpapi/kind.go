@@ -20,6 +20,7 @@ var (
 	WrongPassword        = kind(http.StatusUnauthorized, "wrong-password", "E-mail address or password are wrong", "Try another password.")
 	WrongCode            = kind(http.StatusUnauthorized, "wrong-code", "The code is wrong, or was used before", "Send the next code that your application shows, or a recovery code that was not used.")
 	SecondFactorRequired = kind(http.StatusUnauthorized, "second-factor-required", "The password is right, and a code is needed", "Send a code of your application, or a recovery code, with the password.")
+	WrongPasskey         = kind(http.StatusUnauthorized, "wrong-passkey", "The passkey signs nobody in", "Try another one, or sign in with your password.")
 	ProviderRefused      = kind(http.StatusUnauthorized, "provider-refused", "The provider has not signed you in", "Begin again.")
 
 	ForeignOrigin = kind(http.StatusForbidden, "foreign-origin", "A page of another origin asked", "Send a token as Authorization: Bearer instead of the cookie.")
@@ -40,7 +41,7 @@ var (
 	EmailTaken         = kind(http.StatusConflict, "email-taken", "There is an account with this e-mail address", "Sign in, or use another address.")
 	LinkFirst          = kind(http.StatusConflict, "link-first", "The account at the provider is linked to none here", "Sign in with your password, and link the provider to your account.")
 	IdentityTaken      = kind(http.StatusConflict, "identity-taken", "The account at the provider is linked to somebody's account", "Sign in by it, and remove the link there.")
-	LastWayIn          = kind(http.StatusConflict, "last-way-in", "You could not sign in any more", "Set a password, or link another provider, first.")
+	LastWayIn          = kind(http.StatusConflict, "last-way-in", "You could not sign in any more", "Set a password, link another provider or add a passkey first.")
 	SecondFactorExists = kind(http.StatusConflict, "second-factor-exists", "The account has a second factor", "Remove it first.")
 	NotRecurring       = kind(http.StatusConflict, "not-recurring", "The task does not recur", "Complete or delete it instead.")
 	NotComplete        = kind(http.StatusConflict, "not-complete", "The occurrence is open", "Nothing: only services are told, which ask for what follows it.")

@@ -82,6 +82,11 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		Accounts: accounts, Public: public, Failures: failures,
 		Providers: provider.New(configured, public.JoinPath(rest.ProvidersPath).String()+"/", log),
 	}
+	passkeys, err := account.NewPasskeys(doorkeeper, public, log)
+	if err != nil {
+		return err
+	}
+	byPasskeys := &rest.Passkeys{Accounts: accounts, Passkeys: passkeys, Failures: failures}
 	strangers := limit.NewRequests(cfg.Limits, accounts.ClientKey, failures)
 	callers := limit.NewRequests(cfg.Limits, func(r *http.Request) string { return auth.CallerOf(r.Context()).UserID.String() }, failures)
 
@@ -104,6 +109,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "hub of the feed", Run: func(ctx context.Context) error { return hub.Run(ctx, told) }},
 		{Name: "what is gone from the feed", Run: func(ctx context.Context) error { return changed.Keep(ctx, cfg.TrashRetention, time.Now, log) }},
 		{Name: "failed sign-ins", Run: failed.Run},
+		{Name: "passkeys that nobody has answered for", Run: passkeys.Forget},
 		{Name: "old counts of attempts", Run: func(ctx context.Context) error { return attempts.Prune(ctx, log) }},
 	}
 	checks := []service.Check{base.DatabaseCheck(), base.DiskCheck()}
@@ -149,6 +155,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 			open := httpapi.NewAPI(r)
 			accounts.MountOpen(open)
 			providers.MountOpen(open)
+			byPasskeys.MountOpen(open)
 		})
 		r.Group(func(r chi.Router) {
 			r.Use(accounts.SignedIn, callers.InFlight, callers.Writes, bodies)
@@ -162,6 +169,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 				mine := httpapi.NewAPI(r)
 				accounts.Mount(mine)
 				providers.Mount(mine)
+				byPasskeys.Mount(mine)
 				(&rest.SecondFactors{Users: users, Failures: failures}).Mount(mine)
 				(&rest.Lists{Store: lists, Failures: failures}).Mount(mine)
 				(&rest.Tasks{Store: tasks, Failures: failures}).Mount(mine)

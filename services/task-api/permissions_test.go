@@ -59,6 +59,7 @@ const (
 	theComment    thing = "comment"
 	theRequest    thing = "request"
 	theSession    thing = "session"
+	thePasskey    thing = "passkey"
 	theIdentity   thing = "link to a provider"
 )
 
@@ -92,6 +93,7 @@ var (
 	aComment    = map[string]thing{"id": theComment}
 	aTrash      = map[string]thing{"id": theTrash}
 	aSession    = map[string]thing{"id": theSession}
+	aPasskey    = map[string]thing{"id": thePasskey}
 	aIdentity   = map[string]thing{"id": theIdentity}
 	aRequest    = map[string]thing{"request_id": theRequest}
 
@@ -122,6 +124,13 @@ var expectations = map[string]expected{
 	"finish-provider": {needs: open},
 	"list-identities": {needs: signedIn},
 	"remove-identity": {needs: apart, path: aIdentity},
+
+	"begin-passkey-login":  {needs: open},
+	"finish-passkey-login": {needs: open},
+	"begin-passkey":        {needs: signedIn},
+	"add-passkey":          {needs: signedIn, elsewhere: "TestAPasskeySignsIn"}, // it takes a browser
+	"list-passkeys":        {needs: signedIn},
+	"remove-passkey":       {needs: apart, path: aPasskey},
 
 	"begin-totp":   {needs: signedIn},
 	"confirm-totp": {needs: signedIn, elsewhere: "TestASecondFactorBeginsAndEnds"}, // it takes a code of now
@@ -458,9 +467,11 @@ func (w *world) renew() {
 	require.NoError(w.t, w.s.db.NewRaw("SELECT id FROM task.sessions WHERE user_id = ? LIMIT 1", w.guest.user).Scan(w.t.Context(), &guests))
 	identity := uuid.New()
 	w.s.execute("INSERT INTO task.identities (id, user_id, issuer, subject, email, created_at) VALUES (?, ?, 'https://id.example.org', ?, ?, now())", identity, w.guest.user, identity.String(), w.secret)
+	passkey := uuid.New()
+	w.s.execute("INSERT INTO task.passkeys (id, user_id, name, credential, public_key, sign_count, backup_eligible, backed_up, transports, created_at) VALUES (?, ?, ?, ?, '', 0, false, false, '{}', now())", passkey, w.guest.user, w.secret, passkey[:])
 	w.ids = map[thing][]string{
-		theIdentity: {identity.String()},
-		theSession:  {guests}, theRequest: {asked.request()}, theTrash: {gone.ID.String()}, theComment: {said.ID.String()},
+		thePasskey: {passkey.String()}, theIdentity: {identity.String()},
+		theSession: {guests}, theRequest: {asked.request()}, theTrash: {gone.ID.String()}, theComment: {said.ID.String()},
 		theList: {l.ID.String()}, theTask: {task.ID.String(), sub.ID.String()}, theReminder: {task.Reminders[0].ID.String()}, theSeries: {task.SeriesID.String()},
 		theMember: {w.guest.user.String()}, theInvitation: {invitation.ID}, theNotice: {uuid.NewString()},
 	}

@@ -96,9 +96,11 @@ func (u *user) beginCodes() string {
 	return code
 }
 
-// elsewhere are types that need more than the suite: an OpenID provider. They are told like
-// the others of accounts; task-api's own tests have them.
-var elsewhere = map[string]bool{"audit.user.identity_added": true, "audit.user.identity_removed": true}
+// elsewhere are types that need more than the suite: an OpenID provider, or a browser. They
+// are told like the others of accounts; task-api's own tests have them.
+var elsewhere = map[string]bool{
+	"audit.user.identity_added": true, "audit.user.identity_removed": true, "audit.user.passkey_added": true, "audit.user.passkey_removed": true,
+}
 
 // share has all happen that can with a list, its members and the comments in it.
 func share(u, other *user) {

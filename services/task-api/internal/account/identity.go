@@ -250,11 +250,11 @@ func keepsAWayIn(ctx context.Context, tx *change.Tx, u *User) error {
 		return nil
 	}
 	var others bool
-	if err := tx.NewRaw("SELECT EXISTS (SELECT 1 FROM task.identities WHERE user_id = ?)", u.ID).Scan(ctx, &others); err != nil {
+	if err := tx.NewRaw("SELECT EXISTS (SELECT 1 FROM task.identities WHERE user_id = ?0) OR EXISTS (SELECT 1 FROM task.passkeys WHERE user_id = ?0)", u.ID).Scan(ctx, &others); err != nil {
 		return fmt.Errorf("look for other ways to sign in: %w", err)
 	}
 	if !others {
-		return refuse.Because(refuse.LastWayIn, "you could not sign in any more; set a password or link another provider first")
+		return refuse.Because(refuse.LastWayIn, "you could not sign in any more; set a password, link another provider or add a passkey first")
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ const (
 	WrongCode            Code = "wrong-code"             // of a second factor
 	SecondFactorRequired Code = "second-factor-required" // after the right password
 	SecondFactorExists   Code = "second-factor-exists"   // there is one already
+	WrongPasskey         Code = "wrong-passkey"          // or what it has signed
 	SignInNotBegun       Code = "sign-in-not-begun"      // by this browser, at a provider
 	ProviderRefused      Code = "provider-refused"       // whoever comes from it
 	LinkFirst            Code = "link-first"             // a provider, to an account
@@ -48,7 +49,7 @@ const (
 )
 
 // Codes are all of them.
-var Codes = []Code{Invalid, NotFound, ReadOnly, OwnersOnly, AuthorsOnly, InTrash, IDTaken, PrivateInbox, AlreadyMember, LastOwner, LimitReached, ListChanged, KeyUsed, TaskChanged, ChangedSince, NotUndoable, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, WrongCode, SecondFactorRequired, SecondFactorExists, SignInNotBegun, ProviderRefused, LinkFirst, IdentityTaken, LastWayIn, SignInAgain, TooManyAttempts, Busy}
+var Codes = []Code{Invalid, NotFound, ReadOnly, OwnersOnly, AuthorsOnly, InTrash, IDTaken, PrivateInbox, AlreadyMember, LastOwner, LimitReached, ListChanged, KeyUsed, TaskChanged, ChangedSince, NotUndoable, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, WrongCode, WrongPasskey, SecondFactorRequired, SecondFactorExists, SignInNotBegun, ProviderRefused, LinkFirst, IdentityTaken, LastWayIn, SignInAgain, TooManyAttempts, Busy}
 
 // Error refuses what was asked for.
 type Error struct {

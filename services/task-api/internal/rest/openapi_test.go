@@ -26,6 +26,9 @@ func TestOpenAPI(t *testing.T) {
 		providers := &Providers{Failures: failures}
 		providers.MountOpen(api)
 		providers.Mount(api)
+		passkeys := &Passkeys{Failures: failures}
+		passkeys.MountOpen(api)
+		passkeys.Mount(api)
 		(&SecondFactors{Failures: failures}).Mount(api)
 		(&Feed{}).Mount(api)
 		(&Lists{Failures: failures}).Mount(api)
