@@ -127,7 +127,7 @@ func (b *chromium) run(script string) string {
 }
 
 // A page does as the description of the API says, with what browsers have for it.
-const passkeyPage = `
+const inThePage = `
 	const ask = async (path, body) => {
 		const res = await fetch("/api/auth/" + path, {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body)})
 		const answer = await res.json()
@@ -142,7 +142,7 @@ const passkeyPage = `
 `
 
 func TestPasskeysInABrowser(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	port := strconv.Itoa(free.Addr().(*net.TCPAddr).Port)
 	require.NoError(t, free.Close())
@@ -158,21 +158,21 @@ func TestPasskeysInABrowser(t *testing.T) {
 	b.call("Page.navigate", object{"url": page + "/docs"}, nil)
 	eventually(t, "the page is there", func() bool { return b.run(`return document.readyState + location.origin`) == "complete"+page })
 
-	name := b.run(passkeyPage + `
+	name := b.run(inThePage + `
 		await ask("login", {email: "` + u.email + `", password: "` + password + `"})
 		const options = PublicKeyCredential.parseCreationOptionsFromJSON((await ask("passkeys/register/begin")).publicKey)
 		const credential = await navigator.credentials.create({publicKey: options})
 		return (await ask("passkeys/register/finish", {credential: credential.toJSON(), name: "Chromium"})).name`)
 	require.Equal(t, "Chromium", name)
-	require.Equal(t, "InvalidStateError", b.run(passkeyPage+`
+	require.Equal(t, "InvalidStateError", b.run(inThePage+`
 		const options = PublicKeyCredential.parseCreationOptionsFromJSON((await ask("passkeys/register/begin")).publicKey)
 		return navigator.credentials.create({publicKey: options}).then(() => "made", (err) => err.name)`), "there is one on this device already")
 
 	b.run(`await fetch("/api/auth/logout", {method: "POST"})`)
 	require.Equal(t, "401", b.run(`return (await fetch("/api/auth/me")).status`))
-	require.Equal(t, u.email, b.run(passkeyPage+`return signIn()`))
+	require.Equal(t, u.email, b.run(inThePage+`return signIn()`))
 	require.Equal(t, u.email, b.run(`return (await (await fetch("/api/auth/me")).json()).email`))
-	require.Equal(t, u.email, b.run(passkeyPage+`return signIn()`), "again, with the next count")
+	require.Equal(t, u.email, b.run(inThePage+`return signIn()`), "again, with the next count")
 
 	// The keychain begins to share the key with other devices.
 	var kept struct {
@@ -183,11 +183,11 @@ func TestPasskeysInABrowser(t *testing.T) {
 	b.call("WebAuthn.setCredentialProperties", object{
 		"authenticatorId": authenticator.AuthenticatorID, "credentialId": kept.Credentials[0].CredentialID, "backupEligibility": true, "backupState": true,
 	}, nil)
-	require.Equal(t, u.email, b.run(passkeyPage+`return signIn()`))
+	require.Equal(t, u.email, b.run(inThePage+`return signIn()`))
 	keys := items[account.Passkey](u, "/api/auth/passkeys")
 	require.Len(t, keys, 1)
 	require.True(t, keys[0].BackedUp)
 
 	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, "/api/auth/passkeys/"+keys[0].ID.String(), nil).status)
-	require.Contains(t, b.run(passkeyPage+`return signIn().catch((err) => err.message)`), "wrong-passkey")
+	require.Contains(t, b.run(inThePage+`return signIn().catch((err) => err.message)`), "wrong-passkey")
 }

@@ -347,7 +347,7 @@ func (p *Passkeys) FinishSignIn(ctx context.Context, from Stranger, answer []byt
 	}
 	store := p.doorkeeper.Store
 	key := new(Passkey)
-	err = store.DB.NewSelect().Model(key).Where("credential = ?", []byte(parsed.RawID)).Scan(ctx)
+	err = store.DB.NewSelect().Model(key).Where("credential = ?", parsed.RawID).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil, errWrongPasskey
 	}
