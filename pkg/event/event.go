@@ -128,6 +128,12 @@ const (
 	MetaToken  = "token"
 	MetaName   = "name"
 	MetaScopes = "scopes"
+	// MetaIssuer is, of an account's event, the OpenID provider by which it came about.
+	MetaIssuer = "issuer"
+	// MetaPasskey is, of an account's event, the passkey that it is about.
+	MetaPasskey = "passkey"
+	// MetaRecoveryCodesLeft is, of a sign-in by a recovery code, how many there are left.
+	MetaRecoveryCodesLeft = "recovery_codes_left"
 	// MetaTruncated names the texts of which the event has only the beginning.
 	MetaTruncated = "truncated"
 	// MetaBy is, where a password was changed without the one before, by what.

@@ -17,6 +17,15 @@ const (
 	UserUnblocked    = "user.unblocked"
 	UserTokenCreated = "user.token_created" //nolint:gosec // what is done with a token, and none
 	UserTokenRevoked = "user.token_revoked" //nolint:gosec // as above
+	// Codes that a sign-in with the password asks for.
+	UserSecondFactorAdded   = "user.second_factor_added"
+	UserSecondFactorRemoved = "user.second_factor_removed"
+	// Who an OpenID provider says that a user is.
+	UserIdentityAdded   = "user.identity_added"
+	UserIdentityRemoved = "user.identity_removed"
+	// Keys of a user's devices that sign him in.
+	UserPasskeyAdded   = "user.passkey_added"
+	UserPasskeyRemoved = "user.passkey_removed"
 )
 
 // TaskPurged is when a task in the trash is gone for good: told to the audit trail alone.
@@ -91,5 +100,11 @@ var Types = []Type{
 	{AuditPrefix + UserUnblocked, TopicAudit, "An operator unblocked an account."},
 	{AuditPrefix + UserTokenCreated, TopicAudit, "An API token of an account was made."},
 	{AuditPrefix + UserTokenRevoked, TopicAudit, "An API token of an account was revoked before its time."},
+	{AuditPrefix + UserSecondFactorAdded, TopicAudit, "An account asks for a code at a sign-in with its password from now on."},
+	{AuditPrefix + UserSecondFactorRemoved, TopicAudit, "An account asks for no code any more."},
+	{AuditPrefix + UserIdentityAdded, TopicAudit, "An account was linked to one at an OpenID provider."},
+	{AuditPrefix + UserIdentityRemoved, TopicAudit, "A link of an account to an OpenID provider was removed."},
+	{AuditPrefix + UserPasskeyAdded, TopicAudit, "A passkey signs an account in from now on."},
+	{AuditPrefix + UserPasskeyRemoved, TopicAudit, "A passkey of an account was removed."},
 	{AuditPrefix + UserSignInFailed, TopicAudit, "Somebody failed to sign in to an account."},
 }

@@ -74,7 +74,9 @@ func Register[I, O any](api huma.API, failures Failures, op huma.Operation, hand
 	if wait, ok := op.Metadata[Waits].(time.Duration); ok {
 		longest += wait
 	}
-	op.Middlewares = append(op.Middlewares, notEmpty(api))
+	if !op.SkipValidateParams {
+		op.Middlewares = append(op.Middlewares, notEmpty(api))
+	}
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		// A database that has frozen does not answer; the client must get one.
 		ctx, cancel := context.WithTimeout(ctx, longest)

@@ -13,10 +13,15 @@ type Kind struct {
 
 // The kinds of problem of the whole suite, by status. docs/problems.md shows them.
 var (
-	Malformed = kind(http.StatusBadRequest, "malformed", "The request can not be read", "Send a body that is JSON (RFC 8259), whole.")
+	Malformed      = kind(http.StatusBadRequest, "malformed", "The request can not be read", "Send a body that is JSON (RFC 8259), whole.")
+	SignInNotBegun = kind(http.StatusBadRequest, "sign-in-not-begun", "This browser has not begun this sign-in, or too long ago", "Begin again.")
 
-	Unauthenticated = kind(http.StatusUnauthorized, "unauthenticated", "Nobody is signed in", "Sign in, and send the token as Authorization: Bearer or in the cookie.")
-	WrongPassword   = kind(http.StatusUnauthorized, "wrong-password", "E-mail address or password are wrong", "Try another password.")
+	Unauthenticated      = kind(http.StatusUnauthorized, "unauthenticated", "Nobody is signed in", "Sign in, and send the token as Authorization: Bearer or in the cookie.")
+	WrongPassword        = kind(http.StatusUnauthorized, "wrong-password", "E-mail address or password are wrong", "Try another password.")
+	WrongCode            = kind(http.StatusUnauthorized, "wrong-code", "The code is wrong, or was used before", "Send the next code that your application shows, or a recovery code that was not used.")
+	SecondFactorRequired = kind(http.StatusUnauthorized, "second-factor-required", "The password is right, and a code is needed", "Send a code of your application, or a recovery code, with the password.")
+	WrongPasskey         = kind(http.StatusUnauthorized, "wrong-passkey", "The passkey signs nobody in", "Try another one, or sign in with your password.")
+	ProviderRefused      = kind(http.StatusUnauthorized, "provider-refused", "The provider has not signed you in", "Begin again.")
 
 	ForeignOrigin      = kind(http.StatusForbidden, "foreign-origin", "A page of another origin asked", "Send a token as Authorization: Bearer instead of the cookie.")
 	SidecarOnly        = kind(http.StatusForbidden, "sidecar-only", "This address is for the sidecar", "Ask task-api.")
@@ -38,19 +43,23 @@ var (
 
 	TooSlow = kind(http.StatusRequestTimeout, "body-too-slow", "The request body did not come in time", "Send it again.")
 
-	EmailTaken      = kind(http.StatusConflict, "email-taken", "There is an account with this e-mail address", "Sign in, or use another address.")
-	NotRecurring    = kind(http.StatusConflict, "not-recurring", "The task does not recur", "Complete or delete it instead.")
-	NotComplete     = kind(http.StatusConflict, "not-complete", "The occurrence is open", "Nothing: only services are told, which ask for what follows it.")
-	AlreadyComplete = kind(http.StatusConflict, "already-complete", "The occurrence is complete", "Reopen it, or change the one that followed it.")
-	AlreadyFollowed = kind(http.StatusConflict, "already-followed", "The occurrence has been followed", "Nothing: only services are told, which ask for what follows it.")
-	InTrash         = kind(http.StatusConflict, "in-trash", "It is in the trash", "Restore it from there, or use another id.")
-	IDTaken         = kind(http.StatusConflict, "id-taken", "The id is that of something else", "Use another id.")
-	PrivateInbox    = kind(http.StatusConflict, "private-inbox", "An inbox is its owner's alone", "Make a list, and share that.")
-	AlreadyMember   = kind(http.StatusConflict, "already-member", "Who has this address is a member of the list", "Change the member's role instead.")
-	LastOwner       = kind(http.StatusConflict, "last-owner", "A list keeps at least one owner", "Make somebody else an owner first.")
-	ChangedSince    = kind(http.StatusConflict, "changed-since", "What would be undone has been changed since", "See errors, which name the fields; change them by hand, or undo what has changed them first.")
-	NotUndoable     = kind(http.StatusConflict, "not-undoable", "This can not be undone", "Do the opposite by hand.")
-	LastOccurrence  = kind(http.StatusConflict, "last-occurrence", "Nothing follows the last occurrence of a rule", "Complete it, or delete it to end the series.")
+	EmailTaken         = kind(http.StatusConflict, "email-taken", "There is an account with this e-mail address", "Sign in, or use another address.")
+	LinkFirst          = kind(http.StatusConflict, "link-first", "The account at the provider is linked to none here", "Sign in with your password, and link the provider to your account.")
+	IdentityTaken      = kind(http.StatusConflict, "identity-taken", "The account at the provider is linked to somebody's account", "Sign in by it, and remove the link there.")
+	LastWayIn          = kind(http.StatusConflict, "last-way-in", "You could not sign in any more", "Set a password, link another provider or add a passkey first.")
+	SecondFactorExists = kind(http.StatusConflict, "second-factor-exists", "The account has a second factor", "Remove it first.")
+	NotRecurring       = kind(http.StatusConflict, "not-recurring", "The task does not recur", "Complete or delete it instead.")
+	NotComplete        = kind(http.StatusConflict, "not-complete", "The occurrence is open", "Nothing: only services are told, which ask for what follows it.")
+	AlreadyComplete    = kind(http.StatusConflict, "already-complete", "The occurrence is complete", "Reopen it, or change the one that followed it.")
+	AlreadyFollowed    = kind(http.StatusConflict, "already-followed", "The occurrence has been followed", "Nothing: only services are told, which ask for what follows it.")
+	InTrash            = kind(http.StatusConflict, "in-trash", "It is in the trash", "Restore it from there, or use another id.")
+	IDTaken            = kind(http.StatusConflict, "id-taken", "The id is that of something else", "Use another id.")
+	PrivateInbox       = kind(http.StatusConflict, "private-inbox", "An inbox is its owner's alone", "Make a list, and share that.")
+	AlreadyMember      = kind(http.StatusConflict, "already-member", "Who has this address is a member of the list", "Change the member's role instead.")
+	LastOwner          = kind(http.StatusConflict, "last-owner", "A list keeps at least one owner", "Make somebody else an owner first.")
+	ChangedSince       = kind(http.StatusConflict, "changed-since", "What would be undone has been changed since", "See errors, which name the fields; change them by hand, or undo what has changed them first.")
+	NotUndoable        = kind(http.StatusConflict, "not-undoable", "This can not be undone", "Do the opposite by hand.")
+	LastOccurrence     = kind(http.StatusConflict, "last-occurrence", "Nothing follows the last occurrence of a rule", "Complete it, or delete it to end the series.")
 
 	ResyncRequired = kind(http.StatusGone, "resync-required", "The place in the feed is not known any more", "Read /api/snapshot, and go on from the place in its first line.")
 

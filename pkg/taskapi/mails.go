@@ -65,6 +65,12 @@ const (
 	NoticePasswordChanged = "password_changed"
 	NoticeAddressChanged  = "address_changed"
 	NoticeTokenCreated    = "token_created"
+	NoticeFactorAdded     = "second_factor_added"
+	NoticeFactorRemoved   = "second_factor_removed"
+	NoticeIdentityAdded   = "provider_linked"
+	NoticeIdentityRemoved = "provider_link_removed"
+	NoticePasskeyAdded    = "passkey_added"
+	NoticePasskeyRemoved  = "passkey_removed"
 	NoticeNewDevice       = "new_device"
 	NoticeRegisteredAgain = "registered_again" // somebody wanted to make an account with the address
 	NoticeAddressTaken    = "address_taken"    // another account wanted to have the address

@@ -27,6 +27,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/list"
 	"github.com/taskwire/taskwire/services/task-api/internal/mailpage"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+	"github.com/taskwire/taskwire/services/task-api/internal/provider"
 	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
 	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
 	"github.com/taskwire/taskwire/services/task-api/internal/rest"
@@ -73,6 +74,23 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	failed := account.NewFailedSignIns(users, log)
 	doorkeeper := &account.Doorkeeper{Settings: cfg.Accounts, Store: users, Sessions: sessions, APITokens: apiTokens, Limits: cfg.Limits, Attempts: attempts, Hashing: limit.NewTurns(runtime.NumCPU()), Failed: failed}
 	accounts := &rest.Accounts{Doorkeeper: doorkeeper, Keys: keys, Credentials: credentials, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now}
+	public, err := cfg.publicURL()
+	if err != nil {
+		return err
+	}
+	configured, err := provider.Parse(cfg.OIDCProviders)
+	if err != nil {
+		return err
+	}
+	providers := &rest.Providers{
+		Accounts: accounts, Public: public, Failures: failures,
+		Providers: provider.New(configured, public.JoinPath(rest.ProvidersPath).String()+"/", log),
+	}
+	passkeys, err := account.NewPasskeys(doorkeeper, public, log)
+	if err != nil {
+		return err
+	}
+	byPasskeys := &rest.Passkeys{Accounts: accounts, Passkeys: passkeys, Failures: failures}
 	strangers := limit.NewRequests(cfg.Limits, accounts.ClientKey, failures)
 	callers := limit.NewRequests(cfg.Limits, func(r *http.Request) string { return auth.CallerOf(r.Context()).UserID.String() }, failures)
 
@@ -99,6 +117,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "what is gone from the feed", Run: func(ctx context.Context) error { return changed.Keep(ctx, cfg.TrashRetention, time.Now, log) }},
 		{Name: "failed sign-ins", Run: failed.Run},
 		{Name: "old mails about accounts", Run: func(ctx context.Context) error { return mails.Keep(ctx, log) }},
+		{Name: "passkeys that nobody has answered for", Run: passkeys.Forget},
 		{Name: "old counts of attempts", Run: func(ctx context.Context) error { return attempts.Prune(ctx, log) }},
 	}
 	held := &feed.Held{Store: changed, For: delayed}
@@ -143,7 +162,10 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		r.Group(func(r chi.Router) {
 			// Turns at hashing bound what they take of the database, and know devices.
 			r.Use(strangers.InFlight, bodies)
-			accounts.MountOpen(httpapi.NewAPI(r))
+			open := httpapi.NewAPI(r)
+			accounts.MountOpen(open)
+			providers.MountOpen(open)
+			byPasskeys.MountOpen(open)
 		})
 		r.Group(func(r chi.Router) {
 			r.Use(accounts.SignedIn, callers.InFlight, callers.Writes, bodies)
@@ -157,6 +179,9 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 				mine := httpapi.NewAPI(r)
 				accounts.Mount(mine)
 				(&rest.APITokens{Tokens: apiTokens, Failures: failures}).Mount(mine)
+				providers.Mount(mine)
+				byPasskeys.Mount(mine)
+				(&rest.SecondFactors{Users: users, Failures: failures}).Mount(mine)
 				(&rest.Lists{Store: lists, Failures: failures}).Mount(mine)
 				(&rest.Tasks{Store: tasks, Failures: failures}).Mount(mine)
 				(&rest.Comments{Store: comments, Failures: failures}).Mount(mine)

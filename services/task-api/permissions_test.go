@@ -62,6 +62,8 @@ const (
 	theRequest    thing = "request"
 	theSession    thing = "session"
 	theAPIToken   thing = "API token"
+	thePasskey    thing = "passkey"
+	theIdentity   thing = "link to a provider"
 )
 
 // expected is what an operation needs: of what its path names, by parameter, or else of
@@ -73,7 +75,8 @@ type expected struct {
 	ids   map[string]use
 	body  string // in which the ids are tried; "": the example of the description
 	since bool   // it goes on from a place that a snapshot gave
-	// elsewhere is the test that tries it, of an answer that does not end.
+	// elsewhere is the test that tries it, of an answer that does not end, or a request that
+	// the example is not enough for.
 	elsewhere string
 }
 
@@ -94,6 +97,8 @@ var (
 	aTrash      = map[string]thing{"id": theTrash}
 	aSession    = map[string]thing{"id": theSession}
 	anAPIToken  = map[string]thing{"id": theAPIToken}
+	aPasskey    = map[string]thing{"id": thePasskey}
+	aIdentity   = map[string]thing{"id": theIdentity}
 	aRequest    = map[string]thing{"request_id": theRequest}
 
 	inATask = map[string]use{
@@ -127,6 +132,22 @@ var expectations = map[string]expected{
 	"list-api-tokens":  {needs: signedIn},
 	"create-api-token": {needs: signedIn, ids: map[string]use{"body.list_ids[]": {of: theList, needs: reads}}},
 	"revoke-api-token": {needs: apart, path: anAPIToken},
+	"list-providers":   {needs: open},
+	"begin-provider":   {needs: open},
+	"finish-provider":  {needs: open},
+	"list-identities":  {needs: signedIn},
+	"remove-identity":  {needs: apart, path: aIdentity},
+
+	"begin-passkey-login":  {needs: open},
+	"finish-passkey-login": {needs: open},
+	"begin-passkey":        {needs: signedIn},
+	"add-passkey":          {needs: signedIn, elsewhere: "TestAPasskeySignsIn"}, // it takes a browser
+	"list-passkeys":        {needs: signedIn},
+	"remove-passkey":       {needs: apart, path: aPasskey},
+
+	"begin-totp":   {needs: signedIn},
+	"confirm-totp": {needs: signedIn, elsewhere: "TestASecondFactorBeginsAndEnds"}, // it takes a code of now
+	"remove-totp":  {needs: signedIn},
 
 	"me":        {needs: signedIn},
 	"update-me": {needs: signedIn},
@@ -460,7 +481,12 @@ func (w *world) renew() {
 	require.Equal(w.t, http.StatusOK, asked.status, "%s", asked.body)
 	var guests string
 	require.NoError(w.t, w.s.db.NewRaw("SELECT id FROM task.sessions WHERE user_id = ? LIMIT 1", w.guest.user).Scan(w.t.Context(), &guests))
+	identity := uuid.New()
+	w.s.execute("INSERT INTO task.identities (id, user_id, issuer, subject, email, created_at) VALUES (?, ?, 'https://id.example.org', ?, ?, now())", identity, w.guest.user, identity.String(), w.secret)
+	passkey := uuid.New()
+	w.s.execute("INSERT INTO task.passkeys (id, user_id, name, credential, public_key, sign_count, backup_eligible, backed_up, transports, created_at) VALUES (?, ?, ?, ?, '', 0, false, false, '{}', now())", passkey, w.guest.user, w.secret, passkey[:])
 	w.ids = map[thing][]string{
+		thePasskey: {passkey.String()}, theIdentity: {identity.String()},
 		theSession: {guests}, theAPIToken: {w.guest.apiToken(object{"name": "x", "scopes": []string{"tasks:read"}}).id.String()}, theRequest: {asked.request()}, theTrash: {gone.ID.String()}, theComment: {said.ID.String()},
 		theList: {l.ID.String()}, theTask: {task.ID.String(), sub.ID.String()}, theReminder: {task.Reminders[0].ID.String()}, theSeries: {task.SeriesID.String()},
 		theMember: {w.guest.user.String()}, theInvitation: {invitation.ID}, theNotice: {uuid.NewString()},

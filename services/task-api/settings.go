@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net/url"
 	"time"
 
 	"github.com/taskwire/taskwire/pkg/auth"
@@ -13,6 +14,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/comment"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 	"github.com/taskwire/taskwire/services/task-api/internal/list"
+	"github.com/taskwire/taskwire/services/task-api/internal/provider"
 )
 
 // settings are what task-api reads from its environment.
@@ -35,6 +37,18 @@ type settings struct {
 	TrashRetention    time.Duration `env:"TRASH_RETENTION" envDefault:"720h" min:"1h"`
 	CommentLimits     comment.Limits
 	TokenLimits       account.TokenLimits
+	// PublicURL is where users reach task-api: providers send their browsers back there.
+	PublicURL string `env:"PUBLIC_URL" envDefault:"http://localhost:8080"`
+	// OIDCProviders are the OpenID providers that users may sign in at.
+	OIDCProviders string `env:"OIDC_PROVIDERS,unset" secret:"value"`
+}
+
+func (s settings) publicURL() (url.URL, error) {
+	u, err := url.Parse(s.PublicURL)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return url.URL{}, errors.New("PUBLIC_URL must be like https://tasks.example.org, with a path where there is one before /api")
+	}
+	return *u, nil
 }
 
 // transportKafka is the EVENT_TRANSPORT of events that go straight to the broker.
@@ -42,7 +56,9 @@ const transportKafka = "kafka"
 
 // Validate checks what types and tags cannot.
 func (s settings) Validate() error {
-	errs := []error{s.Settings.Validate(), s.Auth.Validate(), s.Outside.Validate(), account.CheckKeys(s.PrivateKey, s.AcceptedKeys)}
+	_, badURL := s.publicURL()
+	_, badProviders := provider.Parse(s.OIDCProviders)
+	errs := []error{badURL, badProviders, s.Settings.Validate(), s.Auth.Validate(), s.Outside.Validate(), account.CheckKeys(s.PrivateKey, s.AcceptedKeys)}
 	if s.Transport == transportKafka {
 		errs = append(errs, s.Kafka.Validate())
 	}

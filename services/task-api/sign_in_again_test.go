@@ -17,6 +17,13 @@ var mattersMost = []struct {
 	{"another password", http.MethodPost, "/api/auth/password", object{"current": password, "new": "a better horse battery"}},
 	{"an API token", http.MethodPost, "/api/auth/tokens", object{"name": "x", "scopes": []string{"tasks:read"}}},
 	{"an API token that is revoked", http.MethodDelete, "/api/auth/tokens/" + uuid.NewString(), nil},
+	{"a second factor", http.MethodPost, "/api/auth/totp", nil},
+	{"a second factor that works", http.MethodPost, "/api/auth/totp/confirm", object{"code": "123456"}},
+	{"no link to a provider", http.MethodDelete, "/api/auth/identities/0190c8a0-0b10-7f4e-8d21-3a9c5b7e1f0b", nil},
+	{"a passkey", http.MethodPost, "/api/auth/passkeys/register/begin", nil},
+	{"a passkey that was made", http.MethodPost, "/api/auth/passkeys/register/finish", object{"credential": object{}}},
+	{"no passkey", http.MethodDelete, "/api/auth/passkeys/0190c8a0-0b10-7f4e-8d21-3a9c5b7e1f0b", nil},
+	{"no second factor", http.MethodDelete, "/api/auth/totp", nil},
 }
 
 func TestWhatMattersMostAsksForARecentSignIn(t *testing.T) {

@@ -26,8 +26,9 @@ func TestTheExampleOfEachOperation(t *testing.T) {
 		return last(b) - last(a)
 	})
 	for _, op := range operations {
-		if op.ID == "stream" {
-			continue // it does not end: task-api's own tests listen to it
+		switch op.ID {
+		case "stream", "begin-provider", "finish-provider", "remove-identity", "add-passkey", "finish-passkey-login", "remove-passkey":
+			continue // it does not end, or needs an OpenID provider or a browser: task-api's own tests have them
 		}
 		t.Run(op.ID, func(t *testing.T) {
 			u := u
@@ -38,6 +39,9 @@ func TestTheExampleOfEachOperation(t *testing.T) {
 			switch op.ID {
 			case "register":
 				body = bytes.ReplaceAll(body, []byte("ada@"), []byte("ada-"+strings.ReplaceAll(u.Email, "@", "-")+"@"))
+			case "confirm-totp":
+				u = s.newUser(t, "UTC") // the other signs in without a code
+				body = []byte(`{"code": "` + u.beginCodes() + `"}`)
 			case "login":
 				body = bytes.ReplaceAll(body, []byte("ada@example.org"), []byte(u.Email))
 			}

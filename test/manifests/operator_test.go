@@ -60,7 +60,7 @@ func TestAReleaseIsUsedWithoutAClone(t *testing.T) {
 	require.NotNil(t, find(objects, "PrometheusRule", "taskwire"))
 	require.Equal(t, "taskwire", text(at(find(objects, "PodMonitor", "taskwire-sidecars"), "metadata", "namespace")))
 	require.NotContains(t, string(whole), ".example\n", "nothing of ours is left")
-	require.Equal(t, 3, strings.Count(string(whole), "tasks.example.org"))
+	require.Equal(t, 4, strings.Count(string(whole), "tasks.example.org"))
 	require.Contains(t, string(whole), "value: 10.244.3.0/24\n")
 	images := 0
 	for line := range strings.Lines(string(whole)) {

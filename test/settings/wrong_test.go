@@ -133,6 +133,10 @@ func attempts(t *testing.T) map[string]tried {
 			wrong: []string{"10.0.0.1", "proxies", "0.0.0.0/0", "10.0.0.0/8;10.1.0.0/16", "::ffff:10.0.0.0/104"}, says: "must be networks of proxies alone, such as 10.244.3.0/24, with commas between them and IPv4 written as IPv4",
 			right: []string{"10.244.3.0/24", "10.0.0.0/8, fd00::/8"},
 		},
+		"OIDC_PROVIDERS": {
+			wrong: []string{"nobody", `{"id": "nobody"}`, `[{"id": "a", "issuer": "https://a.example", "client_secret": "hunter2"}]`, `[{"id": "a", "issuer": "a.example", "client_id": "hunter2"}]`}, says: "must be a list in JSON, such as",
+			right: []string{`[{"id": "company", "issuer": "https://id.example.org", "client_id": "taskwire", "client_secret": "s", "name": "Our company", "scopes": ["email"]}]`},
+		},
 		"LIMIT_SIGN_INS": limits, "LIMIT_SIGN_INS_NETWORK": limits, "LIMIT_REGISTRATIONS": limits, "LIMIT_ACCOUNT_MAILS": limits, "LIMIT_INVITATIONS": limits, "LIMIT_WRITES": limits, "LIMIT_IN_FLIGHT": limits, "LIMIT_LISTS": limits, "LIMIT_TOKENS": limits, "LIMIT_MEMBERS": limits, "LIMIT_TASKS": limits, "LIMIT_COMMENTS": limits,
 		"TRASH_RETENTION": {wrong: []string{"30", "59m", "-1h"}, says: "must be a duration of at least 1h" + suchAs, right: []string{"1h"}},
 

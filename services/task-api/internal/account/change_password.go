@@ -24,7 +24,7 @@ func (d *Doorkeeper) ChangePassword(ctx context.Context, actor access.Actor, ses
 	if err != nil {
 		return err
 	}
-	if u.PasswordHash == nil {
+	if !u.hasPassword() {
 		return refuse.Part("current", "there is none: you sign in elsewhere")
 	}
 	if err := checkNew("new", wanted, u.Email, u.Name); err != nil {

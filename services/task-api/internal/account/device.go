@@ -19,7 +19,7 @@ type Device struct {
 
 // DeviceOf is the device that a stranger signs in to an account with: his own, or a new one.
 func (s Stranger) DeviceOf(u *User) (Device, error) {
-	if s.known && s.device.user == u.ID {
+	if s.knows(u) {
 		return s.device, nil
 	}
 	id, err := uuid.NewV7()

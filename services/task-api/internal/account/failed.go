@@ -19,6 +19,8 @@ import (
 // Why a sign-in failed, in the metadata of its audit event.
 const (
 	reasonPassword = "wrong_password"
+	reasonCode     = "wrong_code" // after the right password
+	reasonPasskey  = "wrong_passkey"
 	reasonTooMany  = "too_many_attempts" // written once a minute for an account
 )
 
@@ -32,7 +34,7 @@ var failedUnwritten = promauto.NewCounter(prometheus.CounterOpts{
 
 func init() {
 	// Start at 0, so that increase() sees the first one.
-	for _, reason := range []string{reasonPassword, reasonTooMany} {
+	for _, reason := range []string{reasonPassword, reasonCode, reasonPasskey, reasonTooMany} {
 		failedSignIns.WithLabelValues(reason)
 	}
 }

@@ -35,8 +35,9 @@ func hashPassword(password string) string {
 		argonMemory, argonTime, argonLanes, b64.EncodeToString(salt), b64.EncodeToString(key))
 }
 
-// noUserHash is compared with when there is no user, so that the time of the
-// answer does not tell who has an account.
+// noUserHash is the hash of no password. It is compared with when there is no user, so that
+// the time of the answer does not tell who has an account; and it is that of a user who
+// signs in elsewhere, who has his address to himself like all others.
 const noUserHash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 // checkPassword says whether password has the hash.

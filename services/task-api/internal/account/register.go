@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/mail"
 	"strings"
@@ -74,11 +75,10 @@ func (d *Doorkeeper) Register(ctx context.Context, from Stranger, r Registration
 		return nil, nil, err
 	}
 	u := &User{ID: id, Email: r.Email, Name: r.Name, Timezone: r.Timezone, PasswordHash: &hash}
-	invited := true
-	if d.Settings.Registration == "invite" {
-		if invited, err = d.Store.invited(ctx, r.Email); err != nil {
-			return nil, nil, err
-		}
+	err = d.mayRegister(ctx, r.Email)
+	invited := !errors.Is(err, errClosed)
+	if err != nil && invited {
+		return nil, nil, err
 	}
 	if d.Settings.Verified() {
 		return nil, nil, d.registerUnverified(ctx, from, u, invited)
@@ -91,6 +91,20 @@ func (d *Doorkeeper) Register(ctx context.Context, from Stranger, r Registration
 }
 
 var errClosed = refuse.Because(refuse.RegistrationClosed, "accounts are not for everybody to make here; ask the operator for an invitation")
+
+// mayRegister refuses who wants an account with an address where that is not for everybody.
+func (d *Doorkeeper) mayRegister(ctx context.Context, email string) error {
+	switch d.Settings.Registration {
+	case "open":
+		return nil
+	case "invite":
+		invited, err := d.Store.invited(ctx, email)
+		if err != nil || invited {
+			return err
+		}
+	}
+	return errClosed
+}
 
 // registerUnverified makes an account that can be used once its address was verified. Who
 // has an account with that address is told that somebody wanted another.

@@ -17,7 +17,8 @@ type Stranger struct {
 	Origin  access.Origin
 	network string
 	device  Device
-	known   bool // there is a device, though perhaps one of another account
+	known   bool        // there is a device, though perhaps one of another account
+	had     auth.Caller // whose session the browser had, if it had one
 }
 
 // Stranger is who comes from somewhere with the value of a device's cookie, "" for none.
@@ -35,15 +36,19 @@ func (s Stranger) Key() string {
 	return s.network
 }
 
+// knows says whether he comes with a device that has signed in to an account before.
+func (s Stranger) knows(u *User) bool { return s.known && s.device.user == u.ID }
+
 // counted is an attempt that was counted under a key of a limit.
 type counted struct {
 	limit limit.Limit
 	key   string
 }
 
-// SignIn begins a session of the user whose address and password these are. The session
-// that the browser had ends, if it is one of his.
-func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, had, email, password string) (*User, *Opened, error) {
+// SignIn begins a session of the user whose address and password these are. Where he has
+// a second factor, a code is asked for besides, "" for none. The session that the browser
+// had ends, if it is one of his.
+func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, had, email, password, code string) (*User, *Opened, error) {
 	byNetwork, byAddress := counted{d.Limits.ForNetwork(), from.network}, counted{d.Limits.ForAddress(), strings.ToLower(email)}
 	if !from.known {
 		// What is refused anyway takes no turn.
@@ -62,21 +67,40 @@ func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, had, email, pass
 			return nil, nil, err
 		}
 	}
-	switch {
-	case u.BlockedAt != nil:
-		return nil, nil, refuse.Because(refuse.AccountBlocked, "the account is blocked; ask the operator")
-	case !u.Verified && d.Settings.Verified():
-		return nil, nil, refuse.Because(refuse.AddressUnverified, "it has not been shown yet that the address is yours; follow the link in the mail that went there, or ask for another")
+	if err := d.mayEnter(u); err != nil {
+		return nil, nil, err
 	}
-	before, err := d.Sessions.ByCookie(ctx, had)
+	from.had, err = d.Sessions.ByCookie(ctx, had)
 	if err != nil && !errors.Is(err, auth.ErrRefused) {
 		return nil, nil, err
 	}
-	if before.UserID == u.ID {
+	if from.had.UserID == u.ID {
 		defer d.Sessions.forget()
 	}
-	opened, err := d.Store.LetIn(ctx, from, before, u)
+	// After the password, so that who does not know it does not learn who has one.
+	f, err := factorOf(ctx, d.Store.DB, u.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	var opened *Opened
+	if f != nil && f.ConfirmedAt != nil {
+		opened, err = d.letInWith(ctx, from, u, f, code)
+	} else {
+		opened, err = d.Store.LetIn(ctx, from, u)
+	}
 	return u, opened, err
+}
+
+// mayEnter refuses a user who has shown who he is, and may not be let in: whichever way he
+// comes.
+func (d *Doorkeeper) mayEnter(u *User) error {
+	switch {
+	case u.BlockedAt != nil:
+		return refuse.Because(refuse.AccountBlocked, "the account is blocked; ask the operator")
+	case !u.Verified && d.Settings.Verified():
+		return refuse.Because(refuse.AddressUnverified, "it has not been shown yet that the address is yours; follow the link in the mail that went there, or ask for another")
+	}
+	return nil
 }
 
 // attempt looks at one password. It has a turn for all that it takes, so that
@@ -95,7 +119,7 @@ func (d *Doorkeeper) attempt(ctx context.Context, from Stranger, email, password
 		counts = []counted{byNetwork, byAddress}
 	case err != nil:
 		return nil, nil, err
-	case from.known && from.device.user == u.ID:
+	case from.knows(u):
 		// Neither strangers' guesses nor his network's use this up.
 		hash, counts = *u.PasswordHash, []counted{{d.Limits.ForDevice(), "device " + from.device.id}}
 	default:

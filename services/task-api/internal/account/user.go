@@ -7,13 +7,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
-	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/cache"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/taskapi"
@@ -51,6 +51,12 @@ var errNoUser = errors.New("there is no such user")
 // Create adds a user, who has a session then: from is where he registers from. It refuses
 // an address that somebody has.
 func (s *Store) Create(ctx context.Context, from access.Origin, u *User) (opened *Opened, err error) {
+	return s.createWith(ctx, from, u, func(context.Context, *change.Tx) (map[string]any, error) { return nil, nil })
+}
+
+// createWith does so in the change in which he gets what else he has from the beginning: of
+// that, the audit trail says what with returns.
+func (s *Store) createWith(ctx context.Context, from access.Origin, u *User, with func(context.Context, *change.Tx) (map[string]any, error)) (opened *Opened, err error) {
 	err = s.Changes.Do(ctx, u.actor(from), func(ctx context.Context, tx *change.Tx) error {
 		created, err := create(ctx, tx, u)
 		if err != nil {
@@ -59,8 +65,12 @@ func (s *Store) Create(ctx context.Context, from access.Origin, u *User) (opened
 		if !created {
 			return taken("email")
 		}
+		said, err := with(ctx, tx)
+		if err != nil {
+			return err
+		}
 		opened = open(tx, u.ID)
-		return appendAudit(tx, event.UserRegistered, u, nil, u, nil)
+		return appendAudit(tx, event.UserRegistered, u, nil, u, said)
 	})
 	return opened, err
 }
@@ -90,6 +100,9 @@ func taken(field string) error {
 	return refuse.Because(refuse.EmailTaken, "there is an account with this email address; sign in instead",
 		refuse.Field{Name: field, Message: "is taken"})
 }
+
+// hasPassword says whether he can sign in with one.
+func (u *User) hasPassword() bool { return u.PasswordHash != nil && *u.PasswordHash != noUserHash }
 
 func (u *User) actor(from access.Origin) access.Actor {
 	return access.Actor{UserID: u.ID, Email: u.Email, Origin: from}
@@ -162,14 +175,9 @@ func (s *Store) update(ctx context.Context, actor access.Actor, to Profile) (*Us
 	}
 	var u *User
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		u = new(User)
-		his := actor.Account()
-		err := tx.NewSelect().Model(u).Where(his.SQL, his.Args...).For("UPDATE").Scan(ctx)
-		if errors.Is(err, sql.ErrNoRows) {
-			return refuse.Missing("user")
-		}
-		if err != nil {
-			return fmt.Errorf("read the user: %w", err)
+		var err error
+		if u, err = lockUser(ctx, tx); err != nil {
+			return err
 		}
 		before := *u
 		if to.Name != nil {
@@ -212,22 +220,34 @@ func (s *Store) askForAddress(ctx context.Context, tx *change.Tx, u *User, email
 	return accountmail.Post(tx, accountmail.Mail{Kind: taskapi.MailVerify, User: u.ID, Address: email})
 }
 
-// LetIn begins a session of a user who has shown who he is, and tells him of it where the
-// device is new. The session before ends, if it is one of his: it was signed in again.
-func (s *Store) LetIn(ctx context.Context, from Stranger, before auth.Caller, u *User) (opened *Opened, err error) {
+// LetIn begins a session of a user who has shown who he is.
+func (s *Store) LetIn(ctx context.Context, from Stranger, u *User) (opened *Opened, err error) {
+	return s.letIn(ctx, from, u, func(context.Context, *change.Tx) (map[string]any, error) { return nil, nil })
+}
+
+// letIn begins a session of a user in the change in which what he shows is used up: of
+// that, the audit trail says what prove returns. He is told where the device is new; the
+// session that the browser had ends, if it is one of his: it was signed in again.
+func (s *Store) letIn(ctx context.Context, from Stranger, u *User, prove func(context.Context, *change.Tx) (map[string]any, error)) (opened *Opened, err error) {
 	err = s.Changes.Do(ctx, u.actor(from.Origin), func(ctx context.Context, tx *change.Tx) error {
-		if before.UserID == u.ID {
-			if _, err := end(ctx, tx, u, "id = ?", before.SessionID); err != nil {
+		proof, err := prove(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if from.had.UserID == u.ID {
+			if _, err := end(ctx, tx, u, "id = ?", from.had.SessionID); err != nil {
 				return err
 			}
 		}
 		opened = open(tx, u.ID)
-		if u.Verified && (!from.known || from.device.user != u.ID) {
+		if u.Verified && !from.knows(u) {
 			if err := accountmail.PostNotice(tx, u.ID, u.Email, taskapi.NoticeNewDevice); err != nil {
 				return err
 			}
 		}
-		return appendAudit(tx, event.UserSignedIn, u, nil, nil, map[string]any{event.MetaSession: opened.ID})
+		said := map[string]any{event.MetaSession: opened.ID}
+		maps.Copy(said, proof)
+		return appendAudit(tx, event.UserSignedIn, u, nil, nil, said)
 	})
 	return opened, err
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -25,7 +23,7 @@ func (d *Doorkeeper) Verify(ctx context.Context, from access.Origin, token strin
 		if err != nil {
 			return err
 		}
-		if u, err = lockUser(ctx, tx, t.User); err != nil {
+		if u, err = lockAccount(ctx, tx, access.Condition{SQL: "id = ?", Args: []any{t.User}}); err != nil {
 			return err
 		}
 		before := *u
@@ -64,14 +62,6 @@ func changeAddress(ctx context.Context, tx *change.Tx, before, after *User) erro
 		}
 	}
 	return appendAudit(tx, event.UserUpdated, after, before, after, nil)
-}
-
-func lockUser(ctx context.Context, tx *change.Tx, id uuid.UUID) (*User, error) {
-	u := new(User)
-	if err := tx.NewSelect().Model(u).Where("id = ?", id).For("UPDATE").Scan(ctx); err != nil {
-		return nil, fmt.Errorf("read the user: %w", err)
-	}
-	return u, nil
 }
 
 // ResendVerification has another mail sent to verify an address, where there is an account

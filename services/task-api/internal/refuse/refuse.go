@@ -11,41 +11,50 @@ type Code string
 
 // The codes.
 const (
-	Invalid            Code = "invalid"              // what was sent can not be; Fields say where
-	NotFound           Code = "not-found"            // it does not exist, or is not the actor's
-	ReadOnly           Code = "read-only"            // the actor may see it, not change it
-	OwnersOnly         Code = "owners-only"          // the actor is a member of the list, and no owner
-	AuthorsOnly        Code = "authors-only"         // the actor may see it, and somebody else wrote it
-	InTrash            Code = "in-trash"             // what would be made again
-	IDTaken            Code = "id-taken"             // by something else
-	PrivateInbox       Code = "private-inbox"        // which can not be shared
-	AlreadyMember      Code = "already-member"       // of the list
-	LastOwner          Code = "last-owner"           // of a list, which keeps one
-	ScopeMissing       Code = "scope-missing"        // of the API token that was shown
-	NotForTokens       Code = "not-for-tokens"       // or for none that is for some lists alone
-	LimitReached       Code = "limit-reached"        // of how many there may be
-	ListChanged        Code = "list-changed"         // since the version that the change is meant for
-	KeyUsed            Code = "idempotency-key-used" // the idempotency key, for another request
-	TaskChanged        Code = "task-changed"         // since the version that the change is meant for
-	ChangedSince       Code = "changed-since"        // by somebody else, what would be undone; Fields say where
-	NotUndoable        Code = "not-undoable"         // what the request did
-	NotRecurring       Code = "not-recurring"        // the task does not recur (any more)
-	NotComplete        Code = "not-complete"         // the occurrence was reopened
-	AlreadyComplete    Code = "already-complete"     // the occurrence is done
-	AlreadyFollowed    Code = "already-followed"     // by a task that was deleted
-	LastOccurrence     Code = "last-occurrence"      // of a rule, which nothing follows
-	EmailTaken         Code = "email-taken"          // there is an account with it
-	WrongPassword      Code = "wrong-password"       // or there is no such account
-	AddressUnverified  Code = "address-unverified"   // nobody has shown yet whose it is
-	AccountBlocked     Code = "account-blocked"      // by an operator
-	RegistrationClosed Code = "registration-closed"  // of this address, or at all
-	SignInAgain        Code = "sign-in-again"        // the last one is too long ago
-	TooManyAttempts    Code = "too-many-attempts"    // to sign in or to register; After says until when
-	Busy               Code = "unavailable"          // it may pass in a moment
+	Invalid              Code = "invalid"                // what was sent can not be; Fields say where
+	NotFound             Code = "not-found"              // it does not exist, or is not the actor's
+	ReadOnly             Code = "read-only"              // the actor may see it, not change it
+	OwnersOnly           Code = "owners-only"            // the actor is a member of the list, and no owner
+	AuthorsOnly          Code = "authors-only"           // the actor may see it, and somebody else wrote it
+	InTrash              Code = "in-trash"               // what would be made again
+	IDTaken              Code = "id-taken"               // by something else
+	PrivateInbox         Code = "private-inbox"          // which can not be shared
+	AlreadyMember        Code = "already-member"         // of the list
+	LastOwner            Code = "last-owner"             // of a list, which keeps one
+	ScopeMissing         Code = "scope-missing"          // of the API token that was shown
+	NotForTokens         Code = "not-for-tokens"         // or for none that is for some lists alone
+	LimitReached         Code = "limit-reached"          // of how many there may be
+	ListChanged          Code = "list-changed"           // since the version that the change is meant for
+	KeyUsed              Code = "idempotency-key-used"   // the idempotency key, for another request
+	TaskChanged          Code = "task-changed"           // since the version that the change is meant for
+	ChangedSince         Code = "changed-since"          // by somebody else, what would be undone; Fields say where
+	NotUndoable          Code = "not-undoable"           // what the request did
+	NotRecurring         Code = "not-recurring"          // the task does not recur (any more)
+	NotComplete          Code = "not-complete"           // the occurrence was reopened
+	AlreadyComplete      Code = "already-complete"       // the occurrence is done
+	AlreadyFollowed      Code = "already-followed"       // by a task that was deleted
+	LastOccurrence       Code = "last-occurrence"        // of a rule, which nothing follows
+	EmailTaken           Code = "email-taken"            // there is an account with it
+	WrongPassword        Code = "wrong-password"         // or there is no such account
+	WrongCode            Code = "wrong-code"             // of a second factor
+	SecondFactorRequired Code = "second-factor-required" // after the right password
+	SecondFactorExists   Code = "second-factor-exists"   // there is one already
+	WrongPasskey         Code = "wrong-passkey"          // or what it has signed
+	SignInNotBegun       Code = "sign-in-not-begun"      // by this browser, at a provider
+	ProviderRefused      Code = "provider-refused"       // whoever comes from it
+	LinkFirst            Code = "link-first"             // a provider, to an account
+	IdentityTaken        Code = "identity-taken"         // it is linked to somebody's account
+	LastWayIn            Code = "last-way-in"            // to the account
+	AddressUnverified    Code = "address-unverified"     // nobody has shown yet whose it is
+	AccountBlocked       Code = "account-blocked"        // by an operator
+	RegistrationClosed   Code = "registration-closed"    // of this address, or at all
+	SignInAgain          Code = "sign-in-again"          // the last one is too long ago
+	TooManyAttempts      Code = "too-many-attempts"      // to sign in or to register; After says until when
+	Busy                 Code = "unavailable"            // it may pass in a moment
 )
 
 // Codes are all of them.
-var Codes = []Code{Invalid, NotFound, ReadOnly, OwnersOnly, AuthorsOnly, InTrash, IDTaken, PrivateInbox, AlreadyMember, LastOwner, ScopeMissing, NotForTokens, LimitReached, ListChanged, KeyUsed, TaskChanged, ChangedSince, NotUndoable, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, AddressUnverified, AccountBlocked, RegistrationClosed, SignInAgain, TooManyAttempts, Busy}
+var Codes = []Code{Invalid, NotFound, ReadOnly, OwnersOnly, AuthorsOnly, InTrash, IDTaken, PrivateInbox, AlreadyMember, LastOwner, ScopeMissing, NotForTokens, LimitReached, ListChanged, KeyUsed, TaskChanged, ChangedSince, NotUndoable, NotRecurring, NotComplete, AlreadyComplete, AlreadyFollowed, LastOccurrence, EmailTaken, WrongPassword, WrongCode, SecondFactorRequired, SecondFactorExists, WrongPasskey, SignInNotBegun, ProviderRefused, LinkFirst, IdentityTaken, LastWayIn, AddressUnverified, AccountBlocked, RegistrationClosed, SignInAgain, TooManyAttempts, Busy}
 
 // Error refuses what was asked for.
 type Error struct {

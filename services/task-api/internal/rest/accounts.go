@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -69,6 +68,7 @@ type Registration struct {
 type Credentials struct {
 	Email    string `json:"email" maxLength:"254" doc:"As you registered it"`
 	Password string `json:"password" maxLength:"200" doc:"Yours"`
+	Code     string `json:"code,omitempty" maxLength:"64" doc:"Where the account has a second factor: what its application shows, or a recovery code"`
 }
 
 // ProfilePatch changes a profile. What is left out, or null, stays.
@@ -90,8 +90,8 @@ func (a *Accounts) MountOpen(api huma.API) {
 	forStranger(api, a.Failures, huma.Operation{
 		OperationID: "login", Method: http.MethodPost, Path: "/api/auth/login", Tags: []string{"Accounts"},
 		Summary:     "Sign in",
-		Description: "A session begins: its cookie is auth_token, and lives for 30 days from its last use; a token of it, for an hour, is answered. Wrong passwords slow down who sends them; a device that has signed in before is not held up by those of others.",
-		Metadata:    httpapi.Describe(exampleCredentials, exampleSignedIn, httpapi.WrongPassword, httpapi.AddressUnverified, httpapi.AccountBlocked, httpapi.TooManyAttempts),
+		Description: "A session begins: its cookie is auth_token, and lives for 30 days from its last use; a token of it, for an hour, is answered. Wrong passwords slow down who sends them; a device that has signed in before is not held up by those of others. Where the account has a second factor, the right password without a code is answered with the problem second-factor-required.",
+		Metadata:    httpapi.Describe(exampleCredentials, exampleSignedIn, httpapi.WrongPassword, httpapi.SecondFactorRequired, httpapi.WrongCode, httpapi.AddressUnverified, httpapi.AccountBlocked, httpapi.TooManyAttempts),
 	}, a.login)
 	forStranger(api, a.Failures, huma.Operation{
 		OperationID: "logout", Method: http.MethodPost, Path: "/api/auth/logout", Tags: []string{"Accounts"},
@@ -174,7 +174,7 @@ type loginInput struct {
 
 func (a *Accounts) login(ctx context.Context, actor access.Actor, in *loginInput) (*signedIn, error) {
 	from := a.Keys.Stranger(actor.Origin, in.Device)
-	u, session, err := a.Doorkeeper.SignIn(ctx, from, in.Cookie, in.Body.Email, in.Body.Password)
+	u, session, err := a.Doorkeeper.SignIn(ctx, from, in.Cookie, in.Body.Email, in.Body.Password, in.Body.Code)
 	if err != nil {
 		return nil, err
 	}
@@ -227,15 +227,20 @@ func (a *Accounts) logout(ctx context.Context, actor access.Actor, in *struct {
 	if err := a.endSession(ctx, actor, credentialOf(in.Cookie, in.Authorization)); err != nil {
 		return nil, err
 	}
-	c := a.cookie(auth.Cookie, "/", "", time.Unix(1, 0))
+	return &dropped{a.droppedCookie(auth.Cookie, "/")}, nil
+}
+
+// droppedCookie takes a cookie from a browser.
+func (a *Accounts) droppedCookie(name, path string) http.Cookie {
+	c := a.cookie(name, path, "", time.Unix(1, 0))
 	c.MaxAge = -1
-	return &dropped{c}, nil
+	return c
 }
 
 // endSession ends the session of a credential, if it is one.
 func (a *Accounts) endSession(ctx context.Context, actor access.Actor, credential string) error {
 	caller, err := a.Credentials.Caller(ctx, credential)
-	if credential == "" || errors.Is(err, auth.ErrRefused) || errors.Is(err, auth.ErrNoKeys) {
+	if credential == "" || isRefused(err) {
 		return nil // whoever is not signed in is out
 	}
 	if err != nil || caller.SessionID == uuid.Nil {

@@ -24,6 +24,13 @@ func TestOpenAPI(t *testing.T) {
 		accounts.MountOpen(api)
 		accounts.Mount(api)
 		(&APITokens{Failures: failures}).Mount(api)
+		providers := &Providers{Failures: failures}
+		providers.MountOpen(api)
+		providers.Mount(api)
+		passkeys := &Passkeys{Failures: failures}
+		passkeys.MountOpen(api)
+		passkeys.Mount(api)
+		(&SecondFactors{Failures: failures}).Mount(api)
 		(&Feed{}).Mount(api)
 		(&Lists{Failures: failures}).Mount(api)
 		(&Tasks{Failures: failures}).Mount(api)
