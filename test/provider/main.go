@@ -69,7 +69,7 @@ func main() {
 func serve(client, secret string, back []string) error {
 	storage.RegisterClients(storage.WebClient(client, secret, back...))
 	known := &users{all: map[string]storage.User{}}
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // as long as the program runs
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -81,6 +81,6 @@ func serve(client, secret string, back []string) error {
 		_, _ = io.Copy(io.Discard, os.Stdin) // however it ends
 		os.Exit(0)
 	}()
-	fmt.Println(issuer) //nolint:forbidigo // for whoever has started it
+	fmt.Println(issuer)
 	return (&http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}).Serve(listener)
 }
