@@ -34,6 +34,7 @@ const (
 	TaskRestored  = "task.restored"
 	ReminderDue   = "reminder.due"
 	CommentAdded  = "comment.added"
+	AccountErased = "account.erased"
 	AuditPrefix   = "audit."
 )
 
@@ -119,6 +120,9 @@ const (
 
 	// MetaSession is, of an account's event, the session that it is about.
 	MetaSession = "session"
+	// MetaErased is true, of a task or a list that is gone, where it went with the account
+	// whose it was: nothing of it is to stay.
+	MetaErased = "erased"
 	// MetaTruncated names the texts of which the event has only the beginning.
 	MetaTruncated = "truncated"
 	// MetaUndoes is the id of the request whose changes the event takes back.
@@ -162,6 +166,12 @@ type CommentEvent struct {
 	Mentioned bool      `json:"mentioned"` // by the comment; else the task is theirs to do
 }
 
+// AccountEvent is the data of an AccountErased event on TopicTasks: the id of the user, the
+// Frame's UserID, and nothing else of him. The audit trail is told by one of its own.
+type AccountEvent struct {
+	Frame
+}
+
 // Author is who wrote a comment.
 type Author struct {
 	UserID uuid.UUID `json:"user_id" format:"uuid" doc:"The user"`
@@ -199,3 +209,6 @@ var occurrenceSpace = uuid.MustParse("6f1c7f3a-5d0e-4c57-9f0a-2f6d3a4b8c11")
 func OccurrenceID(series uuid.UUID, occurrence string) uuid.UUID {
 	return uuid.NewSHA1(occurrenceSpace, []byte(series.String()+"/"+occurrence))
 }
+
+// InboxID is the id of a user's inbox: a UUIDv5 (RFC 9562, section 5.5) in the user's namespace.
+func InboxID(user uuid.UUID) uuid.UUID { return uuid.NewSHA1(user, []byte("inbox")) }

@@ -9,6 +9,12 @@ const (
 	// UserSignedOut is when a session ends: by itself, or from another one.
 	UserSignedOut       = "user.signed_out"
 	UserPasswordChanged = "user.password_changed"
+
+	// UserErasureAsked is when a user has asked to be erased, UserErasureCalledBack when he
+	// wants to stay after all, and UserErased when task-api has nothing of him any more.
+	UserErasureAsked      = "user.erasure_asked"
+	UserErasureCalledBack = "user.erasure_called_back"
+	UserErased            = "user.erased"
 )
 
 // TaskPurged is when a task in the trash is gone for good: told to the audit trail alone.
@@ -47,6 +53,7 @@ var Types = []Type{
 	{TaskCompleted, TopicTasks, "A task became complete."},
 	{TaskDeleted, TopicTasks, "A task was deleted."},
 	{TaskRestored, TopicTasks, "A task came back from the trash."},
+	{AccountErased, TopicTasks, "An account was erased: what a consumer has of it has to go."},
 	{ReminderDue, TopicReminders, "The moment of a reminder came."},
 	{CommentAdded, TopicReminders, "A comment was added: one event for each person who is to be told."},
 	{AuditPrefix + TaskCreated, TopicAudit, "A task was created."},
@@ -73,5 +80,8 @@ var Types = []Type{
 	{AuditPrefix + UserSignedIn, TopicAudit, "An account was used to sign in."},
 	{AuditPrefix + UserSignedOut, TopicAudit, "A session of an account ended before its time."},
 	{AuditPrefix + UserPasswordChanged, TopicAudit, "The password of an account was changed."},
+	{AuditPrefix + UserErasureAsked, TopicAudit, "Somebody has asked for their account to be erased."},
+	{AuditPrefix + UserErasureCalledBack, TopicAudit, "An account is to stay after all."},
+	{AuditPrefix + UserErased, TopicAudit, "An account was erased: what the audit trail says of it has to go."},
 	{AuditPrefix + UserSignInFailed, TopicAudit, "Somebody failed to sign in to an account."},
 }
