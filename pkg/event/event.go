@@ -133,6 +133,9 @@ const (
 	TakenBack = "taken_back" // the one before it was reopened; its date may come again
 )
 
+// ErasedTitle stands where the title of a task was that was erased, since it has one.
+const ErasedTitle = "erased"
+
 // TaskEvent is the data of an event on TopicTasks. TaskData is the task after
 // the change; for TaskDeleted, as it last was.
 type TaskEvent struct {

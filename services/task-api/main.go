@@ -20,6 +20,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/comment"
 	"github.com/taskwire/taskwire/services/task-api/internal/docs"
+	"github.com/taskwire/taskwire/services/task-api/internal/erase"
 	"github.com/taskwire/taskwire/services/task-api/internal/feed"
 	"github.com/taskwire/taskwire/services/task-api/internal/frontdoor"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
@@ -55,6 +56,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	changes := &change.Writer{DB: db, Events: events, Clock: reminders, Now: time.Now, Limits: cfg.TaskLimits}
 	users := &account.Store{DB: db, Changes: changes}
 	sessions := account.NewSessions(db, changes, ended.Waiter(), log)
+	sessions.AlsoForget = users.ForgetOutside
 	credentials := account.Credentials{Tokens: verifier, Sessions: sessions}
 	lists := &list.Store{DB: db, Changes: changes, Limits: cfg.ListLimits}
 	comments := &comment.Store{DB: db, Changes: changes, Limits: cfg.CommentLimits}
@@ -91,6 +93,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "hub of the feed", Run: func(ctx context.Context) error { return hub.Run(ctx, told) }},
 		{Name: "what is gone from the feed", Run: func(ctx context.Context) error { return changed.Keep(ctx, cfg.TrashRetention, time.Now, log) }},
 		{Name: "failed sign-ins", Run: failed.Run},
+		{Name: "erasure", Run: (&erase.Eraser{Changes: changes, Log: log}).Run},
 		{Name: "old counts of attempts", Run: func(ctx context.Context) error { return attempts.Prune(ctx, log) }},
 	}
 	checks := []service.Check{base.DatabaseCheck(), base.DiskCheck()}
@@ -146,6 +149,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 				r.Use(share()...)
 				mine := httpapi.NewAPI(r)
 				accounts.Mount(mine)
+				(&rest.Erasure{Doorkeeper: doorkeeper, After: cfg.EraseAfter, Failures: failures}).Mount(mine)
 				(&rest.Lists{Store: lists, Failures: failures}).Mount(mine)
 				(&rest.Tasks{Store: tasks, Failures: failures}).Mount(mine)
 				(&rest.Comments{Store: comments, Failures: failures}).Mount(mine)

@@ -117,6 +117,9 @@ var expectations = map[string]expected{
 	"me":        {needs: signedIn},
 	"update-me": {needs: signedIn},
 
+	"erase-me":   {needs: signedIn},
+	"restore-me": {needs: signedIn},
+
 	"list-lists":    {needs: reads},
 	"create-list":   {needs: signedIn},
 	"get-list":      {needs: reads, path: aList},

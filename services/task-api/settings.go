@@ -33,6 +33,7 @@ type settings struct {
 	ListLimits        list.Limits
 	TrashRetention    time.Duration `env:"TRASH_RETENTION" envDefault:"720h" min:"1h"`
 	CommentLimits     comment.Limits
+	EraseAfter        time.Duration `env:"ERASE_AFTER" envDefault:"168h" min:"0s"`
 }
 
 // transportKafka is the EVENT_TRANSPORT of events that go straight to the broker.

@@ -14,6 +14,7 @@ var mattersMost = []struct {
 	body               any
 }{
 	{"another password", http.MethodPost, "/api/auth/password", object{"current": password, "new": "a better horse battery"}},
+	{"erasing the account", http.MethodDelete, "/api/auth/me", nil},
 }
 
 func TestWhatMattersMostAsksForARecentSignIn(t *testing.T) {

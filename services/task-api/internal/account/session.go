@@ -62,6 +62,8 @@ type Sessions struct {
 	log     *slog.Logger
 	ended   <-chan struct{} // in any replica
 	turns   chan struct{}
+	// AlsoForget is called when sessions have ended in any replica, unless it is nil.
+	AlsoForget func()
 
 	mu    sync.Mutex
 	known *cache.Cache[[sha256.Size]byte, knownSession]
@@ -251,6 +253,9 @@ func (s *Sessions) Listen(ctx context.Context) error {
 			return nil
 		case <-s.ended:
 			s.forget()
+			if s.AlsoForget != nil {
+				s.AlsoForget()
+			}
 		}
 	}
 }

@@ -23,13 +23,15 @@ import (
 type User struct {
 	bun.BaseModel `bun:"table:task.users,alias:u" json:"-"`
 
-	ID           uuid.UUID `bun:"id,pk" json:"id" format:"uuid" doc:"You"`
-	Email        string    `bun:"email" json:"email" doc:"By which you sign in, and where reminders go"`
-	Name         string    `bun:"name" json:"name" doc:"How you are called"`
-	Timezone     string    `bun:"timezone" json:"timezone" doc:"IANA time zone that new tasks get"`
-	CreatedAt    time.Time `bun:"created_at" json:"created_at" doc:"When you registered"`
-	UpdatedAt    time.Time `bun:"updated_at" json:"updated_at" doc:"When your profile was last changed"`
-	PasswordHash *string   `bun:"password_hash" json:"-"`
+	ID        uuid.UUID `bun:"id,pk" json:"id" format:"uuid" doc:"You"`
+	Email     string    `bun:"email" json:"email" doc:"By which you sign in, and where reminders go"`
+	Name      string    `bun:"name" json:"name" doc:"How you are called"`
+	Timezone  string    `bun:"timezone" json:"timezone" doc:"IANA time zone that new tasks get"`
+	CreatedAt time.Time `bun:"created_at" json:"created_at" doc:"When you registered"`
+	UpdatedAt time.Time `bun:"updated_at" json:"updated_at" doc:"When your profile was last changed"`
+	// EraseAt is when he is erased, if he has asked for it.
+	EraseAt      *time.Time `bun:"erase_at" json:"erase_at" nullable:"true" doc:"When your account is erased, which you have asked for; null where you have not"`
+	PasswordHash *string    `bun:"password_hash" json:"-"`
 }
 
 // Store keeps the users in Postgres.
