@@ -21,6 +21,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/comment"
 	"github.com/taskwire/taskwire/services/task-api/internal/docs"
 	"github.com/taskwire/taskwire/services/task-api/internal/erase"
+	"github.com/taskwire/taskwire/services/task-api/internal/export"
 	"github.com/taskwire/taskwire/services/task-api/internal/feed"
 	"github.com/taskwire/taskwire/services/task-api/internal/frontdoor"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
@@ -145,6 +146,9 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 			door.Mount(r, share)
 			// Who waits for changes has no connection meanwhile.
 			(&rest.Feed{Store: changed, Hub: hub, Sessions: sessions, Failures: failures, Closing: ctx}).Mount(httpapi.NewAPI(r.With(accounts.AdmitOutside)))
+			// Who reads an export has no connection while he reads.
+			all := &export.Store{DB: db, Users: users, Sessions: sessions, Lists: lists, Tasks: tasks, Comments: comments, Show: rest.Shown, Now: time.Now}
+			(&rest.Export{Store: all, Get: door.Get, Failures: failures}).Mount(httpapi.NewAPI(r.With(accounts.AdmitOutside)))
 			r.Group(func(r chi.Router) {
 				r.Use(share()...)
 				mine := httpapi.NewAPI(r)

@@ -119,6 +119,7 @@ var expectations = map[string]expected{
 
 	"erase-me":   {needs: signedIn},
 	"restore-me": {needs: signedIn},
+	"export":     {needs: apart},
 
 	"list-lists":    {needs: reads},
 	"create-list":   {needs: signedIn},

@@ -14,6 +14,7 @@ var mattersMost = []struct {
 	body               any
 }{
 	{"another password", http.MethodPost, "/api/auth/password", object{"current": password, "new": "a better horse battery"}},
+	{"an export", http.MethodPost, "/api/auth/export", nil},
 	{"erasing the account", http.MethodDelete, "/api/auth/me", nil},
 }
 

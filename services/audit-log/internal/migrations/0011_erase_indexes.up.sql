@@ -1,10 +1,10 @@
--- The ways to what there is of somebody who is being erased. Not in a transaction, so that
+-- The ways to what there is of somebody, who is being erased or wants to have it. Not in a transaction, so that
 -- the trail goes on meanwhile; a migration that was killed leaves an invalid index behind.
 DROP INDEX CONCURRENTLY IF EXISTS audit.entries_of_actor;
 
 --bun:split
 
-CREATE INDEX CONCURRENTLY entries_of_actor ON audit.entries (actor_id, list_id);
+CREATE INDEX CONCURRENTLY entries_of_actor ON audit.entries (actor_id, occurred_at, sequence, id);
 
 --bun:split
 

@@ -150,3 +150,19 @@ func TestDeadLettersOfWhoIsErasedSayNothing(t *testing.T) {
 	require.NoError(t, s.db.NewRaw("SELECT resolution FROM audit.dead_letters").Scan(context.Background(), &resolution))
 	require.Equal(t, "discarded", resolution)
 }
+
+// For his export a user has all that he has done, also in lists that he has left, and
+// nothing that others have done.
+func TestWhatAUserHasDone(t *testing.T) {
+	s := newService(t)
+	ada, bob, left := uuid.New(), uuid.New(), uuid.New()
+	var hers []change
+	for i := range 120 {
+		hers = append(hers, newChange(ada, uuid.New(), "task.created", time.Duration(200-i)*time.Minute).in(left))
+	}
+	s.keep(append(hers, newChange(bob, uuid.New(), "task.created", time.Hour).in(left).by(bob, "bob@example.com"), newChange(ada, uuid.New(), "task.updated", time.Hour).in(left).by(bob, "bob@example.com"))...)
+	require.Equal(t, idsOf(hers...), s.all(ada, "/internal/acts?limit=200", func() {}))
+	require.Equal(t, idsOf(hers...), s.all(ada, "/internal/acts?limit=7", func() {}))
+	require.Len(t, s.all(bob, "/internal/acts", func() {}), 2)
+	require.Empty(t, s.all(uuid.New(), "/internal/acts", func() {}))
+}

@@ -87,6 +87,7 @@ func (a *API) Mount(api huma.API) {
 		Summary:     "What was done to a task, the earliest first",
 		Description: "Every change of a task in the lists that you are a member of today, also when it has been deleted since. What became of it in other lists, before or since, is for their members.", Security: httpapi.Authenticated, Metadata: httpapi.Describe(nil, examplePage, httpapi.Missing),
 	}, a.history)
+	a.mountActs(api)
 }
 
 func (a *API) list(ctx context.Context, in *struct {

@@ -6,6 +6,7 @@ package erase
 // His are tables whose rows are a user's own, by user_id: they are deleted.
 var His = []string{
 	"sessions",
+	"exports",
 	"idempotency_keys", // the answers say what he wrote
 	"operations",
 }
