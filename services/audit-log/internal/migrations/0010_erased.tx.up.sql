@@ -28,13 +28,15 @@ END $$;
 -- others did to him (made him a member, say) loses what it said of him, and what they said
 -- to him in comments loses his address. Where there is his id, there is the pseudonym.
 CREATE FUNCTION audit.erase(of_user uuid, pseudonym uuid, addresses text[], inbox uuid, other_inbox uuid, most int) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET audit.erasing = 'on' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
 	n       int;
 	his     CONSTANT text := of_user::text;
 	-- Any of his addresses, as a regular expression; what never occurs where there is none.
 	address CONSTANT text := coalesce((SELECT string_agg(regexp_replace(a, '([^[:alnum:]@])', '\\\1', 'g'), '|') FROM unnest(addresses) a), '^\M');
 BEGIN
+	-- Until the end of the transaction, in which the caller can still change nothing else.
+	PERFORM set_config('audit.erasing', 'on', true);
 	UPDATE audit.entries e SET erased = true, actor_email = '', before = NULL, after = NULL, ip = '', user_agent = '', request_id = '', trace_id = '',
 		actor_id = pseudonym, user_id = CASE WHEN e.user_id = of_user THEN pseudonym ELSE e.user_id END,
 		list_id = CASE WHEN e.list_id = inbox THEN other_inbox ELSE e.list_id END,
@@ -80,9 +82,10 @@ END $$;
 -- The same for a list that has gone with its only owner: nobody can read its entries, and
 -- they lose what they said.
 CREATE FUNCTION audit.erase_list(of_list uuid, most int) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET audit.erasing = 'on' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE n int;
 BEGIN
+	PERFORM set_config('audit.erasing', 'on', true);
 	UPDATE audit.entries e SET erased = true, before = NULL, after = NULL, target = CASE WHEN e.target LIKE 'invitation/%' THEN 'invitation/' ELSE e.target END
 	WHERE e.id IN (SELECT id FROM audit.entries WHERE list_id = of_list AND (before IS NOT NULL OR after IS NOT NULL OR target LIKE 'invitation/_%') LIMIT most);
 	GET DIAGNOSTICS n = ROW_COUNT;

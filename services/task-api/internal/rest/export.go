@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -25,10 +26,11 @@ type Export struct {
 	Failures httpapi.Failures
 }
 
-// elsewhere is what other services have of a user, by the file that it comes into.
-var elsewhere = []struct{ file, app, path string }{
-	{"notifications.ndjson", "notification", "/api/notifications"},
-	{"audit.ndjson", "audit-log", "/internal/acts"},
+// elsewhere is what other services have of a user: what is asked of which, and the file
+// that it comes into.
+var elsewhere = []struct{ request, app, file string }{
+	{"GET /api/notifications", "notification", "notifications.ndjson"},
+	{"GET /internal/acts", "audit-log", "audit.ndjson"},
 }
 
 // Mount adds the export of what is the caller's.
@@ -45,8 +47,9 @@ func (e *Export) Mount(api huma.API) {
 func (e *Export) export(ctx context.Context, actor access.Actor, _ *struct{}) (*huma.StreamResponse, error) {
 	sources := make([]export.Source, len(elsewhere))
 	for i, s := range elsewhere {
+		_, path, _ := strings.Cut(s.request, " ")
 		sources[i] = export.Source{Name: s.file, Page: func(ctx context.Context, cursor string) ([]json.RawMessage, string, error) {
-			return e.page(ctx, s.app, s.path, cursor)
+			return e.page(ctx, s.app, path, cursor)
 		}}
 	}
 	given, err := e.Store.Begin(ctx, actor, auth.CallerOf(ctx).SessionID, sources...)
