@@ -47,9 +47,10 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 // subscriptions are the topics and what becomes of their events, whoever hands
 // them over: the sidecar or an operator.
 func subscriptions(cfg settings, base service.Base) *subscribe.Subscriber {
-	recorder := &trail.Recorder{Now: time.Now, Erased: trail.NewEraser(base.DB, time.Now, base.Log)}
+	erased := trail.NewEraser(base.DB, time.Now, base.Log)
+	recorder := &trail.Recorder{Now: time.Now, Erased: erased}
 	events := subscribe.New(subscribe.Options{
-		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Log: base.Log, Now: time.Now,
+		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Erased: erased, Log: base.Log, Now: time.Now,
 	})
 	events.InTx(event.TopicAudit, recorder.Record)
 	return events

@@ -88,7 +88,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 // them over: the sidecar or an operator.
 func subscriptions(cfg settings, base service.Base, consumer *delivery.Consumer) *subscribe.Subscriber {
 	events := subscribe.New(subscribe.Options{
-		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Log: base.Log, Now: time.Now,
+		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Erased: erase.New(base.DB, time.Now, base.Log), Log: base.Log, Now: time.Now,
 	})
 	consumer.Subscribe(events)
 	return events

@@ -28,8 +28,7 @@ func (a *API) acts(ctx context.Context, in *struct {
 	Cursor string `query:"cursor" maxLength:"500" doc:"next_cursor of the page before"`
 },
 ) (*listOutput, error) {
-	var rows []entry
-	q := a.DB.NewSelect().Model(&rows).Where("e.actor_id = ?", auth.CallerOf(ctx).UserID).OrderExpr(earliestFirst.order).Limit(int64(min(in.Limit+1, chunk)))
+	where, args := "e.actor_id = ?", []any{auth.CallerOf(ctx).UserID}
 	if in.Cursor != "" {
 		var c cursor
 		if err := page.DecodeCursor(in.Cursor, &c); err != nil {
@@ -38,9 +37,11 @@ func (a *API) acts(ctx context.Context, in *struct {
 		if !database.StorableTime(c.At) || !database.Storable(c.Sequence) {
 			return nil, page.ErrCursor
 		}
-		q = q.Where(earliestFirst.behind, c.At.UTC(), c.Sequence, c.ID)
+		where, args = where+" AND "+earliestFirst.behind, append(args, c.At.UTC(), c.Sequence, c.ID)
 	}
-	if err := q.Scan(ctx); err != nil {
+	var rows []entry
+	err := a.DB.NewRaw("SELECT e.* FROM audit.entries e WHERE "+where+" ORDER BY "+earliestFirst.order+" LIMIT ?", append(args, min(in.Limit+1, chunk))...).Scan(ctx, &rows)
+	if err != nil {
 		return nil, fmt.Errorf("list what a user has done: %w", err)
 	}
 	items := make([]AuditEntry, len(rows))
@@ -48,7 +49,6 @@ func (a *API) acts(ctx context.Context, in *struct {
 		items[i] = r.public(readerOf(ctx))
 	}
 	out := &listOutput{}
-	var err error
 	// As many as are read at once, each of which may be large.
 	out.Body.Items, out.Body.NextCursor, err = page.Cut(items, min(in.Limit, chunk-1), func(last int) any {
 		return cursor{rows[last].OccurredAt.UTC(), rows[last].Sequence, rows[last].ID}

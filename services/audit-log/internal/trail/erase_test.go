@@ -149,6 +149,16 @@ func TestDeadLettersOfWhoIsErasedSayNothing(t *testing.T) {
 	var resolution string
 	require.NoError(t, s.db.NewRaw("SELECT resolution FROM audit.dead_letters").Scan(context.Background(), &resolution))
 	require.Equal(t, "discarded", resolution)
+
+	// Neither does one that comes again, or comes late.
+	another := newChange(ada, uuid.Nil, "", time.Hour)
+	require.Equal(t, []string{"SUCCESS", "SUCCESS"}, s.deliver(s.router, bad.record(t), another.record(t)))
+	require.Zero(t, s.found("ada@example.com"))
+	require.Zero(t, s.found(ada.String()))
+	var open int
+	require.NoError(t, s.db.NewRaw("SELECT count(*) FROM audit.dead_letters WHERE resolved_at IS NULL").Scan(context.Background(), &open))
+	require.Zero(t, open)
+	require.Equal(t, 2, s.count("dead_letters"))
 }
 
 // For his export a user has all that he has done, also in lists that he has left, and
