@@ -36,8 +36,9 @@ type erasable struct {
 	lost      uuid.UUID // hers, with Bob in it
 	kept      uuid.UUID // hers and Bob's
 	hers, his event.Task
-	bobs      string // the request by which Bob has changed hers
-	bobsLost  string // and one in the list that goes
+	series    event.Task // hers, in Bob's list
+	bobs      string     // the request by which Bob has changed hers
+	bobsLost  string     // and one in the list that goes
 }
 
 func newErasable(s *running) *erasable {
@@ -80,6 +81,7 @@ func newErasable(s *running) *erasable {
 
 	// With others.
 	e.hers = e.create(object{"title": "Water", "list_id": e.shared, "due_at": time.Now().Add(time.Hour), "reminders": []object{{"before_due": "PT15M"}}})
+	e.series = e.create(object{"title": "Rake", "list_id": e.shared, "due_at": "2027-01-31T09:00:00Z", "timezone": "Europe/Berlin", "recurrence": object{"rrule": "FREQ=DAILY"}})
 	e.his = e.bob.create(object{"title": "Mow", "list_id": e.shared, "assignee_id": e.user})
 	e.create(object{"title": "Both", "list_id": e.kept, "reminders": []object{{"at": time.Now().Add(-time.Second)}}})
 	for _, task := range []event.Task{e.hers, e.his} {
@@ -213,6 +215,12 @@ func TestWhoIsErasedIsGone(t *testing.T) {
 	require.Equal(t, http.StatusOK, e.bob.do(http.MethodPost, undoOf(e.bobs), nil).status)
 	require.Equal(t, "Water", e.bob.task(http.StatusOK, http.MethodGet, at(e.hers.ID), nil).Title)
 	require.Equal(t, http.StatusNotFound, e.bob.do(http.MethodPost, undoOf(e.bobsLost), nil).status)
+
+	// Her series in his list goes on.
+	e.bob.complete(e.series.ID)
+	next := s.follow(e.series.ID)
+	require.Equal(t, http.StatusOK, next.status, "%s", next.body)
+	require.Equal(t, "Rake", e.bob.task(http.StatusOK, http.MethodGet, at(next.spawned(t)), nil).Title)
 
 	// The log is whole, and reconcile asks for the acknowledgements.
 	s.consume()

@@ -38,11 +38,11 @@ func newOthers(t *testing.T) *others {
 			w.WriteHeader(http.StatusInternalServerError)
 			return
 		}
-		next := "null"
+		page := object{"items": []object{{"of": subjectOf(t, r.Header.Get("Authorization")), "app": r.Header.Get("dapr-app-id")}}, "next_cursor": nil}
 		if !again {
-			next = `"more"`
+			page["next_cursor"] = "more"
 		}
-		_, _ = fmt.Fprintf(w, `{"items":[{"of":%q,"app":%q,"again":%v}],"next_cursor":%s}`, subjectOf(t, r.Header.Get("Authorization")), r.Header.Get("dapr-app-id"), again, next)
+		_ = json.NewEncoder(w).Encode(page)
 	}))
 	t.Cleanup(o.Close)
 	return o

@@ -50,7 +50,7 @@ func events(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 			FROM next n, task.erasures x WHERE x.id = ?
 		)
 		SELECT recorded_at, position, topic, gone, CASE WHEN his OR gone THEN data ELSE '' END AS data FROM seen ORDER BY recorded_at, position`,
-		at, of.Position, looked, of.ID).Scan(ctx, &found)
+		at, of.Position, rows, of.ID).Scan(ctx, &found)
 	if err != nil {
 		return false, fmt.Errorf("read the event log: %w", err)
 	}
