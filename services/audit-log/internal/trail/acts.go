@@ -28,7 +28,9 @@ func (a *API) acts(ctx context.Context, in *struct {
 	Cursor string `query:"cursor" maxLength:"500" doc:"next_cursor of the page before"`
 },
 ) (*listOutput, error) {
-	where, args := "e.actor_id = ?", []any{auth.CallerOf(ctx).UserID}
+	var rows []entry
+	q := a.DB.NewSelect().Model(&rows).ModelTableExpr("audit.entries AS e").Where("e.actor_id = ?", auth.CallerOf(ctx).UserID).
+		OrderExpr(earliestFirst.order).Limit(int64(min(in.Limit+1, chunk)))
 	if in.Cursor != "" {
 		var c cursor
 		if err := page.DecodeCursor(in.Cursor, &c); err != nil {
@@ -37,11 +39,9 @@ func (a *API) acts(ctx context.Context, in *struct {
 		if !database.StorableTime(c.At) || !database.Storable(c.Sequence) {
 			return nil, page.ErrCursor
 		}
-		where, args = where+" AND "+earliestFirst.behind, append(args, c.At.UTC(), c.Sequence, c.ID)
+		q = q.Where(earliestFirst.behind, c.At.UTC(), c.Sequence, c.ID)
 	}
-	var rows []entry
-	err := a.DB.NewRaw("SELECT e.* FROM audit.entries e WHERE "+where+" ORDER BY "+earliestFirst.order+" LIMIT ?", append(args, min(in.Limit+1, chunk))...).Scan(ctx, &rows)
-	if err != nil {
+	if err := q.Scan(ctx); err != nil {
 		return nil, fmt.Errorf("list what a user has done: %w", err)
 	}
 	items := make([]AuditEntry, len(rows))
@@ -49,6 +49,7 @@ func (a *API) acts(ctx context.Context, in *struct {
 		items[i] = r.public(readerOf(ctx))
 	}
 	out := &listOutput{}
+	var err error
 	// As many as are read at once, each of which may be large.
 	out.Body.Items, out.Body.NextCursor, err = page.Cut(items, min(in.Limit, chunk-1), func(last int) any {
 		return cursor{rows[last].OccurredAt.UTC(), rows[last].Sequence, rows[last].ID}
