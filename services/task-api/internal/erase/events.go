@@ -45,7 +45,8 @@ func events(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 	err := tx.NewRaw(`WITH next AS MATERIALIZED (
 			SELECT recorded_at, position, topic, key, data FROM task.events WHERE (recorded_at, position) > (?, ?) ORDER BY recorded_at, position LIMIT ?
 		), seen AS (
-			SELECT n.*, EXISTS (SELECT FROM task.purged p WHERE p.id = n.key::uuid AND p.with_account) AS gone,
+			-- No EXISTS, for which Postgres would rather read all of purged than look into its index.
+			SELECT n.*, coalesce((SELECT p.with_account FROM task.purged p WHERE p.id = n.key::uuid), false) AS gone,
 				strpos(n.data, x.user_id::text) > 0 OR x.email <> '' AND strpos(lower(n.data), lower(x.email)) > 0 AS his
 			FROM next n, task.erasures x WHERE x.id = ?
 		)
