@@ -35,3 +35,10 @@ func (c *Cache[K, V]) Forget(key K) {
 	defer c.mu.Unlock()
 	delete(c.values, key)
 }
+
+// Clear forgets all.
+func (c *Cache[K, V]) Clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.values = nil
+}

@@ -54,6 +54,9 @@ func schemaName(topic, kind string) string {
 	case TopicAudit:
 		return "audit-event"
 	default:
+		if kind == AccountErased {
+			return "account-event" // a task-event/v1 has a task
+		}
 		return "task-event"
 	}
 }

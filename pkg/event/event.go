@@ -38,6 +38,7 @@ const (
 	AccountReset  = "account.reset"
 	AccountNotice = "account.notice"
 	ListInvited   = "list.invited"
+	AccountErased = "account.erased"
 	AuditPrefix   = "audit."
 )
 
@@ -134,6 +135,9 @@ const (
 	MetaPasskey = "passkey"
 	// MetaRecoveryCodesLeft is, of a sign-in by a recovery code, how many there are left.
 	MetaRecoveryCodesLeft = "recovery_codes_left"
+	// MetaErased is true, of a task or a list that is gone, where it went with the account
+	// whose it was: nothing of it is to stay.
+	MetaErased = "erased"
 	// MetaTruncated names the texts of which the event has only the beginning.
 	MetaTruncated = "truncated"
 	// MetaBy is, where a password was changed without the one before, by what.
@@ -145,6 +149,9 @@ const (
 	Ended     = "ended"      // it was the open one: with it the series ends
 	TakenBack = "taken_back" // the one before it was reopened; its date may come again
 )
+
+// ErasedTitle stands where the title of a task was that was erased, since it has one.
+const ErasedTitle = "erased"
 
 // TaskEvent is the data of an event on TopicTasks. TaskData is the task after
 // the change; for TaskDeleted, as it last was.
@@ -194,6 +201,12 @@ func AsksForMail(kind string) bool {
 	return kind == AccountVerify || kind == AccountReset || kind == AccountNotice || kind == ListInvited
 }
 
+// AccountEvent is the data of an AccountErased event on TopicTasks: the id of the user, the
+// Frame's UserID, and nothing else of him. The audit trail is told by one of its own.
+type AccountEvent struct {
+	Frame
+}
+
 // Author is who wrote a comment.
 type Author struct {
 	UserID uuid.UUID `json:"user_id" format:"uuid" doc:"The user"`
@@ -231,3 +244,6 @@ var occurrenceSpace = uuid.MustParse("6f1c7f3a-5d0e-4c57-9f0a-2f6d3a4b8c11")
 func OccurrenceID(series uuid.UUID, occurrence string) uuid.UUID {
 	return uuid.NewSHA1(occurrenceSpace, []byte(series.String()+"/"+occurrence))
 }
+
+// InboxID is the id of a user's inbox: a UUIDv5 (RFC 9562, section 5.5) in the user's namespace.
+func InboxID(user uuid.UUID) uuid.UUID { return uuid.NewSHA1(user, []byte("inbox")) }

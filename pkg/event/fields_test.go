@@ -22,7 +22,7 @@ import (
 type object = map[string]any
 
 // payloads are the data of the events by the name of their schema.
-var payloads = map[string]any{"task-event": event.TaskEvent{}, "reminder-event": event.ReminderEvent{}, "audit-event": event.AuditEvent{}, "comment-event": event.CommentEvent{}, "account-mail-event": event.AccountMailEvent{}}
+var payloads = map[string]any{"task-event": event.TaskEvent{}, "reminder-event": event.ReminderEvent{}, "audit-event": event.AuditEvent{}, "comment-event": event.CommentEvent{}, "account-mail-event": event.AccountMailEvent{}, "account-event": event.AccountEvent{}}
 
 const document = "../../docs/events.md"
 

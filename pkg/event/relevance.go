@@ -10,12 +10,15 @@ type Relevance func(kind string, data []byte) bool
 // ChangesTask is the Relevance for a consumer on TopicTasks that follows up what was
 // known of a task before: notification.
 func ChangesTask(kind string, _ []byte) bool {
-	return kind == TaskUpdated || kind == TaskCompleted || kind == TaskDeleted
+	return kind == TaskUpdated || kind == TaskCompleted || kind == TaskDeleted || kind == AccountErased
 }
 
 // OfSeries is the Relevance for a consumer on TopicTasks that follows the occurrences of
-// series: recurring-task. Data that can not be read is for the consumer to refuse.
-func OfSeries(_ string, data []byte) bool {
+// series, and forgets whose they are: recurring-task. Data that can not be read is for the consumer to refuse.
+func OfSeries(kind string, data []byte) bool {
+	if kind == AccountErased {
+		return true
+	}
 	// Only so much: the whole task takes twice as long.
 	var of struct {
 		TaskData struct {

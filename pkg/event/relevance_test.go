@@ -24,6 +24,7 @@ func TestRelevance(t *testing.T) {
 		"a title that looks like a series": {event.TaskCreated, `{"task_data":{"title":"\",` + strings.ReplaceAll(series, `"`, `\"`) + `"}}`, false, false},
 		"a series elsewhere":               {event.TaskCreated, `{` + series + `,"occurrence":"x","metadata":{"task_data":1},"task_data":{}}`, false, false},
 		"a type of later":                  {"task.archived", `{"task_data":{}}`, false, false},
+		"an erased account":                {event.AccountErased, `{"user_id":"01a208ca-3c6e-74ff-aafe-6e484a0781c4"}`, true, true},
 		// To be refused by whoever reads the data.
 		"no data":                 {event.TaskCreated, ``, false, true},
 		"data that is no task":    {event.TaskCreated, `{"task_data":7}`, false, true},

@@ -26,6 +26,12 @@ const (
 	// Keys of a user's devices that sign him in.
 	UserPasskeyAdded   = "user.passkey_added"
 	UserPasskeyRemoved = "user.passkey_removed"
+
+	// UserErasureAsked is when a user has asked to be erased, UserErasureCalledBack when he
+	// wants to stay after all, and UserErased when task-api has nothing of him any more.
+	UserErasureAsked      = "user.erasure_asked"
+	UserErasureCalledBack = "user.erasure_called_back"
+	UserErased            = "user.erased"
 )
 
 // TaskPurged is when a task in the trash is gone for good: told to the audit trail alone.
@@ -64,6 +70,7 @@ var Types = []Type{
 	{TaskCompleted, TopicTasks, "A task became complete."},
 	{TaskDeleted, TopicTasks, "A task was deleted."},
 	{TaskRestored, TopicTasks, "A task came back from the trash."},
+	{AccountErased, TopicTasks, "An account was erased: what a consumer has of it has to go."},
 	{ReminderDue, TopicReminders, "The moment of a reminder came."},
 	{CommentAdded, TopicReminders, "A comment was added: one event for each person who is to be told."},
 	{AccountVerify, TopicReminders, "A mail is to ask whether an address is its user's."},
@@ -106,5 +113,8 @@ var Types = []Type{
 	{AuditPrefix + UserIdentityRemoved, TopicAudit, "A link of an account to an OpenID provider was removed."},
 	{AuditPrefix + UserPasskeyAdded, TopicAudit, "A passkey signs an account in from now on."},
 	{AuditPrefix + UserPasskeyRemoved, TopicAudit, "A passkey of an account was removed."},
+	{AuditPrefix + UserErasureAsked, TopicAudit, "Somebody has asked for their account to be erased."},
+	{AuditPrefix + UserErasureCalledBack, TopicAudit, "An account is to stay after all."},
+	{AuditPrefix + UserErased, TopicAudit, "An account was erased: what the audit trail says of it has to go."},
 	{AuditPrefix + UserSignInFailed, TopicAudit, "Somebody failed to sign in to an account."},
 }

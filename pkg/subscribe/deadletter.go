@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 )
 
@@ -44,6 +46,12 @@ func (s *Subscriber) deadLetter(ctx context.Context, d delivery, reason error) e
 		Fingerprint: sum[:], Topic: d.Topic, Key: storable(d.Key), EventID: id, Source: source, Type: kind,
 		Reason: storable(strings.TrimSpace(reason.Error())), Payload: d.raw, Metadata: document, ReceivedAt: s.Now(),
 	}
+	if gone, err := s.ofErased(ctx, d); err != nil {
+		s.failed(ctx, d, err)
+		return err
+	} else if gone {
+		return s.keepNothing(ctx, d, letter)
+	}
 	if letter.Payload == nil {
 		letter.Payload = []byte{}
 	}
@@ -64,6 +72,42 @@ func (s *Subscriber) deadLetter(ctx context.Context, d delivery, reason error) e
 	}
 	s.count(d, outcomeDeadLetter)
 	s.Log.ErrorContext(ctx, "an event is a dead letter", "topic", d.Topic, "event_id", id, "type", kind, "reason", reason)
+	return nil
+}
+
+// anID is a UUID in a record, wherever.
+var anID = regexp.MustCompile(`[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
+
+// mostIDs is how many of a record's ids are looked at. An event of the suite has some ten.
+const mostIDs = 500
+
+// ofErased says whether a record names somebody who was erased.
+func (s *Subscriber) ofErased(ctx context.Context, d delivery) (bool, error) {
+	if s.Erased == nil {
+		return false, nil
+	}
+	ids := map[uuid.UUID]bool{}
+	for _, text := range anID.FindAll(d.raw, mostIDs) {
+		if id, err := uuid.ParseBytes(text); err == nil {
+			ids[id] = true
+		}
+	}
+	erased, err := s.Erased.Among(ctx, s.DB, ids)
+	return len(erased) > 0, err
+}
+
+// keepNothing stores the dead letter of a record that is of somebody who was erased: that
+// there was one, which nobody can do anything about.
+func (s *Subscriber) keepNothing(ctx context.Context, d delivery, letter *deadLetter) error {
+	_, err := s.DB.NewRaw(`INSERT INTO ?0.dead_letters (fingerprint, topic, key, event_id, source, type, reason, payload, metadata, received_at, resolved_at, resolution)
+		VALUES (?1, ?2, '', ?3, ?4, ?5, 'of an account that was erased', '', '{}', ?6, ?6, 'discarded') ON CONFLICT DO NOTHING`,
+		bun.Ident(s.Schema), letter.Fingerprint, letter.Topic, letter.EventID, letter.Source, letter.Type, letter.ReceivedAt).Exec(ctx)
+	if err != nil {
+		err = fmt.Errorf("store a dead letter: %w", err)
+		s.failed(ctx, d, err)
+		return err
+	}
+	s.count(d, outcomeDeadLetter)
 	return nil
 }
 

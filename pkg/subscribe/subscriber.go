@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/erasure"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/outage"
 )
@@ -49,8 +50,10 @@ type Options struct {
 	AppAPIToken string // what the sidecar proves itself with
 	// Retention is that of the event log. The inbox remembers for longer.
 	Retention time.Duration
-	Log       *slog.Logger
-	Now       func() time.Time
+	// Erased knows who was erased, of whom no dead letter keeps anything. Nil: nobody.
+	Erased *erasure.Keeper
+	Log    *slog.Logger
+	Now    func() time.Time
 }
 
 // InTx handles events in the transaction that marks them as handled. It sees

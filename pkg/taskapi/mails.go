@@ -71,6 +71,7 @@ const (
 	NoticeIdentityRemoved = "provider_link_removed"
 	NoticePasskeyAdded    = "passkey_added"
 	NoticePasskeyRemoved  = "passkey_removed"
+	NoticeErasureAsked    = "erasure_asked"
 	NoticeNewDevice       = "new_device"
 	NoticeRegisteredAgain = "registered_again" // somebody wanted to make an account with the address
 	NoticeAddressTaken    = "address_taken"    // another account wanted to have the address

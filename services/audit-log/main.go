@@ -38,15 +38,19 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	service.MountHealth(router, base.DatabaseCheck(), base.DiskCheck())
 	events.Mount(router)
 	base.MountUserAPI(router, verifier, operations(base))
-	return base.Run(ctx, router, service.Worker{Name: "keeper of the inbox", Run: events.Keep})
+	return base.Run(ctx, router,
+		service.Worker{Name: "keeper of the inbox", Run: events.Keep},
+		service.Worker{Name: "erasure", Run: trail.NewEraser(base.DB, time.Now, base.Log).Run},
+	)
 }
 
 // subscriptions are the topics and what becomes of their events, whoever hands
 // them over: the sidecar or an operator.
 func subscriptions(cfg settings, base service.Base) *subscribe.Subscriber {
-	recorder := &trail.Recorder{Now: time.Now}
+	erased := trail.NewEraser(base.DB, time.Now, base.Log)
+	recorder := &trail.Recorder{Now: time.Now, Erased: erased}
 	events := subscribe.New(subscribe.Options{
-		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Log: base.Log, Now: time.Now,
+		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Erased: erased, Log: base.Log, Now: time.Now,
 	})
 	events.InTx(event.TopicAudit, recorder.Record)
 	return events

@@ -21,6 +21,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/subscribe/deadletter"
 	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/notification/internal/delivery"
+	"github.com/taskwire/taskwire/services/notification/internal/erase"
 	"github.com/taskwire/taskwire/services/notification/internal/inapp"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
 	"github.com/taskwire/taskwire/services/notification/internal/migrations"
@@ -58,7 +59,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		Mail:  sender, MailTimeout: cfg.SMTPTimeout, Connections: cfg.SMTPConnections, RetryFor: cfg.MailRetryFor,
 		Budget: cfg.MailBudget, PublicURL: public, ShutdownTimeout: cfg.WorkersTime(), Clock: time.Now, Log: base.Log,
 	})
-	consumer := delivery.NewConsumer(time.Now, deliverer.Wake)
+	erased := erase.New(base.DB, time.Now, base.Log)
+	consumer := delivery.NewConsumer(time.Now, erased, deliverer.Wake)
 	keeper := &retention.Keeper{DB: base.DB, Retention: cfg.Retention, EventRetention: cfg.EventRetention, Now: time.Now, Log: base.Log}
 	failures := httpapi.Failures{Log: base.Log}
 	events := subscriptions(cfg, base, consumer)
@@ -78,6 +80,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	return base.Run(ctx, router,
 		service.Worker{Name: "keeper of what was delivered", Run: keeper.Run},
 		service.Worker{Name: "deliverer", Run: deliverer.Run},
+		service.Worker{Name: "erasure", Run: erased.Run},
 		service.Worker{Name: "keeper of the inbox", Run: events.Keep})
 }
 
@@ -85,7 +88,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 // them over: the sidecar or an operator.
 func subscriptions(cfg settings, base service.Base, consumer *delivery.Consumer) *subscribe.Subscriber {
 	events := subscribe.New(subscribe.Options{
-		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Log: base.Log, Now: time.Now,
+		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Erased: erase.New(base.DB, time.Now, base.Log), Log: base.Log, Now: time.Now,
 	})
 	consumer.Subscribe(events)
 	return events
@@ -94,7 +97,7 @@ func subscriptions(cfg settings, base service.Base, consumer *delivery.Consumer)
 // byHand are the subscriptions for an operator. The deliveries that he makes are
 // found by the service's own workers.
 func byHand(cfg settings, base service.Base) *subscribe.Subscriber {
-	return subscriptions(cfg, base, delivery.NewConsumer(time.Now, func() {}))
+	return subscriptions(cfg, base, delivery.NewConsumer(time.Now, erase.New(base.DB, time.Now, base.Log), func() {}))
 }
 
 // operations are what users ask of the service.

@@ -44,6 +44,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	base.MountUserAPI(router, verifier, operations(base))
 	return base.Run(ctx, router,
 		service.Worker{Name: "keeper of the inbox", Run: events.Keep},
+		service.Worker{Name: "erasure", Run: ledger.NewEraser(base.DB, time.Now, base.Log).Run},
 		service.Worker{Name: "keeper of the ledger", Run: func(ctx context.Context) error { return occurrences.Keep(ctx, base.Log, time.Now) }},
 	)
 }
@@ -51,9 +52,10 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 // subscriptions are the topics and what becomes of their events, whoever hands
 // them over: the sidecar or an operator.
 func subscriptions(cfg settings, base service.Base) *subscribe.Subscriber {
-	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: base.DB}, TaskAPI: &taskapi.Client{Sidecar: invoke.At(cfg.SidecarURL(), cfg.DaprAPIToken)}, Log: base.Log}
+	erased := ledger.NewEraser(base.DB, time.Now, base.Log)
+	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: base.DB}, Erased: erased, TaskAPI: &taskapi.Client{Sidecar: invoke.At(cfg.SidecarURL(), cfg.DaprAPIToken)}, Log: base.Log}
 	events := subscribe.New(subscribe.Options{
-		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Log: base.Log, Now: time.Now,
+		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Erased: erased, Log: base.Log, Now: time.Now,
 	})
 	spawner.Subscribe(events)
 	return events

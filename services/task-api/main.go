@@ -21,6 +21,8 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/comment"
 	"github.com/taskwire/taskwire/services/task-api/internal/docs"
+	"github.com/taskwire/taskwire/services/task-api/internal/erase"
+	"github.com/taskwire/taskwire/services/task-api/internal/export"
 	"github.com/taskwire/taskwire/services/task-api/internal/feed"
 	"github.com/taskwire/taskwire/services/task-api/internal/frontdoor"
 	"github.com/taskwire/taskwire/services/task-api/internal/limit"
@@ -58,6 +60,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	changes := &change.Writer{DB: db, Events: events, Clock: reminders, Now: time.Now, Limits: cfg.TaskLimits}
 	users := &account.Store{DB: db, Changes: changes}
 	sessions := account.NewSessions(db, changes, ended.Waiter(), log)
+	sessions.AlsoForget = users.ForgetOutside
 	apiTokens := account.NewAPITokens(db, changes, cfg.TokenLimits, ended.Waiter(), log)
 	credentials := account.Credentials{Tokens: verifier, Sessions: sessions, APITokens: apiTokens}
 	attempts := &limit.Windows{DB: db, Now: time.Now}
@@ -118,6 +121,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "failed sign-ins", Run: failed.Run},
 		{Name: "old mails about accounts", Run: func(ctx context.Context) error { return mails.Keep(ctx, log) }},
 		{Name: "passkeys that nobody has answered for", Run: passkeys.Forget},
+		{Name: "erasure", Run: (&erase.Eraser{Changes: changes, Log: log}).Run},
 		{Name: "old counts of attempts", Run: func(ctx context.Context) error { return attempts.Prune(ctx, log) }},
 	}
 	held := &feed.Held{Store: changed, For: delayed}
@@ -174,6 +178,9 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 			door.Mount(r, share)
 			// Who waits for changes has no connection meanwhile.
 			(&rest.Feed{Store: changed, Hub: hub, Beats: beats, Credentials: credentials, Failures: failures, Closing: ctx}).Mount(httpapi.NewAPI(r.With(accounts.AdmitOutside)))
+			// Who reads an export has no connection while he reads.
+			all := &export.Store{DB: db, Users: users, Sessions: sessions, APITokens: apiTokens, Passkeys: passkeys, Lists: lists, Tasks: tasks, Comments: comments, Show: rest.Shown, Now: time.Now}
+			(&rest.Export{Store: all, Get: door.Get, Failures: failures}).Mount(httpapi.NewAPI(r.With(accounts.AdmitOutside)))
 			r.Group(func(r chi.Router) {
 				r.Use(share()...)
 				mine := httpapi.NewAPI(r)
@@ -182,6 +189,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 				providers.Mount(mine)
 				byPasskeys.Mount(mine)
 				(&rest.SecondFactors{Users: users, Failures: failures}).Mount(mine)
+				(&rest.Erasure{Doorkeeper: doorkeeper, After: cfg.EraseAfter, Failures: failures}).Mount(mine)
 				(&rest.Lists{Store: lists, Failures: failures}).Mount(mine)
 				(&rest.Tasks{Store: tasks, Failures: failures}).Mount(mine)
 				(&rest.Comments{Store: comments, Failures: failures}).Mount(mine)

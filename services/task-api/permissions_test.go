@@ -152,6 +152,10 @@ var expectations = map[string]expected{
 	"me":        {needs: signedIn},
 	"update-me": {needs: signedIn},
 
+	"erase-me":   {needs: signedIn},
+	"restore-me": {needs: signedIn},
+	"export":     {needs: apart},
+
 	"list-lists":    {needs: reads},
 	"create-list":   {needs: signedIn},
 	"get-list":      {needs: reads, path: aList},

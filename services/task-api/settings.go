@@ -37,6 +37,7 @@ type settings struct {
 	TrashRetention    time.Duration `env:"TRASH_RETENTION" envDefault:"720h" min:"1h"`
 	CommentLimits     comment.Limits
 	TokenLimits       account.TokenLimits
+	EraseAfter        time.Duration `env:"ERASE_AFTER" envDefault:"168h" min:"0s"`
 	// PublicURL is where users reach task-api: providers send their browsers back there.
 	PublicURL string `env:"PUBLIC_URL" envDefault:"http://localhost:8080"`
 	// OIDCProviders are the OpenID providers that users may sign in at.

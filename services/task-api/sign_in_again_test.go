@@ -24,6 +24,8 @@ var mattersMost = []struct {
 	{"a passkey that was made", http.MethodPost, "/api/auth/passkeys/register/finish", object{"credential": object{}}},
 	{"no passkey", http.MethodDelete, "/api/auth/passkeys/0190c8a0-0b10-7f4e-8d21-3a9c5b7e1f0b", nil},
 	{"no second factor", http.MethodDelete, "/api/auth/totp", nil},
+	{"an export", http.MethodPost, "/api/auth/export", nil},
+	{"erasing the account", http.MethodDelete, "/api/auth/me", nil},
 }
 
 func TestWhatMattersMostAsksForARecentSignIn(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 )
 
 // usersCommand is what an operator does with the accounts of users.
-var usersCommand = service.Command[settings]{Name: "users", Help: "list, invite and block users", Parse: users, Usage: `
+var usersCommand = service.Command[settings]{Name: "users", Help: "list, invite, block and erase users", Parse: users, Usage: `
 task-api users list [--email PART] [--after ID] [--limit N]
     The users, those who came last first: 100 unless --limit says otherwise.
     --email is a part of their address. --after goes on behind one.
@@ -30,14 +30,18 @@ task-api users block EMAIL|ID
     Ends all that the user is signed in by, and lets him in no more. What he shares
     with others stays. Doing so again changes nothing.
 task-api users unblock EMAIL|ID
-    Lets him in again.`}
+    Lets him in again.
+task-api users erase EMAIL|ID [--now]
+    Has the account erased in all services after ERASE_AFTER, and says when. Until
+    then its user can sign in and call it back; with --now it begins at once. What
+    is left to do by hand (backups, the broker), docs/operations.md says.`}
 
 // mostListed is how many users are listed at once.
 const mostListed = 10_000
 
 func users(cfg settings, args []string) (service.Work, error) {
 	if len(args) == 0 {
-		return nil, errors.New("users needs to be told what to do: list, invite, block or unblock")
+		return nil, errors.New("users needs to be told what to do: list, invite, block, unblock or erase")
 	}
 	flags := flag.NewFlagSet("users "+args[0], flag.ContinueOnError)
 	switch args[0] {
@@ -77,8 +81,21 @@ func users(cfg settings, args []string) (service.Work, error) {
 			act, done = (*account.Store).Unblock, "unblocked"
 		}
 		return onUsers(cfg, done, func(ctx context.Context, store *account.Store) (*account.User, error) { return act(store, ctx, who) }), nil
+	case "erase":
+		now := flags.Bool("now", false, "")
+		who, err := named(flags, args)
+		if err != nil {
+			return nil, err
+		}
+		after := cfg.EraseAfter
+		if *now {
+			after = 0
+		}
+		return onUsers(cfg, "to be erased", func(ctx context.Context, store *account.Store) (*account.User, error) {
+			return store.EraseFor(ctx, who, after)
+		}), nil
 	default:
-		return nil, fmt.Errorf("users knows list, invite, block and unblock, not %q", args[0])
+		return nil, fmt.Errorf("users knows list, invite, block, unblock and erase, not %q", args[0])
 	}
 }
 
@@ -109,7 +126,10 @@ func onUsers(cfg settings, done string, act func(context.Context, *account.Store
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(os.Stdout, "%s: %s %s\n", done, u.ID, u.Email)
+		if u.EraseAt != nil {
+			done += " at " + u.EraseAt.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(os.Stdout, "%s: %s %s\n", done, u.ID, printable(u.Email))
 		return nil
 	}
 }

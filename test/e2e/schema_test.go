@@ -44,6 +44,10 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 	other := s.newUser(t, "UTC")
 	share(u, other)
 	mailsOfAccounts(u, other)
+	leaves := s.newUser(t, "UTC")
+	must[any](leaves, http.StatusAccepted, http.MethodDelete, "/api/auth/me", nil)
+	must[any](leaves, http.StatusNoContent, http.MethodPost, "/api/auth/me/restore", nil)
+	leaves.isErased()
 	eventually(t, func() error { // it is written beside the request
 		if s.query(t, "SELECT count(*) FROM task.events e JOIN task.users u ON e.key = u.id::text WHERE u.email = $1 AND type = 'audit.user.sign_in_failed'", u.Email) == 0 {
 			return errNotYet("the failed sign-in")

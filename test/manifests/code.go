@@ -32,7 +32,7 @@ type Call struct{ From, To, Method, Path string }
 
 var (
 	routePattern  = regexp.MustCompile(`http\.Method([A-Z][a-z]+), (?:Path: )?"(/[^"]+)"`)
-	doorPattern   = regexp.MustCompile(`\{"([A-Z]+) (/api/[^"]+)", "([a-z-]+)", `)
+	doorPattern   = regexp.MustCompile(`\{"([A-Z]+) (/(?:api|internal)/[^"]+)", "([a-z-]+)", `)
 	invokePattern = regexp.MustCompile(`/v1\.0/invoke/([a-z-]+)/method(/[^"]+)"`)
 )
 

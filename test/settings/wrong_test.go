@@ -139,6 +139,7 @@ func attempts(t *testing.T) map[string]tried {
 		},
 		"LIMIT_SIGN_INS": limits, "LIMIT_SIGN_INS_NETWORK": limits, "LIMIT_REGISTRATIONS": limits, "LIMIT_ACCOUNT_MAILS": limits, "LIMIT_INVITATIONS": limits, "LIMIT_WRITES": limits, "LIMIT_IN_FLIGHT": limits, "LIMIT_LISTS": limits, "LIMIT_TOKENS": limits, "LIMIT_MEMBERS": limits, "LIMIT_TASKS": limits, "LIMIT_COMMENTS": limits,
 		"TRASH_RETENTION": {wrong: []string{"30", "59m", "-1h"}, says: "must be a duration of at least 1h" + suchAs, right: []string{"1h"}},
+		"ERASE_AFTER":     {wrong: []string{"7", "-1h"}, says: "must be a duration of at least 0s" + suchAs, right: []string{"0", "168h"}},
 
 		"SMTP_URL": {
 			wrong: []string{

@@ -97,8 +97,10 @@ func open(t *testing.T, url string) *bun.DB {
 func (s *service) replica() http.Handler {
 	log := slog.New(slog.DiscardHandler)
 	router := httpapi.NewRouter(log)
-	events := subscribe.New(subscribe.Options{DB: s.db, Schema: migrations.Name, AppAPIToken: sidecarToken, Log: log, Now: func() time.Time { return now }})
-	events.InTx(event.TopicAudit, (&trail.Recorder{Now: func() time.Time { return now }}).Record)
+	clock := func() time.Time { return now }
+	erased := trail.NewEraser(s.db, clock, log)
+	events := subscribe.New(subscribe.Options{DB: s.db, Schema: migrations.Name, AppAPIToken: sidecarToken, Erased: erased, Log: log, Now: clock})
+	events.InTx(event.TopicAudit, (&trail.Recorder{Now: clock, Erased: erased}).Record)
 	events.Mount(router)
 	router.Group(func(r chi.Router) {
 		r.Use(func(next http.Handler) http.Handler {

@@ -86,6 +86,7 @@ func TestEachPageReadsIndexesInItsOrder(t *testing.T) {
 		"of a task":         {"/api/audit?limit=2&task_id=" + task.String(), []string{"entries_in_list_of_task", "entries_in_none_of_task"}},
 		"a history":         {history, []string{"entries_in_list_of_task", "entries_in_none_of_task"}},
 		"an empty history":  {history + "&to=2026-01-01T00:00:00Z", []string{"entries_in_list_of_task", "entries_in_none_of_task"}},
+		"what a user did":   {"/internal/acts?limit=20", []string{"entries_of_actor"}},
 		"no history at all": {"/api/tasks/" + uuid.NewString() + "/history", []string{"entries_in_list_of_task", "entries_in_none_of_task"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/erasure"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/pkg/telemetry"
@@ -43,6 +44,8 @@ type entry struct {
 	UserAgent string          `bun:"user_agent"`
 	RequestID string          `bun:"request_id"`
 	TraceID   string          `bun:"trace_id"`
+	// Erased says that a part of the entry is gone, with whom it told of.
+	Erased bool `bun:"erased"`
 }
 
 // maxIndexed is how long a text in an index may be, in bytes.
@@ -50,7 +53,8 @@ const maxIndexed = 100
 
 // Recorder writes audit events into the trail.
 type Recorder struct {
-	Now func() time.Time
+	Now    func() time.Time
+	Erased *erasure.Keeper
 }
 
 // Record is the effect of events on audit-logs: one insert for all of them, in
@@ -63,6 +67,9 @@ func (r *Recorder) Record(ctx context.Context, tx bun.Tx, events []subscribe.Eve
 		if entries[i], err = entryOf(e, now); err != nil {
 			return subscribe.Poison(err)
 		}
+	}
+	if err := r.erase(ctx, tx, events, entries); err != nil {
+		return err
 	}
 	_, err := tx.NewInsert().Model(&entries).Exec(ctx)
 	if database.IsUniqueViolation(err) {

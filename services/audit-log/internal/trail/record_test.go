@@ -27,7 +27,7 @@ func TestAnEntryHoldsTheContract(t *testing.T) {
 		"id": c.id.String(), "action": "task.updated", "task_id": task.String(), "list_id": list.String(),
 		"actor": map[string]any{"user_id": ada.String(), "email": "ada@example.com"}, "target": "task/" + task.String(),
 		"before": map[string]any{"title": "tea", "list_id": list.String()}, "after": map[string]any{"title": "coffee", "list_id": list.String()}, "changed": []any{"title"}, "truncated": []any{},
-		"ip": "192.0.2.7", "user_agent": "curl/8", "request_id": "r-1", "trace_id": traceID, "at": "2027-01-04T09:59:00Z",
+		"ip": "192.0.2.7", "user_agent": "curl/8", "request_id": "r-1", "trace_id": traceID, "at": "2027-01-04T09:59:00Z", "erased": false,
 	}}, p.Items)
 	require.Nil(t, p.NextCursor)
 

@@ -41,6 +41,7 @@ type AuditEntry struct {
 	RequestID string      `json:"request_id" doc:"The id of the request"`
 	TraceID   string      `json:"trace_id" doc:"The trace that the request belongs to"`
 	At        time.Time   `json:"at" doc:"When it was done"`
+	Erased    bool        `json:"erased" doc:"Whether a part of this has gone with somebody who was erased. An actor without an address who was erased is a former member, whose user_id leads nowhere"`
 }
 
 // Snapshot is a task, a list, a membership or an account as it was, or null.
@@ -87,6 +88,7 @@ func (a *API) Mount(api huma.API) {
 		Summary:     "What was done to a task, the earliest first",
 		Description: "Every change of a task in the lists that you are a member of today, also when it has been deleted since. What became of it in other lists, before or since, is for their members.", Security: httpapi.Authenticated, Extensions: httpapi.ForTokens(auth.AuditRead), Metadata: httpapi.Describe(nil, examplePage, httpapi.Missing),
 	}, a.history)
+	a.mountActs(api)
 }
 
 func (a *API) list(ctx context.Context, in *struct {
@@ -195,6 +197,6 @@ func (e entry) public(to reader) AuditEntry {
 	return AuditEntry{
 		ID: e.ID, Action: e.Action, TaskID: e.TaskID, ListID: e.ListID, Actor: event.Actor{UserID: e.ActorID, Email: e.ActorEmail},
 		Target: e.Target, Before: Snapshot{to.before(e)}, After: Snapshot{e.After}, Changed: changed, Truncated: append([]string{}, e.Truncated...), IP: e.IP,
-		UserAgent: e.UserAgent, RequestID: e.RequestID, TraceID: e.TraceID, At: e.OccurredAt.UTC(),
+		UserAgent: e.UserAgent, RequestID: e.RequestID, TraceID: e.TraceID, At: e.OccurredAt.UTC(), Erased: e.Erased,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,22 +13,25 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/erasure"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/subscribe"
+	"github.com/taskwire/taskwire/services/notification/internal/erase"
 	"github.com/taskwire/taskwire/services/notification/internal/inapp"
 )
 
 // Consumer turns events into deliveries, and stops deliveries that an event
 // has made pointless.
 type Consumer struct {
-	clock func() time.Time
-	wake  func()
+	clock  func() time.Time
+	erased *erasure.Keeper
+	wake   func()
 }
 
-// NewConsumer returns a consumer that calls wake when there may be something
-// new to deliver.
-func NewConsumer(clock func() time.Time, wake func()) *Consumer {
-	return &Consumer{clock: clock, wake: wake}
+// NewConsumer returns a consumer that notes who is erased, and calls wake when there may
+// be something new to deliver.
+func NewConsumer(clock func() time.Time, erased *erasure.Keeper, wake func()) *Consumer {
+	return &Consumer{clock: clock, erased: erased, wake: wake}
 }
 
 // Subscribe has events handled by c.
@@ -55,6 +59,10 @@ func (c *Consumer) Reminders(ctx context.Context, tx bun.Tx, events []subscribe.
 	type key struct {
 		reminder uuid.UUID
 		at       int64
+	}
+	events, err := c.withoutErased(ctx, tx, events)
+	if err != nil {
+		return err
 	}
 	now := c.clock()
 	var rows []Row
@@ -111,7 +119,7 @@ func (c *Consumer) Reminders(ctx context.Context, tx bun.Tx, events []subscribe.
 	}
 	// A newer event about a cancelled delivery means that the reminder is due
 	// again after all: a task that was reopened, or moved away and back.
-	_, err := tx.NewInsert().Model(&rows).
+	_, err = tx.NewInsert().Model(&rows).
 		On("CONFLICT (reminder_id, remind_at, channel) DO UPDATE").
 		Set("state = 'pending', reason = '', attempts = 0, first_attempt_at = NULL, counted_in = NULL, last_error = '', claim = NULL").
 		Set("title = excluded.title, due_at = excluded.due_at, all_day = excluded.all_day, expected_at = excluded.expected_at, timezone = excluded.timezone, trace_id = excluded.trace_id, trace_parent = excluded.trace_parent").
@@ -143,6 +151,31 @@ func mailOf(e subscribe.Event, now time.Time) (Row, error) {
 		ID: id, ReminderID: data.MailID, RemindAt: at, Channel: Account, UserID: data.UserID, EventAt: at,
 		TraceID: traceID(e.TraceParent()), TraceParent: e.TraceParent(), State: Pending, NextAttemptAt: now, CreatedAt: now, UpdatedAt: now,
 	}, nil
+}
+
+// withoutErased are those events that are neither for somebody who was erased nor of what
+// he has said: they come late, and bring nothing back.
+func (c *Consumer) withoutErased(ctx context.Context, tx bun.Tx, events []subscribe.Event) ([]subscribe.Event, error) {
+	people := func(e subscribe.Event) []uuid.UUID {
+		data, err := event.DataOf[event.CommentEvent](e.Event)
+		if err != nil {
+			return nil // to be refused by whoever reads it
+		}
+		return []uuid.UUID{data.UserID, data.Author.UserID}
+	}
+	ids := map[uuid.UUID]bool{}
+	for _, e := range events {
+		for _, id := range people(e) {
+			ids[id] = true
+		}
+	}
+	erased, err := c.erased.Among(ctx, tx, ids)
+	if err != nil || len(erased) == 0 {
+		return events, err
+	}
+	return slices.DeleteFunc(slices.Clone(events), func(e subscribe.Event) bool {
+		return slices.ContainsFunc(people(e), func(id uuid.UUID) bool { return erased[id] })
+	}), nil
 }
 
 // reminderOf decodes an event and refuses what could never be delivered.
@@ -186,18 +219,31 @@ func storable(t time.Time) bool {
 // every attempt is what decides.
 func (c *Consumer) Tasks(ctx context.Context, tx bun.Tx, events []subscribe.Event) error {
 	latest := map[uuid.UUID]event.TaskEvent{}
+	var gone []uuid.UUID
 	for _, e := range events {
+		if e.Type() == event.AccountErased {
+			if err := c.tellErased(ctx, tx, e); err != nil {
+				return err
+			}
+			continue
+		}
 		data, err := event.DataOf[event.TaskEvent](e.Event)
 		if err != nil {
 			return subscribe.Poison(err)
 		}
 		data.EventType = e.Type()
+		if data.Metadata[event.MetaErased] == true {
+			gone = append(gone, data.TaskID)
+		}
 		if data.Timestamp.IsZero() {
 			data.Timestamp = e.Time()
 		}
 		if before, ok := latest[data.TaskID]; !ok || !data.Timestamp.Before(before.Timestamp) {
 			latest[data.TaskID] = data
 		}
+	}
+	if err := erase.Tasks(ctx, tx, gone); err != nil || len(latest) == 0 {
+		return err
 	}
 	tasks := make([]uuid.UUID, 0, len(latest))
 	for id := range latest {
@@ -222,6 +268,18 @@ func (c *Consumer) Tasks(ctx context.Context, tx bun.Tx, events []subscribe.Even
 		}
 	}
 	return nil
+}
+
+// tellErased notes who was erased.
+func (c *Consumer) tellErased(ctx context.Context, tx bun.Tx, e subscribe.Event) error {
+	data, err := event.DataOf[event.AccountEvent](e.Event)
+	if err == nil && data.UserID == uuid.Nil {
+		err = errors.New("user_id is missing")
+	}
+	if err != nil {
+		return subscribe.Poison(err)
+	}
+	return c.erased.Told(ctx, tx, erasure.User, data.UserID)
 }
 
 // pointless says why a delivery is not to be made after what the event tells;

@@ -18,11 +18,12 @@ import (
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/services/notification/internal/delivery"
+	"github.com/taskwire/taskwire/services/notification/internal/erase"
 )
 
 // route serves the event routes as main does; the sidecar is the caller.
 func (s *suite) route(d *delivery.Deliverer) http.Handler {
-	return s.serve(delivery.NewConsumer(s.clock, d.Wake))
+	return s.serve(delivery.NewConsumer(s.clock, erase.New(s.db, s.clock, slog.New(slog.DiscardHandler)), d.Wake))
 }
 
 func (s *suite) serve(consumer *delivery.Consumer) http.Handler {

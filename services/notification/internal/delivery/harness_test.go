@@ -24,6 +24,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/pkg/telemetry/logtest"
 	"github.com/taskwire/taskwire/services/notification/internal/delivery"
+	"github.com/taskwire/taskwire/services/notification/internal/erase"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
 	"github.com/taskwire/taskwire/services/notification/internal/mail/mailtest"
 	"github.com/taskwire/taskwire/services/notification/internal/migrations"
@@ -178,7 +179,7 @@ type handler = func(context.Context, bun.Tx, []subscribe.Event) error
 
 func (s *suite) handle(of func(*delivery.Consumer) handler, events ...subscribe.Event) {
 	s.t.Helper()
-	c := delivery.NewConsumer(s.clock, func() {})
+	c := delivery.NewConsumer(s.clock, erase.New(s.db, s.clock, slog.New(slog.DiscardHandler)), func() {})
 	require.NoError(s.t, s.db.RunInTx(context.Background(), nil, func(ctx context.Context, tx bun.Tx) error {
 		return of(c)(ctx, tx, events)
 	}))
@@ -203,7 +204,7 @@ func (s *suite) changed(eventType string, at time.Time, task event.Task) {
 		Frame:    event.Frame{EventType: eventType, TaskID: task.ID, UserID: task.UserID, Timestamp: at, Metadata: map[string]any{}},
 		TaskData: task,
 	})
-	require.Equal(s.t, []string{"SUCCESS"}, post(s.t, s.serve(delivery.NewConsumer(s.clock, func() {})), event.TopicTasks, raw))
+	require.Equal(s.t, []string{"SUCCESS"}, post(s.t, s.serve(delivery.NewConsumer(s.clock, erase.New(s.db, s.clock, slog.New(slog.DiscardHandler)), func() {})), event.TopicTasks, raw))
 	s.wake()
 }
 

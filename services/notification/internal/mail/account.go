@@ -87,6 +87,10 @@ var notices = map[string][3]string{
 		"An API token was made", "An API token was made for your account: with it a program acts for you.",
 		"If it was not you, revoke it and change your password.",
 	},
+	taskapi.NoticeErasureAsked: {
+		"Your account is to be erased", "You have asked for your account to be erased, with all that is yours. Until then you can sign in, and call it back.",
+		"If it was not you, call it back and change your password.",
+	},
 	taskapi.NoticeNewDevice: {
 		"A new device signed in", "A device that was not known before signed in to your account.",
 		"If it was not you, change your password: that signs all other devices out.",

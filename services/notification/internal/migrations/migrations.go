@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/erasure"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 )
 
@@ -22,10 +23,13 @@ var Schema = database.Schema{
 		"0003_inbox":    fmt.Sprintf(subscribe.Tables, Name),
 		"0004_letters":  fmt.Sprintf(subscribe.Letters, Name),
 		"0006_progress": fmt.Sprintf(subscribe.Progress, Name),
+		"0015_erasure":  fmt.Sprintf(erasure.Tables, Name),
 	},
 	Grants: []string{
 		"SELECT, INSERT, UPDATE, DELETE ON notification.deliveries, notification.notifications, notification.recipients, notification.inbox",
-		"SELECT, INSERT, UPDATE ON notification.progress",
+		"SELECT, INSERT, UPDATE ON notification.progress, notification.erased",
+		// What a dead letter said of somebody goes with him.
+		"EXECUTE ON FUNCTION notification.erase_letters(text)",
 		// A dead letter stays, with its record as it came: it is resolved.
 		"SELECT, INSERT, UPDATE (resolved_at, resolution, reason) ON notification.dead_letters",
 		// What operators did with dead letters stays on record.

@@ -11,6 +11,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/taskwire/taskwire/pkg/erasure"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/pkg/taskapi"
@@ -20,6 +23,7 @@ import (
 // Spawner turns completions into next occurrences.
 type Spawner struct {
 	Ledger  *ledger.Store
+	Erased  *erasure.Keeper
 	TaskAPI *taskapi.Client
 	Log     *slog.Logger
 }
@@ -33,8 +37,21 @@ func (s *Spawner) Subscribe(events *subscribe.Subscriber) {
 
 // Check says why an event on task-events can never be handled.
 func Check(e subscribe.Event) error {
+	if e.Type() == event.AccountErased {
+		_, err := erasedUser(e)
+		return err
+	}
 	_, err := dataOf(e)
 	return err
+}
+
+// erasedUser is who was erased.
+func erasedUser(e subscribe.Event) (uuid.UUID, error) {
+	data, err := event.DataOf[event.AccountEvent](e.Event)
+	if err == nil && data.UserID == uuid.Nil {
+		err = errors.New("user_id is missing")
+	}
+	return data.UserID, err
 }
 
 // dataOf decodes an event and refuses what could never be handled.
@@ -60,9 +77,29 @@ func dataOf(e subscribe.Event) (event.TaskEvent, error) {
 // again for the same event: the ledger takes no older version, and task-api lets a task
 // be followed once for each completion.
 func (s *Spawner) Handle(ctx context.Context, e subscribe.Event) error {
+	if e.Type() == event.AccountErased {
+		user, err := erasedUser(e)
+		if err != nil {
+			return subscribe.Poison(err)
+		}
+		return s.Erased.Told(ctx, s.Erased.DB, erasure.User, user)
+	}
 	data, err := dataOf(e)
 	if err != nil {
 		return subscribe.Poison(err)
+	}
+	if data.Metadata[event.MetaErased] == true {
+		return s.Ledger.ForgetSeries(ctx, *data.TaskData.SeriesID)
+	}
+	erased, err := s.Erased.Among(ctx, s.Erased.DB, map[uuid.UUID]bool{data.TaskData.UserID: true})
+	if err != nil {
+		return err
+	}
+	if erased[data.TaskData.UserID] {
+		if ledger.Private(data.TaskData.UserID, data.TaskData.ListID) {
+			return nil // it comes late, and brings nothing back
+		}
+		data.TaskData.UserID = ledger.Nobody
 	}
 	t := data.TaskData
 	if err := s.Ledger.Record(ctx, e.Type(), data, e.Time()); err != nil {

@@ -68,7 +68,7 @@ func newSuite(t *testing.T) *suite {
 	s := &suite{t: t, db: db, answers: map[uuid.UUID]taskapi.Following{}, series: uuid.New()}
 	sidecar := httptest.NewServer(http.HandlerFunc(s.taskAPI))
 	t.Cleanup(sidecar.Close)
-	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: db}, TaskAPI: &taskapi.Client{Sidecar: invoke.At(sidecar.URL, daprToken)}, Log: log}
+	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: db}, Erased: ledger.NewEraser(db, time.Now, log), TaskAPI: &taskapi.Client{Sidecar: invoke.At(sidecar.URL, daprToken)}, Log: log}
 	events := subscribe.New(subscribe.Options{DB: db, Schema: migrations.Name, AppAPIToken: appToken, Log: log, Now: time.Now})
 	spawner.Subscribe(events)
 	s.events = events

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
 
@@ -37,6 +38,5 @@ var (
 	ErrOwnersOnly = refuse.Because(refuse.OwnersOnly, "only an owner of the list may do this")
 )
 
-// Inbox is the id of the list that each user has from the start, for himself: a UUIDv5
-// (RFC 9562, section 5.5) in the user's namespace.
-func Inbox(user uuid.UUID) uuid.UUID { return uuid.NewSHA1(user, []byte("inbox")) }
+// Inbox is the id of the list that each user has from the start, for himself.
+func Inbox(user uuid.UUID) uuid.UUID { return event.InboxID(user) }

@@ -296,7 +296,7 @@ func tellToken(tx *change.Tx, action string, t *APIToken) error {
 }
 
 // Listen hears of API tokens that have ended in other replicas, until ctx ends.
-func (a *APITokens) Listen(ctx context.Context) error { return a.listen(ctx, a.ended) }
+func (a *APITokens) Listen(ctx context.Context) error { return a.listen(ctx, a.ended, nil) }
 
 // KeepUsed writes when API tokens were used, and deletes those that expired long ago, until
 // ctx ends.

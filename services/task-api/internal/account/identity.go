@@ -192,7 +192,7 @@ func (s *Store) LinkIdentity(ctx context.Context, actor access.Actor, c Claimed)
 		return refuse.Because(refuse.ProviderRefused, "the provider does not say who you are")
 	}
 	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		u, err := lockUser(ctx, tx)
+		u, err := lockUser(ctx, tx, actor.UserID)
 		if err != nil {
 			return err
 		}
@@ -235,7 +235,7 @@ func (s *Store) RemoveIdentity(ctx context.Context, actor access.Actor, id uuid.
 		return err
 	}
 	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		u, err := lockUser(ctx, tx)
+		u, err := lockUser(ctx, tx, actor.UserID)
 		if err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func (s *Store) Invite(ctx context.Context, email, name string) (*User, error) {
 	// No password has this hash: nobody can sign in before one is set.
 	none := noUserHash
 	u := &User{ID: id, Email: email, Name: name, Timezone: "UTC", PasswordHash: &none}
-	return u, s.Changes.Do(ctx, access.Actor{UserID: id, Email: email}, func(ctx context.Context, tx *change.Tx) error {
+	err = s.Changes.Do(ctx, access.Actor{UserID: id, Email: email}, func(ctx context.Context, tx *change.Tx) error {
 		created, err := create(ctx, tx, u)
 		if err != nil {
 			return err
@@ -78,6 +78,7 @@ func (s *Store) Invite(ctx context.Context, email, name string) (*User, error) {
 		}
 		return accountmail.Post(tx, accountmail.Mail{Kind: taskapi.MailWelcome, User: u.ID, Address: u.Email})
 	})
+	return u, err
 }
 
 // Block ends all that a user is signed in by, and lets him in no more until he is unblocked.
@@ -105,26 +106,11 @@ func (s *Store) Unblock(ctx context.Context, email string) (*User, error) {
 }
 
 // setBlocked changes the user whose address or id is named.
-func (s *Store) setBlocked(ctx context.Context, named, action string, set func(*change.Tx, *User) (changed bool, err error)) (*User, error) {
-	var u *User
-	return u, s.Changes.Do(ctx, operator, func(ctx context.Context, tx *change.Tx) error {
-		where, arg := "lower(email) = lower(?)", any(named)
-		if id, err := uuid.Parse(named); err == nil {
-			where, arg = "id = ?", id
+func (s *Store) setBlocked(ctx context.Context, named, action string, set func(*change.Tx, *User) (changed bool, err error)) (u *User, err error) {
+	err = s.Changes.Do(ctx, operator, func(ctx context.Context, tx *change.Tx) error {
+		if u, err = lockNamed(ctx, tx, named); err != nil {
+			return err
 		}
-		var found []*User
-		err := tx.NewSelect().Model(&found).Where(where, arg).Order("id").Limit(2).For("UPDATE").Scan(ctx)
-		if err != nil {
-			return fmt.Errorf("read the user: %w", err)
-		}
-		switch len(found) {
-		case 0:
-			return refuse.Missing("user")
-		case 1:
-		default:
-			return refuse.Part("email", "is that of more than one user: name the id instead")
-		}
-		u = found[0]
 		changed, err := set(tx, u)
 		if err != nil || !changed {
 			return err
@@ -132,4 +118,39 @@ func (s *Store) setBlocked(ctx context.Context, named, action string, set func(*
 		tx.Later("UPDATE task.users SET blocked_at = ?, updated_at = ? WHERE id = ?", u.BlockedAt, tx.Now, u.ID)
 		return appendAudit(tx, action, u, nil, nil, nil)
 	})
+	return u, err
+}
+
+// EraseFor has the account of the user whose address or id is named erased after a time; it
+// is no later for who has asked for it himself. Of the user, EraseAt says when.
+func (s *Store) EraseFor(ctx context.Context, named string, after time.Duration) (u *User, err error) {
+	err = s.Changes.Do(ctx, operator, func(ctx context.Context, tx *change.Tx) error {
+		if u, err = lockNamed(ctx, tx, named); err != nil {
+			return err
+		}
+		at, err := scheduleErasure(ctx, tx, u.ID, tx.Now.Add(after))
+		u.EraseAt = &at
+		return err
+	})
+	return u, err
+}
+
+// lockNamed reads the user whose address or id is named, who stays as he is until the end
+// of the change.
+func lockNamed(ctx context.Context, tx *change.Tx, named string) (*User, error) {
+	where, arg := "lower(email) = lower(?) AND email <> ''", any(named)
+	if id, err := uuid.Parse(named); err == nil {
+		where, arg = "id = ?", id
+	}
+	var found []*User
+	err := tx.NewSelect().Model(&found).Where(where, arg).Order("id").Limit(2).For("UPDATE").Scan(ctx)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the user: %w", err)
+	case len(found) == 0:
+		return nil, refuse.Missing("user")
+	case len(found) > 1:
+		return nil, refuse.Part("email", "is that of more than one user: name the id instead")
+	}
+	return found[0], nil
 }

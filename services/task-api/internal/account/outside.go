@@ -23,7 +23,7 @@ const mostWords = 10_000
 
 // EnsureOutside gives a user of an outside issuer a row of his own at his first
 // request, and the address that his newest token names. A token without an
-// address leaves him the one that he has.
+// address leaves him the one that he has. It returns ErrErased for who was erased.
 func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller auth.Caller) error {
 	said := word{caller.Email, caller.IssuedAt}
 	if known, ok := s.outside.Get(caller.UserID); ok && known == said {
@@ -31,6 +31,9 @@ func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller au
 	}
 	actor := access.Actor{UserID: caller.UserID, Email: said.email, Origin: from}
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+		if err := refuseErased(ctx, tx, caller.UserID); err != nil {
+			return err
+		}
 		asOf := said.asOf
 		if asOf.IsZero() || asOf.After(tx.Now) {
 			asOf = tx.Now // it does not say when, or can not be true

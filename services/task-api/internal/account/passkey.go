@@ -231,7 +231,7 @@ func (p *Passkeys) FinishAdding(ctx context.Context, actor access.Actor, name st
 		}
 	}
 	return key, store.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		if _, err := lockUser(ctx, tx); err != nil {
+		if _, err := lockUser(ctx, tx, actor.UserID); err != nil {
 			return err
 		}
 		var there int
@@ -292,7 +292,7 @@ func (p *Passkeys) Remove(ctx context.Context, actor access.Actor, id uuid.UUID)
 		return err
 	}
 	return store.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		u, err := lockUser(ctx, tx)
+		u, err := lockUser(ctx, tx, actor.UserID)
 		if err != nil {
 			return err
 		}

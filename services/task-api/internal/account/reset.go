@@ -42,7 +42,7 @@ func (d *Doorkeeper) Reset(ctx context.Context, from Stranger, token, password s
 		if err != nil {
 			return err
 		}
-		if u, err = lockAccount(ctx, tx, access.Condition{SQL: "id = ?", Args: []any{t.User}}); err != nil {
+		if u, err = lockUser(ctx, tx, t.User); err != nil {
 			return err
 		}
 		u.Verified, u.UpdatedAt, u.PasswordHash = true, tx.Now, &hash

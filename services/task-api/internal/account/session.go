@@ -49,6 +49,8 @@ type Sessions struct {
 	log     *slog.Logger
 	ended   <-chan struct{} // in any replica
 	joining joining
+	// AlsoForget is called when sessions have ended in any replica, unless it is nil.
+	AlsoForget func()
 }
 
 // NewSessions returns the sessions in a database. Ended receives when one has ended in
@@ -199,7 +201,7 @@ func (s *Sessions) List(ctx context.Context, actor access.Actor, current uuid.UU
 }
 
 // Listen hears of sessions that have ended in other replicas, until ctx ends.
-func (s *Sessions) Listen(ctx context.Context) error { return s.listen(ctx, s.ended) }
+func (s *Sessions) Listen(ctx context.Context) error { return s.listen(ctx, s.ended, s.AlsoForget) }
 
 // KeepUsed writes when sessions were used, and deletes those that have expired, until ctx
 // ends.

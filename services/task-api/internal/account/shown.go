@@ -124,14 +124,18 @@ func (s *shown) forget() {
 	s.known = new(cache.Cache[[sha256.Size]byte, knownCaller])
 }
 
-// listen forgets whenever one has ended in some replica, until ctx ends.
-func (s *shown) listen(ctx context.Context, ended <-chan struct{}) error {
+// listen forgets whenever one has ended in some replica, until ctx ends, and calls also
+// then, unless it is nil.
+func (s *shown) listen(ctx context.Context, ended <-chan struct{}, also func()) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ended:
 			s.forget()
+			if also != nil {
+				also()
+			}
 		}
 	}
 }

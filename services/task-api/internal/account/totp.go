@@ -102,7 +102,7 @@ func (s *Store) ConfirmTOTP(ctx context.Context, actor access.Actor, code string
 		return nil, err
 	}
 	err = s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		u, err := lockUser(ctx, tx)
+		u, err := lockUser(ctx, tx, actor.UserID)
 		if err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ func (s *Store) RemoveTOTP(ctx context.Context, actor access.Actor) error {
 		return err
 	}
 	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		u, err := lockUser(ctx, tx)
+		u, err := lockUser(ctx, tx, actor.UserID)
 		if err != nil {
 			return err
 		}
@@ -165,25 +165,6 @@ func (s *Store) RemoveTOTP(ctx context.Context, actor access.Actor) error {
 		}
 		return appendAudit(tx, event.UserSecondFactorRemoved, u, nil, nil, nil)
 	})
-}
-
-// lockUser reads the account of who makes a change, so that what he has to sign in with
-// changes in one request at a time.
-func lockUser(ctx context.Context, tx *change.Tx) (*User, error) {
-	return lockAccount(ctx, tx, tx.Actor.Account())
-}
-
-// lockAccount reads the user whose row meets a condition, and locks it.
-func lockAccount(ctx context.Context, tx *change.Tx, where access.Condition) (*User, error) {
-	u := new(User)
-	err := tx.NewSelect().Model(u).Where(where.SQL, where.Args...).For("UPDATE").Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, refuse.Missing("user")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the user: %w", err)
-	}
-	return u, nil
 }
 
 // factorOf is the second factor of a user, confirmed or not; nil for none.

@@ -36,6 +36,8 @@ type User struct {
 	UpdatedAt    time.Time  `bun:"updated_at" json:"updated_at" doc:"When your profile was last changed"`
 	PasswordHash *string    `bun:"password_hash" json:"-"`
 	BlockedAt    *time.Time `bun:"blocked_at" json:"-"`
+	// EraseAt is when he is erased, if he has asked for it.
+	EraseAt *time.Time `bun:"erase_at" json:"erase_at" nullable:"true" doc:"When your account is erased, which you have asked for; null where you have not"`
 }
 
 // Store keeps the users in Postgres.
@@ -176,7 +178,7 @@ func (s *Store) update(ctx context.Context, actor access.Actor, to Profile) (*Us
 	var u *User
 	err := s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		var err error
-		if u, err = lockUser(ctx, tx); err != nil {
+		if u, err = lockUser(ctx, tx, actor.UserID); err != nil {
 			return err
 		}
 		before := *u

@@ -23,7 +23,7 @@ func (d *Doorkeeper) Verify(ctx context.Context, from access.Origin, token strin
 		if err != nil {
 			return err
 		}
-		if u, err = lockAccount(ctx, tx, access.Condition{SQL: "id = ?", Args: []any{t.User}}); err != nil {
+		if u, err = lockUser(ctx, tx, t.User); err != nil {
 			return err
 		}
 		before := *u

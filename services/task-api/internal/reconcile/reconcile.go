@@ -156,6 +156,14 @@ func (c *comparison) checks() []check {
 			replayed,
 		})
 	}
+	for _, s := range erasures {
+		checks = append(checks, check{
+			s.service + " has erased every erased account",
+			[]string{"task.events", s.schema + ".erased", s.schema + ".inbox", s.schema + ".dead_letters"},
+			func(ctx context.Context, result *Result) error { return c.erased(ctx, s.subscription, s.kind, result) },
+			unerased,
+		})
+	}
 	return append(checks, check{
 		"every completed recurring task is followed",
 		[]string{"task.tasks", "task.events", "recurring.occurrences", "recurring.inbox", "recurring.dead_letters"}, c.followed, replayed,

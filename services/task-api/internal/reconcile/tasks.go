@@ -67,8 +67,8 @@ func (c *comparison) tasks(ctx context.Context, result *Result) error {
 			if err != nil || topic == event.TopicAudit && !strings.HasPrefix(e.Type, event.AuditPrefix+"task.") {
 				return // an account's, or a list's
 			}
-			if e.Type == event.AuditPrefix+event.TaskPurged {
-				return // no version of the task
+			if e.Type == event.AuditPrefix+event.TaskPurged || e.Type == event.AccountErased {
+				return // no version of a task
 			}
 			h := known[id]
 			if h == nil {

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -326,7 +327,12 @@ func (a *Accounts) SignedIn(next http.Handler) http.Handler {
 func (a *Accounts) AdmitOutside(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if caller := auth.CallerOf(r.Context()); caller.Outside {
-			if err := a.Doorkeeper.Store.EnsureOutside(r.Context(), originOf(r.Context()), caller); err != nil {
+			err := a.Doorkeeper.Store.EnsureOutside(r.Context(), originOf(r.Context()), caller)
+			if errors.Is(err, account.ErrErased) {
+				httpapi.NewProblem(httpapi.Unauthenticated, "this account was erased, and does not come again").Write(w, r)
+				return
+			}
+			if err != nil {
 				a.Failures.Write(w, r, err)
 				return
 			}

@@ -31,6 +31,8 @@ func TestOpenAPI(t *testing.T) {
 		passkeys.MountOpen(api)
 		passkeys.Mount(api)
 		(&SecondFactors{Failures: failures}).Mount(api)
+		(&Erasure{Failures: failures}).Mount(api)
+		(&Export{Failures: failures}).Mount(api)
 		(&Feed{}).Mount(api)
 		(&Lists{Failures: failures}).Mount(api)
 		(&Tasks{Failures: failures}).Mount(api)

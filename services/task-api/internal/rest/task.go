@@ -93,6 +93,9 @@ type Recurrence struct {
 	Ordinal  int    `json:"ordinal,omitempty" doc:"The anchor's place in the series, from 1: COUNT counts from there"`
 }
 
+// Shown is a task as the API shows it.
+func Shown(t *task.Task) any { return shown(t) }
+
 // shown is a task as the API shows it.
 func shown(t *task.Task) Task {
 	out := Task{

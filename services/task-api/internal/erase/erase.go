@@ -1,0 +1,244 @@
+// Package erase takes an account out of task-api that its user has asked to be erased, and
+// tells the other services to do the same.
+//
+// It is done in steps, each in many transactions of their own. How far it is, a row says
+// (task.erasures): whoever is killed in the middle is gone on with. From the first step on
+// the account has neither address nor name, nobody is signed in with it, and it can not be
+// called back.
+//
+// What stays is what others have: his tasks in lists that have another owner, as those of
+// a user whom there is not, and the events of the log, without what they said of him. His
+// id in them leads nowhere.
+package erase
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/erasure"
+	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/eventlog"
+	"github.com/taskwire/taskwire/pkg/outage"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/account"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/list"
+)
+
+// Eraser erases accounts whose time has come.
+type Eraser struct {
+	Changes *change.Writer
+	Log     *slog.Logger
+}
+
+const (
+	// settle is how long requests of who was signed in may still be under way. It is longer
+	// than a session is taken for alive that has ended.
+	settle = 10 * time.Second
+	// lookEvery is how often it is looked for accounts whose time has come.
+	lookEvery = 5 * time.Second
+	// pause leaves the database to others between two transactions.
+	pause = 10 * time.Millisecond
+	// rows is how many are erased or looked at in a transaction.
+	rows = 500
+)
+
+// erasing is an account that has begun to go.
+type erasing struct {
+	ID       []byte     `bun:"id"` // the hash
+	UserID   uuid.UUID  `bun:"user_id"`
+	Step     int        `bun:"step"`
+	Reached  uuid.UUID  `bun:"reached"` // the last row that the step has looked at
+	At       *time.Time `bun:"reached_at"`
+	Position int64      `bun:"reached_position"`
+}
+
+// step erases some, and says whether that was all. What it has reached in of is kept.
+type step func(ctx context.Context, tx *change.Tx, of *erasing) (done bool, err error)
+
+// steps are what is done, in this order. Rows of erasures name their places.
+var steps = []step{lists, own, comments, mentions, trash, events, end}
+
+// Run erases until ctx ends. Any number of replicas may run it: one is at an account.
+func (e *Eraser) Run(ctx context.Context) error {
+	failing := &outage.Outage{Log: e.Log, Gone: "accounts can not be erased; trying again", Back: "accounts are erased again"}
+	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
+		more, err := e.Erase(ctx)
+		if more && err == nil {
+			return pause, nil
+		}
+		return lookEvery, err
+	})
+}
+
+// Erase does one transaction of what there is to do, and says whether there may be more.
+func (e *Eraser) Erase(ctx context.Context) (more bool, err error) {
+	// What a service does, it does for the user whom the event is of.
+	err = e.Changes.Do(ctx, access.Actor{Service: "erase"}, func(ctx context.Context, tx *change.Tx) error {
+		more = false
+		var found []*erasing
+		err := tx.NewRaw(`SELECT id, user_id, step, coalesce(reached, ?) AS reached, reached_at, coalesce(reached_position, 0) AS reached_position FROM task.erasures
+			WHERE done_at IS NULL AND began_at <= ? ORDER BY began_at LIMIT 1 FOR UPDATE SKIP LOCKED`, uuid.Nil, tx.Now.Add(-settle)).Scan(ctx, &found)
+		if err != nil {
+			return fmt.Errorf("look for accounts that are being erased: %w", err)
+		}
+		if len(found) == 0 {
+			more, err = begin(ctx, tx)
+			return err
+		}
+		more = true
+		of := found[0]
+		done, err := steps[of.Step](ctx, tx, of)
+		if err != nil {
+			return fmt.Errorf("erase an account, step %d: %w", of.Step, err)
+		}
+		if done && of.Step == len(steps)-1 {
+			e.Log.InfoContext(ctx, "an account is erased", "user_id", of.UserID)
+			return nil
+		}
+		if done {
+			of.Step, of.Reached, of.At, of.Position = of.Step+1, uuid.Nil, nil, 0
+		}
+		_, err = tx.NewRaw("UPDATE task.erasures SET step = ?, reached = ?, reached_at = ?, reached_position = ? WHERE id = ?", of.Step, of.Reached, of.At, of.Position, of.ID).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("note how far an account is erased: %w", err)
+		}
+		return nil
+	})
+	return more, err
+}
+
+// begin takes an account whose time has come: nobody can use it from now on.
+func begin(ctx context.Context, tx *change.Tx) (begun bool, err error) {
+	var users []uuid.UUID
+	err = tx.NewRaw("SELECT id FROM task.users WHERE erase_at <= ? ORDER BY erase_at LIMIT 1 FOR UPDATE SKIP LOCKED", tx.Now).Scan(ctx, &users)
+	if err != nil {
+		return false, fmt.Errorf("look for accounts that are to be erased: %w", err)
+	}
+	if len(users) == 0 {
+		return false, nil
+	}
+	user := users[0]
+	// The address and the name are never an argument: Postgres would write one that fails
+	// into its log.
+	tx.Later("INSERT INTO task.erasures (id, began_at, user_id, email, name, step) SELECT ?, ?, id, email, name, 0 FROM task.users WHERE id = ? ON CONFLICT DO NOTHING", erasure.Hash(user), tx.Now, user)
+	tx.Later("DELETE FROM task.invitations WHERE lower(email) = (SELECT lower(email) FROM task.users WHERE id = ? AND email <> '')", user)
+	tx.Later("DELETE FROM task.account_mails WHERE user_id = ? OR lower(address) = (SELECT lower(email) FROM task.users WHERE id = ? AND email <> '')", user, user)
+	tx.Later("DELETE FROM task.api_tokens WHERE user_id = ?", user)
+	tx.Later("UPDATE task.users SET email = '', name = '', password_hash = NULL, erase_at = NULL WHERE id = ?", user)
+	tx.Later("DELETE FROM task.sessions WHERE user_id = ?", user)
+	tx.Later("SELECT pg_notify('" + account.EndedChannel + "', '')")
+	return true, nil
+}
+
+// lists ends memberships, and takes the lists away that have no other owner.
+func lists(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
+	return list.Erase(ctx, tx, of.UserID)
+}
+
+// own deletes what is his alone.
+func own(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
+	for _, table := range His {
+		res, err := tx.NewRaw("DELETE FROM task."+table+" WHERE ctid IN (SELECT ctid FROM task."+table+" WHERE user_id = ? LIMIT ?)", of.UserID, rows).Exec(ctx)
+		if err != nil {
+			return false, fmt.Errorf("erase of %s: %w", table, err)
+		}
+		if n, err := res.RowsAffected(); err != nil || n > 0 {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// comments deletes what he has said. An empty comment would say as much as none.
+func comments(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
+	res, err := tx.NewRaw("DELETE FROM task.comments WHERE id IN (SELECT id FROM task.comments WHERE author_id = ? LIMIT ?)", of.UserID, rows).Exec(ctx)
+	if err != nil {
+		return false, fmt.Errorf("erase comments: %w", err)
+	}
+	n, err := res.RowsAffected()
+	return n == 0, err
+}
+
+// address is, in SQL with x for his row of erasures, his address as a regular expression.
+const address = `regexp_replace(x.email, '([^[:alnum:]@])', '\\\1', 'g')`
+
+// mentions replaces his address in what others have said: they have mentioned him by it.
+func mentions(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
+	var last []uuid.UUID
+	err := tx.NewRaw(`WITH next AS MATERIALIZED (
+			SELECT id, text FROM task.comments WHERE id > ? ORDER BY id LIMIT ?
+		), replaced AS (
+			UPDATE task.comments c SET text = regexp_replace(c.text, `+address+`, ?, 'gi')
+			FROM next n, task.erasures x WHERE c.id = n.id AND x.id = ? AND x.email <> '' AND strpos(lower(n.text), lower(x.email)) > 0
+		)
+		SELECT id FROM next ORDER BY id DESC LIMIT 1`, of.Reached, looked, former, of.ID).Scan(ctx, &last)
+	if err != nil {
+		return false, fmt.Errorf("erase an address in comments: %w", err)
+	}
+	if len(last) == 0 {
+		return true, nil
+	}
+	of.Reached = last[0]
+	return false, nil
+}
+
+const (
+	// looked is how many rows are looked at in a transaction.
+	looked = 4 * rows
+	// former stands where the address of somebody was who was erased.
+	former = "former member"
+)
+
+// trash takes his comments and reminders out of what others have thrown away.
+func trash(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
+	var last []uuid.UUID
+	without := func(column, key string) string {
+		return column + ` = (SELECT jsonb_agg(o.e ORDER BY o.n) FROM jsonb_array_elements(t.` + column + `) WITH ORDINALITY o (e, n) WHERE o.e ->> '` + key + `' IS DISTINCT FROM x.user_id::text)`
+	}
+	err := tx.NewRaw(`WITH next AS MATERIALIZED (
+			SELECT id FROM task.trash WHERE id > ?0 ORDER BY id LIMIT ?1
+		), cleared AS (
+			UPDATE task.trash t SET `+without("comments", "author_id")+", "+without("reminders", "user_id")+`
+			FROM next n, task.erasures x WHERE t.id = n.id AND x.id = ?2 AND (strpos(t.comments::text, x.user_id::text) > 0 OR strpos(t.reminders::text, x.user_id::text) > 0)
+			RETURNING t.id
+		), replaced AS (
+			UPDATE task.trash t SET comments = regexp_replace(t.comments::text, `+address+`, ?3, 'gi')::jsonb
+			FROM next n, task.erasures x WHERE t.id = n.id AND x.id = ?2 AND x.email <> '' AND strpos(lower(t.comments::text), lower(x.email)) > 0
+				AND NOT EXISTS (SELECT FROM cleared c WHERE c.id = t.id)
+		)
+		SELECT id FROM next WHERE NOT EXISTS (SELECT FROM cleared) OR id < (SELECT id FROM cleared ORDER BY id LIMIT 1) ORDER BY id DESC LIMIT 1`, of.Reached, looked, of.ID, former).Scan(ctx, &last)
+	if err != nil {
+		return false, fmt.Errorf("erase what is in the trash: %w", err)
+	}
+	if len(last) > 0 {
+		of.Reached = last[0]
+		return false, nil
+	}
+	// Nothing behind it, or only what was cleared a moment ago, which is looked at again.
+	var more bool
+	if err := tx.NewRaw("SELECT EXISTS (SELECT FROM task.trash WHERE id > ?)", of.Reached).Scan(ctx, &more); err != nil {
+		return false, fmt.Errorf("look for more in the trash: %w", err)
+	}
+	return !more, nil
+}
+
+// end deletes the account, and tells of it.
+func end(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
+	tx.Later("DELETE FROM task.feed WHERE list_id = ?", of.UserID)
+	tx.Later("DELETE FROM task.users WHERE id = ?", of.UserID)
+	tx.Later("UPDATE task.erasures SET done_at = ?, user_id = NULL, email = NULL, name = NULL, step = NULL, reached = NULL, reached_at = NULL, reached_position = NULL WHERE id = ?", tx.Now, of.ID)
+	data, err := marshal(event.AccountEvent{Frame: event.Frame{EventType: event.AccountErased, UserID: of.UserID, Timestamp: tx.Now, Metadata: map[string]any{}}})
+	if err != nil {
+		return false, err
+	}
+	tx.Append(eventlog.Entry{Topic: event.TopicTasks, Type: event.AccountErased, Key: of.UserID.String(), Time: tx.Now, Data: data})
+	return true, tx.TellAudit(of.UserID, event.AuditEvent{
+		Frame: event.Frame{UserID: of.UserID}, Action: event.UserErased, Target: "user/" + of.UserID.String(),
+	}, nil, nil)
+}
