@@ -187,6 +187,9 @@ func (p *parser) times(i int) []phrase {
 			add(at+1, anywhere, m[1], m[2], "")
 		} else if next == "uhr" {
 			add(at+2, anywhere, m[1], m[2], "")
+			if minutes := p.key(at + 2); m[2] == "" && len(minutes) == 2 && hour.MatchString(minutes) {
+				add(at+3, atEnd, m[1], minutes, "")
+			}
 		}
 	}
 	if hour.MatchString(key) {
@@ -223,8 +226,8 @@ func (p *parser) dates(i int) []phrase {
 	}
 	key := p.key(i)
 	if key == "in" {
-		if to, date := p.in(i); to > 0 && p.joined(i, to) {
-			add(i, to, anywhere, date)
+		if d := p.in(i); d.to > 0 && p.joined(i, d.to) {
+			add(i, d.to, d.place, d.date)
 		}
 		return found
 	}
@@ -244,8 +247,8 @@ func (p *parser) dates(i int) []phrase {
 		word = p.key(j)
 		j++
 	case key == "due" && p.key(j) == "in":
-		if to, date := p.in(j); to > 0 && p.joined(i, to) {
-			add(i, to, anywhere, date)
+		if d := p.in(j); d.to > 0 && p.joined(i, d.to) {
+			add(i, d.to, anywhere, d.date)
 		}
 		return found
 	case dateWords[key] != nobody, key == "from", key == "starting", key == "ab":
@@ -286,31 +289,37 @@ type day struct {
 	date  time.Time
 }
 
-// in is "in 3 days".
-func (p *parser) in(i int) (to int, date time.Time) {
-	n, unit := 1, units[p.key(i+2)]
-	switch key := p.key(i + 1); {
-	case unit == 0:
-		return 0, date
-	case count.MatchString(key):
-		n, _ = strconv.Atoi(key) // at most four digits
-	case key != "a" && key != "an" && key != "one" && key != "einem" && key != "einer":
-		return 0, date
+// in is "in 3 days". Behind "in a week" there must be nothing: "in a week old paper".
+func (p *parser) in(i int) day {
+	n, unit := number(p.key(i+1)), units[p.key(i+2)]
+	d := day{to: i + 3}
+	switch p.key(i + 1) {
+	case "a", "an", "einem", "einer":
+		n, d.place = 1, atEnd
 	}
-	if n > 1000 || unit == yearUnit && n > 100 {
-		return 0, date
+	if unit == 0 || n < 1 || n > 1000 || unit == yearUnit && n > 100 {
+		return day{}
 	}
 	switch unit {
 	case dayUnit:
-		date = p.today.AddDate(0, 0, n)
+		d.date = p.today.AddDate(0, 0, n)
 	case weekUnit:
-		date = p.today.AddDate(0, 0, 7*n)
+		d.date = p.today.AddDate(0, 0, 7*n)
 	case monthUnit:
-		date = p.monthsOn(n)
+		d.date = p.monthsOn(n)
 	default:
-		date = p.monthsOn(12 * n)
+		d.date = p.monthsOn(12 * n)
 	}
-	return i + 3, date
+	return d
+}
+
+// number is one of at most four digits, or a small one in words; else 0.
+func number(key string) int {
+	if !count.MatchString(key) {
+		return numbers[key]
+	}
+	n, _ := strconv.Atoi(key) // they are digits
+	return n
 }
 
 // monthsOn is today's day so many months on, or the last of a month that lacks it.
@@ -362,11 +371,12 @@ func (p *parser) days(i int, told string) []day {
 		switch {
 		case w.full && told == "":
 			found = append(found, day{i + 1, atEnd, p.weekday(w.day, told)})
+		case !same && told != "": // "5 am Friday"
 		case w.full:
 			found = append(found, day{i + 1, anywhere, p.weekday(w.day, told)})
-		case told != "" && same:
+		case told != "":
 			found = append(found, day{i + 1, atEnd, p.weekday(w.day, told)})
-		case told == "" && w.language == english:
+		case w.language == english:
 			found = append(found, day{i + 1, beforeTime, p.weekday(w.day, told)})
 		}
 	}
@@ -384,12 +394,15 @@ func (p *parser) days(i int, told string) []day {
 		}
 	}
 	for _, d := range p.monthDays(i) {
+		if told == "am" && !strings.HasSuffix(key, ".") { // "5 am 5 May"
+			continue
+		}
 		if told != "" {
 			d.place = anywhere
 		}
 		found = append(found, day{d.to, d.place, p.dated(d.year, d.month, d.day)})
 	}
-	return append(found, p.numbers(i)...)
+	return append(found, p.numbers(i, told)...)
 }
 
 // plainly says whether a word is written as in a sentence: "USA Today" is a name.
@@ -497,9 +510,13 @@ func (p *parser) dated(year int, month time.Month, day int) time.Time {
 }
 
 // numbers are dates in digits.
-func (p *parser) numbers(i int) []day {
+func (p *parser) numbers(i int, told string) []day {
 	one := func(year, month, of string) []day {
 		y, m, d := 0, dayOf(month), dayOf(of)
+		where := anywhere
+		if year == "" && told == "" { // "2.5. litres"
+			where = atEnd
+		}
 		if year != "" {
 			y, _ = strconv.Atoi(year) // four digits
 			if y < 1970 || y > maxYear {
@@ -509,14 +526,17 @@ func (p *parser) numbers(i int) []day {
 		if m < 1 || m > 12 || d < 1 || y == 0 && d > lastOf(2028, time.Month(m)) || y != 0 && d > lastOf(y, time.Month(m)) {
 			return nil
 		}
-		return []day{{to: i + 1, date: p.dated(y, time.Month(m), d)}}
+		return []day{{i + 1, where, p.dated(y, time.Month(m), d)}}
 	}
 	key := p.key(i)
-	if m := isoDate.FindStringSubmatch(key); m != nil {
-		return one(m[1], m[2], m[3])
-	}
 	if m := dotDate.FindStringSubmatch(key); m != nil && !noNumberAfter[p.key(i-1)] {
 		return one(m[3], m[2], m[1])
+	}
+	if told == "am" { // "5 am 2027-05-05"
+		return nil
+	}
+	if m := isoDate.FindStringSubmatch(key); m != nil {
+		return one(m[1], m[2], m[3])
 	}
 	if m := slashDate.FindStringSubmatch(key); m != nil {
 		// The day first, or the month: where both can be, and differ, it is text.

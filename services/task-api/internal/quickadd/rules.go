@@ -93,25 +93,27 @@ func (p *parser) rules(i int) []phrase {
 		return found
 	}
 	j := i + 1
-	n := 1
-	if number := p.key(j); count.MatchString(number) {
-		n, _ = strconv.Atoi(number) // at most four digits
-		if n == 0 {
-			return found
-		}
+	n := number(p.key(j))
+	switch {
+	case n > 0:
 		j++
-	} else if key == "alle" {
+	case key == "alle" || count.MatchString(p.key(j)): // "every 0 days"
 		return found
+	default:
+		n = 1
 	}
 	if every := p.key(j); j == i+1 {
 		if every == "weekday" || every == "workday" || every == "arbeitstag" {
 			add(j+1, anywhere, rule{unit: weekUnit, days: []time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday}})
 		}
-		if others[every] && units[p.key(j+1)] != 0 || (every == "other") {
+		switch nth, unit := ordinals[every], units[p.key(j+1)]; {
+		case every == "other", others[every] && unit != 0:
 			n, j = 2, j+1
+		case nth > 2 && unit != 0:
+			n, j = nth, j+1
 		}
 	}
-	if unit := units[p.key(j)]; unit != 0 && p.joined(i, j+1) {
+	if unit := units[p.key(j)]; unit != 0 && p.joined(i, j+1) && p.key(j+1) != "end" { // "every month end"
 		add(j+1, anywhere, rule{unit: unit, interval: n})
 		if on := p.key(j + 1); (on == "on" || on == "am") && p.joined(i, j+2) {
 			p.ruleOn(j+2, unit, language, func(to int, where place, r rule) {
@@ -122,7 +124,8 @@ func (p *parser) rules(i int) []phrase {
 		return found
 	}
 	if j == i+1 || n == 2 && p.key(i+1) == "other" {
-		if to, where, days := p.weekdays(j, language); to > 0 && p.joined(i, j) {
+		to, where, days := p.weekdays(j, language)
+		if to > 0 && p.joined(i, j) && (p.key(to) != "the" || p.ordinalDay(to+1) == 0) { // "every friday the 13th"
 			add(to, where, rule{unit: weekUnit, interval: n, days: days})
 		}
 	}

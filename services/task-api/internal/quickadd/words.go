@@ -95,7 +95,7 @@ var dateWords = map[string]language{
 }
 
 // noDateAfter are words behind which a day is no due date, and stays text.
-var noDateAfter = set("until", "till", "before", "after", "since", "from", "between", "than", "vor", "nach", "seit", "ab", "von", "zwischen", "als", "every", "each", "jeden", "jede", "jedes")
+var noDateAfter = set("until", "till", "before", "after", "since", "from", "between", "than", "vor", "nach", "seit", "ab", "von", "zwischen", "als", "to", "through", "for", "für", "of", "and", "or", "und", "oder", "&", "-", "–", "every", "each", "jeden", "jede", "jedes")
 
 // noNumberAfter are words behind which 1.2. is no date.
 var noNumberAfter = set("version", "release", "v", "section", "chapter", "kapitel", "abschnitt", "punkt", "no", "nr", "§")
@@ -180,6 +180,11 @@ var adverbs = map[string]unit{
 var ordinals = map[string]int{
 	"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "last": -1,
 	"ersten": 1, "1.": 1, "zweiten": 2, "2.": 2, "dritten": 3, "3.": 3, "vierten": 4, "4.": 4, "letzten": -1,
+}
+
+// numbers are those in words.
+var numbers = map[string]int{
+	"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "sechs": 6,
 }
 
 // others are "every other".
