@@ -106,11 +106,13 @@ var (
 		"minute": "m", "minutes": "m", "min": "m", "hour": "h", "hours": "h", "day": "d", "days": "d", "week": "w", "weeks": "w",
 		"minuten": "m", "stunde": "h", "stunden": "h", "tag": "d", "tage": "d", "woche": "w", "wochen": "w",
 	}
+	// remindWords are who is reminded, and what ends it.
+	remindWords = map[string][2]string{"remind": {"me", "before"}, "erinnere": {"mich", "vorher"}}
 )
 
 // reminds is "remind me 15 minutes before", and the like.
 func (p *parser) reminds(i int) []phrase {
-	words := map[string][2]string{"remind": {"me", "before"}, "erinnere": {"mich", "vorher"}}[p.key(i)]
+	words := remindWords[p.key(i)]
 	if words[0] == "" {
 		return nil
 	}
@@ -362,7 +364,7 @@ func (p *parser) days(i int, told string) []day {
 	var found []day
 	key := p.key(i)
 	if told == "" || told == "by" || told == "due" || told == "bis" || dateWords[told] == nobody {
-		if n, ok := map[string]int{"today": 0, "tomorrow": 1, "heute": 0, "morgen": 1, "übermorgen": 2}[key]; ok && (told != "" || p.plainly(i)) {
+		if n, ok := nearDays[key]; ok && (told != "" || p.plainly(i)) {
 			found = append(found, day{to: i + 1, date: p.today.AddDate(0, 0, n)})
 		}
 	}

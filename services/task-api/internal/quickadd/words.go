@@ -103,6 +103,9 @@ var noNumberAfter = set("version", "release", "v", "section", "chapter", "kapite
 // noMorningAfter are words behind which "morgen" is the morning.
 var noMorningAfter = set("am", "guten", "gute", "heute", "gestern", "jeden", "diesen", "den", "der", "dem", "einen", "eines")
 
+// nearDays are days by how far from today they are.
+var nearDays = map[string]int{"today": 0, "tomorrow": 1, "heute": 0, "morgen": 1, "übermorgen": 2}
+
 type weekday struct {
 	day      time.Weekday
 	full     bool
