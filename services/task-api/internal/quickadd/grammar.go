@@ -261,7 +261,7 @@ func (p *parser) dates(i int) []phrase {
 		return found
 	}
 	days := p.days(j, word)
-	if to, date := p.nextUnit(j); to > 0 && p.joined(j, to) {
+	if to, date := p.nextUnit(j); to > 0 && p.joined(j, to) && word != "am" { // "9 am next week"
 		days = append(days, day{to: to, date: date})
 	}
 	for _, d := range days {
