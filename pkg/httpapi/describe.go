@@ -75,7 +75,9 @@ func document(op *huma.Operation, problems []Kind, d description) {
 		}
 		if status < http.StatusBadRequest {
 			for _, content := range response.Content {
-				content.Example = d.answer
+				if content.Example == nil { // the operation may have one of another status
+					content.Example = d.answer
+				}
 			}
 			continue
 		}

@@ -73,7 +73,7 @@ var scopesOfOperations = map[string][]auth.Scope{
 
 	"list-tasks": {auth.TasksRead}, "get-task": {auth.TasksRead}, "list-comments": {auth.TasksRead}, "list-trash": {auth.TasksRead},
 	"create-task": {auth.TasksWrite}, "replace-task": {auth.TasksWrite}, "update-task": {auth.TasksWrite}, "complete-task": {auth.TasksWrite},
-	"skip-task": {auth.TasksWrite}, "delete-task": {auth.TasksWrite}, "move-task": {auth.TasksWrite}, "change-tasks": {auth.TasksWrite},
+	"skip-task": {auth.TasksWrite}, "delete-task": {auth.TasksWrite}, "move-task": {auth.TasksWrite}, "quick-add": {auth.TasksWrite}, "change-tasks": {auth.TasksWrite},
 	"add-comment": {auth.TasksWrite}, "update-comment": {auth.TasksWrite}, "delete-comment": {auth.TasksWrite},
 	"restore": {auth.TasksWrite}, "purge": {auth.TasksWrite}, "undo": {auth.TasksWrite},
 

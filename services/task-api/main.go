@@ -192,6 +192,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 				(&rest.Erasure{Doorkeeper: doorkeeper, After: cfg.EraseAfter, Failures: failures}).Mount(mine)
 				(&rest.Lists{Store: lists, Failures: failures}).Mount(mine)
 				(&rest.Tasks{Store: tasks, Failures: failures}).Mount(mine)
+				(&rest.QuickAdd{Store: tasks, Failures: failures}).Mount(mine)
 				(&rest.Comments{Store: comments, Failures: failures}).Mount(mine)
 				(&rest.Operations{Store: undone, Failures: failures}).Mount(mine)
 			})

@@ -178,6 +178,7 @@ var expectations = map[string]expected{
 		"query.assignee":  {of: theMember, needs: reads},
 	}},
 	"create-task": {needs: signedIn, ids: inATask},
+	"quick-add":   {needs: signedIn},
 	"get-task":    {needs: reads, path: aTask},
 	"replace-task": {needs: writes, path: aTask, ids: and(inATask, map[string]use{
 		"body.id": {of: theTask, needs: ignored}, "body.user_id": {of: theMember, needs: ignored}, "body.series_id": {of: theSeries, needs: ignored},

@@ -35,8 +35,10 @@ func TestTheExampleOfEachOperation(t *testing.T) {
 			if op.ID == "logout" {
 				u = s.newUser(t, "UTC") // the other stays signed in
 			}
-			body := op.Request
+			body, want := op.Request, op.Success
 			switch op.ID {
+			case "quick-add":
+				want = http.StatusCreated // 200 is of a dry run
 			case "register":
 				body = bytes.ReplaceAll(body, []byte("ada@"), []byte("ada-"+strings.ReplaceAll(u.Email, "@", "-")+"@"))
 			case "confirm-totp":
@@ -78,7 +80,7 @@ func TestTheExampleOfEachOperation(t *testing.T) {
 			}
 			a, err := u.Do(t.Context(), op.Method, path, sent, header...)
 			require.NoError(t, err)
-			require.Equal(t, op.Success, a.Status, "%s %s: %s", op.Method, path, a.Body)
+			require.Equal(t, want, a.Status, "%s %s: %s", op.Method, path, a.Body)
 		})
 	}
 }

@@ -44,6 +44,7 @@ func TestTheTourOfTheREADME(t *testing.T) {
 		{"the history", true, []string{`"action":"task.created"`, `"action":"task.completed"`, `"changed":["completed_at","is_complete"]`}},
 		{"the next occurrence", true, []string{`"status":"open","due_at":"2030-04-06T07:00:00Z"`, `"status":"done"`, `"is_complete":false`}},
 		{"an API token", false, []string{`"token":"tw_`, `"scopes":["tasks:read","lists:read"]`}},
+		{"a line of text", false, []string{`"title":"Pay the rent"`, `"rrule":"FREQ=MONTHLY;BYMONTHDAY=1"`, `"kind":"priority","value":"high","text":"!high"`}},
 	}
 	require.Len(t, blocks, len(steps))
 

@@ -36,6 +36,7 @@ func TestOpenAPI(t *testing.T) {
 		(&Feed{}).Mount(api)
 		(&Lists{Failures: failures}).Mount(api)
 		(&Tasks{Failures: failures}).Mount(api)
+		(&QuickAdd{Failures: failures}).Mount(api)
 		(&Comments{Failures: failures}).Mount(api)
 		(&Operations{Failures: failures}).Mount(api)
 		MountProblems(api, failures)
