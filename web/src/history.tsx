@@ -80,10 +80,15 @@ function Entries({ task }: { task: Task }) {
 // Fields that tell nothing to people.
 const silent = new Set(["version", "updated_at", "created_at", "id", "user_id", "completed_at"]);
 
+// Fields that say what a task is.
+const telling = ["title", "description", "due_at", "priority", "tags", "recurrence"];
+
 function Entry({ entry }: { entry: AuditEntry }) {
-  const fields = entry.changed.filter((f) => !silent.has(f) && (entry.before !== null || entry.after !== null));
-  // Of what is made or deleted, what was said of it and not what was left as it is.
-  const told = entry.before && entry.after ? fields : fields.filter((f) => ["title", "description", "due_at", "tags"].includes(f) && say(f, entry.after ?? entry.before) !== t.nothing);
+  // Of what is made or deleted: what was said of it, and not what was left as it is.
+  const told =
+    entry.before && entry.after
+      ? entry.changed.filter((f) => !silent.has(f))
+      : telling.filter((f) => entry.truncated.includes(f) || ![t.nothing, t.priorities.none].includes(say(f, entry.after ?? entry.before)));
   const mine = entry.actor.user_id === user.value?.id && entry.request_id !== "";
   return (
     <li>
