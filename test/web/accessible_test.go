@@ -18,12 +18,12 @@ import (
 	"github.com/taskwire/taskwire/test/suite"
 )
 
-// checks is a copy of web/ with what its package.json names, made once.
+// workshop is the folder of the checks, which TestMain makes and takes away.
+var workshop string
+
+// checks is a copy of web/ in the workshop, with what its package.json names, made once.
 var checks = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "taskwire-web-")
-	if err != nil {
-		return "", err
-	}
+	dir := workshop
 	for _, name := range []string{"package.json", "package-lock.json", "tsconfig.json"} {
 		content, err := os.ReadFile(filepath.Join("..", "..", "web", name))
 		if err != nil {

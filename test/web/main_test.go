@@ -57,5 +57,11 @@ func run(m *testing.M) int {
 		return 1
 	}
 	browser = ctx
+	var err error
+	if workshop, err = os.MkdirTemp("", "taskwire-web-"); err != nil {
+		fmt.Fprintln(os.Stderr, "make a folder:", err)
+		return 1
+	}
+	defer os.RemoveAll(workshop) // what stays is in the folder for what is temporary
 	return suitetest.Main(m, func(started *suite.Suite) { s = started }, suite.WithoutLimits()...)
 }

@@ -326,6 +326,7 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 	b.press("g")
 	b.press("i")
 	b.see("heading", "Inbox")
+	b.see("textbox", "Add a task to Inbox")
 	b.press("n")
 	for _, title := range []string{"One", "Two", "Three"} {
 		b.insert(title)
@@ -433,6 +434,7 @@ func TestASmallPhone(t *testing.T) {
 	b.click("button", "Delete")
 	b.reads("Deleted")
 	fits("what was done")
+	b.click("button", "Close")
 	b.click("button", "Menu")
 	b.click("link", "Trash")
 	b.see("button", "Restore: "+strings.Repeat("W", 200))

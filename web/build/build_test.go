@@ -40,7 +40,10 @@ func TestTheFirstLoadIsSmallAndAlwaysTheSame(t *testing.T) {
 	}
 	files, err := os.ReadDir(first)
 	require.NoError(t, err)
-	require.Len(t, files, 4, "the page loads all of it at once: nothing can be missing later")
+	require.Len(t, files, 5, "the page loads all of it at once, but for the licences: nothing can be missing later")
+	texts, err := os.ReadFile(filepath.Join(first, "licences.txt"))
+	require.NoError(t, err)
+	require.Equal(t, 3, bytes.Count(texts, []byte("Permission is hereby granted")))
 	t.Logf("first load: %d bytes gzip", total)
 	require.Less(t, total, budget)
 }

@@ -6,10 +6,13 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -65,7 +68,7 @@ func findWeb() (string, error) {
 	}
 }
 
-// build writes app.js, app.css, icon.svg and index.html to a folder. Their names stay: the
+// build writes app.js, app.css, icon.svg, licences.txt and index.html to a folder. Their names stay: the
 // server puts a hash of what is in them into their addresses.
 func build(web, out string) error {
 	web, err := filepath.Abs(web)
@@ -75,7 +78,7 @@ func build(web, out string) error {
 	if out, err = filepath.Abs(out); err != nil {
 		return fmt.Errorf("find the folder of the page: %w", err)
 	}
-	if err := os.MkdirAll(out, 0o755); err != nil {
+	if err := os.MkdirAll(out, 0o750); err != nil {
 		return fmt.Errorf("make the folder of the page: %w", err)
 	}
 	result := api.Build(api.BuildOptions{
@@ -90,7 +93,8 @@ func build(web, out string) error {
 		MinifyWhitespace:  true,
 		MinifyIdentifiers: true,
 		MinifySyntax:      true,
-		LegalComments:     api.LegalCommentsNone, // web/vendor has the licences
+		LegalComments:     api.LegalCommentsNone,
+		Banner:            map[string]string{"js": "/* The licences of what is in here: licences.txt beside it */"},
 		Plugins:           []api.Plugin{vendor(web)},
 	})
 	if len(result.Errors) > 0 {
@@ -100,6 +104,13 @@ func build(web, out string) error {
 		if err := place(file.Path, file.Contents); err != nil {
 			return err
 		}
+	}
+	licences, err := licences(web)
+	if err != nil {
+		return err
+	}
+	if err := place(filepath.Join(out, "licences.txt"), licences); err != nil {
+		return err
 	}
 	for _, name := range []string{"index.html", "icon.svg"} {
 		content, err := os.ReadFile(filepath.Join(web, "src", name))
@@ -111,6 +122,35 @@ func build(web, out string) error {
 		}
 	}
 	return nil
+}
+
+// licences are those of what the page is made of, which go where it goes.
+func licences(web string) ([]byte, error) {
+	raw, err := os.ReadFile(filepath.Join(web, "vendor", "vendor.json"))
+	if err != nil {
+		return nil, fmt.Errorf("read what is vendored: %w", err)
+	}
+	var packages []struct {
+		Package, Version string
+		Files            []struct{ Name string }
+	}
+	if err := json.Unmarshal(raw, &packages); err != nil {
+		return nil, fmt.Errorf("read what is vendored: %w", err)
+	}
+	var all bytes.Buffer
+	for _, p := range packages {
+		for _, f := range p.Files {
+			if path.Base(f.Name) != "LICENSE" {
+				continue
+			}
+			text, err := os.ReadFile(filepath.Join(web, "vendor", filepath.FromSlash(f.Name)))
+			if err != nil {
+				return nil, fmt.Errorf("read the licence of %s: %w", p.Package, err)
+			}
+			fmt.Fprintf(&all, "%s %s\n\n%s\n\n", p.Package, p.Version, text)
+		}
+	}
+	return all.Bytes(), nil
 }
 
 // place writes a file whole or not at all, and only what has changed: two builds at the same

@@ -1,7 +1,7 @@
 // The page: who is not signed in signs in, who is sees tasks.
 import { render } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { Account } from "./account";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { Account, Field } from "./account";
 import { deleteList, renameList } from "./changes";
 import { Dialog } from "./dialog";
 import { Editor, edited } from "./editor";
@@ -15,7 +15,6 @@ import { ListView, Today, Upcoming } from "./tasks";
 import { t } from "./texts";
 import { Toasts } from "./toast";
 import { Trash } from "./trash";
-import { Field } from "./account";
 
 function App() {
   if (user.value === undefined) return <main>{connected.value ? <p>{t.loading}</p> : <p role="status">{t.offline}</p>}</main>;
@@ -41,7 +40,8 @@ function Shell() {
   useEffect(() => {
     document.title = `${title} – taskwire`;
   }, [title]);
-  useEffect(() => {
+  // At once: who goes on with a key has the focus there.
+  useLayoutEffect(() => {
     if (!first.current) heading.current?.focus();
     first.current = false;
   }, [at.view, at.list]);

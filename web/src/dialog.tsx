@@ -1,16 +1,18 @@
 // A dialog is over everything until it is closed. The browser keeps the focus in it.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "./texts";
 
 // Dialog calls onClose when it has been closed, also by Escape; mayClose can refuse that.
 export function Dialog(p: { title: string; onClose: () => void; mayClose?: () => boolean; children: ComponentChildren }) {
   const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement;
-    ref.current?.showModal();
+    const dialog = ref.current;
+    dialog?.showModal();
     return () => {
-      // What had the focus may have been drawn anew meanwhile.
+      dialog?.close(); // nothing outside can have the focus before
+      // What had it may have been drawn anew meanwhile.
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);
@@ -24,7 +26,9 @@ export function Dialog(p: { title: string; onClose: () => void; mayClose?: () =>
       onCancel={(e) => {
         if (!(p.mayClose?.() ?? true)) e.preventDefault();
       }}
-      onClose={p.onClose}
+      onClose={(e) => {
+        if (e.currentTarget.isConnected) p.onClose(); // else it was closed because it goes
+      }}
     >
       <header>
         <h2 id="dialog-title" dir="auto">

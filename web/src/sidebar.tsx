@@ -1,5 +1,5 @@
 // The views and lists, and the way out.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { request } from "./api";
 import { makeList } from "./changes";
 import { helpShown } from "./keys";
@@ -23,7 +23,7 @@ export function Sidebar() {
   const [making, setMaking] = useState(false);
   const [name, setName] = useState("");
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (making) field.current?.focus();
   }, [making]);
   const make = async () => {

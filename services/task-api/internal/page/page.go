@@ -101,7 +101,7 @@ func mount(r chi.Router, built fs.FS) error {
 	}
 	sum := sha256.New()
 	assets := map[string]file{}
-	for _, name := range []string{"app.js", "app.css", "icon.svg"} {
+	for _, name := range []string{"app.js", "app.css", "icon.svg", "licences.txt"} {
 		content, ok := contents[name]
 		if !ok {
 			continue
