@@ -29,17 +29,24 @@ const patience = 20 * time.Second
 
 // tab is a page in a browser of its own: it shares no cookie with another one.
 type tab struct {
-	t   *testing.T
-	ctx context.Context //nolint:containedctx // chromedp keeps a tab so
+	t    *testing.T
+	ctx  context.Context //nolint:containedctx // chromedp keeps a tab so
+	base string
 }
 
 // open opens the page. When the test ends, the page must have kept to its policy, thrown
 // nothing, and asked nobody else.
 func open(t *testing.T) *tab {
 	t.Helper()
+	return openAt(t, s.API)
+}
+
+// openAt opens the page of another suite.
+func openAt(t *testing.T, base string) *tab {
+	t.Helper()
 	ctx, end := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(end)
-	b := &tab{t, ctx}
+	b := &tab{t, ctx, base}
 	var mu sync.Mutex
 	var wrong []string
 	require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(1280, 900)))
@@ -54,7 +61,7 @@ func open(t *testing.T) *tab {
 				wrong = append(wrong, e.Entry.Text)
 			}
 		case *network.EventRequestWillBeSent:
-			if !strings.HasPrefix(e.Request.URL, s.API+"/") && !strings.HasPrefix(e.Request.URL, "data:") { // what the browser draws with
+			if !strings.HasPrefix(e.Request.URL, base+"/") && !strings.HasPrefix(e.Request.URL, "data:") { // what the browser draws with
 				wrong = append(wrong, "a request to "+e.Request.URL)
 			}
 		}
@@ -79,7 +86,7 @@ func call[P, R any](b *tab, command cdp.Command[P, R], params P) R {
 
 func (b *tab) visit(path string) {
 	b.t.Helper()
-	require.NoError(b.t, chromedp.Do(b.ctx, chromedp.Navigate(s.API+path)))
+	require.NoError(b.t, chromedp.Do(b.ctx, chromedp.Navigate(b.base+path)))
 }
 
 // evaluate runs JavaScript in the page; a promise is waited for.

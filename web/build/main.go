@@ -159,7 +159,8 @@ func place(path string, content []byte) error {
 	if there, err := os.ReadFile(path); err == nil && string(there) == string(content) {
 		return nil
 	}
-	beside, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	// Outside the folder, which Go may be embedding at this moment.
+	beside, err := os.CreateTemp(filepath.Dir(filepath.Dir(path)), ".page-*")
 	if err != nil {
 		return fmt.Errorf("make a file of the page: %w", err)
 	}

@@ -21,24 +21,35 @@ export const inbox = computed(() => sortedLists.value.find((l) => l.is_inbox));
 
 export const mayWrite = (list: string): boolean => (lists.value.get(list)?.role ?? "viewer") !== "viewer";
 
+// touched are the tasks and lists that the page itself has changed since it last asked for a
+// snapshot: that can be older than they are.
+const touched = new Set<string>();
+
 // putTask takes a task as the server answered it, unless a later version is known.
 export function putTask(task: Task): void {
+  touched.add(task.id);
   const known = tasks.peek().get(task.id);
   if (!known || known.version <= task.version) tasks.value = new Map(tasks.peek()).set(task.id, task);
 }
 
 export function dropTask(id: string): void {
   const next = new Map(tasks.peek());
-  for (const task of next.values()) if (task.id === id || task.parent_id === id) next.delete(task.id);
+  for (const task of next.values()) {
+    if (task.id !== id && task.parent_id !== id) continue;
+    touched.add(task.id);
+    next.delete(task.id);
+  }
   tasks.value = next;
 }
 
 export function putList(list: List): void {
+  touched.add(list.id);
   const known = lists.peek().get(list.id);
   if (!known || known.version <= list.version) lists.value = new Map(lists.peek()).set(list.id, list);
 }
 
 export function dropList(id: string): void {
+  touched.add(id);
   const left = new Map(lists.peek());
   left.delete(id);
   batch(() => {
@@ -119,14 +130,22 @@ async function follow(): Promise<void> {
   close();
   try {
     // Who is no longer signed in learns it here: an EventSource does not say why it failed.
-    if (tries > 0) await request("GET", "/api/auth/me");
+    // Or that somebody else is, by another page of this browser.
+    if (tries > 0) {
+      const { data } = await request<User>("GET", "/api/auth/me");
+      if (mine !== era) return;
+      if (data.id !== user.peek()?.id) return enter(data);
+    }
     if (place === "") {
+      touched.clear();
       const { next, changes } = await readSnapshot();
       if (mine !== era) return;
       batch(() => {
-        tasks.value = new Map();
-        lists.value = new Map();
-        apply(changes);
+        // The stream goes on from the snapshot, and has what is later.
+        tasks.value = new Map([...tasks.peek()].filter(([id]) => touched.has(id)));
+        lists.value = new Map([...lists.peek()].filter(([id]) => touched.has(id)));
+        const gone = (id: string) => touched.has(id) && !tasks.peek().has(id) && !lists.peek().has(id);
+        apply(changes.filter((c) => !gone(c.id) && !gone(c.list_id)));
         loaded.value = true;
       });
       place = next;

@@ -104,13 +104,12 @@ function Group({ title, tasks: some }: { title: string; tasks: Task[] }) {
 
 function Add({ label, list, day }: { label: string; list?: string; day?: string }) {
   const [text, setText] = useState("");
-  const [busy, setBusy] = useState(false);
   const add = async () => {
-    if (text.trim() === "" || busy) return;
-    setBusy(true);
-    // What was typed stays where it could not be added.
-    if (await quickAdd(text.trim(), list, day)) setText((now) => (now === text ? "" : now));
-    setBusy(false);
+    const what = text.trim();
+    if (what === "") return;
+    setText(""); // who types fast goes on with the next one
+    // What could not be added comes back, before what was typed meanwhile.
+    if (!(await quickAdd(what, list, day))) setText((now) => (now === "" ? what : what + " " + now));
   };
   return (
     <form

@@ -1,7 +1,8 @@
 // What has just happened, with a way back; and what went wrong.
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { Failure, request } from "./api";
 import type { Undone } from "./schema";
+import { user } from "./store";
 import { t } from "./texts";
 
 interface Toast {
@@ -16,6 +17,13 @@ let lastChange: (() => void) | null = null;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 const shownFor = 10_000;
+
+// What somebody did is nothing to whoever signs in next.
+effect(() => {
+  if (user.value) return;
+  toast.value = null;
+  lastChange = null;
+});
 
 function show(next: Toast): void {
   toast.value = next;
