@@ -2,6 +2,13 @@
 # The image of one service, as `make images` builds it without Docker:
 #
 #   docker build --build-arg SERVICE=task-api --build-arg VERSION=v1.2.3 -t ghcr.io/taskwire/task-api:dev .
+FROM golang:1.26 AS page
+WORKDIR /src
+COPY web web
+# What task-api embeds; the other services leave it aside.
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    cd web/build && GOWORK=off go run . -out /page
+
 FROM golang:1.26 AS build
 WORKDIR /src
 ENV CGO_ENABLED=0 GOFLAGS=-buildvcs=false
@@ -12,6 +19,7 @@ COPY services/${SERVICE}/go.mod services/${SERVICE}/go.sum services/${SERVICE}/
 RUN --mount=type=cache,target=/go/pkg/mod cd services/${SERVICE} && GOWORK=off go mod download
 COPY pkg pkg
 COPY services/${SERVICE} services/${SERVICE}
+COPY --from=page /page services/task-api/internal/page/dist
 ARG VERSION=development
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     cd services/${SERVICE} && GOWORK=off go build -trimpath \

@@ -38,6 +38,10 @@ run: ## Run the whole suite on this machine (BROKER=redis, PORTS=free, API_PORT=
 resources: ## Write the Dapr resources that `dapr run -f dapr` uses
 	@$(GO) run ./dapr/local resources
 
+.PHONY: web
+web: ## Build the page for people, which task-api embeds (make run and make images do so too)
+	@$(GO) run ./web/build
+
 .PHONY: build
 build: ## Build every module
 	@$(call each,$(GO) build -o /dev/null ./...)
@@ -59,6 +63,11 @@ test-unit: ## Run the tests beside the code, with the race detector, and what re
 .PHONY: test-e2e
 test-e2e: ## Run the end-to-end tests
 	@cd "$(END_TO_END)" && $(GO) test -count=1 -p 1 -timeout 30m ./...
+
+# They are some of the end-to-end tests.
+.PHONY: test-web
+test-web: ## Try the page in a real browser (needs Chromium)
+	@cd "$(END_TO_END)" && $(GO) test -count=1 -timeout 10m ./web
 
 # Each broker by its name: embedded, redis, kafka (a real one); -short before
 # them leaves out what is the same on all.

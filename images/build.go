@@ -69,6 +69,11 @@ func compile(ctx context.Context, o options, image string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if image == "task-api" {
+		if err := buildPage(ctx, o.root); err != nil {
+			return nil, err
+		}
+	}
 	temp, err := os.MkdirTemp("", "taskwire-image-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the binary: %w", err)
@@ -88,6 +93,16 @@ func compile(ctx context.Context, o options, image string) ([]byte, error) {
 		return nil, fmt.Errorf("read the binary: %w", err)
 	}
 	return binary, nil
+}
+
+// buildPage makes the page for people, which task-api embeds.
+func buildPage(ctx context.Context, root string) error {
+	c := exec.CommandContext(ctx, "go", "run", "./web/build")
+	c.Dir, c.Stdout, c.Stderr = root, os.Stderr, os.Stderr
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("build the page: %w", err)
+	}
+	return nil
 }
 
 // filesystem is all that is in an image, as a tar: the binary, a link to it that

@@ -110,7 +110,7 @@ func TestTheDockerfileSaysTheSame(t *testing.T) {
 	for _, want := range []string{
 		"CGO_ENABLED=0", "-trimpath", "-s -w -X github.com/taskwire/taskwire/pkg/service.version=${VERSION}",
 		"FROM scratch", "USER " + nonroot, "ENV PATH=/", `ENTRYPOINT ["/service"]`, "ln -s ${SERVICE} /image/service",
-		`nonroot:x:65532:65532:nonroot:/:/sbin/nologin`, `nonroot:x:65532:\n`,
+		"COPY --from=page /page services/task-api/internal/page/dist\n", `nonroot:x:65532:65532:nonroot:/:/sbin/nologin`, `nonroot:x:65532:\n`,
 	} {
 		require.Contains(t, dockerfile, want)
 	}

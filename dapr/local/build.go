@@ -47,6 +47,12 @@ func buildServices(ctx context.Context, root, bin string, apps []*app, say func(
 		return err
 	}
 	defer unlock()
+	// task-api embeds the page for people.
+	page := exec.CommandContext(ctx, "go", "run", "./web/build")
+	page.Dir = root
+	if err := runWithProgress(page, "building the page", say); err != nil {
+		return err
+	}
 	args := []string{"build", "-o", beside + string(filepath.Separator)}
 	for _, a := range apps {
 		args = append(args, a.Dir)

@@ -246,6 +246,8 @@ var openRoutes = []route{
 	{http.MethodGet, "/schemas/comment-event/v1"},
 	{http.MethodGet, "/schemas/audit-event/v1"},
 	{http.MethodGet, "/schemas/account-mail-event/v1"},
+	{http.MethodGet, "/"},
+	{http.MethodGet, "/assets/{version}/{name}"},
 	{http.MethodGet, "/account/verify"},
 	{http.MethodGet, "/account/reset"},
 	{http.MethodGet, "/account/page.css"},

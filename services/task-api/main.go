@@ -29,6 +29,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/list"
 	"github.com/taskwire/taskwire/services/task-api/internal/mailpage"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+	"github.com/taskwire/taskwire/services/task-api/internal/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/provider"
 	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
 	"github.com/taskwire/taskwire/services/task-api/internal/reminder"
@@ -156,6 +157,9 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	bodies := httpapi.Bodies(httpapi.MaxBody)
 	docs.Mount(router)
 	mailpage.Mount(router)
+	if err := page.Mount(router); err != nil {
+		return err
+	}
 	if err := docs.MountEvents(router, service.Version()); err != nil {
 		return err
 	}

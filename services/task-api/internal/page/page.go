@@ -1,0 +1,160 @@
+// Package page serves the page for people at /. What it is made of is in web/, and comes
+// here by `go run ./web/build` (make web). Without that the service builds and runs all the
+// same, and says at / how to make the page.
+package page
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/taskwire/taskwire/pkg/httpapi"
+)
+
+// The placeholder alone is in the repository.
+//
+//go:embed all:dist
+var dist embed.FS
+
+// policy lets the page load what it is made of, and ask the API; and has the browser refuse
+// text that is to become HTML or code.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+// index is the one file that has an address of its own. In it version stands for the folder
+// of the others.
+const (
+	index   = "index.html"
+	version = "VERSION"
+)
+
+// missing is what / says where nobody has made the page.
+const missing = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>taskwire</title>
+<h1>taskwire</h1>
+<p>The API is here, see <a href="/docs/">its documentation</a>; the page for people has not been built into this program: run <code>make web</code>, and build it again.</p>
+</html>
+`
+
+// file is what is served, as it is and packed.
+type file struct {
+	kind          string
+	plain, packed []byte
+}
+
+func newFile(name string, content []byte) (file, error) {
+	var packed bytes.Buffer
+	w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	if err != nil {
+		return file{}, fmt.Errorf("pack %s: %w", name, err)
+	}
+	if _, err := w.Write(content); err != nil {
+		return file{}, fmt.Errorf("pack %s: %w", name, err)
+	}
+	if err := w.Close(); err != nil {
+		return file{}, fmt.Errorf("pack %s: %w", name, err)
+	}
+	return file{kind: mime.TypeByExtension(path.Ext(name)), plain: content, packed: packed.Bytes()}, nil
+}
+
+// serve writes the file, packed where the browser takes that.
+func (f file) serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", f.kind)
+	h.Add("Vary", "Accept-Encoding")
+	content := f.plain
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		content = f.packed
+	}
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+}
+
+// Mount adds the page at /, and what it is made of at /assets/VERSION/. The version is of
+// what is in the files: they are kept for ever by browsers, and no page loads those of another
+// one. What is not there is a 404, and never the page.
+func Mount(r chi.Router) error {
+	built, err := fs.Sub(dist, "dist")
+	if err != nil {
+		return fmt.Errorf("open the page: %w", err)
+	}
+	return mount(r, built)
+}
+
+func mount(r chi.Router, built fs.FS) error {
+	contents, err := read(built)
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	assets := map[string]file{}
+	for _, name := range []string{"app.js", "app.css", "icon.svg", "licences.txt"} {
+		content, ok := contents[name]
+		if !ok {
+			continue
+		}
+		fmt.Fprintf(sum, "%s %d\n", name, len(content))
+		sum.Write(content)
+		if assets[name], err = newFile(name, content); err != nil {
+			return err
+		}
+	}
+	at := hex.EncodeToString(sum.Sum(nil))[:16]
+	page := contents[index]
+	if page == nil {
+		page = []byte(missing)
+	}
+	first, err := newFile(index, bytes.ReplaceAll(page, []byte(version), []byte(at)))
+	if err != nil {
+		return err
+	}
+	whole := sha256.Sum256(first.plain)
+	tag := `W/"` + hex.EncodeToString(whole[:])[:16] + `"`
+	r.Get("/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", policy)
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Header().Set("ETag", tag)
+		first.serve(w, r)
+	})
+	r.Get("/assets/{version}/{name}", func(w http.ResponseWriter, r *http.Request) {
+		asset, ok := assets[chi.URLParam(r, "name")]
+		if !ok || chi.URLParam(r, "version") != at {
+			httpapi.NothingHere().Write(w, r)
+			return
+		}
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		asset.serve(w, r)
+	})
+	return nil
+}
+
+// read returns the files of a build by their names; a placeholder is none.
+func read(built fs.FS) (map[string][]byte, error) {
+	entries, err := fs.ReadDir(built, ".")
+	if err != nil {
+		return nil, fmt.Errorf("list the files of the page: %w", err)
+	}
+	contents := map[string][]byte{}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") || e.IsDir() {
+			continue
+		}
+		if contents[e.Name()], err = fs.ReadFile(built, e.Name()); err != nil {
+			return nil, fmt.Errorf("read %s of the page: %w", e.Name(), err)
+		}
+	}
+	return contents, nil
+}

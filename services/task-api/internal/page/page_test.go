@@ -1,0 +1,80 @@
+package page
+
+import (
+	"compress/gzip"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/stretchr/testify/require"
+)
+
+func serve(t *testing.T, built fs.FS) func(path string, header ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := chi.NewRouter()
+	require.NoError(t, mount(r, built))
+	return func(path string, header ...string) *httptest.ResponseRecorder {
+		req := httptest.NewRequest(http.MethodGet, path, nil)
+		for i := 0; i+1 < len(header); i += 2 {
+			req.Header.Set(header[i], header[i+1])
+		}
+		rec := httptest.NewRecorder()
+		r.ServeHTTP(rec, req)
+		return rec
+	}
+}
+
+func builtPage(script string) fstest.MapFS {
+	return fstest.MapFS{
+		".gitignore": {Data: []byte("*")},
+		"index.html": {Data: []byte(`<script type="module" src="/assets/VERSION/app.js"></script><link href="/assets/VERSION/app.css">`)},
+		"app.js":     {Data: []byte(script)},
+		"app.css":    {Data: []byte("p {}")},
+		"icon.svg":   {Data: []byte("<svg/>")},
+	}
+}
+
+func TestThePageNamesItsFilesByWhatIsInThem(t *testing.T) {
+	get := serve(t, builtPage("one()"))
+	page := get("/")
+	require.Equal(t, http.StatusOK, page.Code)
+	require.Equal(t, "no-cache", page.Header().Get("Cache-Control"))
+	require.NotContains(t, page.Header().Get("Content-Security-Policy"), "unsafe")
+	found := regexp.MustCompile(`src="(/assets/[0-9a-f]{16}/app\.js)"`).FindStringSubmatch(page.Body.String())
+	require.NotNil(t, found, page.Body.String())
+	script := get(found[1])
+	require.Equal(t, http.StatusOK, script.Code)
+	require.Equal(t, "one()", script.Body.String())
+	require.Contains(t, script.Header().Get("Content-Type"), "javascript")
+	require.Contains(t, script.Header().Get("Cache-Control"), "immutable")
+	require.Equal(t, http.StatusNotModified, get("/", "If-None-Match", page.Header().Get("ETag")).Code)
+
+	packed := get(found[1], "Accept-Encoding", "gzip, br")
+	require.Equal(t, "gzip", packed.Header().Get("Content-Encoding"))
+	r, err := gzip.NewReader(packed.Body)
+	require.NoError(t, err)
+	content, err := io.ReadAll(r)
+	require.NoError(t, err)
+	require.Equal(t, "one()", string(content))
+
+	other := serve(t, builtPage("two()"))
+	require.NotContains(t, other("/").Body.String(), found[1], "another page has other addresses")
+	for _, path := range []string{found[1], "/assets/x/app.js", strings.Replace(found[1], "app.js", "index.html", 1), strings.Replace(found[1], "app.js", ".gitignore", 1)} {
+		a := other(path)
+		require.Equal(t, http.StatusNotFound, a.Code, path)
+		require.Equal(t, "application/problem+json", a.Header().Get("Content-Type"))
+	}
+}
+
+func TestWithoutAPageItSaysHowToMakeOne(t *testing.T) {
+	get := serve(t, fstest.MapFS{".gitignore": {Data: []byte("*")}})
+	a := get("/")
+	require.Equal(t, http.StatusOK, a.Code)
+	require.Contains(t, a.Body.String(), "make web")
+}

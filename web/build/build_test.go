@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write web/src/schema.ts anew")
+
+// budget is how much the first load may be over the wire, in bytes.
+const budget = 60 << 10
+
+func TestTheFirstLoadIsSmallAndAlwaysTheSame(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	require.NoError(t, build("..", first))
+	require.NoError(t, build("..", second))
+	total := 0
+	for _, name := range []string{"index.html", "app.js", "app.css", "icon.svg"} {
+		content, err := os.ReadFile(filepath.Join(first, name))
+		require.NoError(t, err)
+		again, err := os.ReadFile(filepath.Join(second, name))
+		require.NoError(t, err)
+		require.Equal(t, content, again, name)
+		var packed bytes.Buffer
+		w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+		require.NoError(t, err)
+		_, err = w.Write(content)
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		total += packed.Len()
+	}
+	files, err := os.ReadDir(first)
+	require.NoError(t, err)
+	require.Len(t, files, 5, "the page loads all of it at once, but for the licences: nothing can be missing later")
+	texts, err := os.ReadFile(filepath.Join(first, "licences.txt"))
+	require.NoError(t, err)
+	require.Equal(t, 3, bytes.Count(texts, []byte("Permission is hereby granted")))
+	t.Logf("first load: %d bytes gzip", total)
+	require.Less(t, total, budget)
+}
+
+func TestTypes(t *testing.T) {
+	openapi, err := os.ReadFile("../../services/task-api/internal/docs/openapi.json")
+	require.NoError(t, err)
+	want, err := types(openapi)
+	require.NoError(t, err)
+	if *update {
+		require.NoError(t, os.WriteFile("../src/schema.ts", want, 0o644))
+	}
+	got, err := os.ReadFile("../src/schema.ts")
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(got), "the API has changed: -update, and look what the page makes of it")
+}
+
+func TestVendoredFilesAreAsTheyWerePublished(t *testing.T) {
+	raw, err := os.ReadFile("../vendor/vendor.json")
+	require.NoError(t, err)
+	var packages []struct {
+		Package, Version, Licence, Integrity string
+		Files                                []struct{ Name, SHA256 string }
+	}
+	require.NoError(t, json.Unmarshal(raw, &packages))
+	known := map[string]bool{"vendor.json": true}
+	for _, p := range packages {
+		require.NotEmpty(t, p.Version, p.Package)
+		require.NotEmpty(t, p.Integrity, p.Package)
+		require.Equal(t, "MIT", p.Licence, p.Package)
+		for _, f := range p.Files {
+			content, err := os.ReadFile(filepath.Join("..", "vendor", f.Name))
+			require.NoError(t, err)
+			sum := sha256.Sum256(content)
+			require.Equal(t, f.SHA256, hex.EncodeToString(sum[:]), f.Name)
+			known[f.Name] = true
+		}
+	}
+	require.NoError(t, filepath.WalkDir("../vendor", func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			name, _ := filepath.Rel("../vendor", path) // it is below
+			require.True(t, known[filepath.ToSlash(name)], "%s is not in vendor.json", name)
+		}
+		return err
+	}))
+	for name, file := range vendored {
+		require.True(t, known[file], name)
+	}
+}

@@ -1,0 +1,254 @@
+// Made of /openapi.json: go test ./web/build -run '^TestTypes$' -update
+
+export interface Actor {
+  email: string;
+  user_id: string;
+}
+
+export interface AuditEntry {
+  action: string;
+  actor: Actor;
+  after: Record<string, unknown> | null;
+  at: string;
+  before: Record<string, unknown> | null;
+  changed: string[];
+  id: string;
+  ip: string;
+  list_id: string | null;
+  request_id: string;
+  target: string;
+  task_id: string | null;
+  trace_id: string;
+  truncated: string[];
+  user_agent: string;
+}
+
+export interface AuditPage {
+  items: AuditEntry[];
+  next_cursor: string | null;
+}
+
+export interface Credentials {
+  email: string;
+  password: string;
+}
+
+export interface FeedChange {
+  data?: unknown;
+  id: string;
+  kind: "task" | "list" | "member" | "comment";
+  list_id: string;
+  op: "put" | "gone" | "reset";
+  version?: number;
+}
+
+export interface FeedPage {
+  changes: FeedChange[];
+  more: boolean;
+  next: string;
+}
+
+export interface FieldError {
+  location: string;
+  message: string;
+}
+
+export interface List {
+  color: string | null;
+  created_at: string;
+  group: string | null;
+  id: string;
+  is_archived: boolean;
+  is_inbox: boolean;
+  members: Member[];
+  name: string;
+  open_tasks: number;
+  position: number;
+  role: "viewer" | "editor" | "owner";
+  updated_at: string;
+  version: number;
+}
+
+export interface ListInput {
+  color?: string | null;
+  group?: string | null;
+  name: string;
+}
+
+export interface ListPatch {
+  color?: string | null;
+  group?: string | null;
+  is_archived?: boolean;
+  name?: string;
+}
+
+export interface Member {
+  email: string;
+  name: string;
+  role: "viewer" | "editor" | "owner";
+  state: "active" | "invited";
+  user_id: string | null;
+}
+
+export interface Problem {
+  detail?: string;
+  errors?: FieldError[];
+  index?: number;
+  request_id?: string;
+  snapshot?: string;
+  status: number;
+  title: string;
+  type: string;
+}
+
+export interface Recurrence {
+  anchor: string;
+  basis: "due" | "completion";
+  dst_gap: "forward" | "skip";
+  missed: "collapse" | "all";
+  month_end: "clamp" | "skip";
+  ordinal?: number;
+  rrule: string;
+}
+
+export interface RecurrenceInput {
+  anchor?: string | null;
+  basis?: "due" | "completion" | null;
+  dst_gap?: "forward" | "skip" | null;
+  missed?: "collapse" | "all" | null;
+  month_end?: "clamp" | "skip" | null;
+  ordinal?: number | null;
+  rrule: string;
+}
+
+export interface RecurrencePatch {
+  anchor?: string | null;
+  basis?: "due" | "completion" | null;
+  dst_gap?: "forward" | "skip" | null;
+  missed?: "collapse" | "all" | null;
+  month_end?: "clamp" | "skip" | null;
+  ordinal?: number | null;
+  rrule?: string | null;
+}
+
+export interface Registration {
+  email: string;
+  name?: string | null;
+  password: string;
+  timezone?: string | null;
+}
+
+export interface Reminder {
+  at?: string;
+  before_due?: string;
+  id: string;
+  user_id: string;
+}
+
+export interface ReminderInput {
+  at?: string | null;
+  before_due?: string | null;
+  id?: string | null;
+  user_id?: string | null;
+}
+
+export interface SignedIn {
+  expires_at: string;
+  token: string;
+  user: User;
+}
+
+export interface Task {
+  all_day: boolean;
+  assignee_id: string | null;
+  completed_at: string | null;
+  created_at: string;
+  description: string;
+  due_at: string | null;
+  id: string;
+  is_complete: boolean;
+  list_id: string;
+  occurrence: string | null;
+  parent_id: string | null;
+  position: number;
+  priority: "none" | "low" | "medium" | "high" | "urgent";
+  recurrence: Recurrence | null;
+  reminders: Reminder[];
+  series_id: string | null;
+  tags: string[];
+  timezone: string;
+  title: string;
+  updated_at: string;
+  user_id: string;
+  version: number;
+}
+
+export interface TaskInput {
+  all_day?: boolean | null;
+  assignee_id?: string | null;
+  description?: string | null;
+  due_at?: string | null;
+  is_complete?: boolean | null;
+  list_id?: string | null;
+  parent_id?: string | null;
+  priority?: "none" | "low" | "medium" | "high" | "urgent" | null;
+  recurrence?: RecurrenceInput | null;
+  reminders?: ReminderInput[] | null;
+  tags?: string[] | null;
+  timezone?: string | null;
+  title: string;
+}
+
+export interface TaskMove {
+  after?: string | null;
+  before?: string | null;
+  list_id?: string | null;
+  parent_id?: string | null;
+}
+
+export interface TaskPatch {
+  all_day?: boolean | null;
+  assignee_id?: string | null;
+  description?: string | null;
+  due_at?: string | null;
+  is_complete?: boolean | null;
+  list_id?: string;
+  parent_id?: string | null;
+  priority?: "none" | "low" | "medium" | "high" | "urgent" | null;
+  recurrence?: RecurrencePatch | null;
+  reminders?: ReminderInput[] | null;
+  tags?: string[] | null;
+  timezone?: string | null;
+  title?: string;
+}
+
+export interface TrashPage {
+  items: Trashed[];
+  next_cursor: string | null;
+}
+
+export interface Trashed {
+  deleted_at: string;
+  deleted_by: string;
+  id: string;
+  kind: "task" | "list";
+  list_id: string;
+  tasks: number;
+  title: string;
+}
+
+export interface Undone {
+  changed: string[];
+  request_id: string;
+  undoes: string;
+}
+
+export interface User {
+  created_at: string;
+  email: string;
+  id: string;
+  name: string;
+  timezone: string;
+  updated_at: string;
+  verified: boolean;
+}
