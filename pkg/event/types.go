@@ -25,7 +25,7 @@ const (
 	UserIdentityRemoved = "user.identity_removed"
 	// Keys of a user's devices that sign him in.
 	UserPasskeyAdded   = "user.passkey_added"
-	UserPasskeyRemoved = "user.passkey_removed"
+	UserPasskeyRemoved = "user.passkey_removed" //nolint:gosec // what is done with a passkey, and none
 
 	// UserErasureAsked is when a user has asked to be erased, UserErasureCalledBack when he
 	// wants to stay after all, and UserErased when task-api has nothing of him any more.

@@ -178,7 +178,7 @@ var expectations = map[string]expected{
 		"query.assignee":  {of: theMember, needs: reads},
 	}},
 	"create-task": {needs: signedIn, ids: inATask},
-	"quick-add":   {needs: signedIn},
+	"quick-add":   {needs: signedIn, ids: map[string]use{"body.list_id": {of: theList, needs: writes}}},
 	"get-task":    {needs: reads, path: aTask},
 	"replace-task": {needs: writes, path: aTask, ids: and(inATask, map[string]use{
 		"body.id": {of: theTask, needs: ignored}, "body.user_id": {of: theMember, needs: ignored}, "body.series_id": {of: theSeries, needs: ignored},
@@ -714,7 +714,7 @@ func (w *world) ask(op operation, p person, ids map[string]string, header ...str
 	if want := expectations[op.ID]; want.body != "" && len(ids) > 0 {
 		require.NoError(w.t, json.Unmarshal([]byte(want.body), &body))
 	}
-	if p.only != nil && op.ID == "create-task" { // none is in his inbox
+	if p.only != nil && (op.ID == "create-task" || op.ID == "quick-add") { // none is in his inbox
 		body = put(body, []string{"list_id"}, *p.only)
 	}
 	for place, id := range ids {

@@ -64,6 +64,20 @@ func TestATextMakesATask(t *testing.T) {
 	require.Equal(t, task, u.task(http.StatusOK, http.MethodGet, at(task.ID), nil), "it is a task as any other")
 	require.Equal(t, []string{"task.created", "audit.task.created"}, types(u.toldSince(before[len(before)-1].Position)))
 
+	// What the text says goes before what stands beside it.
+	there := u.quickAdd(http.StatusCreated, object{"text": "Mow", "list_id": home.ID, "due_on": "2027-05-05", "timezone": "Europe/Berlin"}).Task
+	require.Equal(t, home.ID, there.ListID)
+	require.True(t, there.AllDay)
+	require.Equal(t, "2027-05-04T22:00:00Z", there.DueAt.Format(time.RFC3339), "the day there")
+	said := u.quickAdd(http.StatusCreated, object{"text": "Mow 2027-06-06 #home", "list_id": access.Inbox(u.user), "due_on": "2027-05-05"}).Task
+	require.Equal(t, home.ID, said.ListID)
+	require.Equal(t, "2027-06-06T00:00:00Z", said.DueAt.Format(time.RFC3339))
+	for place, wrong := range map[string]object{"body.list_id": {"text": "x", "list_id": uuid.New()}, "body.due_on": {"text": "x", "due_on": "tomorrow"}} {
+		a := u.do(http.MethodPost, quickAddPath, wrong)
+		require.Equal(t, http.StatusUnprocessableEntity, a.status)
+		require.Equal(t, place, a.problem().Errors[0].Location)
+	}
+
 	plain := u.quickAdd(http.StatusCreated, object{"text": "May I"})
 	require.Equal(t, "May I", plain.Task.Title)
 	require.NotNil(t, plain.Spans)

@@ -1,7 +1,7 @@
 // What people do to tasks and lists. Each change says what it did, and offers to undo it.
 import { request, Failure } from "./api";
 import { dayOf } from "./dates";
-import type { List, ListInput, ListPatch, Task, TaskInput, TaskMove, TaskPatch } from "./schema";
+import type { List, ListInput, ListPatch, QuickAdded, QuickAddInput, Task, TaskMove, TaskPatch } from "./schema";
 import { dropList, dropTask, putList, putTask, tasks, zone } from "./store";
 import { t } from "./texts";
 import { complain, offerUndo } from "./toast";
@@ -18,17 +18,15 @@ async function change<T>(method: string, path: string, body: unknown, say: (data
   }
 }
 
-// quickAdd makes a task of what was typed.
+// quickAdd makes a task of what was typed. What the text says of a list or a date goes before
+// the list and the day that are looked at.
 export async function quickAdd(text: string, list: string | undefined, day: string | undefined): Promise<Task | undefined> {
-  const input: TaskInput = { title: text };
+  const input: QuickAddInput = { text };
   if (list) input.list_id = list;
-  if (day) {
-    input.due_at = day + "T00:00:00Z";
-    input.all_day = true;
-  }
-  const made = await change<Task>("POST", "/api/tasks", input, (task) => t.added(task.title));
-  if (made) putTask(made);
-  return made;
+  if (day) input.due_on = day;
+  const made = await change<QuickAdded>("POST", "/api/quick-add", input, ({ task, spans }) => t.added(task.title, spans.map((span) => span.text)));
+  if (made) putTask(made.task);
+  return made?.task;
 }
 
 // setComplete shows at once what it does, and takes that back where it fails.

@@ -12,6 +12,7 @@ export interface AuditEntry {
   at: string;
   before: Record<string, unknown> | null;
   changed: string[];
+  erased: boolean;
   id: string;
   ip: string;
   list_id: string | null;
@@ -29,6 +30,7 @@ export interface AuditPage {
 }
 
 export interface Credentials {
+  code?: string | null;
   email: string;
   password: string;
 }
@@ -101,6 +103,28 @@ export interface Problem {
   type: string;
 }
 
+export interface QuickAddInput {
+  captured_at?: string | null;
+  dry_run?: boolean | null;
+  due_on?: string | null;
+  list_id?: string | null;
+  text: string;
+  timezone?: string | null;
+}
+
+export interface QuickAddSpan {
+  end: number;
+  kind: "date" | "time" | "recurrence" | "list" | "tag" | "priority" | "reminder";
+  start: number;
+  text: string;
+  value: string;
+}
+
+export interface QuickAdded {
+  spans: QuickAddSpan[];
+  task: Task;
+}
+
 export interface Recurrence {
   anchor: string;
   basis: "due" | "completion";
@@ -108,16 +132,6 @@ export interface Recurrence {
   missed: "collapse" | "all";
   month_end: "clamp" | "skip";
   ordinal?: number;
-  rrule: string;
-}
-
-export interface RecurrenceInput {
-  anchor?: string | null;
-  basis?: "due" | "completion" | null;
-  dst_gap?: "forward" | "skip" | null;
-  missed?: "collapse" | "all" | null;
-  month_end?: "clamp" | "skip" | null;
-  ordinal?: number | null;
   rrule: string;
 }
 
@@ -183,22 +197,6 @@ export interface Task {
   version: number;
 }
 
-export interface TaskInput {
-  all_day?: boolean | null;
-  assignee_id?: string | null;
-  description?: string | null;
-  due_at?: string | null;
-  is_complete?: boolean | null;
-  list_id?: string | null;
-  parent_id?: string | null;
-  priority?: "none" | "low" | "medium" | "high" | "urgent" | null;
-  recurrence?: RecurrenceInput | null;
-  reminders?: ReminderInput[] | null;
-  tags?: string[] | null;
-  timezone?: string | null;
-  title: string;
-}
-
 export interface TaskMove {
   after?: string | null;
   before?: string | null;
@@ -246,6 +244,7 @@ export interface Undone {
 export interface User {
   created_at: string;
   email: string;
+  erase_at: string | null;
   id: string;
   name: string;
   timezone: string;

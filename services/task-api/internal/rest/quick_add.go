@@ -27,6 +27,8 @@ type QuickAddInput struct {
 	Text       string             `json:"text" minLength:"1" maxLength:"1000" doc:"The task, such as Rent every 1st 9:00 #home !high"`
 	CapturedAt *httpapi.Timestamp `json:"captured_at,omitempty" doc:"When it was written, which tomorrow and the like count from; default: now"`
 	Timezone   string             `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone that it is meant in; default: yours"`
+	ListID     *uuid.UUID         `json:"list_id,omitempty" format:"uuid" doc:"Where it goes if the text names no list; default: your inbox"`
+	DueOn      string             `json:"due_on,omitempty" format:"date" doc:"The day that it is due on if the text says none; default: it is not due"`
 	DryRun     bool               `json:"dry_run,omitempty" doc:"Only say what would be understood, and write nothing"`
 }
 
@@ -130,7 +132,14 @@ func (a *QuickAdd) add(ctx context.Context, actor access.Actor, in *struct {
 	Body QuickAddInput
 },
 ) (*quickAddOutput, error) {
-	text := task.Text{Text: in.Body.Text, CapturedAt: in.Body.CapturedAt.Pointer(), Timezone: in.Body.Timezone}
+	text := task.Text{Text: in.Body.Text, CapturedAt: in.Body.CapturedAt.Pointer(), Timezone: in.Body.Timezone, ListID: in.Body.ListID}
+	if in.Body.DueOn != "" {
+		day, err := time.Parse(time.DateOnly, in.Body.DueOn)
+		if err != nil {
+			return nil, httpapi.Invalid("body.due_on", "must be a date such as 2027-03-01")
+		}
+		text.DueOn = &day
+	}
 	if in.Body.DryRun {
 		draft, spans, err := a.Store.Understand(ctx, actor, text)
 		if err != nil {

@@ -22,6 +22,8 @@ type Text struct {
 	Text       string
 	CapturedAt *time.Time // what relative words count from; nil: now
 	Timezone   string     // "": the user's
+	ListID     *uuid.UUID // where the text names none; nil: the inbox
+	DueOn      *time.Time // the date, at midnight UTC, where the text says none; nil: not due
 }
 
 // QuickAdd adds the task that a text describes, and says what was understood of it. With a
@@ -44,7 +46,7 @@ func (s *Store) QuickAdd(ctx context.Context, actor access.Actor, text Text, key
 			return err
 		}
 		if t, err = create(ctx, tx, uuid.Must(uuid.NewV7()), draft); err != nil {
-			return ofText(err)
+			return text.blame(err)
 		}
 		if key != nil {
 			kept.Task, kept.Spans = t.onTheWire(), spans
@@ -62,7 +64,7 @@ func (s *Store) Understand(ctx context.Context, actor access.Actor, text Text) (
 		if draft, spans, err = text.understand(ctx, tx); err != nil {
 			return err
 		}
-		return ofText(draft.apply(&Task{UserID: tx.Actor.UserID}, askingIn(ctx, tx)))
+		return text.blame(draft.apply(&Task{UserID: tx.Actor.UserID}, askingIn(ctx, tx)))
 	})
 	return draft, spans, err
 }
@@ -92,6 +94,12 @@ func (in Text) understand(ctx context.Context, tx *change.Tx) (draft Draft, span
 		return Draft{}, nil, fmt.Errorf("parse the text: %w", err)
 	}
 	draft = Draft{Title: u.Title, Priority: u.Priority, Tags: u.Tags, DueAt: u.DueAt, AllDay: u.AllDay, Timezone: zone, ListID: u.ListID}
+	if draft.ListID == nil {
+		draft.ListID = in.ListID
+	}
+	if draft.DueAt == nil && in.DueOn != nil {
+		draft.DueAt, draft.AllDay = in.DueOn, true
+	}
 	for _, before := range u.Reminders {
 		draft.Reminders = append(draft.Reminders, ReminderDraft{BeforeDue: before})
 	}
@@ -126,8 +134,8 @@ func listsToNameIn(ctx context.Context, tx *change.Tx) ([]quickadd.List, error) 
 	return lists, nil
 }
 
-// ofText turns a refusal of parts of a task into one of the text that they came from.
-func ofText(err error) error {
+// blame turns a refusal of parts of a task into one of the text that they came from.
+func (in Text) blame(err error) error {
 	var no *refuse.Error
 	if !errors.As(err, &no) || len(no.Fields) == 0 {
 		return err
@@ -135,6 +143,10 @@ func ofText(err error) error {
 	of := *no
 	of.Fields = make([]refuse.Field, len(no.Fields))
 	for i, f := range no.Fields {
+		if f.Name == "list_id" && in.ListID != nil {
+			of.Fields[i] = f
+			continue
+		}
 		of.Fields[i] = refuse.Field{Name: "text", Message: f.Name + " " + f.Message}
 	}
 	return &of
