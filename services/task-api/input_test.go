@@ -33,6 +33,7 @@ var (
 	boolean   = kind{"bool", notBool}
 	moment    = kind{"moment", with(notText, `""`, `"x"`, `"2027-06-01"`, `"2027-06-01T09:00:00"`, `"2027-06-01 09:00:00Z"`, `"2027-02-30T00:00:00Z"`, `"2027-06-01T24:00:00Z"`, `"2027-06-01T09:00:60Z"`, `"2027-06-01T09:00:00+25:00"`, `"0000-01-01T00:00:00Z"`, `"0001-01-01T00:00:00Z"`, `"1899-12-31T23:59:59Z"`, `"9001-01-01T00:00:00Z"`, `"9999-12-31T23:59:59-23:59"`, `"a\u0000b"`)}
 	zone      = text(64, `"Mars/Olympus"`, `"Local"`, `"../../etc/passwd"`, `"/etc/localtime"`, `"Europe/Berlin\n"`, `" "`, `"💥"`, `"+01:00"`)
+	address   = text(254, `""`, `"x"`, `"a@"`, `"@b"`, `"Ada <ada@example.org>"`, `"a@b\r\nBcc: c@d"`, `"a b@example.org"`)
 	id        = kind{"id", with(notText, `""`, `"x"`, `"0190c8a0"`, `"0190c8a0-0000-7000-8000-00000000000g"`, `"a\u0000b"`, `"`+strings.Repeat("0", 5000)+`"`)}
 	priority  = kind{"priority", with(notText, `""`, `"HIGH"`, `"highest"`, `"a\u0000b"`)}
 	tagList   = kind{"tags", []string{`"a"`, `0`, `true`, `{}`, `[1]`, `[null]`, `[[]]`, `[{}]`, `[""]`, `[" "]`, `["` + strings.Repeat("x", 51) + `"]`, `["a\u0000b"]`, listOf(21, func(i int) string { return fmt.Sprintf(`"t%d"`, i) })}}
@@ -99,12 +100,16 @@ func TestEveryFieldRefusesWhatItCanNotTake(t *testing.T) {
 		{method: http.MethodPost, path: "/api/tasks", body: `{"title":"T","due_at":"2027-06-01T09:00:00Z","recurrence":{"rrule":"FREQ=DAILY",%s}}`, in: "body.recurrence", fields: recurrence},
 		{method: http.MethodPut, path: path, body: `{"title":"T","due_at":"2027-06-01T09:00:00Z","recurrence":{"rrule":"FREQ=DAILY",%s}}`, in: "body.recurrence", fields: recurrence},
 		{method: http.MethodPatch, path: path, body: `{"recurrence":{"rrule":"FREQ=DAILY",%s}}`, in: "body.recurrence", fields: recurrence},
-		{method: http.MethodPatch, path: "/api/auth/me", body: `{%s}`, in: "body", fields: []field{{"name", text(200)}, {"timezone", zone}, {"email", unknown}, {"id", unknown}}},
+		{method: http.MethodPatch, path: "/api/auth/me", body: `{%s}`, in: "body", fields: []field{{"name", text(200)}, {"timezone", zone}, {"email", address}, {"id", unknown}}},
 		{method: http.MethodPost, path: "/api/auth/register", body: `{"email":"new@example.org","password":"long enough to pass",%s}`, in: "body", fields: []field{
-			{"email", text(254, `""`, `"x"`, `"a@"`, `"@b"`, `"Ada <ada@example.org>"`, `"a@b\r\nBcc: c@d"`, `"a b@example.org"`)},
+			{"email", address},
 			{"password", text(200, `""`, `"123456789"`)}, {"name", text(200)}, {"timezone", zone}, {"unknown", unknown}, {"id", unknown},
 		}},
 		{method: http.MethodPost, path: "/api/auth/login", body: `{"email":"nobody@example.org","password":"p",%s}`, in: "body", fields: []field{{"email", text(254)}, {"password", text(200)}, {"unknown", unknown}}},
+		{method: http.MethodPost, path: "/api/auth/forgot", body: `{%s}`, in: "body", fields: []field{{"email", address}, {"unknown", unknown}}},
+		{method: http.MethodPost, path: "/api/auth/verify/resend", body: `{%s}`, in: "body", fields: []field{{"email", address}, {"unknown", unknown}}},
+		{method: http.MethodPost, path: "/api/auth/verify", body: `{%s}`, in: "body", fields: []field{{"token", text(200, `""`, `"x"`)}, {"unknown", unknown}}},
+		{method: http.MethodPost, path: "/api/auth/reset", body: `{"token":"x","password":"long enough to pass",%s}`, in: "body", fields: []field{{"token", text(200, `""`, `"x"`)}, {"password", text(200, `""`, `"123456789"`)}, {"unknown", unknown}}},
 		{method: http.MethodPost, path: "/internal/occurrences", body: `{"after_task_id":"` + target.ID.String() + `",%s}`, in: "body", internal: true, fields: []field{{"after_task_id", id}, {"unknown", unknown}}},
 		{method: http.MethodPost, path: "/internal/reminders/check", body: `{"reminders":[{"reminder_id":"` + uuid.NewString() + `","remind_at":"2027-06-02T09:00:00Z",%s}]}`, in: "body.reminders[0]", internal: true, fields: []field{{"reminder_id", id}, {"unknown", unknown}}},
 	} {
