@@ -107,8 +107,6 @@ func (s *Store) write(ctx context.Context, tx *change.Tx, id uuid.UUID) (taskapi
 		token, hash := newToken(id)
 		expires := tx.Now.Add(life)
 		out.Token, out.ExpiresAt = token, &expires
-		// The last one that was asked for counts.
-		tx.Later("DELETE FROM task.account_mails WHERE user_id = ? AND kind = ? AND lower(address) = lower(?) AND created_at < ? AND id <> ?", u.ID, m.Kind, m.Address, m.CreatedAt, id)
 		tx.Later("UPDATE task.account_mails SET secrets = CASE WHEN cardinality(secrets) < ? THEN secrets ELSE secrets[2:] END || ?::bytea, expires_at = ?, user_id = ? WHERE id = ?",
 			mostSecrets, hash[:], expires, u.ID, id)
 	}
