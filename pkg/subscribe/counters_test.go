@@ -25,7 +25,7 @@ func TestTheFirstOfEachKindIsAnIncrease(t *testing.T) {
 		// Labels are sorted by name: outcome, topic, type.
 		there[m.GetLabel()[1].GetValue()+" "+m.GetLabel()[2].GetValue()]++
 	}
-	require.Equal(t, map[string]int{"reminders reminder.due": 4, "reminders comment.added": 4, "reminders other": 4, "audit-logs audit": 4, "audit-logs other": 4}, there)
+	require.Equal(t, map[string]int{"reminders reminder.due": 4, "reminders account.notice": 4, "reminders account.reset": 4, "reminders account.verify": 4, "reminders comment.added": 4, "reminders list.invited": 4, "reminders other": 4, "audit-logs audit": 4, "audit-logs other": 4}, there)
 }
 
 // Whoever may publish chooses the type; what is no label of its topic is none at all.
