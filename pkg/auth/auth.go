@@ -78,6 +78,9 @@ func (s OutsideSettings) Validate() error {
 type Claims struct {
 	jwt.RegisteredClaims
 	Email string `json:"email,omitempty"`
+	// EmailVerified is what an outside issuer says of it (OpenID Connect Core 1.0, section
+	// 5.1); some write it as a text.
+	EmailVerified any `json:"email_verified,omitempty"`
 	// SessionID is the session that the token is of.
 	SessionID uuid.UUID `json:"sid,omitzero"`
 	// ListsAlone says, to another service, that the request is about the lists alone that
@@ -90,6 +93,8 @@ type Caller struct {
 	UserID  uuid.UUID
 	Email   string
 	Outside bool // known by an outside issuer's word alone
+	// EmailVerified says whether an outside issuer vouches for Email.
+	EmailVerified bool
 	// SessionID is that of who has signed in here; the nil UUID for who has not.
 	SessionID uuid.UUID
 	// SignedInAt is when he last proved who he is; zero where that is not known.
@@ -288,7 +293,10 @@ func (v *Verifier) verify(token string) (Caller, time.Time, error) {
 			id = uuid.NewSHA1(outsideSpace, []byte(claims.Issuer+"\x00"+claims.Subject))
 		}
 		caller := Caller{UserID: id, Email: claims.Email, Outside: s.outside}
-		if !s.outside {
+		if s.outside {
+			// Whoever holds a shared secret is trusted as the suite itself is.
+			caller.EmailVerified = claims.EmailVerified == true || claims.EmailVerified == "true" || s.ownIDs && claims.EmailVerified == nil
+		} else {
 			caller.SessionID = claims.SessionID
 			if claims.ListsAlone {
 				caller.Lists = []uuid.UUID{}

@@ -1,11 +1,11 @@
 package subscribe
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -75,9 +75,6 @@ func (s *Subscriber) deadLetter(ctx context.Context, d delivery, reason error) e
 	return nil
 }
 
-// anID is a UUID in a record, wherever.
-var anID = regexp.MustCompile(`[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
-
 // mostIDs is how many of a record's ids are looked at. An event of the suite has some ten.
 const mostIDs = 500
 
@@ -86,14 +83,30 @@ func (s *Subscriber) ofErased(ctx context.Context, d delivery) (bool, error) {
 	if s.Erased == nil {
 		return false, nil
 	}
+	erased, err := s.Erased.Among(ctx, s.DB, idsIn(d.raw))
+	return len(erased) > 0, err
+}
+
+// idsIn are the UUIDs in a record, wherever. A regular expression takes a tenth of a second
+// of CPU to look through 1 MiB.
+func idsIn(raw []byte) map[uuid.UUID]bool {
+	const length, dash = 36, 8 // of its text, and where the first dash is
 	ids := map[uuid.UUID]bool{}
-	for _, text := range anID.FindAll(d.raw, mostIDs) {
-		if id, err := uuid.ParseBytes(text); err == nil {
+	for at := 0; len(ids) < mostIDs; at++ {
+		next := bytes.IndexByte(raw[at:], '-')
+		if next < 0 {
+			break
+		}
+		at += next
+		begins := at - dash
+		if begins < 0 || begins+length > len(raw) || raw[begins+13] != '-' {
+			continue
+		}
+		if id, err := uuid.ParseBytes(raw[begins : begins+length]); err == nil {
 			ids[id] = true
 		}
 	}
-	erased, err := s.Erased.Among(ctx, s.DB, ids)
-	return len(erased) > 0, err
+	return ids
 }
 
 // keepNothing stores the dead letter of a record that is of somebody who was erased: that

@@ -71,6 +71,7 @@ const (
 	NoticeIdentityRemoved = "provider_link_removed"
 	NoticePasskeyAdded    = "passkey_added"
 	NoticePasskeyRemoved  = "passkey_removed"
+	NoticeAddressAsked    = "address_asked"
 	NoticeErasureAsked    = "erasure_asked"
 	NoticeNewDevice       = "new_device"
 	NoticeRegisteredAgain = "registered_again" // somebody wanted to make an account with the address
@@ -84,6 +85,7 @@ const (
 	MailNoAccount  = "no_account" // nobody has the address
 	MailUnverified = "unverified" // it was not shown whose the address is
 	MailBlocked    = "blocked"    // the account is
+	MailTooMany    = "too_many"   // notices within an hour
 )
 
 // WriteMails asks what mails (at most MaxMails) say. The answer holds one for each, in the

@@ -44,6 +44,7 @@ const (
 	Completed = "completed"
 	Deleted   = "deleted"
 	Moved     = "moved"
+	Blocked   = "blocked" // whose reminder it is
 )
 
 // User is the owner of a reminder's task.

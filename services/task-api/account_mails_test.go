@@ -376,7 +376,7 @@ func TestWhatAnUnverifiedAddressDoesNotGet(t *testing.T) {
 	require.Empty(t, to(strict))
 	same := u
 	same.running = strict
-	require.Empty(t, items[object](same, "/api/invitations"))
+	require.Equal(t, http.StatusUnauthorized, same.do(http.MethodGet, "/api/invitations", nil).status, "nor is he let in")
 	s.execute("UPDATE task.users SET verified = true WHERE id = ?", u.user)
 	require.Equal(t, u.email, to(strict))
 	require.Len(t, items[object](same, "/api/invitations"), 1)

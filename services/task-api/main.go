@@ -62,7 +62,9 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	users := &account.Store{DB: db, Changes: changes}
 	sessions := account.NewSessions(db, changes, ended.Waiter(), log)
 	sessions.AlsoForget = users.ForgetOutside
+	sessions.VerifiedOnly = cfg.Accounts.Verified()
 	apiTokens := account.NewAPITokens(db, changes, cfg.TokenLimits, ended.Waiter(), log)
+	apiTokens.VerifiedOnly = cfg.Accounts.Verified()
 	credentials := account.Credentials{Tokens: verifier, Sessions: sessions, APITokens: apiTokens}
 	attempts := &limit.Windows{DB: db, Now: time.Now}
 	lists := &list.Store{DB: db, Changes: changes, Limits: cfg.ListLimits, VerifiedOnly: cfg.Accounts.Verified(), Attempts: attempts, Mails: cfg.Limits.ForInvitations()}

@@ -441,7 +441,7 @@ func TestACheckThatCanNotBeMadeIsSaid(t *testing.T) {
 	s, _, _ := busy(t)
 	s.execute("DROP SCHEMA notification CASCADE")
 	results := s.reconcile()
-	require.ErrorContains(t, reconcile.Verdict(results), "checks that could not be made: 2")
+	require.ErrorContains(t, reconcile.Verdict(results), "checks that could not be made: 3")
 	var out bytes.Buffer
 	require.NoError(t, reconcile.Print(&out, results))
 	require.Contains(t, out.String(), "notification.inbox can not be seen with this login")

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"time"
@@ -172,6 +173,10 @@ func (m *emailer) record(ctx context.Context, r *Row, verdict recipient.Verdict,
 	var refusal *mail.Error
 	if !errors.As(failure, &refusal) {
 		refusal = &mail.Error{Reason: failure.Error()}
+	}
+	if m.channel == Account {
+		// Servers repeat the address, and these rows may be nobody's that is known here.
+		refusal.Reason = fmt.Sprintf("the mail was not taken (SMTP code %d; 0: no answer)", refusal.Code)
 	}
 	if refusal.Permanent || now.Sub(*r.FirstAttemptAt) >= m.retryFor {
 		if ok, err := m.store.failed(ctx, r, now, refusal.Reason); err != nil || !ok {

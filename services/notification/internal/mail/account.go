@@ -87,6 +87,10 @@ var notices = map[string][3]string{
 		"An API token was made", "An API token was made for your account: with it a program acts for you.",
 		"If it was not you, revoke it and change your password.",
 	},
+	taskapi.NoticeAddressAsked: {
+		"Your account may get another address", "Another address was asked for, for your account. It has it once the link in a mail to that address is followed.",
+		"If it was not you, change your password: the link is of no use then.",
+	},
 	taskapi.NoticeErasureAsked: {
 		"Your account is to be erased", "You have asked for your account to be erased, with all that is yours. Until then you can sign in, and call it back.",
 		"If it was not you, call it back and change your password.",

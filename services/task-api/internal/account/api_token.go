@@ -58,6 +58,8 @@ type APITokens struct {
 	limits  TokenLimits
 	log     *slog.Logger
 	ended   <-chan struct{} // in any replica
+	// VerifiedOnly: those of accounts whose address was not verified are of no use.
+	VerifiedOnly bool
 }
 
 // NewAPITokens returns the API tokens in a database. Ended receives when one has ended in
@@ -91,8 +93,8 @@ func (a *APITokens) find(ctx context.Context, key [sha256.Size]byte, where strin
 			UserID     uuid.UUID `bun:"user_id"`
 			Email      string    `bun:"email"`
 		}
-		err = a.db.NewRaw("SELECT "+listedColumns+", t.list_ids IS NOT NULL AS restricted, t.user_id, u.email FROM task.api_tokens t JOIN task.users u ON u.id = t.user_id WHERE t.expires_at > ? AND u.blocked_at IS NULL AND "+where,
-			append([]any{now}, args...)...).Scan(ctx, &found)
+		err = a.db.NewRaw("SELECT "+listedColumns+", t.list_ids IS NOT NULL AS restricted, t.user_id, u.email FROM task.api_tokens t JOIN task.users u ON u.id = t.user_id WHERE t.expires_at > ? AND u.blocked_at IS NULL AND (u.verified OR u.password_hash IS NULL OR NOT ?) AND "+where,
+			append([]any{now, a.VerifiedOnly}, args...)...).Scan(ctx, &found)
 		switch {
 		case err != nil:
 			return id, caller, fmt.Errorf("look an API token up: %w", err)

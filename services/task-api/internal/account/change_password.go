@@ -9,6 +9,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/accountmail"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
@@ -72,6 +73,7 @@ func (d *Doorkeeper) ChangePassword(ctx context.Context, actor access.Actor, ses
 		if _, err := end(ctx, tx, u, "id <> ?", session); err != nil {
 			return err
 		}
+		accountmail.Withdraw(tx, u.ID)
 		if err := noticeOf(ctx, tx, taskapi.NoticePasswordChanged); err != nil {
 			return err
 		}

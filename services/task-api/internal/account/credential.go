@@ -44,6 +44,8 @@ func (c Credentials) Alive(ctx context.Context, caller auth.Caller) (err error) 
 		_, err = c.APITokens.Alive(ctx, caller)
 	case caller.SessionID != uuid.Nil:
 		_, err = c.Sessions.Alive(ctx, caller)
+	default:
+		err = c.Sessions.notBlocked(ctx, caller.UserID)
 	}
 	return err
 }

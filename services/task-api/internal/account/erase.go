@@ -30,8 +30,9 @@ func (d *Doorkeeper) AskErasure(ctx context.Context, actor access.Actor, session
 		if _, err := end(ctx, tx, userOf(actor), "id <> ?", session); err != nil {
 			return err
 		}
-		if at, err = scheduleErasure(ctx, tx, actor.UserID, tx.Now.Add(after)); err != nil {
-			return err
+		wanted := tx.Now.Add(after).UTC()
+		if at, err = scheduleErasure(ctx, tx, actor.UserID, wanted); err != nil || !at.Equal(wanted) {
+			return err // he has asked before
 		}
 		return noticeOf(ctx, tx, taskapi.NoticeErasureAsked)
 	})

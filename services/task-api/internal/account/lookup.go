@@ -106,8 +106,8 @@ func (s *Sessions) ask(ctx context.Context, l *lookup) {
 // stored reads sessions that have not expired, of users who are not blocked.
 func (s *Sessions) stored(ctx context.Context, now time.Time, where string, args ...any) ([]storedSession, error) {
 	var found []storedSession
-	err := s.db.NewRaw("SELECT s.id, s.user_id, u.email, s.created_at, s.expires_at FROM task.sessions s JOIN task.users u ON u.id = s.user_id WHERE s.expires_at > ? AND u.blocked_at IS NULL AND "+where,
-		append([]any{now}, args...)...).Scan(ctx, &found)
+	err := s.db.NewRaw("SELECT s.id, s.user_id, u.email, s.created_at, s.expires_at FROM task.sessions s JOIN task.users u ON u.id = s.user_id WHERE s.expires_at > ? AND u.blocked_at IS NULL AND (u.verified OR u.password_hash IS NULL OR NOT ?) AND "+where,
+		append([]any{now, s.VerifiedOnly}, args...)...).Scan(ctx, &found)
 	if err != nil {
 		return nil, fmt.Errorf("look sessions up: %w", err)
 	}

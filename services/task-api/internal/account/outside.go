@@ -8,13 +8,15 @@ import (
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/accountmail"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
 // word is what a token says of its user's address, and when it was issued.
 type word struct {
-	email string
-	asOf  time.Time
+	email    string
+	verified bool
+	asOf     time.Time
 }
 
 // mostWords is how many users' words are remembered, so that not every request of an
@@ -25,7 +27,7 @@ const mostWords = 10_000
 // request, and the address that his newest token names. A token without an
 // address leaves him the one that he has. It returns ErrErased for who was erased.
 func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller auth.Caller) error {
-	said := word{caller.Email, caller.IssuedAt}
+	said := word{caller.Email, caller.EmailVerified && (caller.Email == "" || accountmail.IsAddress(caller.Email)), caller.IssuedAt}
 	if known, ok := s.outside.Get(caller.UserID); ok && known == said {
 		return nil
 	}
@@ -38,8 +40,8 @@ func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller au
 		if asOf.IsZero() || asOf.After(tx.Now) {
 			asOf = tx.Now // it does not say when, or can not be true
 		}
-		res, err := tx.NewRaw(`INSERT INTO task.users (id, email, email_as_of, timezone, created_at, updated_at) VALUES (?, ?, ?, 'UTC', ?, ?)
-			ON CONFLICT (id) DO NOTHING`, caller.UserID, said.email, asOf, tx.Now, tx.Now).Exec(ctx)
+		res, err := tx.NewRaw(`INSERT INTO task.users (id, email, verified, email_as_of, timezone, created_at, updated_at) VALUES (?, ?, ?, ?, 'UTC', ?, ?)
+			ON CONFLICT (id) DO NOTHING`, caller.UserID, said.email, said.verified, asOf, tx.Now, tx.Now).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("insert the outside user: %w", err)
 		}
@@ -49,14 +51,14 @@ func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller au
 		}
 		var before []User
 		// Never the address of who signs in here: a shared secret may name his id.
-		err = tx.NewSelect().Model(&before).Where("id = ?", caller.UserID).Where("password_hash IS NULL").Where("email <> ?", said.email).
+		err = tx.NewSelect().Model(&before).Where("id = ?", caller.UserID).Where("password_hash IS NULL").Where("(email, verified) <> (?, ?)", said.email, said.verified).
 			Where("email_as_of IS NULL OR email_as_of <= ?", asOf).For("UPDATE").Scan(ctx)
 		if err != nil || len(before) == 0 {
 			return err
 		}
 		after := before[0]
-		after.Email, after.UpdatedAt = said.email, tx.Now
-		_, err = tx.NewRaw("UPDATE task.users SET email = ?, email_as_of = ?, updated_at = ? WHERE id = ?", after.Email, asOf, tx.Now, after.ID).Exec(ctx)
+		after.Email, after.Verified, after.UpdatedAt = said.email, said.verified, tx.Now
+		_, err = tx.NewRaw("UPDATE task.users SET email = ?, verified = ?, email_as_of = ?, updated_at = ? WHERE id = ?", after.Email, after.Verified, asOf, tx.Now, after.ID).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("update the outside user's address: %w", err)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/mail"
 	"strings"
 
 	"github.com/google/uuid"
@@ -112,7 +111,7 @@ func (d *Doorkeeper) registerUnverified(ctx context.Context, from Stranger, u *U
 	if !invited {
 		return nil
 	}
-	wait, _, err := d.Attempts.Count(ctx, d.Limits.ForMails(), strings.ToLower(u.Email))
+	wait, _, err := d.Attempts.Count(ctx, d.Limits.ForMails(), "registered "+strings.ToLower(u.Email))
 	if err != nil {
 		return err
 	}
@@ -182,11 +181,8 @@ func (d *Doorkeeper) hashNew(ctx context.Context, from Stranger, password string
 	return hashPassword(password), nil
 }
 
-// checkEmail takes an address alone (RFC 5322 addr-spec), without a name or a
-// comment, and without what could break out of a mail header.
 func checkEmail(field, email string) error {
-	parsed, err := mail.ParseAddress(email)
-	if err != nil || parsed.Address != email || parsed.Name != "" || strings.ContainsAny(email, " \t\r\n\"<>(),;") {
+	if !accountmail.IsAddress(email) {
 		return refuse.Part(field, "must be an email address, such as ada@example.org")
 	}
 	return nil

@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/taskapi"
@@ -45,13 +46,21 @@ func (d *Doorkeeper) Reset(ctx context.Context, from Stranger, token, password s
 		if u, err = lockUser(ctx, tx, t.User); err != nil {
 			return err
 		}
+		if !strings.EqualFold(u.Email, t.Address) {
+			return accountmail.ErrToken // the account has another address by now
+		}
+		if !u.Verified {
+			// Whoever has used the account so far has not shown that it is his.
+			for _, table := range []string{"passkeys", "identities", "second_factors", "recovery_codes", "ceremonies"} {
+				tx.Later("DELETE FROM task."+table+" WHERE user_id = ?", u.ID)
+			}
+		}
 		u.Verified, u.UpdatedAt, u.PasswordHash = true, tx.Now, &hash
 		_, err = tx.NewRaw("UPDATE task.users SET password_hash = ?, verified = true, updated_at = ? WHERE id = ?", hash, tx.Now, u.ID).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("set the password: %w", err)
 		}
-		// What else was sent is of no use any more.
-		tx.Later("DELETE FROM task.account_mails WHERE user_id = ? AND kind IN (?, ?, ?) AND id <> ?", u.ID, taskapi.MailReset, taskapi.MailWelcome, taskapi.MailVerify, t.Mail)
+		accountmail.Withdraw(tx, u.ID)
 		if _, err := end(ctx, tx, u, "true"); err != nil {
 			return err
 		}

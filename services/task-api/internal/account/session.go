@@ -16,6 +16,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/erasure"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
@@ -49,6 +50,8 @@ type Sessions struct {
 	log     *slog.Logger
 	ended   <-chan struct{} // in any replica
 	joining joining
+	// VerifiedOnly: those of accounts whose address was not verified are of no use.
+	VerifiedOnly bool
 	// AlsoForget is called when sessions have ended in any replica, unless it is nil.
 	AlsoForget func()
 }
@@ -122,7 +125,7 @@ func (s *Sessions) Alive(ctx context.Context, caller auth.Caller) (auth.Caller, 
 	return alive, nil
 }
 
-// notBlocked refuses a user without a session who is blocked.
+// notBlocked refuses a user without a session who is blocked, or is being erased.
 func (s *Sessions) notBlocked(ctx context.Context, user uuid.UUID) error {
 	key := sha256.Sum256(slices.Concat([]byte("user"), user[:]))
 	now, known := s.changes.Now(), s.all()
@@ -134,7 +137,7 @@ func (s *Sessions) notBlocked(ctx context.Context, user uuid.UUID) error {
 	}
 	defer s.yield()
 	var blocked bool
-	if err := s.db.NewRaw("SELECT EXISTS (SELECT FROM task.users WHERE id = ? AND blocked_at IS NOT NULL)", user).Scan(ctx, &blocked); err != nil {
+	if err := s.db.NewRaw("SELECT EXISTS (SELECT FROM task.users WHERE id = ? AND blocked_at IS NOT NULL) OR EXISTS (SELECT FROM task.erasures WHERE id = ?)", user, erasure.Hash(user)).Scan(ctx, &blocked); err != nil {
 		return fmt.Errorf("look whether a user is blocked: %w", err)
 	}
 	if blocked {

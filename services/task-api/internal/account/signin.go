@@ -45,10 +45,19 @@ type counted struct {
 	key   string
 }
 
+// With is the stranger whose browser had a session with a cookie, "" for none. It ends where
+// he signs in again, if it is one of his.
+func (d *Doorkeeper) With(ctx context.Context, from Stranger, cookie string) (_ Stranger, err error) {
+	from.had, err = d.Sessions.ByCookie(ctx, cookie)
+	if errors.Is(err, auth.ErrRefused) {
+		err = nil
+	}
+	return from, err
+}
+
 // SignIn begins a session of the user whose address and password these are. Where he has
-// a second factor, a code is asked for besides, "" for none. The session that the browser
-// had ends, if it is one of his.
-func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, had, email, password, code string) (*User, *Opened, error) {
+// a second factor, a code is asked for besides, "" for none.
+func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, email, password, code string) (*User, *Opened, error) {
 	byNetwork, byAddress := counted{d.Limits.ForNetwork(), from.network}, counted{d.Limits.ForAddress(), strings.ToLower(email)}
 	if !from.known {
 		// What is refused anyway takes no turn.
@@ -68,10 +77,6 @@ func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, had, email, pass
 		}
 	}
 	if err := d.mayEnter(u); err != nil {
-		return nil, nil, err
-	}
-	from.had, err = d.Sessions.ByCookie(ctx, had)
-	if err != nil && !errors.Is(err, auth.ErrRefused) {
 		return nil, nil, err
 	}
 	if from.had.UserID == u.ID {

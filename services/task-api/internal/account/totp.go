@@ -167,6 +167,12 @@ func (s *Store) RemoveTOTP(ctx context.Context, actor access.Actor) error {
 	})
 }
 
+// HasSecondFactor says whether a user is asked for a code at a sign-in with his password.
+func (s *Store) HasSecondFactor(ctx context.Context, user uuid.UUID) (bool, error) {
+	f, err := factorOf(ctx, s.DB, user)
+	return f != nil && f.ConfirmedAt != nil, err
+}
+
 // factorOf is the second factor of a user, confirmed or not; nil for none.
 func factorOf(ctx context.Context, db bun.IDB, user uuid.UUID) (*secondFactor, error) {
 	f := new(secondFactor)

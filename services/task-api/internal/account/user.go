@@ -15,6 +15,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/cache"
+	"github.com/taskwire/taskwire/pkg/erasure"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -156,7 +157,7 @@ func (d *Doorkeeper) Update(ctx context.Context, actor access.Actor, to Profile)
 	if err := checkEmail("email", *to.Email); err != nil {
 		return nil, false, err
 	}
-	for _, c := range []counted{{d.Limits.ForMails(), "of " + actor.UserID.String()}, {d.Limits.ForMails(), strings.ToLower(*to.Email)}} {
+	for _, c := range []counted{{d.Limits.ForMails(), "of " + actor.UserID.String()}, {d.Limits.ForMails(), "wanted " + strings.ToLower(*to.Email)}} {
 		wait, _, err := d.Attempts.Count(ctx, c.limit, c.key)
 		if err != nil {
 			return nil, false, err
@@ -216,6 +217,9 @@ func (s *Store) askForAddress(ctx context.Context, tx *change.Tx, u *User, email
 	if err != nil {
 		return fmt.Errorf("look for who has the address: %w", err)
 	}
+	if err := noticeOf(ctx, tx, taskapi.NoticeAddressAsked); err != nil {
+		return err
+	}
 	if len(others) > 0 {
 		return accountmail.PostNotice(tx, others[0], email, taskapi.NoticeAddressTaken)
 	}
@@ -232,6 +236,9 @@ func (s *Store) LetIn(ctx context.Context, from Stranger, u *User) (opened *Open
 // session that the browser had ends, if it is one of his: it was signed in again.
 func (s *Store) letIn(ctx context.Context, from Stranger, u *User, prove func(context.Context, *change.Tx) (map[string]any, error)) (opened *Opened, err error) {
 	err = s.Changes.Do(ctx, u.actor(from.Origin), func(ctx context.Context, tx *change.Tx) error {
+		if err := stillThere(ctx, tx, u); err != nil {
+			return err
+		}
 		proof, err := prove(ctx, tx)
 		if err != nil {
 			return err
@@ -252,6 +259,22 @@ func (s *Store) letIn(ctx context.Context, from Stranger, u *User, prove func(co
 		return appendAudit(tx, event.UserSignedIn, u, nil, nil, said)
 	})
 	return opened, err
+}
+
+// stillThere refuses a user who has another password by now than the one that he has shown,
+// who was blocked, or who is being erased: what ends his sessions comes first, or ends this
+// one, too.
+func stillThere(ctx context.Context, tx *change.Tx, u *User) error {
+	var same []bool
+	err := tx.NewRaw(`SELECT u.password_hash IS NOT DISTINCT FROM ? AND u.blocked_at IS NULL AND NOT EXISTS (SELECT FROM task.erasures WHERE id = ?)
+		FROM task.users u WHERE u.id = ? FOR SHARE OF u`, u.PasswordHash, erasure.Hash(u.ID), u.ID).Scan(ctx, &same)
+	if err != nil {
+		return fmt.Errorf("look at the account: %w", err)
+	}
+	if len(same) == 0 || !same[0] {
+		return refuse.Because(refuse.WrongPassword, "the account was changed a moment ago; sign in again")
+	}
+	return nil
 }
 
 // noticeOf tells the actor by mail what was done with his account, where his address was

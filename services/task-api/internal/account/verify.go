@@ -55,6 +55,7 @@ func changeAddress(ctx context.Context, tx *change.Tx, before, after *User) erro
 	if n == 0 {
 		return taken("token")
 	}
+	accountmail.Withdraw(tx, after.ID)
 	tx.Later("SELECT pg_notify('" + EndedChannel + "', '')")
 	if before.Verified {
 		if err := accountmail.PostNotice(tx, after.ID, before.Email, taskapi.NoticeAddressChanged); err != nil {
@@ -90,7 +91,7 @@ func (d *Doorkeeper) ask(ctx context.Context, from Stranger, kind, email string)
 	if wait > 0 {
 		return refuse.Until(wait, "too many mails were asked for from your network; try again later")
 	}
-	if wait, _, err = d.Attempts.Count(ctx, d.Limits.ForMails(), strings.ToLower(email)); err != nil || wait > 0 {
+	if wait, _, err = d.Attempts.Count(ctx, d.Limits.ForMails(), kind+" "+strings.ToLower(email)); err != nil || wait > 0 {
 		return err
 	}
 	return d.Store.Changes.Do(ctx, access.Actor{Origin: from.Origin}, func(_ context.Context, tx *change.Tx) error {

@@ -90,3 +90,9 @@ func Post(tx *change.Tx, m Mail) error {
 func PostNotice(tx *change.Tx, user uuid.UUID, address, notice string) error {
 	return Post(tx, Mail{Kind: taskapi.MailNotice, User: user, Address: address, About: About{Notice: notice, IP: tx.Actor.IP, Device: tx.Actor.UserAgent}})
 }
+
+// Withdraw has the mails to a user of no use any more that were sent before, or are on their
+// way: those by whose links he would get into his account, or give it another address.
+func Withdraw(tx *change.Tx, user uuid.UUID) {
+	tx.Later("DELETE FROM task.account_mails WHERE user_id = ? AND kind IN (?, ?, ?)", user, taskapi.MailReset, taskapi.MailWelcome, taskapi.MailVerify)
+}

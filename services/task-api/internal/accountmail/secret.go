@@ -40,7 +40,8 @@ type Token struct {
 	Address string
 }
 
-var errToken = refuse.Part("token", "is not valid, or not any more; ask for a new mail")
+// ErrToken refuses a token that stands for nothing, or nothing any more.
+var ErrToken error = refuse.Part("token", "is not valid, or not any more; ask for a new mail")
 
 // Find says what a token stands for, of one of these kinds.
 func Find(ctx context.Context, db bun.IDB, now time.Time, token string, kinds ...string) (*Token, error) {
@@ -59,7 +60,7 @@ func Use(ctx context.Context, tx *change.Tx, token string, kinds ...string) (*To
 func find(ctx context.Context, db bun.IDB, lock string, now time.Time, token string, kinds []string) (*Token, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(raw) != len(uuid.Nil)+secretBytes {
-		return nil, errToken
+		return nil, ErrToken
 	}
 	var row struct {
 		ID      uuid.UUID `bun:"id"`
@@ -71,7 +72,7 @@ func find(ctx context.Context, db bun.IDB, lock string, now time.Time, token str
 	err = db.NewRaw(`SELECT id, kind, user_id, address, array_to_string(array(SELECT encode(s, 'hex') FROM unnest(secrets) s), '') AS secrets
 		FROM task.account_mails WHERE id = ? AND user_id IS NOT NULL AND used_at IS NULL AND expires_at > ?`+lock, uuid.UUID(raw[:len(uuid.Nil)]), now).Scan(ctx, &row)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, errToken
+		return nil, ErrToken
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look for the mail of a token: %w", err)
@@ -82,5 +83,5 @@ func find(ctx context.Context, db bun.IDB, lock string, now time.Time, token str
 			return &Token{row.ID, row.Kind, row.UserID, row.Address}, nil
 		}
 	}
-	return nil, errToken
+	return nil, ErrToken
 }

@@ -92,8 +92,20 @@ func (s *Store) write(ctx context.Context, tx *change.Tx, id uuid.UUID) (taskapi
 	if err != nil {
 		return out, err
 	}
+	if m.UserID == nil && u != nil {
+		// To the account's address, as it is kept: what was typed is the same in small letters,
+		// which need not be the same mailbox.
+		m.Address = u.Email
+		tx.Later("UPDATE task.account_mails SET address = ? WHERE id = ?", m.Address, id)
+	}
 	if reason := s.pointless(&m, u); reason != "" {
 		return no(reason)
+	}
+	if m.Kind == taskapi.MailNotice {
+		if enough, err := enough(ctx, tx, &m, id); err != nil || enough {
+			out.Reason = taskapi.MailTooMany
+			return out, err
+		}
 	}
 	out.Stands, out.Kind, out.To, out.At = true, m.Kind, m.Address, m.CreatedAt.UTC()
 	out.Notice, out.IP, out.Device = m.About.Notice, m.About.IP, m.About.Device
@@ -152,6 +164,21 @@ func (s *Store) pointless(m *row, u *person) string {
 		return taskapi.MailUnverified
 	}
 	return ""
+}
+
+// mostNotices is how many notices a user gets within an hour. Whoever is signed in as him
+// could have any number sent.
+const mostNotices = 20
+
+// enough says whether a user has had his notices of an hour before this one.
+func enough(ctx context.Context, tx *change.Tx, m *row, id uuid.UUID) (bool, error) {
+	var before int
+	err := tx.NewRaw("SELECT count(*) FROM task.account_mails WHERE user_id = ? AND kind = ? AND created_at > ? AND (created_at, id) < (?, ?)",
+		m.UserID, taskapi.MailNotice, m.CreatedAt.Add(-time.Hour), m.CreatedAt, id).Scan(ctx, &before)
+	if err != nil {
+		return false, fmt.Errorf("count the notices: %w", err)
+	}
+	return before >= mostNotices, nil
 }
 
 // invitation adds what an invitation's mail says, if it still stands.

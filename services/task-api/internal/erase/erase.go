@@ -129,7 +129,9 @@ func begin(ctx context.Context, tx *change.Tx) (begun bool, err error) {
 	tx.Later("INSERT INTO task.erasures (id, began_at, user_id, email, name, step) SELECT ?, ?, id, email, name, 0 FROM task.users WHERE id = ? ON CONFLICT DO NOTHING", erasure.Hash(user), tx.Now, user)
 	tx.Later("DELETE FROM task.invitations WHERE lower(email) = (SELECT lower(email) FROM task.users WHERE id = ? AND email <> '')", user)
 	tx.Later("DELETE FROM task.account_mails WHERE user_id = ? OR lower(address) = (SELECT lower(email) FROM task.users WHERE id = ? AND email <> '')", user, user)
-	tx.Later("DELETE FROM task.api_tokens WHERE user_id = ?", user)
+	for _, way := range []string{"api_tokens", "identities", "passkeys", "ceremonies"} {
+		tx.Later("DELETE FROM task."+way+" WHERE user_id = ?", user)
+	}
 	tx.Later("UPDATE task.users SET email = '', name = '', password_hash = NULL, erase_at = NULL WHERE id = ?", user)
 	tx.Later("DELETE FROM task.sessions WHERE user_id = ?", user)
 	tx.Later("SELECT pg_notify('" + account.EndedChannel + "', '')")

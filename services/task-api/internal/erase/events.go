@@ -111,6 +111,9 @@ func (s scrubber) scrub(e logged) (data string, cut uuid.UUID, err error) {
 				}
 				delete(about, event.MetaTruncated)
 			}
+			if about, ok := d["metadata"].(object); ok {
+				delete(about, event.MetaName) // of an API token
+			}
 			d["before"], d["after"] = bare(d["before"]), bare(d["after"])
 			if strings.HasPrefix(text(d["target"]), "invitation/") {
 				d["target"] = "invitation/"

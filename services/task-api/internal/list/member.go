@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -59,7 +58,7 @@ type membership struct {
 // the new role then.
 func (s *Store) Invite(ctx context.Context, actor access.Actor, id uuid.UUID, email string, role access.Role) (*Invitation, error) {
 	email = strings.TrimSpace(email)
-	if parsed, err := mail.ParseAddress(email); err != nil || parsed.Address != email {
+	if !accountmail.IsAddress(email) {
 		return nil, refuse.Part("email", "must be an email address, such as ada@example.org")
 	}
 	if !role.Known() {

@@ -37,10 +37,11 @@ func (s *Store) Check(ctx context.Context, actor access.Actor, asked []taskapi.R
 		UserID     uuid.UUID  `bun:"user_id"`
 		Email      string     `bun:"email"`
 		Timezone   string     `bun:"timezone"`
+		Blocked    bool       `bun:"blocked"`
 	}
 	may := actor.Tasks()
 	err := s.DB.NewRaw(`
-		SELECT r.id AS reminder_id, r.remind_at, t.is_complete, m.user_id, coalesce(CASE WHEN u.verified OR NOT ? THEN u.email END, '') AS email, coalesce(u.timezone, t.timezone) AS timezone
+		SELECT r.id AS reminder_id, r.remind_at, t.is_complete, m.user_id, coalesce(CASE WHEN u.verified OR NOT ? THEN u.email END, '') AS email, coalesce(u.timezone, t.timezone) AS timezone, u.blocked_at IS NOT NULL AS blocked
 		FROM task.reminders r JOIN task.tasks t ON t.id = r.task_id
 			JOIN task.members m ON m.list_id = t.list_id AND m.user_id = coalesce(r.user_id, t.user_id)
 			LEFT JOIN task.users u ON u.id = m.user_id
@@ -58,6 +59,8 @@ func (s *Store) Check(ctx context.Context, actor access.Actor, asked []taskapi.R
 			row := rows[i]
 			s.User = &taskapi.User{ID: row.UserID, Email: row.Email, Timezone: row.Timezone}
 			switch {
+			case row.Blocked:
+				s.Reason = taskapi.Blocked
 			case row.IsComplete:
 				s.Reason = taskapi.Completed
 			case row.RemindAt == nil || !row.RemindAt.Equal(r.At):

@@ -59,7 +59,7 @@ func (a *Accounts) forgot(ctx context.Context, actor access.Actor, in *struct {
 
 // known is the answer to whoever has shown that a mail came to him.
 type known struct {
-	SetCookie http.Cookie `header:"Set-Cookie" doc:"taskwire_device, by which the browser is known"`
+	SetCookie []http.Cookie `header:"Set-Cookie" doc:"taskwire_device, by which the browser is known"`
 }
 
 func (a *Accounts) reset(ctx context.Context, actor access.Actor, in *struct {
@@ -72,7 +72,7 @@ func (a *Accounts) reset(ctx context.Context, actor access.Actor, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return a.know(from, u)
+	return a.know(ctx, from, u)
 }
 
 func (a *Accounts) verify(ctx context.Context, actor access.Actor, in *struct {
@@ -84,13 +84,18 @@ func (a *Accounts) verify(ctx context.Context, actor access.Actor, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return a.know(a.Keys.Stranger(actor.Origin, in.Device), u)
+	return a.know(ctx, a.Keys.Stranger(actor.Origin, in.Device), u)
 }
 
-// know makes the browser a known device of a user's: he has shown that it is his.
-func (a *Accounts) know(from account.Stranger, u *account.User) (*known, error) {
+// know makes the browser a known device of a user's, who has shown that a mail came to him.
+// Where a sign-in takes more than a password it does not: a device has guesses of its own.
+func (a *Accounts) know(ctx context.Context, from account.Stranger, u *account.User) (*known, error) {
+	more, err := a.Doorkeeper.Store.HasSecondFactor(ctx, u.ID)
+	if err != nil || more {
+		return &known{}, err
+	}
 	cookie, err := a.deviceCookie(from, u)
-	return &known{cookie}, err
+	return &known{[]http.Cookie{cookie}}, err
 }
 
 func (a *Accounts) resend(ctx context.Context, actor access.Actor, in *struct {

@@ -175,7 +175,11 @@ type loginInput struct {
 
 func (a *Accounts) login(ctx context.Context, actor access.Actor, in *loginInput) (*signedIn, error) {
 	from := a.Keys.Stranger(actor.Origin, in.Device)
-	u, session, err := a.Doorkeeper.SignIn(ctx, from, in.Cookie, in.Body.Email, in.Body.Password, in.Body.Code)
+	from, err := a.Doorkeeper.With(ctx, from, in.Cookie)
+	if err != nil {
+		return nil, err
+	}
+	u, session, err := a.Doorkeeper.SignIn(ctx, from, in.Body.Email, in.Body.Password, in.Body.Code)
 	if err != nil {
 		return nil, err
 	}

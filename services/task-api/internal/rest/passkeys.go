@@ -96,6 +96,7 @@ func (a *Passkeys) beginLogin(ctx context.Context, actor access.Actor, in *struc
 
 func (a *Passkeys) finishLogin(ctx context.Context, actor access.Actor, in *struct {
 	Device string `cookie:"taskwire_device" doc:"Set at a sign-in"`
+	Cookie string `cookie:"auth_token" doc:"The session that the browser has: it ends, if it is yours"`
 	Body   PasskeyAnswer
 },
 ) (*signedIn, error) {
@@ -103,7 +104,10 @@ func (a *Passkeys) finishLogin(ctx context.Context, actor access.Actor, in *stru
 	if err != nil {
 		return nil, fmt.Errorf("write a passkey's answer: %w", err)
 	}
-	from := a.Accounts.Keys.Stranger(actor.Origin, in.Device)
+	from, err := a.Accounts.Doorkeeper.With(ctx, a.Accounts.Keys.Stranger(actor.Origin, in.Device), in.Cookie)
+	if err != nil {
+		return nil, err
+	}
 	u, session, err := a.Passkeys.FinishSignIn(ctx, from, answer)
 	if err != nil {
 		return nil, err

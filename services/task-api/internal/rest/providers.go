@@ -181,7 +181,7 @@ type finishInput struct {
 	Error    string `query:"error" maxLength:"512" doc:"Why the provider has signed nobody in"`
 	Issuer   string `query:"iss" maxLength:"512" doc:"The provider, where it says so"`
 	Errand   string `cookie:"oidc_errand" doc:"Of the browser that began with it"`
-	Session  string `cookie:"auth_token" doc:"Of who links the provider to his account"`
+	Session  string `cookie:"auth_token" doc:"Of who links the provider to his account, or signs in again"`
 	Device   string `cookie:"taskwire_device" doc:"Set at a sign-in"`
 }
 
@@ -194,7 +194,10 @@ func (a *Providers) finish(ctx context.Context, actor access.Actor, in *finishIn
 	if !ok || errand.Provider != p.ID {
 		return nil, refuse.Because(refuse.SignInNotBegun, "this browser has not begun this sign-in, or it took too long; begin again")
 	}
-	from := a.Accounts.Keys.Stranger(actor.Origin, in.Device)
+	from, err := a.Accounts.Doorkeeper.With(ctx, a.Accounts.Keys.Stranger(actor.Origin, in.Device), in.Session)
+	if err != nil {
+		return nil, err
+	}
 	// What is made up costs the provider an answer.
 	back, err := a.Accounts.Doorkeeper.CountElsewhere(ctx, from)
 	if err != nil {

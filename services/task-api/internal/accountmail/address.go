@@ -1,0 +1,29 @@
+package accountmail
+
+import (
+	"net/mail"
+	"strings"
+	"unicode"
+)
+
+// IsAddress takes an address alone (RFC 5322, addr-spec), without a name or a comment, and
+// without what could break out of the header of a mail. It refuses letters that become
+// those of another address in small letters, such as the Kelvin sign: addresses are compared
+// so, and mails do not go to where they are compared.
+func IsAddress(text string) bool {
+	parsed, err := mail.ParseAddress(text)
+	if err != nil || parsed.Address != text || parsed.Name != "" || strings.ContainsAny(text, " \t\r\n\"<>(),;") {
+		return false
+	}
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		if r <= unicode.MaxASCII {
+			return false
+		}
+		for _, other := range []rune{unicode.ToLower(r), unicode.ToUpper(r), unicode.SimpleFold(r)} {
+			if other <= unicode.MaxASCII {
+				return true
+			}
+		}
+		return r == 'İ' // in small letters it is an i with a dot of its own
+	})
+}
