@@ -245,6 +245,7 @@ var openRoutes = []route{
 	{http.MethodGet, "/schemas/reminder-event/v1"},
 	{http.MethodGet, "/schemas/comment-event/v1"},
 	{http.MethodGet, "/schemas/audit-event/v1"},
+	{http.MethodGet, "/schemas/account-event/v1"},
 	{http.MethodGet, "/schemas/account-mail-event/v1"},
 	{http.MethodGet, "/"},
 	{http.MethodGet, "/assets/{version}/{name}"},
