@@ -343,3 +343,27 @@ func TestAnOperatorErases(t *testing.T) {
 	require.Equal(t, 1, code, out)
 	require.Contains(t, out, "there is no such user")
 }
+
+// Addresses of before go with the account, and what its API tokens were called.
+func TestNothingOfBeforeIsLeft(t *testing.T) {
+	s := start(t, "ERASE_AFTER=0")
+	u, bob := s.newUser(), s.newUser()
+	list := bob.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Garden"})
+	bob.join(u, list.ID, access.Editor)
+	task := bob.create(object{"title": "x", "list_id": list.ID})
+	bob.say(task.ID, "for @"+u.email)
+	thrown := bob.create(object{"title": "y", "list_id": list.ID})
+	bob.say(thrown.ID, "also for @"+u.email)
+	bob.remove(thrown.ID)
+	before := u.email
+	u.apiToken(object{"name": "Zaubertelefon", "scopes": []string{"account:read"}})
+	for _, next := range []string{"zauber@example.org", "zauber@example.org.example"} {
+		require.Equal(t, http.StatusAccepted, u.do(http.MethodPatch, "/api/auth/me", object{"email": next}).status)
+		require.Equal(t, http.StatusNoContent, s.nobody().post("/api/auth/verify", object{"token": s.mail(next).Token}).status)
+	}
+	require.Equal(t, http.StatusAccepted, u.do(http.MethodDelete, "/api/auth/me", nil).status)
+	s.isErased(u.user)
+	for _, text := range []string{before, "zauber@example.org", "Zaubertelefon"} {
+		require.Empty(t, s.holding(text), text)
+	}
+}

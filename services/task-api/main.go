@@ -185,7 +185,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 			// Who waits for changes has no connection meanwhile.
 			(&rest.Feed{Store: changed, Hub: hub, Beats: beats, Credentials: credentials, Failures: failures, Closing: ctx}).Mount(httpapi.NewAPI(r.With(accounts.AdmitOutside)))
 			// Who reads an export has no connection while he reads.
-			all := &export.Store{DB: db, Users: users, Sessions: sessions, APITokens: apiTokens, Passkeys: passkeys, Lists: lists, Tasks: tasks, Comments: comments, Show: rest.Shown, Now: time.Now}
+			all := &export.Store{DB: db, Users: users, Sessions: sessions, APITokens: apiTokens, Passkeys: passkeys, Lists: lists, Tasks: tasks, Comments: comments, Show: rest.Shown, Now: time.Now, Alive: func(ctx context.Context) error { return credentials.Alive(ctx, auth.CallerOf(ctx)) }}
 			(&rest.Export{Store: all, Get: door.Get, Failures: failures}).Mount(httpapi.NewAPI(r.With(accounts.AdmitOutside)))
 			r.Group(func(r chi.Router) {
 				r.Use(share()...)

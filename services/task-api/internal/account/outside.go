@@ -58,7 +58,7 @@ func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller au
 		}
 		after := before[0]
 		after.Email, after.Verified, after.UpdatedAt = said.email, said.verified, tx.Now
-		_, err = tx.NewRaw("UPDATE task.users SET email = ?, verified = ?, email_as_of = ?, updated_at = ? WHERE id = ?", after.Email, after.Verified, asOf, tx.Now, after.ID).Exec(ctx)
+		_, err = tx.NewRaw("UPDATE task.users SET email = ?, former_emails = array_remove(former_emails, email) || email, verified = ?, email_as_of = ?, updated_at = ? WHERE id = ?", after.Email, after.Verified, asOf, tx.Now, after.ID).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("update the outside user's address: %w", err)
 		}

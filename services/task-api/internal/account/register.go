@@ -108,11 +108,8 @@ func (d *Doorkeeper) mayRegister(ctx context.Context, email string) error {
 // registerUnverified makes an account that can be used once its address was verified. Who
 // has an account with that address is told that somebody wanted another.
 func (d *Doorkeeper) registerUnverified(ctx context.Context, from Stranger, u *User, invited bool) error {
-	if !invited {
-		return nil
-	}
 	wait, _, err := d.Attempts.Count(ctx, d.Limits.ForMails(), "registered "+strings.ToLower(u.Email))
-	if err != nil {
+	if err != nil || !invited {
 		return err
 	}
 	return d.Store.Changes.Do(ctx, u.actor(from.Origin), func(ctx context.Context, tx *change.Tx) error {

@@ -42,7 +42,7 @@ func (d *Doorkeeper) Verify(ctx context.Context, from access.Origin, token strin
 func changeAddress(ctx context.Context, tx *change.Tx, before, after *User) error {
 	// Who registers it at this moment fails or comes first: not by way of an error of
 	// Postgres, which would write the address into its log.
-	res, err := tx.NewRaw(`UPDATE task.users SET email = ?0, verified = true, updated_at = ?1
+	res, err := tx.NewRaw(`UPDATE task.users SET email = ?0, verified = true, updated_at = ?1, former_emails = array_remove(former_emails, email) || email
 		WHERE id = ?2 AND NOT EXISTS (SELECT FROM task.users u WHERE lower(u.email) = lower(?0) AND u.password_hash IS NOT NULL AND u.id <> ?2)`,
 		after.Email, tx.Now, after.ID).Exec(ctx)
 	if err != nil {

@@ -126,13 +126,13 @@ func begin(ctx context.Context, tx *change.Tx) (begun bool, err error) {
 	user := users[0]
 	// The address and the name are never an argument: Postgres would write one that fails
 	// into its log.
-	tx.Later("INSERT INTO task.erasures (id, began_at, user_id, email, name, step) SELECT ?, ?, id, email, name, 0 FROM task.users WHERE id = ? ON CONFLICT DO NOTHING", erasure.Hash(user), tx.Now, user)
-	tx.Later("DELETE FROM task.invitations WHERE lower(email) = (SELECT lower(email) FROM task.users WHERE id = ? AND email <> '')", user)
-	tx.Later("DELETE FROM task.account_mails WHERE user_id = ? OR lower(address) = (SELECT lower(email) FROM task.users WHERE id = ? AND email <> '')", user, user)
+	tx.Later("INSERT INTO task.erasures (id, began_at, user_id, emails, name, step) SELECT ?, ?, id, array_remove(former_emails || email, ''), name, 0 FROM task.users WHERE id = ? ON CONFLICT DO NOTHING", erasure.Hash(user), tx.Now, user)
+	tx.Later("DELETE FROM task.invitations WHERE lower(email) IN (SELECT lower(unnest(emails)) FROM task.erasures WHERE id = ?)", erasure.Hash(user))
+	tx.Later("DELETE FROM task.account_mails WHERE user_id = ? OR lower(address) IN (SELECT lower(unnest(emails)) FROM task.erasures WHERE id = ?)", user, erasure.Hash(user))
 	for _, way := range []string{"api_tokens", "identities", "passkeys", "ceremonies"} {
 		tx.Later("DELETE FROM task."+way+" WHERE user_id = ?", user)
 	}
-	tx.Later("UPDATE task.users SET email = '', name = '', password_hash = NULL, erase_at = NULL WHERE id = ?", user)
+	tx.Later("UPDATE task.users SET email = '', former_emails = '{}', name = '', password_hash = NULL, erase_at = NULL WHERE id = ?", user)
 	tx.Later("DELETE FROM task.sessions WHERE user_id = ?", user)
 	tx.Later("SELECT pg_notify('" + account.EndedChannel + "', '')")
 	return true, nil
@@ -167,8 +167,14 @@ func comments(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 	return n == 0, err
 }
 
-// address is, in SQL with x for his row of erasures, his address as a regular expression.
-const address = `regexp_replace(x.email, '([^[:alnum:]@])', '\\\1', 'g')`
+// address is, in SQL with x for his row of erasures, any of his addresses as a regular
+// expression: a longer one goes before one that it begins with.
+const address = `(SELECT string_agg(regexp_replace(e, '([^[:alnum:]@])', '\\\1', 'g'), '|' ORDER BY length(e) DESC) FROM unnest(x.emails) e)`
+
+// names is, in SQL with x as above, that a text has one of his addresses in it.
+func names(text string) string {
+	return "EXISTS (SELECT FROM unnest(x.emails) e WHERE strpos(lower(" + text + "), lower(e)) > 0)"
+}
 
 // mentions replaces his address in what others have said: they have mentioned him by it.
 func mentions(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
@@ -177,7 +183,7 @@ func mentions(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 			SELECT id, text FROM task.comments WHERE id > ? ORDER BY id LIMIT ?
 		), replaced AS (
 			UPDATE task.comments c SET text = regexp_replace(c.text, `+address+`, ?, 'gi')
-			FROM next n, task.erasures x WHERE c.id = n.id AND x.id = ? AND x.email <> '' AND strpos(lower(n.text), lower(x.email)) > 0
+			FROM next n, task.erasures x WHERE c.id = n.id AND x.id = ? AND `+names("n.text")+`
 		)
 		SELECT id FROM next ORDER BY id DESC LIMIT 1`, of.Reached, looked, former, of.ID).Scan(ctx, &last)
 	if err != nil {
@@ -211,7 +217,7 @@ func trash(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 			RETURNING t.id
 		), replaced AS (
 			UPDATE task.trash t SET comments = regexp_replace(t.comments::text, `+address+`, ?3, 'gi')::jsonb
-			FROM next n, task.erasures x WHERE t.id = n.id AND x.id = ?2 AND x.email <> '' AND strpos(lower(t.comments::text), lower(x.email)) > 0
+			FROM next n, task.erasures x WHERE t.id = n.id AND x.id = ?2 AND `+names("t.comments::text")+`
 				AND NOT EXISTS (SELECT FROM cleared c WHERE c.id = t.id)
 		)
 		SELECT id FROM next WHERE NOT EXISTS (SELECT FROM cleared) OR id < (SELECT id FROM cleared ORDER BY id LIMIT 1) ORDER BY id DESC LIMIT 1`, of.Reached, looked, of.ID, former).Scan(ctx, &last)
@@ -234,7 +240,7 @@ func trash(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 func end(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 	tx.Later("DELETE FROM task.feed WHERE list_id = ?", of.UserID)
 	tx.Later("DELETE FROM task.users WHERE id = ?", of.UserID)
-	tx.Later("UPDATE task.erasures SET done_at = ?, user_id = NULL, email = NULL, name = NULL, step = NULL, reached = NULL, reached_at = NULL, reached_position = NULL WHERE id = ?", tx.Now, of.ID)
+	tx.Later("UPDATE task.erasures SET done_at = ?, user_id = NULL, emails = NULL, name = NULL, step = NULL, reached = NULL, reached_at = NULL, reached_position = NULL WHERE id = ?", tx.Now, of.ID)
 	data, err := marshal(event.AccountEvent{Frame: event.Frame{EventType: event.AccountErased, UserID: of.UserID, Timestamp: tx.Now, Metadata: map[string]any{}}})
 	if err != nil {
 		return false, err

@@ -31,10 +31,8 @@ type logged struct {
 // ids, and what makes them events: which task or list, which version, when, what was done.
 // So a replay, an undo of others and reconcile find what they look for.
 func events(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
-	var words []struct {
-		Email string `bun:"email"`
-	}
-	if err := tx.NewRaw("SELECT email FROM task.erasures WHERE id = ?", of.ID).Scan(ctx, &words); err != nil {
+	var emails []string // the longest first
+	if err := tx.NewRaw("SELECT e FROM task.erasures x, unnest(x.emails) e WHERE x.id = ? ORDER BY length(e) DESC", of.ID).Scan(ctx, &emails); err != nil {
 		return false, fmt.Errorf("read whose events are looked for: %w", err)
 	}
 	at := time.Time{}
@@ -47,7 +45,7 @@ func events(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 		), seen AS (
 			-- No EXISTS, for which Postgres would rather read all of purged than look into its index.
 			SELECT n.*, coalesce((SELECT p.with_account FROM task.purged p WHERE p.id = n.key::uuid), false) AS gone,
-				strpos(n.data, x.user_id::text) > 0 OR x.email <> '' AND strpos(lower(n.data), lower(x.email)) > 0 AS his
+				strpos(n.data, x.user_id::text) > 0 OR `+names("n.data")+` AS his
 			FROM next n, task.erasures x WHERE x.id = ?
 		)
 		SELECT recorded_at, position, topic, gone, CASE WHEN his OR gone THEN data ELSE '' END AS data FROM seen ORDER BY recorded_at, position`,
@@ -55,7 +53,7 @@ func events(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read the event log: %w", err)
 	}
-	s := scrubber{user: of.UserID.String(), email: words[0].Email}
+	s := scrubber{user: of.UserID.String(), emails: emails}
 	for _, e := range found {
 		if e.Data == "" {
 			continue
@@ -80,7 +78,10 @@ func events(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 }
 
 // scrubber takes a user out of events.
-type scrubber struct{ user, email string }
+type scrubber struct {
+	user   string
+	emails []string // the longest first
+}
 
 // scrub is the data of an event without what it says of him, and the task or comment whose
 // whole texts, which the event has cut, are to go with its own.
@@ -179,14 +180,11 @@ func (s scrubber) walk(value any) any {
 	return value
 }
 
-// without is a text in which his address is replaced, however it is written.
+// without is a text in which his addresses are replaced, however they are written.
 func (s scrubber) without(in string) string {
-	if s.email == "" || len(in) < len(s.email) {
-		return in
-	}
 	var out strings.Builder
 	for i := 0; i < len(in); {
-		if n := len(s.email); i+n <= len(in) && strings.EqualFold(in[i:i+n], s.email) {
+		if n := s.at(in[i:]); n > 0 {
 			out.WriteString(former)
 			i += n
 			continue
@@ -195,6 +193,16 @@ func (s scrubber) without(in string) string {
 		i++
 	}
 	return out.String()
+}
+
+// at is how long the address of his is that a text begins with; 0 for none.
+func (s scrubber) at(text string) int {
+	for _, email := range s.emails {
+		if n := len(email); n <= len(text) && strings.EqualFold(text[:n], email) {
+			return n
+		}
+	}
+	return 0
 }
 
 // marshal writes the data of an event.

@@ -38,6 +38,8 @@ type Store struct {
 	// Show is a task as the API answers it.
 	Show func(*task.Task) any
 	Now  func() time.Time
+	// Alive says whether who asks is still signed in.
+	Alive func(ctx context.Context) error
 }
 
 // Source is what another service has of the user: a file of the archive.
@@ -192,6 +194,9 @@ func (e *Export) lines(of each) func(context.Context, io.Writer) error {
 func (e *Export) keep(ctx context.Context) error {
 	if e.Now().Sub(e.renewed) < lease/4 {
 		return nil
+	}
+	if err := e.Alive(ctx); err != nil {
+		return fmt.Errorf("go on with an export: %w", err)
 	}
 	return e.hold(ctx)
 }

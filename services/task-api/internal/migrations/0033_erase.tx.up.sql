@@ -1,5 +1,6 @@
--- When an account is to be erased, whose user has asked for it.
-ALTER TABLE task.users ADD COLUMN erase_at timestamptz;
+-- When an account is to be erased, whose user has asked for it, and the addresses that it had
+-- before the one that it has: others may have written them.
+ALTER TABLE task.users ADD COLUMN erase_at timestamptz, ADD COLUMN former_emails text[] NOT NULL DEFAULT '{}';
 
 --bun:split
 
@@ -12,7 +13,7 @@ CREATE TABLE task.erasures (
 	-- From here on all is null once it is done.
 	user_id  uuid,
 	-- What is looked for in what others keep. An account that has begun to go has neither.
-	email    text,
+	emails   text[],
 	name     text,
 	-- How far it is: the step, and the last row that the step has looked at.
 	step     smallint,
