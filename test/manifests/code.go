@@ -37,7 +37,7 @@ var (
 )
 
 // asked is what services ask of task-api.
-var asked = map[string]string{"recurring-task": taskapi.OccurrencesPath, "notification": taskapi.RemindersPath}
+var asked = map[string][]string{"recurring-task": {taskapi.OccurrencesPath}, "notification": {taskapi.RemindersPath, taskapi.AccountMailsPath}}
 
 // ReadCode reads it from the sources: the services' own packages can not be
 // imported from here.
@@ -74,9 +74,11 @@ func ReadCode(read func(service string) map[string]settings.Setting) (Code, erro
 			}
 		}
 	}
-	for caller, path := range asked {
-		code.Routes["task-api"] = append(code.Routes["task-api"], Route{"POST", path})
-		code.Calls[Call{caller, "task-api", "POST", path}] = true
+	for caller, paths := range asked {
+		for _, path := range paths {
+			code.Routes["task-api"] = append(code.Routes["task-api"], Route{"POST", path})
+			code.Calls[Call{caller, "task-api", "POST", path}] = true
+		}
 	}
 	code.Publishes["task-api"] = slices.Sorted(slices.Values(code.Topics))
 	for _, m := range doorPattern.FindAllStringSubmatch(sources["task-api"], -1) {

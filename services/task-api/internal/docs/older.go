@@ -46,6 +46,7 @@ func downgrade(node any) {
 				node["type"], node["allOf"], node["nullable"] = "object", slices.Delete(either, null, null+1), true
 			}
 		}
+		delete(node, "contentMediaType") // format says it there: binary
 		if examples, ok := node["examples"].([]any); ok {
 			delete(node, "examples")
 			node["example"] = examples[0]
