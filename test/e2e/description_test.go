@@ -44,6 +44,11 @@ func TestTheExampleOfEachOperation(t *testing.T) {
 			case "confirm-totp":
 				u = s.newUser(t, "UTC") // the other signs in without a code
 				body = []byte(`{"code": "` + u.beginCodes() + `"}`)
+			case "verify-address", "reset-password":
+				u = s.newUser(t, "UTC") // the other stays signed in
+				asks := map[string]string{"verify-address": "/api/auth/verify/resend", "reset-password": "/api/auth/forgot"}[op.ID]
+				must[any](u, http.StatusAccepted, http.MethodPost, asks, object{"email": u.Email})
+				body = regexp.MustCompile(`"token": *"[^"]*"`).ReplaceAll(body, []byte(`"token": "`+u.mailedLink(1)+`"`))
 			case "login":
 				body = bytes.ReplaceAll(body, []byte("ada@example.org"), []byte(u.Email))
 			}
