@@ -1,6 +1,7 @@
 package setting
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -28,6 +29,16 @@ func CheckURL(name, value string) error {
 		return fmt.Errorf("%s must be a URL such as https://host.example/path, not %q", name, Redact(value))
 	}
 	return nil
+}
+
+// PublicURL is the PUBLIC_URL where users reach the suite, with a path where there is one
+// before /api.
+func PublicURL(value string) (*url.URL, error) {
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("PUBLIC_URL must be like https://tasks.example.org, with a path where there is one before /api")
+	}
+	return u, nil
 }
 
 // CheckHost wants value to be a name or an address, without a port.

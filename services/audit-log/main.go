@@ -40,7 +40,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	base.MountUserAPI(router, verifier, operations(base))
 	return base.Run(ctx, router,
 		service.Worker{Name: "keeper of the inbox", Run: events.Keep},
-		service.Worker{Name: "erasure", Run: trail.NewEraser(base.DB, time.Now, base.Log).Run},
+		service.Worker{Name: "erasure", Run: events.Erased.Run},
 	)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/erasure"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/invoke"
 	"github.com/taskwire/taskwire/pkg/service"
@@ -63,7 +64,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	consumer := delivery.NewConsumer(time.Now, erased, deliverer.Wake)
 	keeper := &retention.Keeper{DB: base.DB, Retention: cfg.Retention, EventRetention: cfg.EventRetention, Now: time.Now, Log: base.Log}
 	failures := httpapi.Failures{Log: base.Log}
-	events := subscriptions(cfg, base, consumer)
+	events := subscriptions(cfg, base, erased, consumer)
 
 	// The doors.
 	router := httpapi.NewRouter(base.Log, httpapi.Trust{SidecarToken: cfg.AppAPIToken})
@@ -86,9 +87,9 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 
 // subscriptions are the topics and what becomes of their events, whoever hands
 // them over: the sidecar or an operator.
-func subscriptions(cfg settings, base service.Base, consumer *delivery.Consumer) *subscribe.Subscriber {
+func subscriptions(cfg settings, base service.Base, erased *erasure.Keeper, consumer *delivery.Consumer) *subscribe.Subscriber {
 	events := subscribe.New(subscribe.Options{
-		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Erased: erase.New(base.DB, time.Now, base.Log), Log: base.Log, Now: time.Now,
+		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Erased: erased, Log: base.Log, Now: time.Now,
 	})
 	consumer.Subscribe(events)
 	return events
@@ -97,7 +98,8 @@ func subscriptions(cfg settings, base service.Base, consumer *delivery.Consumer)
 // byHand are the subscriptions for an operator. The deliveries that he makes are
 // found by the service's own workers.
 func byHand(cfg settings, base service.Base) *subscribe.Subscriber {
-	return subscriptions(cfg, base, delivery.NewConsumer(time.Now, erase.New(base.DB, time.Now, base.Log), func() {}))
+	erased := erase.New(base.DB, time.Now, base.Log)
+	return subscriptions(cfg, base, erased, delivery.NewConsumer(time.Now, erased, func() {}))
 }
 
 // operations are what users ask of the service.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/service"
+	"github.com/taskwire/taskwire/pkg/setting"
 	"github.com/taskwire/taskwire/services/notification/internal/mail"
 )
 
@@ -47,9 +48,5 @@ func (s settings) publicURL() (*url.URL, error) {
 	if s.PublicURL == "" {
 		return nil, nil
 	}
-	u, err := url.Parse(s.PublicURL)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("PUBLIC_URL must be like https://tasks.example.org, with a path where there is one before /api")
-	}
-	return u, nil
+	return setting.PublicURL(s.PublicURL)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/eventlog"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/service"
+	"github.com/taskwire/taskwire/pkg/setting"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
 	"github.com/taskwire/taskwire/services/task-api/internal/accountmail"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
@@ -80,7 +81,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	failed := account.NewFailedSignIns(users, log)
 	doorkeeper := &account.Doorkeeper{Settings: cfg.Accounts, Store: users, Sessions: sessions, APITokens: apiTokens, Limits: cfg.Limits, Attempts: attempts, Hashing: limit.NewTurns(runtime.NumCPU()), Failed: failed}
 	accounts := &rest.Accounts{Doorkeeper: doorkeeper, Keys: keys, Credentials: credentials, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now}
-	public, err := cfg.publicURL()
+	public, err := setting.PublicURL(cfg.PublicURL)
 	if err != nil {
 		return err
 	}
@@ -89,10 +90,10 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		return err
 	}
 	providers := &rest.Providers{
-		Accounts: accounts, Public: public, Failures: failures,
+		Accounts: accounts, Public: *public, Failures: failures,
 		Providers: provider.New(configured, public.JoinPath(rest.ProvidersPath).String()+"/", log),
 	}
-	passkeys, err := account.NewPasskeys(doorkeeper, public, log)
+	passkeys, err := account.NewPasskeys(doorkeeper, *public, log)
 	if err != nil {
 		return err
 	}

@@ -2,13 +2,13 @@ package main
 
 import (
 	"errors"
-	"net/url"
 	"time"
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/publish"
 	"github.com/taskwire/taskwire/pkg/service"
+	"github.com/taskwire/taskwire/pkg/setting"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/comment"
@@ -44,20 +44,12 @@ type settings struct {
 	OIDCProviders string `env:"OIDC_PROVIDERS,unset" secret:"value"`
 }
 
-func (s settings) publicURL() (url.URL, error) {
-	u, err := url.Parse(s.PublicURL)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return url.URL{}, errors.New("PUBLIC_URL must be like https://tasks.example.org, with a path where there is one before /api")
-	}
-	return *u, nil
-}
-
 // transportKafka is the EVENT_TRANSPORT of events that go straight to the broker.
 const transportKafka = "kafka"
 
 // Validate checks what types and tags cannot.
 func (s settings) Validate() error {
-	_, badURL := s.publicURL()
+	_, badURL := setting.PublicURL(s.PublicURL)
 	_, badProviders := provider.Parse(s.OIDCProviders)
 	errs := []error{badURL, badProviders, s.Settings.Validate(), s.Auth.Validate(), s.Outside.Validate(), account.CheckKeys(s.PrivateKey, s.AcceptedKeys)}
 	if s.Transport == transportKafka {

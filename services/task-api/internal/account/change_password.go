@@ -59,15 +59,11 @@ func (d *Doorkeeper) ChangePassword(ctx context.Context, actor access.Actor, ses
 	defer d.Sessions.forget()
 	return d.Store.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		// Unless somebody else has changed it meanwhile.
-		res, err := tx.NewRaw("UPDATE task.users SET password_hash = ?, updated_at = ? WHERE id = ? AND password_hash = ?", hash, tx.Now, u.ID, *u.PasswordHash).Exec(ctx)
+		done, err := wrote(tx.NewRaw("UPDATE task.users SET password_hash = ?, updated_at = ? WHERE id = ? AND password_hash = ?", hash, tx.Now, u.ID, *u.PasswordHash).Exec(ctx))
 		if err != nil {
 			return fmt.Errorf("change the password: %w", err)
 		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return fmt.Errorf("see whether the password was changed: %w", err)
-		}
-		if n == 0 {
+		if !done {
 			return refuse.Part("current", "is not your password any more")
 		}
 		if _, err := end(ctx, tx, u, "id <> ?", session); err != nil {

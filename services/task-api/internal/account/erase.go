@@ -17,6 +17,10 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
 
+// WaysIn are the tables of what a user signs in with, and is asked for besides, other than
+// his password: rows of his, by user_id.
+var WaysIn = []string{"passkeys", "identities", "second_factors", "recovery_codes", "ceremonies"}
+
 // AskErasure has the actor's account erased after a time, and says when. All his sessions
 // end but one: who else is signed in as him is not to hold him up. He can sign in until
 // then, and call it back. Who has asked before is told when; nothing is put off.

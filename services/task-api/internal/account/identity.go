@@ -13,6 +13,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/accountmail"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
@@ -53,7 +54,7 @@ func (c Claimed) names() bool {
 // identity is it as a link to an account.
 func (c Claimed) identity(user uuid.UUID, now time.Time) *Identity {
 	i := &Identity{ID: uuid.Must(uuid.NewV7()), UserID: user, Issuer: c.Issuer, Subject: c.Subject, CreatedAt: now}
-	if checkEmail("email", c.Email) == nil && len(c.Email) <= longestEmail {
+	if accountmail.IsAddress(c.Email) && len(c.Email) <= longestEmail {
 		i.Email = c.Email
 	}
 	return i
@@ -125,7 +126,7 @@ func linkFirst() error {
 // registerElsewhere makes an account of who is known to a provider alone. It has no
 // password, until its owner sets one.
 func (d *Doorkeeper) registerElsewhere(ctx context.Context, from Stranger, c Claimed) (*User, *Opened, error) {
-	if !c.EmailVerified || len(c.Email) > longestEmail || checkEmail("email", c.Email) != nil {
+	if !c.EmailVerified || len(c.Email) > longestEmail || !accountmail.IsAddress(c.Email) {
 		return nil, nil, linkFirst()
 	}
 	switch _, err := d.Store.ByEmail(ctx, c.Email); {
@@ -171,15 +172,11 @@ func shortened(name string) string {
 
 // link has an identity be a user's, and refuses one that is somebody's.
 func link(ctx context.Context, tx *change.Tx, u *User, c Claimed) error {
-	res, err := tx.NewInsert().Model(c.identity(u.ID, tx.Now)).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx)
+	done, err := wrote(tx.NewInsert().Model(c.identity(u.ID, tx.Now)).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx))
 	if err != nil {
 		return fmt.Errorf("link the identity: %w", err)
 	}
-	n, err := res.RowsAffected()
-	if err != nil {
-		return fmt.Errorf("link the identity: %w", err)
-	}
-	if n == 0 {
+	if !done {
 		return refuse.Because(refuse.IdentityTaken, "your account at the provider is linked to an account already")
 	}
 	return nil

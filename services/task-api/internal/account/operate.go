@@ -47,7 +47,7 @@ func (s *Store) List(ctx context.Context, email string, after uuid.UUID, limit i
 // Invite makes an account for who has an address, and asks him by mail to choose a password.
 // Who has an account that he never used is asked again.
 func (s *Store) Invite(ctx context.Context, email, name string) (*User, error) {
-	if err := checkEmail("email", email); err != nil {
+	if err := accountmail.CheckAddress("email", email); err != nil {
 		return nil, err
 	}
 	id, err := uuid.NewV7()

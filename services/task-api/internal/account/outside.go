@@ -40,14 +40,14 @@ func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller au
 		if asOf.IsZero() || asOf.After(tx.Now) {
 			asOf = tx.Now // it does not say when, or can not be true
 		}
-		res, err := tx.NewRaw(`INSERT INTO task.users (id, email, verified, email_as_of, timezone, created_at, updated_at) VALUES (?, ?, ?, ?, 'UTC', ?, ?)
-			ON CONFLICT (id) DO NOTHING`, caller.UserID, said.email, said.verified, asOf, tx.Now, tx.Now).Exec(ctx)
+		created, err := wrote(tx.NewRaw(`INSERT INTO task.users (id, email, verified, email_as_of, timezone, created_at, updated_at) VALUES (?, ?, ?, ?, 'UTC', ?, ?)
+			ON CONFLICT (id) DO NOTHING`, caller.UserID, said.email, said.verified, asOf, tx.Now, tx.Now).Exec(ctx))
 		if err != nil {
 			return fmt.Errorf("insert the outside user: %w", err)
 		}
 		tx.Inbox()
-		if n, err := res.RowsAffected(); err != nil || n == 1 || said.email == "" {
-			return err
+		if created || said.email == "" {
+			return nil
 		}
 		var before []User
 		// Never the address of who signs in here: a shared secret may name his id.

@@ -242,15 +242,11 @@ func (p *Passkeys) FinishAdding(ctx context.Context, actor access.Actor, name st
 			return tooManyPasskeys()
 		}
 		key.CreatedAt = tx.Now
-		res, err := tx.NewInsert().Model(key).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx)
+		done, err := wrote(tx.NewInsert().Model(key).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx))
 		if err != nil {
 			return fmt.Errorf("insert the passkey: %w", err)
 		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return fmt.Errorf("insert the passkey: %w", err)
-		}
-		if n == 0 {
+		if !done {
 			return refuse.Part("credential", "is a passkey that there is already")
 		}
 		if err := noticeOf(ctx, tx, taskapi.NoticePasskeyAdded); err != nil {
@@ -392,26 +388,22 @@ func (p *Passkeys) letIn(ctx context.Context, from Stranger, u *User, key *Passk
 		return nil, err
 	}
 	if !verified {
-		f, err := factorOf(ctx, store.DB, u.ID)
+		more, err := store.HasSecondFactor(ctx, u.ID)
 		if err != nil {
 			return nil, err
 		}
-		if f != nil && f.ConfirmedAt != nil {
+		if more {
 			return nil, refuse.Because(refuse.SecondFactorRequired, "your device has not asked who you are, and your account has a second factor: sign in with your password and a code")
 		}
 	}
 	return store.letIn(ctx, from, u, func(ctx context.Context, tx *change.Tx) (map[string]any, error) {
-		res, err := tx.NewRaw(`UPDATE task.passkeys SET sign_count = ?0, backup_eligible = ?1, backed_up = ?2, last_used_at = ?3
+		done, err := wrote(tx.NewRaw(`UPDATE task.passkeys SET sign_count = ?0, backup_eligible = ?1, backed_up = ?2, last_used_at = ?3
 			WHERE id = ?4 AND (sign_count < ?0 OR sign_count = 0 AND ?0 = 0)`,
-			used.Authenticator.SignCount, key.BackupEligible, used.Flags.BackupState, tx.Now, key.ID).Exec(ctx)
+			used.Authenticator.SignCount, key.BackupEligible, used.Flags.BackupState, tx.Now, key.ID).Exec(ctx))
 		if err != nil {
 			return nil, fmt.Errorf("use the passkey: %w", err)
 		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return nil, fmt.Errorf("use the passkey: %w", err)
-		}
-		if n == 0 {
+		if !done {
 			return nil, errWrongPasskey // it was removed, or has counted on, meanwhile
 		}
 		return map[string]any{event.MetaPasskey: key.ID}, nil

@@ -53,7 +53,7 @@ func (d *Doorkeeper) Register(ctx context.Context, from Stranger, r Registration
 	if d.Settings.Registration == "closed" {
 		return nil, nil, errClosed
 	}
-	if err := checkEmail("email", r.Email); err != nil {
+	if err := accountmail.CheckAddress("email", r.Email); err != nil {
 		return nil, nil, err
 	}
 	if r.Timezone == "" {
@@ -176,13 +176,6 @@ func (d *Doorkeeper) hashNew(ctx context.Context, from Stranger, password string
 		return "", tooManyAccounts(wait)
 	}
 	return hashPassword(password), nil
-}
-
-func checkEmail(field, email string) error {
-	if !accountmail.IsAddress(email) {
-		return refuse.Part(field, "must be an email address, such as ada@example.org")
-	}
-	return nil
 }
 
 func checkTimezone(zone string) error {

@@ -51,7 +51,7 @@ func (d *Doorkeeper) Reset(ctx context.Context, from Stranger, token, password s
 		}
 		if !u.Verified {
 			// Whoever has used the account so far has not shown that it is his.
-			for _, table := range []string{"passkeys", "identities", "second_factors", "recovery_codes", "ceremonies"} {
+			for _, table := range WaysIn {
 				tx.Later("DELETE FROM task."+table+" WHERE user_id = ?", u.ID)
 			}
 		}

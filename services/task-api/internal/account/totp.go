@@ -72,17 +72,13 @@ func (s *Store) BeginTOTP(ctx context.Context, actor access.Actor) (TOTP, error)
 	}
 	err = s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		// Not by way of an error: Postgres would write the secret into its log.
-		res, err := tx.NewRaw(`INSERT INTO task.second_factors AS f (user_id, secret, begun_at) VALUES (?, ?, ?)
+		done, err := wrote(tx.NewRaw(`INSERT INTO task.second_factors AS f (user_id, secret, begun_at) VALUES (?, ?, ?)
 			ON CONFLICT (user_id) DO UPDATE SET (secret, begun_at) = (EXCLUDED.secret, EXCLUDED.begun_at) WHERE f.confirmed_at IS NULL`,
-			actor.UserID, key.Secret(), tx.Now).Exec(ctx)
+			actor.UserID, key.Secret(), tx.Now).Exec(ctx))
 		if err != nil {
 			return fmt.Errorf("keep the secret for codes: %w", err)
 		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return fmt.Errorf("keep the secret for codes: %w", err)
-		}
-		if n == 0 {
+		if !done {
 			return hasSecondFactor()
 		}
 		return nil
@@ -236,26 +232,21 @@ func (f *secondFactor) use(ctx context.Context, tx *change.Tx, code string) (rig
 	if err != nil || !right {
 		return false, nil, err
 	}
-	res, err := tx.NewRaw("UPDATE task.second_factors SET last_step = ? WHERE user_id = ? AND secret = ? AND last_step < ?", step, f.UserID, f.Secret, step).Exec(ctx)
+	right, err = wrote(tx.NewRaw("UPDATE task.second_factors SET last_step = ? WHERE user_id = ? AND secret = ? AND last_step < ?", step, f.UserID, f.Secret, step).Exec(ctx))
 	if err != nil {
 		return false, nil, fmt.Errorf("use a code: %w", err)
 	}
-	n, err := res.RowsAffected()
-	if err != nil {
-		return false, nil, fmt.Errorf("use a code: %w", err)
-	}
-	return n == 1, nil, nil
+	return right, nil, nil
 }
 
 func useRecovery(ctx context.Context, tx *change.Tx, user uuid.UUID, code string) (right bool, said map[string]any, err error) {
 	hash := sha256.Sum256([]byte(code))
-	res, err := tx.NewRaw("DELETE FROM task.recovery_codes WHERE user_id = ? AND hash = ?", user, hash[:]).Exec(ctx)
+	right, err = wrote(tx.NewRaw("DELETE FROM task.recovery_codes WHERE user_id = ? AND hash = ?", user, hash[:]).Exec(ctx))
 	if err != nil {
 		return false, nil, fmt.Errorf("use a recovery code: %w", err)
 	}
-	n, err := res.RowsAffected()
-	if err != nil || n == 0 {
-		return false, nil, err
+	if !right {
+		return false, nil, nil
 	}
 	var left int
 	if err := tx.NewRaw("SELECT count(*) FROM task.recovery_codes WHERE user_id = ?", user).Scan(ctx, &left); err != nil {

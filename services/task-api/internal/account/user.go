@@ -83,20 +83,25 @@ func create(ctx context.Context, tx *change.Tx, u *User) (created bool, err erro
 	u.CreatedAt, u.UpdatedAt = tx.Now, tx.Now
 	// Not by way of an error: Postgres would write the address and the hash
 	// into its log.
-	res, err := tx.NewInsert().Model(u).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx)
+	done, err := wrote(tx.NewInsert().Model(u).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx))
 	if err != nil {
 		return false, fmt.Errorf("insert the user: %w", err)
 	}
-	n, err := res.RowsAffected()
-	if err != nil {
-		return false, fmt.Errorf("insert the user: %w", err)
-	}
-	if n == 0 {
+	if !done {
 		return false, nil
 	}
 	// With the account: of his first tasks none waits for another that would make it.
 	tx.Inbox()
 	return true, nil
+}
+
+// wrote says whether a statement has written a row.
+func wrote(res sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
 }
 
 func taken(field string) error {
@@ -154,7 +159,7 @@ func (d *Doorkeeper) Update(ctx context.Context, actor access.Actor, to Profile)
 	if err := actor.SignedInRecently(d.Store.Changes.Now()); err != nil {
 		return nil, false, err
 	}
-	if err := checkEmail("email", *to.Email); err != nil {
+	if err := accountmail.CheckAddress("email", *to.Email); err != nil {
 		return nil, false, err
 	}
 	for _, c := range []counted{{d.Limits.ForMails(), "of " + actor.UserID.String()}, {d.Limits.ForMails(), "wanted " + strings.ToLower(*to.Email)}} {

@@ -42,17 +42,13 @@ func (d *Doorkeeper) Verify(ctx context.Context, from access.Origin, token strin
 func changeAddress(ctx context.Context, tx *change.Tx, before, after *User) error {
 	// Who registers it at this moment fails or comes first: not by way of an error of
 	// Postgres, which would write the address into its log.
-	res, err := tx.NewRaw(`UPDATE task.users SET email = ?0, verified = true, updated_at = ?1, former_emails = array_remove(former_emails, email) || email
+	done, err := wrote(tx.NewRaw(`UPDATE task.users SET email = ?0, verified = true, updated_at = ?1, former_emails = array_remove(former_emails, email) || email
 		WHERE id = ?2 AND NOT EXISTS (SELECT FROM task.users u WHERE lower(u.email) = lower(?0) AND u.password_hash IS NOT NULL AND u.id <> ?2)`,
-		after.Email, tx.Now, after.ID).Exec(ctx)
+		after.Email, tx.Now, after.ID).Exec(ctx))
 	if err != nil {
 		return fmt.Errorf("change the address: %w", err)
 	}
-	n, err := res.RowsAffected()
-	if err != nil {
-		return fmt.Errorf("see whether the address was changed: %w", err)
-	}
-	if n == 0 {
+	if !done {
 		return taken("token")
 	}
 	accountmail.Withdraw(tx, after.ID)
@@ -81,7 +77,7 @@ func (d *Doorkeeper) Forgot(ctx context.Context, from Stranger, email string) er
 // address gets in an hour nothing is done, and nobody is told; a network that asks for too
 // many is.
 func (d *Doorkeeper) ask(ctx context.Context, from Stranger, kind, email string) error {
-	if err := checkEmail("email", email); err != nil {
+	if err := accountmail.CheckAddress("email", email); err != nil {
 		return err
 	}
 	wait, _, err := d.Attempts.Count(ctx, d.Limits.ForMailsNetwork(), from.network)

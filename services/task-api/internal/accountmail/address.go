@@ -4,7 +4,17 @@ import (
 	"net/mail"
 	"strings"
 	"unicode"
+
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 )
+
+// CheckAddress refuses a field of a request that is no address.
+func CheckAddress(field, text string) error {
+	if !IsAddress(text) {
+		return refuse.Part(field, "must be an email address, such as ada@example.org")
+	}
+	return nil
+}
 
 // IsAddress takes an address alone (RFC 5322, addr-spec), without a name or a comment, and
 // without what could break out of the header of a mail. It refuses letters that become

@@ -129,7 +129,7 @@ func begin(ctx context.Context, tx *change.Tx) (begun bool, err error) {
 	tx.Later("INSERT INTO task.erasures (id, began_at, user_id, emails, name, step) SELECT ?, ?, id, array_remove(former_emails || email, ''), name, 0 FROM task.users WHERE id = ? ON CONFLICT DO NOTHING", erasure.Hash(user), tx.Now, user)
 	tx.Later("DELETE FROM task.invitations WHERE lower(email) IN (SELECT lower(unnest(emails)) FROM task.erasures WHERE id = ?)", erasure.Hash(user))
 	tx.Later("DELETE FROM task.account_mails WHERE user_id = ? OR lower(address) IN (SELECT lower(unnest(emails)) FROM task.erasures WHERE id = ?)", user, erasure.Hash(user))
-	for _, way := range []string{"api_tokens", "identities", "passkeys", "ceremonies"} {
+	for _, way := range append([]string{"api_tokens"}, account.WaysIn...) {
 		tx.Later("DELETE FROM task."+way+" WHERE user_id = ?", user)
 	}
 	tx.Later("UPDATE task.users SET email = '', former_emails = '{}', name = '', password_hash = NULL, erase_at = NULL WHERE id = ?", user)

@@ -1,22 +1,19 @@
 package erase
 
+import "github.com/taskwire/taskwire/services/task-api/internal/account"
+
 // What becomes of the tables of task-api when an account is erased. A test holds these
 // three against the schema: who adds a table decides here.
 
 // His are tables whose rows are a user's own, by user_id: they are deleted.
-var His = []string{
+var His = append([]string{
 	"sessions",
 	"api_tokens",
-	"second_factors",
-	"recovery_codes",
-	"identities",
-	"passkeys",
-	"ceremonies",
 	"account_mails",
 	"exports",
 	"idempotency_keys", // the answers say what he wrote
 	"operations",
-}
+}, account.WaysIn...)
 
 // Handled are those that a step of its own goes through.
 var Handled = map[string]string{

@@ -223,14 +223,32 @@ func (e *Export) identities(ctx context.Context, f func(any) error) error {
 }
 
 func (e *Export) apiTokens(ctx context.Context, f func(any) error) error {
-	var behind *page.Place
+	return pages(func(last *account.APIToken) ([]*account.APIToken, error) {
+		var behind *page.Place
+		if last != nil {
+			behind = &page.Place{At: last.CreatedAt, ID: last.ID}
+		}
+		return e.APITokens.List(ctx, e.actor, behind, rows)
+	}, func(t *account.APIToken) error { return f(t) })
+}
+
+// pages gives things to f, one by one, as they are read: up to rows behind the last one, nil
+// at first.
+func pages[T any](read func(last *T) ([]*T, error), f func(*T) error) error {
+	var last *T
 	for {
-		found, err := e.APITokens.List(ctx, e.actor, behind, rows)
-		if err := all(found, err, f); err != nil || len(found) < rows {
+		found, err := read(last)
+		if err != nil {
 			return err
 		}
-		last := found[len(found)-1]
-		behind = &page.Place{At: last.CreatedAt, ID: last.ID}
+		for _, last = range found {
+			if err := f(last); err != nil {
+				return err
+			}
+		}
+		if len(found) < rows {
+			return nil
+		}
 	}
 }
 
@@ -248,22 +266,13 @@ func all[T any](found []T, err error, f func(any) error) error {
 }
 
 func (e *Export) eachList(ctx context.Context, f func(*list.List) error) error {
-	var after *list.Place
-	for {
-		found, err := e.Lists.All(ctx, e.actor, after, rows)
-		if err != nil {
-			return err
+	return pages(func(last *list.List) ([]*list.List, error) {
+		var after *list.Place
+		if last != nil {
+			after = &list.Place{Position: last.Position, ID: last.ID}
 		}
-		for _, l := range found {
-			after = &list.Place{Position: l.Position, ID: l.ID}
-			if err := f(l); err != nil {
-				return err
-			}
-		}
-		if len(found) < rows {
-			return nil
-		}
-	}
+		return e.Lists.All(ctx, e.actor, after, rows)
+	}, f)
 }
 
 func (e *Export) lists(ctx context.Context, f func(any) error) error {
@@ -271,43 +280,25 @@ func (e *Export) lists(ctx context.Context, f func(any) error) error {
 }
 
 func (e *Export) invitations(ctx context.Context, f func(any) error) error {
-	var after *page.Place
-	for {
-		found, err := e.Lists.Invitations(ctx, e.actor, after, rows)
-		if err != nil {
-			return err
+	return pages(func(last *list.Invitation) ([]*list.Invitation, error) {
+		var after *page.Place
+		if last != nil {
+			after = &page.Place{At: last.CreatedAt, ID: last.ID}
 		}
-		for _, i := range found {
-			after = &page.Place{At: i.CreatedAt, ID: i.ID}
-			if err := f(i); err != nil {
-				return err
-			}
-		}
-		if len(found) < rows {
-			return nil
-		}
-	}
+		return e.Lists.Invitations(ctx, e.actor, after, rows)
+	}, func(i *list.Invitation) error { return f(i) })
 }
 
 // eachTask gives all tasks that the user sees: those of his lists, whoever has made them.
 func (e *Export) eachTask(ctx context.Context, f func(*task.Task) error) error {
 	return e.eachList(ctx, func(l *list.List) error {
-		var behind uuid.UUID
-		for {
-			found, err := e.Tasks.InList(ctx, e.actor, l.ID, behind, rows)
-			if err != nil {
-				return err
+		return pages(func(last *task.Task) ([]*task.Task, error) {
+			var behind uuid.UUID
+			if last != nil {
+				behind = last.ID
 			}
-			for _, t := range found {
-				behind = t.ID
-				if err := f(t); err != nil {
-					return err
-				}
-			}
-			if len(found) < rows {
-				return nil
-			}
-		}
+			return e.Tasks.InList(ctx, e.actor, l.ID, behind, rows)
+		}, f)
 	})
 }
 
@@ -341,25 +332,18 @@ func (e *Export) reminders(ctx context.Context, f func(any) error) error {
 // comments gives those that he has written, on what he sees.
 func (e *Export) comments(ctx context.Context, f func(any) error) error {
 	return e.eachList(ctx, func(l *list.List) error {
-		var behind uuid.UUID
-		for {
-			found, err := e.Comments.InList(ctx, e.actor, l.ID, behind, rows)
-			if err != nil {
-				return err
+		return pages(func(last *comment.Comment) ([]*comment.Comment, error) {
+			var behind uuid.UUID
+			if last != nil {
+				behind = last.ID
 			}
-			for _, c := range found {
-				behind = c.ID
-				if !e.actor.Wrote(c.Author.UserID) {
-					continue
-				}
-				if err := f(c); err != nil {
-					return err
-				}
-			}
-			if len(found) < rows {
+			return e.Comments.InList(ctx, e.actor, l.ID, behind, rows)
+		}, func(c *comment.Comment) error {
+			if !e.actor.Wrote(c.Author.UserID) {
 				return nil
 			}
-		}
+			return f(c)
+		})
 	})
 }
 
@@ -380,25 +364,19 @@ func (e *Export) trash(ctx context.Context, f func(any) error) error {
 	may := e.actor.Trash()
 	// A list in the trash is there for who was its member, and so is what went with it.
 	where := "(" + may.SQL + " OR x.root_id IN (SELECT m.list_id FROM task.members m WHERE m.user_id = ? AND m.trashed) AND NOT x.let_go)"
-	var behind uuid.UUID
-	for {
-		var found []trashed
-		err := e.DB.NewRaw(`SELECT x.id, x.root_id, CASE WHEN x.task IS NULL THEN 'list' ELSE 'task' END AS kind, x.title, x.task ->> 'description' AS description,
+	return pages(func(last *trashed) (found []*trashed, err error) {
+		var behind uuid.UUID
+		if last != nil {
+			behind = last.ID
+		}
+		err = e.DB.NewRaw(`SELECT x.id, x.root_id, CASE WHEN x.task IS NULL THEN 'list' ELSE 'task' END AS kind, x.title, x.task ->> 'description' AS description,
 				coalesce(x.task -> 'tags', '[]') AS tags, (x.task ->> 'due_at')::timestamptz AS due_at, x.list_id, x.deleted_at
 			FROM task.trash x WHERE `+where+" AND x.id > ? ORDER BY x.id LIMIT ?", slices.Concat(may.Args, []any{e.actor.UserID, behind, rows})...).Scan(ctx, &found)
 		if err != nil {
-			return fmt.Errorf("read the trash: %w", err)
+			return nil, fmt.Errorf("read the trash: %w", err)
 		}
-		for _, t := range found {
-			behind = t.ID
-			if err := f(t); err != nil {
-				return err
-			}
-		}
-		if len(found) < rows {
-			return nil
-		}
-	}
+		return found, nil
+	}, func(t *trashed) error { return f(t) })
 }
 
 // all gives what another service has, from the page on that was read at the beginning.

@@ -58,8 +58,8 @@ type membership struct {
 // the new role then.
 func (s *Store) Invite(ctx context.Context, actor access.Actor, id uuid.UUID, email string, role access.Role) (*Invitation, error) {
 	email = strings.TrimSpace(email)
-	if !accountmail.IsAddress(email) {
-		return nil, refuse.Part("email", "must be an email address, such as ada@example.org")
+	if err := accountmail.CheckAddress("email", email); err != nil {
+		return nil, err
 	}
 	if !role.Known() {
 		return nil, refuse.Part("role", "is none that there is")
