@@ -103,6 +103,9 @@ func (e entry) people() []uuid.UUID {
 			people = append(people, user)
 		}
 	}
+	if !strings.HasPrefix(e.Action, "comment.") {
+		return people // nothing else has an author: most states need not be read
+	}
 	for _, state := range []json.RawMessage{e.Before, e.After} {
 		var of struct {
 			Author struct {
