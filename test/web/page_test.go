@@ -480,6 +480,31 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 	b.gone("dialog", "Keyboard shortcuts")
 }
 
+// Who is fast undoes what he has just done, not what he did before.
+func TestUndoMeansTheChangeThatIsUnderWay(t *testing.T) {
+	c := newUser(t)
+	create(t, c, object{"title": "One"})
+	b := signIn(t, c)
+	held := make(chan fetch.RequestID, 1)
+	require.NoError(t, chromedp.Listen(b.ctx, func(ev any) {
+		if paused, ok := ev.(*fetch.EventRequestPaused); ok {
+			held <- paused.RequestID
+		}
+	}))
+	b.click("link", "Inbox 1 open task")
+	b.click("button", "One")
+	b.fill("textbox", "Title", "Uno")
+	b.click("button", "Save")
+	b.gone("dialog", "Edit task")
+	call(b, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: "*/complete", RequestStage: fetch.RequestStageResponse}}})
+	b.press("j")
+	b.press("x")
+	b.gone("button", "Uno")
+	b.press("u")
+	call(b, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: <-held})
+	b.see("button", "Uno")
+}
+
 func TestASmallPhone(t *testing.T) {
 	c := newUser(t)
 	ask[any](t, c, http.MethodPost, "/api/lists", object{"name": strings.Repeat("Donaudampfschifffahrt", 4)})

@@ -4,12 +4,12 @@ import { dayOf } from "./dates";
 import type { List, ListInput, ListPatch, QuickAdded, QuickAddInput, Task, TaskMove, TaskPatch } from "./schema";
 import { dropList, dropTask, putList, putTask, tasks, zone } from "./store";
 import { t } from "./texts";
-import { complain, offerUndo } from "./toast";
+import { changing, complain, offerUndo } from "./toast";
 
 // change makes a request; it says what went wrong, and returns undefined then.
 async function change<T>(method: string, path: string, body: unknown, say: (data: T) => string): Promise<T | undefined> {
   try {
-    const a = await request<T>(method, path, body);
+    const a = await changing(request<T>(method, path, body));
     offerUndo(say(a.data), a.requestId);
     return a.data;
   } catch (e) {
@@ -40,14 +40,14 @@ export async function setComplete(task: Task, complete: boolean): Promise<void> 
 // saveTask sends what has changed alone, so that what others change meanwhile stays. It
 // throws a Failure, which a form tells at its fields.
 export async function saveTask(id: string, patch: TaskPatch): Promise<void> {
-  const a = await request<Task>("PATCH", `/api/tasks/${id}`, patch);
+  const a = await changing(request<Task>("PATCH", `/api/tasks/${id}`, patch));
   putTask(a.data);
   offerUndo(t.saved, a.requestId);
 }
 
 export async function deleteTask(task: Task): Promise<void> {
   try {
-    const a = await request("DELETE", `/api/tasks/${task.id}`);
+    const a = await changing(request("DELETE", `/api/tasks/${task.id}`));
     dropTask(task.id);
     offerUndo(t.deleted(task.title), a.requestId);
   } catch (e) {
@@ -83,7 +83,7 @@ export async function renameList(id: string, patch: ListPatch): Promise<List | u
 
 export async function deleteList(list: List): Promise<boolean> {
   try {
-    const a = await request("DELETE", `/api/lists/${list.id}`);
+    const a = await changing(request("DELETE", `/api/lists/${list.id}`));
     dropList(list.id);
     offerUndo(t.deleted(list.name), a.requestId);
     return true;

@@ -87,7 +87,7 @@ addEventListener("keydown", (e) => {
       document.getElementById("add")?.focus();
       break;
     case "u":
-      undoLast();
+      void undoLast();
       break;
     case "x":
       if (may) void toggle(task);

@@ -48,6 +48,20 @@ const en = {
   failed: "That did not work.", noAnswer: "The server does not answer. Nothing has been changed; try again.",
   changedSince: (fields: string) => `It has been changed since (${fields}): not undone.`,
   problems: {} as Record<string, string>,
+
+  // Offline.
+
+  // Recurrence, reminders and subtasks.
+
+  // Comments and notifications.
+
+  // Settings and ways to sign in.
+
+  // Members and invitations.
+
+  // Search and selection.
+
+  // The operator's corner.
 };
 
 type Texts = typeof en;
@@ -105,6 +119,20 @@ const de: Texts = {
     "account-blocked": "Das Konto ist gesperrt.", "read-only": "Diese Liste ist nur zum Lesen.", "owners-only": "Das darf nur, wem die Liste gehört.", "not-found": "Das gibt es nicht (mehr).", unavailable: "Ein Teil des Dienstes ist gerade nicht da. Bitte später noch einmal.",
     "sign-in-again": "Dafür bitte noch einmal anmelden.", "not-undoable": "Das kann nicht rückgängig gemacht werden.", "limit-reached": "Mehr davon kann es nicht geben.",
   },
+
+  // Offline.
+
+  // Recurrence, reminders and subtasks.
+
+  // Comments and notifications.
+
+  // Settings and ways to sign in.
+
+  // Members and invitations.
+
+  // Search and selection.
+
+  // The operator's corner.
 };
 
 const languages: Record<string, Texts> = { en, de };

@@ -14,6 +14,8 @@ interface Toast {
 const toast = signal<Toast | null>(null);
 // lastChange is the change that the key u undoes.
 let lastChange: (() => void) | null = null;
+// underWay is the change that waits for its answer: with that it is the last one.
+let underWay: Promise<unknown> = Promise.resolve();
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 const shownFor = 10_000;
@@ -60,10 +62,17 @@ export function offerUndo(text: string, requestId: string): void {
   show({ text, action: { label: t.undo, run } });
 }
 
+// changing is for every request that changes something. Who undoes before it is answered means
+// this change, and not the one before.
+export function changing<T>(request: Promise<T>): Promise<T> {
+  underWay = request.catch(() => {}); // who made the request says what went wrong
+  return request;
+}
+
 // undo takes back what a request has done. To undo that in turn is to do it again.
 export async function undo(requestId: string, text: string, next: string): Promise<boolean> {
   try {
-    const { data } = await request<Undone>("POST", `/api/operations/${encodeURIComponent(requestId)}/undo`);
+    const { data } = await changing(request<Undone>("POST", `/api/operations/${encodeURIComponent(requestId)}/undo`));
     const redo = () => void (next === t.redo ? undo(data.request_id, t.redone, t.undo) : undo(data.request_id, t.undone, t.redo));
     lastChange = redo;
     show({ text, action: { label: next, run: redo } });
@@ -74,7 +83,8 @@ export async function undo(requestId: string, text: string, next: string): Promi
   }
 }
 
-export function undoLast(): void {
+export async function undoLast(): Promise<void> {
+  await underWay;
   lastChange?.();
 }
 

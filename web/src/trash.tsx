@@ -5,7 +5,7 @@ import { sayMoment } from "./dates";
 import type { Trashed, TrashPage } from "./schema";
 import { lists, mayWrite, tasks, zone } from "./store";
 import { t } from "./texts";
-import { complain, offerUndo, said } from "./toast";
+import { changing, complain, offerUndo, said } from "./toast";
 
 export function Trash() {
   const [items, setItems] = useState<Trashed[] | null>(null);
@@ -35,7 +35,7 @@ export function Trash() {
 
   const restore = async (item: Trashed) => {
     try {
-      const a = await request("POST", `/api/trash/${item.id}/restore`);
+      const a = await changing(request("POST", `/api/trash/${item.id}/restore`));
       setItems((now) => now?.filter((i) => i.id !== item.id) ?? null);
       offerUndo(t.restored(item.title), a.requestId);
     } catch (e) {
