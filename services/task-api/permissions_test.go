@@ -42,6 +42,7 @@ const (
 	hers    need = "hers"    // whose request it was: here the owner's
 
 	apart   need = "apart"   // it can not be had here: what it has to belong to is the caller's own
+	taken   need = "taken"   // it is to name something new: what is there is answered to who sees it, and nothing is changed
 	ignored need = "ignored" // answers have it, so that requests may
 	passed  need = "passed"  // another service keeps things of each user, and asks whose it is itself
 )
@@ -178,7 +179,7 @@ var expectations = map[string]expected{
 		"query.assignee":  {of: theMember, needs: reads},
 	}},
 	"create-task": {needs: signedIn, ids: inATask},
-	"quick-add":   {needs: signedIn, ids: map[string]use{"body.list_id": {of: theList, needs: writes}}},
+	"quick-add":   {needs: signedIn, ids: map[string]use{"body.list_id": {of: theList, needs: writes}, "body.id": {of: theTask, needs: taken}}},
 	"get-task":    {needs: reads, path: aTask},
 	"replace-task": {needs: writes, path: aTask, ids: and(inATask, map[string]use{
 		"body.id": {of: theTask, needs: ignored}, "body.user_id": {of: theMember, needs: ignored}, "body.series_id": {of: theSeries, needs: ignored},
@@ -596,6 +597,17 @@ func (w *world) compare(op operation, p person, id string, of use, ids map[strin
 			require.Contains(w.t, w.away.last().target, asked[id], "passed on as it came: "+said(a))
 		}
 		require.Equal(w.t, before, w.s.state())
+		return
+	case of.needs == taken:
+		a := w.ask(op, p, ids)
+		if p.may(reads) {
+			require.Less(w.t, a.status, http.StatusMultipleChoices, said(a))
+			require.Contains(w.t, string(a.body), w.secret, said(a))
+		} else {
+			require.Equal(w.t, "id-taken", a.problem().code(), said(a))
+			require.NotContains(w.t, string(a.body), w.secret, said(a))
+		}
+		require.Equal(w.t, before, w.s.state(), said(a))
 		return
 	case of.needs == ignored:
 		whole := w.seen()

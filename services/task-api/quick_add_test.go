@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -113,6 +114,33 @@ func TestADryRunWritesNothing(t *testing.T) {
 		task.Reminders[0].ID = uuid.Nil
 	}
 	require.Equal(t, sent, added)
+}
+
+// A client that was cut off asks again, however late, and goes on with the task by its id.
+func TestOneIDMakesOneTaskOfAText(t *testing.T) {
+	s := start(t)
+	u, other := s.newUser(), s.newUser()
+	id := uuid.Must(uuid.NewV7())
+	body := object{"id": id, "text": "Call Ada tomorrow"}
+	var asking sync.WaitGroup
+	var made [5]quickAdded
+	for i := range made {
+		asking.Go(func() { made[i] = u.quickAdd(http.StatusCreated, body) })
+	}
+	asking.Wait()
+	for _, m := range made {
+		require.Equal(t, made[0].Task, m.Task)
+		require.Equal(t, id, m.Task.ID)
+	}
+	require.Len(t, items[event.Task](u, "/api/tasks"), 1)
+	u.task(http.StatusOK, http.MethodPatch, at(id), object{"title": "Call Grace"})
+	require.Equal(t, "Call Grace", u.quickAdd(http.StatusCreated, body, "Idempotency-Key", "k").Task.Title)
+	require.Equal(t, "id-taken", other.do(http.MethodPost, quickAddPath, body).problem().code())
+	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, at(id), nil).status)
+	require.Equal(t, "in-trash", u.do(http.MethodPost, quickAddPath, body).problem().code())
+	wrong := u.do(http.MethodPost, quickAddPath, object{"id": uuid.NewSHA1(uuid.Nil, nil), "text": "of version 5"})
+	require.Equal(t, http.StatusUnprocessableEntity, wrong.status)
+	require.Equal(t, "body.id", wrong.problem().Errors[0].Location)
 }
 
 func TestOneKeyMakesOneTaskOfAText(t *testing.T) {

@@ -107,6 +107,7 @@ export interface QuickAddInput {
   captured_at?: string | null;
   dry_run?: boolean | null;
   due_on?: string | null;
+  id?: string | null;
   list_id?: string | null;
   text: string;
   timezone?: string | null;

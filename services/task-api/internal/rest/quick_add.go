@@ -24,6 +24,7 @@ type QuickAdd struct {
 
 // QuickAddInput is a task in words.
 type QuickAddInput struct {
+	ID         *uuid.UUID         `json:"id,omitempty" format:"uuid" doc:"Of the task, chosen by you: a UUID of version 7 or 4. Where the task is there nothing is made, and it is answered"`
 	Text       string             `json:"text" minLength:"1" maxLength:"1000" doc:"The task, such as Rent every 1st 9:00 #home !high"`
 	CapturedAt *httpapi.Timestamp `json:"captured_at,omitempty" doc:"When it was written, which tomorrow and the like count from; default: now"`
 	Timezone   string             `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone that it is meant in; default: yours"`
@@ -117,13 +118,13 @@ func (a *QuickAdd) Mount(api huma.API) {
 	forToken(api, a.Failures, huma.Operation{
 		OperationID: "quick-add", Method: http.MethodPost, Path: "/api/quick-add", Tags: []string{"Tasks"}, Summary: "Create a task from one line of text",
 		Description: "Dates, times, rules, reminders, priorities, and the names of lists and tags are understood, in English and German, and taken out of the title; spans say which (docs/quick-add.md). " +
-			"With an Idempotency-Key a repetition within a day creates nothing, and answers the same; with dry_run nothing is written, and the key is not looked at.",
+			"With an Idempotency-Key a repetition within a day creates nothing, and answers the same, and with an id of your own for ever; with dry_run nothing is written, and neither is looked at.",
 		DefaultStatus: http.StatusCreated,
 		Responses: map[string]*huma.Response{
 			"200": answers(reflect.TypeFor[QuickAddPreview](), examplePreview, "What would be made, with dry_run"),
 			"201": answers(reflect.TypeFor[QuickAdded](), exampleAdded, "Created"),
 		},
-		Metadata: httpapi.Describe(exampleText, nil, httpapi.ReadOnly, httpapi.LimitReached, httpapi.KeyUsed),
+		Metadata: httpapi.Describe(exampleText, nil, httpapi.InTrash, httpapi.IDTaken, httpapi.ReadOnly, httpapi.LimitReached, httpapi.KeyUsed),
 	}, a.add, auth.TasksWrite)
 }
 
@@ -132,7 +133,7 @@ func (a *QuickAdd) add(ctx context.Context, actor access.Actor, in *struct {
 	Body QuickAddInput
 },
 ) (*quickAddOutput, error) {
-	text := task.Text{Text: in.Body.Text, CapturedAt: in.Body.CapturedAt.Pointer(), Timezone: in.Body.Timezone, ListID: in.Body.ListID}
+	text := task.Text{ID: in.Body.ID, Text: in.Body.Text, CapturedAt: in.Body.CapturedAt.Pointer(), Timezone: in.Body.Timezone, ListID: in.Body.ListID}
 	if in.Body.DueOn != "" {
 		day, err := time.Parse(time.DateOnly, in.Body.DueOn)
 		if err != nil {

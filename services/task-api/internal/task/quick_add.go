@@ -19,6 +19,7 @@ import (
 
 // Text is a task in words; see package quickadd.
 type Text struct {
+	ID         *uuid.UUID // chosen by the client; nil: a new one
 	Text       string
 	CapturedAt *time.Time // what relative words count from; nil: now
 	Timezone   string     // "": the user's
@@ -27,32 +28,49 @@ type Text struct {
 }
 
 // QuickAdd adds the task that a text describes, and says what was understood of it. With a
-// key it does so once: a repetition answers what the first answered.
+// key it does so once: a repetition answers what the first answered. So it does with an id,
+// for ever, and answers the task as it is then.
 func (s *Store) QuickAdd(ctx context.Context, actor access.Actor, text Text, key *change.Key) (t *Task, spans []quickadd.Span, err error) {
-	err = s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		var kept struct {
-			Task  event.Task      `json:"task"`
-			Spans []quickadd.Span `json:"spans"`
-		}
-		if key != nil {
-			if was, err := key.Claim(ctx, tx, &kept); err != nil || was {
-				t, spans = answered(kept.Task), kept.Spans
+	id := uuid.Must(uuid.NewV7())
+	if text.ID != nil {
+		id = *text.ID
+	}
+	if err := checkChosen(id); err != nil {
+		return nil, nil, err
+	}
+	err = twice(func() error {
+		return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+			var kept struct {
+				Task  event.Task      `json:"task"`
+				Spans []quickadd.Span `json:"spans"`
+			}
+			if key != nil {
+				if was, err := key.Claim(ctx, tx, &kept); err != nil || was {
+					t, spans = answered(kept.Task), kept.Spans
+					return err
+				}
+			}
+			var draft Draft
+			var err error
+			if draft, spans, err = text.understand(ctx, tx); err != nil {
 				return err
 			}
-		}
-		var draft Draft
-		var err error
-		if draft, spans, err = text.understand(ctx, tx); err != nil {
-			return err
-		}
-		if t, err = create(ctx, tx, uuid.Must(uuid.NewV7()), draft); err != nil {
-			return text.blame(err)
-		}
-		if key != nil {
-			kept.Task, kept.Spans = t.onTheWire(), spans
-			return key.Keep(tx, kept)
-		}
-		return nil
+			if t = nil; text.ID != nil {
+				if t, err = chosen(ctx, tx, id); err != nil {
+					return err
+				}
+			}
+			if t == nil {
+				if t, err = create(ctx, tx, id, draft); err != nil {
+					return text.blame(err)
+				}
+			}
+			if key != nil {
+				kept.Task, kept.Spans = t.onTheWire(), spans
+				return key.Keep(tx, kept)
+			}
+			return nil
+		})
 	})
 	return t, spans, err
 }
