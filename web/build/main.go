@@ -68,8 +68,8 @@ func findWeb() (string, error) {
 	}
 }
 
-// build writes app.js, app.css, icon.svg, licences.txt and index.html to a folder. Their names stay: the
-// server puts a hash of what is in them into their addresses.
+// build writes app.js, app.css, icon.svg, licences.txt, index.html, sw.js and
+// manifest.webmanifest to a folder. Their names stay: the server puts a hash of what is in them into their addresses.
 func build(web, out string) error {
 	web, err := filepath.Abs(web)
 	if err != nil {
@@ -83,7 +83,7 @@ func build(web, out string) error {
 	}
 	result := api.Build(api.BuildOptions{
 		AbsWorkingDir:     web,
-		EntryPoints:       []string{"src/app.tsx", "src/app.css"},
+		EntryPoints:       []string{"src/app.tsx", "src/app.css", "src/sw.ts"},
 		Outdir:            out,
 		Bundle:            true,
 		Format:            api.FormatESModule,
@@ -112,7 +112,7 @@ func build(web, out string) error {
 	if err := place(filepath.Join(out, "licences.txt"), licences); err != nil {
 		return err
 	}
-	for _, name := range []string{"index.html", "icon.svg"} {
+	for _, name := range []string{"index.html", "icon.svg", "manifest.webmanifest"} {
 		content, err := os.ReadFile(filepath.Join(web, "src", name))
 		if err != nil {
 			return fmt.Errorf("read a file of the page: %w", err)

@@ -4,17 +4,19 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Account, Field } from "./account";
 import { deleteList, renameList } from "./changes";
 import { Dialog } from "./dialog";
+import { draftFor, openDraft } from "./drafts";
 import { Editor, edited } from "./editor";
 import { History, shownHistory } from "./history";
 import { Help } from "./keys";
 import { go, menuOpen, route } from "./route";
-import type { List } from "./schema";
+import type { List, Task } from "./schema";
 import { Sidebar } from "./sidebar";
 import { connected, inbox, lists, loaded, start, user } from "./store";
 import { ListView, Today, Upcoming } from "./tasks";
 import { t } from "./texts";
 import { Toasts } from "./toast";
 import { Trash } from "./trash";
+import { Decisions, Status } from "./waiting";
 
 function App() {
   if (user.value === undefined) return <main>{connected.value ? <p>{t.loading}</p> : <p role="status">{t.offline}</p>}</main>;
@@ -45,6 +47,11 @@ function Shell() {
     if (!first.current) heading.current?.focus();
     first.current = false;
   }, [at.view, at.list]);
+  // What was being typed when the page was loaded anew, or the session ended.
+  useEffect(() => {
+    const id = loaded.value && openDraft();
+    if (id) edited.value ??= draftFor<Task, unknown>(id)?.of ?? null;
+  }, [loaded.value]);
   useEffect(
     () => () => {
       edited.value = null;
@@ -79,15 +86,14 @@ function Shell() {
             </h1>
             {list && !list.is_inbox && list.role === "owner" && <ListActions key={list.id} list={list} />}
           </div>
-          <p class="offline" role="status">
-            {!connected.value && t.offline}
-          </p>
+          <Status />
           {!loaded.value ? <p>{t.loading}</p> : at.view === "today" ? <Today /> : at.view === "upcoming" ? <Upcoming /> : at.view === "trash" ? <Trash /> : list && <ListView key={list.id} list={list} />}
         </main>
       </div>
       <Editor />
       <History />
       <Help />
+      <Decisions />
     </>
   );
 }

@@ -1,10 +1,15 @@
 // What people do to tasks and lists. Each change says what it did, and offers to undo it.
 import { request, Failure } from "./api";
+import { command, inOrder, inverse, siblings, textsOf, type Command } from "./commands";
 import { dayOf } from "./dates";
+import { newId } from "./local";
+import { release, send, takeBack, type Outcome } from "./outbox";
 import type { List, ListInput, ListPatch, QuickAdded, QuickAddInput, Task, TaskMove, TaskPatch } from "./schema";
-import { dropList, dropTask, putList, putTask, tasks, zone } from "./store";
+import { dropList, putList, tasks, zone } from "./store";
 import { t } from "./texts";
-import { changing, complain, offerUndo } from "./toast";
+import { changing, complain, offer, offerUndo, undo } from "./toast";
+
+export { inOrder };
 
 // change makes a request; it says what went wrong, and returns undefined then.
 async function change<T>(method: string, path: string, body: unknown, say: (data: T) => string): Promise<T | undefined> {
@@ -18,55 +23,73 @@ async function change<T>(method: string, path: string, body: unknown, say: (data
   }
 }
 
+// act does something to a task, now or as soon as the server is there. What is refused at
+// once is said, and not kept: who calls has it still.
+async function act(c: Command, say: (data: unknown) => string): Promise<Outcome> {
+  const back = inverse(c, tasks.peek().get(c.task), tasks.peek().values());
+  const o = await changing(send(c));
+  if (o.state === "refused") release(c.id);
+  else offer(o.state === "waiting" ? t.willBeSent(c.title) : o.conflict ? t.twoTexts : say(o.data), t.undo, () => void revoke(c, back));
+  return o;
+}
+
+// revoke undoes a command, whether the server has it or not.
+async function revoke(c: Command, back: Command | undefined): Promise<void> {
+  const taken = await takeBack(c);
+  if (taken && "request" in taken) return void undo(taken.request, t.undone, t.redo);
+  if (!taken && !back) return complain(null);
+  const again = (some: Command[]) => () => {
+    for (const one of some) void act({ ...one, id: newId(), tried: false }, () => t.redone);
+  };
+  if (!taken) void send(back!);
+  offer(t.undone, t.redo, again(taken ? taken.out : [c]));
+}
+
 // quickAdd makes a task of what was typed. What the text says of a list or a date goes before
-// the list and the day that are looked at.
+// the list and the day that are looked at; tomorrow is the day after it was typed.
 export async function quickAdd(text: string, list: string | undefined, day: string | undefined): Promise<Task | undefined> {
-  const input: QuickAddInput = { text };
+  const input: QuickAddInput = { text, captured_at: new Date().toISOString(), timezone: zone.peek() };
   if (list) input.list_id = list;
   if (day) input.due_on = day;
-  const made = await change<QuickAdded>("POST", "/api/quick-add", input, ({ task, spans }) => t.added(task.title, spans.map((span) => span.text)));
-  if (made) putTask(made.task);
-  return made?.task;
+  const c = command({ op: "add", input }, { id: newId(), title: text });
+  const o = await act(c, (data) => t.added((data as QuickAdded).task.title, (data as QuickAdded).spans.map((span) => span.text)));
+  if (o.state === "saved") return (o.data as QuickAdded | undefined)?.task;
+  if (o.state === "waiting") return tasks.peek().get(c.task);
+  complain(o.failure);
+  return undefined;
 }
 
-// setComplete shows at once what it does, and takes that back where it fails.
+// complains says what was refused.
+const complains = (o: Outcome): void => {
+  if (o.state === "refused") complain(o.failure);
+};
+
+// setComplete shows at once what it does, and takes that back where it is refused.
 export async function setComplete(task: Task, complete: boolean): Promise<void> {
-  putTask({ ...task, is_complete: complete });
-  const done = await change<Task>("PATCH", `/api/tasks/${task.id}/complete`, { is_complete: complete }, (now) => (now.is_complete ? t.done : t.reopened)(now.title));
-  if (done) putTask(done);
-  else if (tasks.peek().get(task.id)?.version === task.version) putTask(task);
+  complains(await act(command({ op: "complete", is_complete: complete }, task), () => (complete ? t.done : t.reopened)(task.title)));
 }
 
-// saveTask sends what has changed alone, so that what others change meanwhile stays. It
-// throws a Failure, which a form tells at its fields.
-export async function saveTask(id: string, patch: TaskPatch): Promise<void> {
-  const a = await changing(request<Task>("PATCH", `/api/tasks/${id}`, patch));
-  putTask(a.data);
-  offerUndo(t.saved, a.requestId);
+// saveTask sends what has changed alone, so that what others change meanwhile stays; was is
+// the task that was changed. It throws a Failure, which a form tells at its fields.
+export async function saveTask(id: string, patch: TaskPatch, was?: Task): Promise<void> {
+  const now = tasks.peek().get(id);
+  const of = was && was.version > 0 ? was : now;
+  if (!of) throw new Failure(404, null);
+  const o = await act(command({ op: "edit", patch, base: textsOf(patch, of) }, of), () => t.saved);
+  if (o.state === "refused") throw o.failure;
 }
 
 export async function deleteTask(task: Task): Promise<void> {
-  try {
-    const a = await changing(request("DELETE", `/api/tasks/${task.id}`));
-    dropTask(task.id);
-    offerUndo(t.deleted(task.title), a.requestId);
-  } catch (e) {
-    if (e instanceof Failure && e.status === 404) dropTask(task.id); // somebody else was faster
-    else complain(e);
-  }
+  complains(await act(command({ op: "delete" }, task), () => t.deleted(task.title)));
 }
-
-// inOrder are tasks in the order that people have given them.
-export const inOrder = (some: Task[]): Task[] => some.sort((a, b) => a.position - b.position || (a.id < b.id ? -1 : 1));
 
 // moveTask moves a task by one place among the open ones of its list.
 export async function moveTask(task: Task, by: 1 | -1): Promise<void> {
-  const beside = inOrder([...tasks.peek().values()].filter((o) => o.list_id === task.list_id && o.parent_id === task.parent_id && !o.is_complete));
+  const beside = siblings(tasks.peek().values(), task);
   const other = beside[beside.findIndex((o) => o.id === task.id) + by];
   if (!other || task.is_complete) return;
   const move: TaskMove = by < 0 ? { before: other.id } : { after: other.id };
-  const moved = await change<Task>("POST", `/api/tasks/${task.id}/move`, move, (now) => t.moved(now.title));
-  if (moved) putTask(moved);
+  complains(await act(command({ op: "move", move }, task), () => t.moved(task.title)));
 }
 
 export async function makeList(input: ListInput): Promise<List | undefined> {

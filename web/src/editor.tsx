@@ -6,6 +6,7 @@ import { Field } from "./account";
 import { saveTask } from "./changes";
 import { dayOf, instant, wall } from "./dates";
 import { Dialog } from "./dialog";
+import { draftFor, keepDraft } from "./drafts";
 import { repeatingOf, repeatings, ruleOf } from "./recurrence";
 import type { Task, TaskPatch } from "./schema";
 import { mayWrite, sortedLists, tasks, zone } from "./store";
@@ -65,18 +66,27 @@ function patchOf(task: Task, was: Draft, d: Draft): TaskPatch {
 }
 
 export function Editor() {
-  return edited.value && <Form key={edited.value.id} task={edited.value} />;
+  return edited.value && <Form key={edited.value.id} opened={edited.value} />;
 }
 
-function Form({ task }: { task: Task }) {
+function Form({ opened }: { opened: Task }) {
+  const [kept] = useState(() => draftFor<Task, Draft>(opened.id));
+  const task = kept?.of ?? opened;
   const [was] = useState(() => draftOf(task));
-  const [d, setDraft] = useState(was);
+  const [d, setDraft] = useState(() => ({ ...was, ...kept?.typed }));
   const [busy, setBusy] = useState(false);
   const [wrong, setWrong] = useState<unknown>(null);
-  const set = <K extends keyof Draft>(key: K, value: Draft[K]) => setDraft((old) => ({ ...old, [key]: value }));
+  const set = <K extends keyof Draft>(key: K, value: Draft[K]) => setDraft((old) => {
+      const typed = { ...old, [key]: value };
+      keepDraft(task.id, { of: task, typed });
+      return typed;
+    });
   const gone = !tasks.value.has(task.id);
   const writable = mayWrite(task.list_id) && !gone;
-  const close = () => (edited.value = null);
+  const close = () => {
+    keepDraft(task.id, undefined);
+    edited.value = null;
+  };
   const patch = patchOf(task, was, d);
   const changed = Object.keys(patch).length > 0;
 
@@ -85,7 +95,7 @@ function Form({ task }: { task: Task }) {
     setBusy(true);
     setWrong(null);
     try {
-      await saveTask(task.id, patch);
+      await saveTask(task.id, patch, task);
       close();
     } catch (e) {
       setWrong(e);

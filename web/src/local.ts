@@ -15,7 +15,7 @@ export class Local {
   // write runs one transaction: all of it is kept, or nothing.
   write(stores: Store[], f: (store: (s: Store) => IDBObjectStore) => void): Promise<void> {
     return new Promise((done, failed) => {
-      if (!this.db) return done();
+      if (!this.db) return failed(new Error("this browser keeps nothing"));
       const tx = this.db.transaction(stores, "readwrite");
       tx.oncomplete = () => done();
       tx.onabort = () => failed(tx.error);

@@ -8,8 +8,10 @@ import { inbox, leave, sortedLists, user } from "./store";
 import { dueToday, openIn, overdue } from "./tasks";
 import { t } from "./texts";
 import { complain } from "./toast";
+import { mayLeave } from "./waiting";
 
 async function signOut(): Promise<void> {
+  if (!mayLeave()) return;
   try {
     await request("POST", "/api/auth/logout");
     leave();

@@ -1,14 +1,16 @@
 // The views of tasks: a heading, a field for a new one, and groups of them.
 import { computed, signal } from "@preact/signals";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { byDue, deleteTask, inOrder, moveTask, quickAdd, setComplete } from "./changes";
 import { dayOf, isOverdue, now, plusDays, sayDay, sayDue, wall } from "./dates";
 import { edited } from "./editor";
 import { shownHistory } from "./history";
+import { recall, remember } from "./local";
 import { sayRule } from "./recurrence";
 import type { List, Task } from "./schema";
 import { lists, mayWrite, tasks, zone } from "./store";
 import { t } from "./texts";
+import { State } from "./waiting";
 
 const open = computed(() => [...tasks.value.values()].filter((task) => !task.is_complete));
 const today = computed(() => wall(now.value, zone.value).day);
@@ -103,7 +105,9 @@ function Group({ title, tasks: some }: { title: string; tasks: Task[] }) {
 }
 
 function Add({ label, list, day }: { label: string; list?: string; day?: string }) {
-  const [text, setText] = useState("");
+  const draft = `add.${list ?? label}`;
+  const [text, setText] = useState(() => recall<string>("sessionStorage", draft) ?? "");
+  useEffect(() => remember("sessionStorage", draft, text || undefined), [text]);
   const add = async () => {
     const what = text.trim();
     if (what === "") return;
@@ -184,6 +188,7 @@ function Row(p: { task: Task; below?: Map<string, Task[]>; withList?: boolean; m
           <button class="title" dir="auto" onClick={() => (edited.value = task)}>
             {task.title}
           </button>
+          <State id={task.id} />
           {(meta.length > 0 || task.tags.length > 0 || p.withList) && (
             <span class={late ? "meta late" : "meta"}>
               {meta.map((m) => (

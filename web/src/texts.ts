@@ -50,6 +50,13 @@ const en = {
   problems: {} as Record<string, string>,
 
   // Offline.
+  waits: "waiting", waiting: (n: number) => (n === 1 ? "1 change is waiting." : `${n} changes are waiting.`), willBeSent: (title: string) => `Will be saved when the server is there: ${title}`,
+  twoTexts: "Changed by two", changedByTwo: (field: string) => `Somebody else has changed this meanwhile: ${field}.`, yours: "Your text", theirs: "The other text", useYours: "Use your text", keepTheirs: "Keep the other text",
+  decide: (n: number) => (n === 1 ? "1 change needs you" : `${n} changes need you`), decisions: "Changes that need you", discardIt: "Discard", tryAgain: "Try again",
+  refused: (deed: string, why: string) => `${deed}: not saved. ${why}`,
+  deeds: { add: "New task", edit: "Edit", complete: "Complete or reopen", move: "Move", delete: "Delete", restore: "Restore" },
+  newPage: "There is a new version of this page.", reload: "Reload",
+  signOutWaiting: (n: number) => `Not saved yet: ${n === 1 ? "1 change" : `${n} changes`}. Sign out and throw that away?`,
 
   // Recurrence, reminders and subtasks.
 
@@ -121,6 +128,13 @@ const de: Texts = {
   },
 
   // Offline.
+  waits: "wartet", waiting: (n) => (n === 1 ? "1 Änderung wartet." : `${n} Änderungen warten.`), willBeSent: (title) => `Wird gespeichert, sobald der Server da ist: ${title}`,
+  twoTexts: "Von zweien geändert", changedByTwo: (field) => `Inzwischen hat das auch jemand anderes geändert: ${field}.`, yours: "Dein Text", theirs: "Der andere Text", useYours: "Deinen Text nehmen", keepTheirs: "Den anderen Text behalten",
+  decide: (n) => (n === 1 ? "1 Änderung braucht dich" : `${n} Änderungen brauchen dich`), decisions: "Änderungen, die dich brauchen", discardIt: "Verwerfen", tryAgain: "Noch einmal versuchen",
+  refused: (deed, why) => `${deed}: nicht gespeichert. ${why}`,
+  deeds: { add: "Neue Aufgabe", edit: "Bearbeiten", complete: "Erledigen oder wieder öffnen", move: "Verschieben", delete: "Löschen", restore: "Zurückholen" },
+  newPage: "Es gibt eine neue Version dieser Seite.", reload: "Neu laden",
+  signOutWaiting: (n) => `Noch nicht gespeichert: ${n === 1 ? "1 Änderung" : `${n} Änderungen`}. Abmelden und das verwerfen?`,
 
   // Recurrence, reminders and subtasks.
 

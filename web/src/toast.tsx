@@ -57,9 +57,13 @@ export function complain(e: unknown): void {
 
 // offerUndo says what a request has done, and offers to undo it.
 export function offerUndo(text: string, requestId: string): void {
-  const run = () => void undo(requestId, t.undone, t.redo);
+  offer(text, t.undo, () => void undo(requestId, t.undone, t.redo));
+}
+
+// offer says what was done, and offers to do something about it.
+export function offer(text: string, label: string, run: () => void): void {
   lastChange = run;
-  show({ text, action: { label: t.undo, run } });
+  show({ text, action: { label, run } });
 }
 
 // changing is for every request that changes something. Who undoes before it is answered means

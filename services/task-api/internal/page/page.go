@@ -11,9 +11,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,16 +30,27 @@ import (
 var dist embed.FS
 
 // policy lets the page load what it is made of, and ask the API; and has the browser refuse
-// text that is to become HTML or code.
+// text that is to become HTML or code, but for the address of the service worker, which the
+// page has a policy of its own for.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+	"worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types taskwire"
 
-// index is the one file that has an address of its own. In it version stands for the folder
-// of the others.
-const (
-	index   = "index.html"
-	version = "VERSION"
-)
+// workerPolicy lets the service worker fetch what the page is made of.
+const workerPolicy = "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+// version stands for the folder of the other files, in those that have addresses of their own.
+const version = "VERSION"
+
+// index is the page itself.
+const index = "index.html"
+
+// rooted are the files that have addresses of their own, with the policy of each. The browser
+// asks each time whether it has changed.
+var rooted = []struct{ path, name, policy string }{
+	{"/", index, policy},
+	{"/sw.js", "sw.js", workerPolicy},
+	{"/manifest.webmanifest", "manifest.webmanifest", workerPolicy},
+}
 
 // missing is what / says where nobody has made the page.
 const missing = `<!doctype html>
@@ -67,7 +80,11 @@ func newFile(name string, content []byte) (file, error) {
 	if err := w.Close(); err != nil {
 		return file{}, fmt.Errorf("pack %s: %w", name, err)
 	}
-	return file{kind: mime.TypeByExtension(path.Ext(name)), plain: content, packed: packed.Bytes()}, nil
+	kind := mime.TypeByExtension(path.Ext(name))
+	if path.Ext(name) == ".webmanifest" { // not every system knows it
+		kind = "application/manifest+json"
+	}
+	return file{kind: kind, plain: content, packed: packed.Bytes()}, nil
 }
 
 // serve writes the file, packed where the browser takes that.
@@ -83,7 +100,7 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
-// Mount adds the page at /, and what it is made of at /assets/VERSION/. The version is of
+// Mount adds the page at /, its service worker and manifest, and what it is made of at /assets/VERSION/. The version is of
 // what is in the files: they are kept for ever by browsers, and no page loads those of another
 // one. What is not there is a 404, and never the page.
 func Mount(r chi.Router) error {
@@ -99,36 +116,41 @@ func mount(r chi.Router, built fs.FS) error {
 	if err != nil {
 		return err
 	}
+	if contents[index] == nil {
+		contents = map[string][]byte{index: []byte(missing)}
+	}
 	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(contents)) {
+		fmt.Fprintf(sum, "%s %d\n", name, len(contents[name]))
+		sum.Write(contents[name])
+	}
+	at := hex.EncodeToString(sum.Sum(nil))[:16]
 	assets := map[string]file{}
 	for _, name := range []string{"app.js", "app.css", "icon.svg", "licences.txt"} {
-		content, ok := contents[name]
+		if content, ok := contents[name]; ok {
+			if assets[name], err = newFile(name, content); err != nil {
+				return err
+			}
+		}
+	}
+	for _, root := range rooted {
+		content, ok := contents[root.name]
 		if !ok {
 			continue
 		}
-		fmt.Fprintf(sum, "%s %d\n", name, len(content))
-		sum.Write(content)
-		if assets[name], err = newFile(name, content); err != nil {
+		f, err := newFile(root.name, bytes.ReplaceAll(content, []byte(version), []byte(at)))
+		if err != nil {
 			return err
 		}
+		whole := sha256.Sum256(f.plain)
+		tag := `W/"` + hex.EncodeToString(whole[:])[:16] + `"`
+		r.Get(root.path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Security-Policy", root.policy)
+			w.Header().Set("Cache-Control", "no-cache")
+			w.Header().Set("ETag", tag)
+			f.serve(w, r)
+		})
 	}
-	at := hex.EncodeToString(sum.Sum(nil))[:16]
-	page := contents[index]
-	if page == nil {
-		page = []byte(missing)
-	}
-	first, err := newFile(index, bytes.ReplaceAll(page, []byte(version), []byte(at)))
-	if err != nil {
-		return err
-	}
-	whole := sha256.Sum256(first.plain)
-	tag := `W/"` + hex.EncodeToString(whole[:])[:16] + `"`
-	r.Get("/", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", policy)
-		w.Header().Set("Cache-Control", "no-cache")
-		w.Header().Set("ETag", tag)
-		first.serve(w, r)
-	})
 	r.Get("/assets/{version}/{name}", func(w http.ResponseWriter, r *http.Request) {
 		asset, ok := assets[chi.URLParam(r, "name")]
 		if !ok || chi.URLParam(r, "version") != at {

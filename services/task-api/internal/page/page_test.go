@@ -37,6 +37,9 @@ func builtPage(script string) fstest.MapFS {
 		"app.js":     {Data: []byte(script)},
 		"app.css":    {Data: []byte("p {}")},
 		"icon.svg":   {Data: []byte("<svg/>")},
+		"sw.js":      {Data: []byte(`const build="VERSION";`)},
+
+		"manifest.webmanifest": {Data: []byte(`{"icons":[{"src":"/assets/VERSION/icon.svg"}]}`)},
 	}
 }
 
@@ -69,6 +72,29 @@ func TestThePageNamesItsFilesByWhatIsInThem(t *testing.T) {
 		a := other(path)
 		require.Equal(t, http.StatusNotFound, a.Code, path)
 		require.Equal(t, "application/problem+json", a.Header().Get("Content-Type"))
+	}
+}
+
+// The worker is of the same build as the page; a browser looks each time whether it still is.
+func TestTheServiceWorkerIsOfThisBuild(t *testing.T) {
+	one, two := serve(t, builtPage("one()")), serve(t, builtPage("two()"))
+	at := regexp.MustCompile(`/assets/([0-9a-f]{16})/app\.js`).FindStringSubmatch(one("/").Body.String())[1]
+	worker := one("/sw.js")
+	require.Equal(t, http.StatusOK, worker.Code)
+	require.Equal(t, `const build="`+at+`";`, worker.Body.String())
+	require.Contains(t, worker.Header().Get("Content-Type"), "javascript")
+	require.Equal(t, "no-cache", worker.Header().Get("Cache-Control"))
+	require.NotContains(t, worker.Header().Get("Content-Security-Policy"), "unsafe")
+	require.Contains(t, worker.Header().Get("Content-Security-Policy"), "connect-src 'self'")
+	require.Equal(t, http.StatusNotModified, one("/sw.js", "If-None-Match", worker.Header().Get("ETag")).Code)
+	require.Equal(t, http.StatusOK, two("/sw.js", "If-None-Match", worker.Header().Get("ETag")).Code, "a browser learns of another page")
+
+	manifest := one("/manifest.webmanifest")
+	require.Equal(t, "application/manifest+json", manifest.Header().Get("Content-Type"))
+	require.Contains(t, manifest.Body.String(), "/assets/"+at+"/icon.svg")
+	require.Equal(t, http.StatusOK, one("/assets/"+at+"/icon.svg").Code)
+	for _, path := range []string{"/assets/" + at + "/sw.js", "/index.html"} {
+		require.Equal(t, http.StatusNotFound, one(path).Code, "%s has one address", path)
 	}
 }
 
