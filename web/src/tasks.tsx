@@ -1,7 +1,8 @@
 // The views of tasks: a heading, a field for a new one, and groups of them.
 import { computed, signal } from "@preact/signals";
 import { useState } from "preact/hooks";
-import { byDue, deleteTask, inOrder, moveTask, quickAdd, setComplete } from "./changes";
+import { Add } from "./add";
+import { byDue, deleteTask, inOrder, moveTask, setComplete } from "./changes";
 import { dayOf, isOverdue, now, plusDays, sayDay, sayDue, wall } from "./dates";
 import { edited } from "./editor";
 import { shownHistory } from "./history";
@@ -99,29 +100,6 @@ function Group({ title, tasks: some }: { title: string; tasks: Task[] }) {
         ))}
       </ul>
     </section>
-  );
-}
-
-function Add({ label, list, day }: { label: string; list?: string; day?: string }) {
-  const [text, setText] = useState("");
-  const add = async () => {
-    const what = text.trim();
-    if (what === "") return;
-    setText(""); // who types fast goes on with the next one
-    // What could not be added comes back, before what was typed meanwhile.
-    if (!(await quickAdd(what, list, day))) setText((now) => (now === "" ? what : what + " " + now));
-  };
-  return (
-    <form
-      class="add"
-      onSubmit={(e) => {
-        e.preventDefault();
-        void add();
-      }}
-    >
-      <input id="add" dir="auto" autocomplete="off" aria-label={label} placeholder={label} maxLength={200} value={text} onInput={(e) => setText(e.currentTarget.value)} />
-      <button>{t.add}</button>
-    </form>
   );
 }
 
