@@ -7,6 +7,7 @@ import { Dialog } from "./dialog";
 import { Editor, edited } from "./editor";
 import { History, shownHistory } from "./history";
 import { Help } from "./keys";
+import { Notifications } from "./notifications";
 import { go, menuOpen, route } from "./route";
 import type { List } from "./schema";
 import { Sidebar } from "./sidebar";
@@ -82,7 +83,7 @@ function Shell() {
           <p class="offline" role="status">
             {!connected.value && t.offline}
           </p>
-          {!loaded.value ? <p>{t.loading}</p> : at.view === "today" ? <Today /> : at.view === "upcoming" ? <Upcoming /> : at.view === "trash" ? <Trash /> : list && <ListView key={list.id} list={list} />}
+          {!loaded.value ? <p>{t.loading}</p> : at.view === "today" ? <Today /> : at.view === "upcoming" ? <Upcoming /> : at.view === "trash" ? <Trash /> : at.view === "notifications" ? <Notifications /> : list && <ListView key={list.id} list={list} />}
         </main>
       </div>
       <Editor />

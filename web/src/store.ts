@@ -58,6 +58,15 @@ export function dropList(id: string): void {
   });
 }
 
+// commentListeners hear of comments that have changed, which are not kept here; null is for
+// any that may have.
+export const commentListeners = new Set<(changes: FeedChange[] | null) => void>();
+
+function hearComments(changes: FeedChange[] | null): void {
+  const some = changes?.filter((c) => c.kind === "comment") ?? null;
+  if (some?.length !== 0) for (const hear of commentListeners) hear(some);
+}
+
 // apply takes over what has changed. It returns the lists that are to be read anew.
 function apply(changes: FeedChange[]): string[] {
   const nextTasks = new Map(tasks.peek());
@@ -87,6 +96,7 @@ function apply(changes: FeedChange[]): string[] {
     tasks.value = nextTasks;
     lists.value = nextLists;
   });
+  hearComments(changes);
   return reset;
 }
 
@@ -104,6 +114,7 @@ async function readAnew(list: string): Promise<void> {
     tasks.value = new Map([...tasks.peek()].filter(([, task]) => task.list_id !== list));
     apply(changes);
   });
+  hearComments(null);
 }
 
 let source: EventSource | null = null;
@@ -149,6 +160,7 @@ async function follow(): Promise<void> {
         loaded.value = true;
       });
       place = next;
+      hearComments(null);
     }
   } catch {
     if (mine === era && user.peek()) again();
