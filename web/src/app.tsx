@@ -8,6 +8,7 @@ import { draftFor, openDraft } from "./drafts";
 import { Editor, edited } from "./editor";
 import { History, shownHistory } from "./history";
 import { Help } from "./keys";
+import { Notifications } from "./notifications";
 import { go, menuOpen, route } from "./route";
 import type { List, Task } from "./schema";
 import { Sidebar } from "./sidebar";
@@ -87,7 +88,7 @@ function Shell() {
             {list && !list.is_inbox && list.role === "owner" && <ListActions key={list.id} list={list} />}
           </div>
           <Status />
-          {!loaded.value ? <p>{t.loading}</p> : at.view === "today" ? <Today /> : at.view === "upcoming" ? <Upcoming /> : at.view === "trash" ? <Trash /> : list && <ListView key={list.id} list={list} />}
+          {!loaded.value ? <p>{t.loading}</p> : at.view === "today" ? <Today /> : at.view === "upcoming" ? <Upcoming /> : at.view === "trash" ? <Trash /> : at.view === "notifications" ? <Notifications /> : list && <ListView key={list.id} list={list} />}
         </main>
       </div>
       <Editor />

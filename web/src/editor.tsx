@@ -4,9 +4,11 @@ import { useState } from "preact/hooks";
 import { Failure } from "./api";
 import { Field } from "./account";
 import { saveTask } from "./changes";
+import { Comments } from "./comments";
 import { dayOf, instant, wall } from "./dates";
 import { Dialog } from "./dialog";
 import { draftFor, keepDraft } from "./drafts";
+import { Description } from "./markdown";
 import { repeatingOf, repeatings, ruleOf } from "./recurrence";
 import type { Task, TaskPatch } from "./schema";
 import { mayWrite, sortedLists, tasks, zone } from "./store";
@@ -128,9 +130,7 @@ function Form({ opened }: { opened: Task }) {
           <Field id="title" label={t.title} wrong={at("title")}>
             <input id="title" dir="auto" required maxLength={200} value={d.title} aria-describedby="title-wrong" onInput={(e) => set("title", e.currentTarget.value)} />
           </Field>
-          <Field id="description" label={t.description} wrong={at("description")}>
-            <textarea id="description" dir="auto" rows={4} maxLength={20000} value={d.description} aria-describedby="description-wrong" onInput={(e) => set("description", e.currentTarget.value)} />
-          </Field>
+          <Description text={d.description} writable={writable} wrong={at("description")} onInput={(text) => set("description", text)} />
           <div class="pair">
             <Field id="due" label={t.dueDate} wrong={at("due_at")}>
               <input id="due" type="date" min="1900-01-01" max="9999-12-31" value={d.day} aria-describedby="due-wrong" onInput={(e) => set("day", e.currentTarget.value)} />
@@ -188,6 +188,7 @@ function Form({ opened }: { opened: Task }) {
           </p>
         </fieldset>
       </form>
+      <Comments task={task} />
     </Dialog>
   );
 }

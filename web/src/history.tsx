@@ -78,10 +78,10 @@ function Entries({ task }: { task: Task }) {
 }
 
 // Fields that tell nothing to people.
-const silent = new Set(["version", "updated_at", "created_at", "id", "user_id", "completed_at"]);
+const silent = new Set(["version", "updated_at", "created_at", "id", "user_id", "completed_at", "task_id", "author", "edited_at"]);
 
 // Fields that say what a task is.
-const telling = ["title", "description", "due_at", "priority", "tags", "recurrence"];
+const telling = ["title", "description", "due_at", "priority", "tags", "recurrence", "text"];
 
 function Entry({ entry }: { entry: AuditEntry }) {
   // Of what is made or deleted: what was said of it, and not what was left as it is.

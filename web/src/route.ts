@@ -12,7 +12,7 @@ addEventListener("hashchange", () => {
 export const menuOpen = signal(false);
 
 export interface Route {
-  view: "today" | "upcoming" | "inbox" | "list" | "trash";
+  view: "today" | "upcoming" | "inbox" | "list" | "notifications" | "trash";
   list?: string;
 }
 
@@ -21,6 +21,7 @@ export const route = computed<Route>(() => {
   switch (view) {
     case "upcoming":
     case "inbox":
+    case "notifications":
     case "trash":
       return { view };
     case "list":

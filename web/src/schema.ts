@@ -29,6 +29,25 @@ export interface AuditPage {
   next_cursor: string | null;
 }
 
+export interface Author {
+  name: string;
+  user_id: string;
+}
+
+export interface Comment {
+  author: Author;
+  created_at: string;
+  edited_at: string | null;
+  id: string;
+  task_id: string;
+  text: string;
+}
+
+export interface CommentPage {
+  items: Comment[];
+  next_cursor: string | null;
+}
+
 export interface Credentials {
   code?: string | null;
   email: string;
@@ -92,6 +111,29 @@ export interface Member {
   user_id: string | null;
 }
 
+export interface Notification {
+  author?: Author | null;
+  comment_id: string | null;
+  created_at: string;
+  delivered_at: string;
+  due_at: string | null;
+  id: string;
+  kind: "reminder" | "comment";
+  late_ms: number;
+  mentioned: boolean;
+  read_at: string | null;
+  remind_at: string | null;
+  reminder_id: string | null;
+  task_id: string;
+  title: string;
+}
+
+export interface NotificationPage {
+  items: Notification[];
+  next_cursor: string | null;
+  unread: number;
+}
+
 export interface Problem {
   detail?: string;
   errors?: FieldError[];
@@ -111,6 +153,11 @@ export interface QuickAddInput {
   list_id?: string | null;
   text: string;
   timezone?: string | null;
+}
+
+export interface QuickAddPreview {
+  spans: QuickAddSpan[];
+  task: UnderstoodTask;
 }
 
 export interface QuickAddSpan {
@@ -233,6 +280,27 @@ export interface Trashed {
   kind: "task" | "list";
   list_id: string;
   tasks: number;
+  title: string;
+}
+
+export interface UnderstoodRecurrence {
+  basis: "due" | "completion";
+  rrule: string;
+}
+
+export interface UnderstoodReminder {
+  before_due: string;
+}
+
+export interface UnderstoodTask {
+  all_day?: boolean;
+  due_at?: string;
+  list_id?: string;
+  priority?: "low" | "medium" | "high" | "urgent";
+  recurrence?: UnderstoodRecurrence | null;
+  reminders?: UnderstoodReminder[];
+  tags?: string[];
+  timezone: string;
   title: string;
 }
 

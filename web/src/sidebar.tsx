@@ -3,6 +3,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { request } from "./api";
 import { makeList } from "./changes";
 import { helpShown } from "./keys";
+import { unread } from "./notifications";
 import { go, menuOpen, route } from "./route";
 import { inbox, leave, sortedLists, user } from "./store";
 import { dueToday, openIn, overdue } from "./tasks";
@@ -35,14 +36,14 @@ export function Sidebar() {
     setName("");
     go("list/" + made.id);
   };
-  const link = (to: string, text: string, count: number, current: boolean) => (
+  const link = (to: string, text: string, count: number, current: boolean, counted = t.openTasks) => (
     <li key={to}>
       <a href={"#/" + to} aria-current={current ? "page" : undefined} onClick={() => (menuOpen.value = false)}>
         <span dir="auto">{text}</span>
         {count > 0 && (
           <span class="count">
             <span aria-hidden="true">{count}</span>
-            <span class="unseen">{t.openTasks(count)}</span>
+            <span class="unseen">{counted(count)}</span>
           </span>
         )}
       </a>
@@ -54,6 +55,7 @@ export function Sidebar() {
         {link("today", t.today, overdue.value.length + dueToday.value.length, at.view === "today")}
         {link("upcoming", t.upcoming, 0, at.view === "upcoming")}
         {link("inbox", t.inbox, openIn.value.get(inbox.value?.id ?? "") ?? 0, at.view === "inbox")}
+        {link("notifications", t.notifications, unread.value, at.view === "notifications", t.unreadCount)}
       </ul>
       <h2>{t.lists}</h2>
       <ul>{sortedLists.value.filter((l) => !l.is_inbox).map((l) => link("list/" + l.id, l.name, openIn.value.get(l.id) ?? 0, at.list === l.id))}</ul>

@@ -74,6 +74,15 @@ export function dropList(id: string): void {
   apply([{ kind: "list", op: "gone", id, list_id: id }]);
 }
 
+// commentListeners hear of comments that have changed, which are not kept here; null is for
+// any that may have.
+export const commentListeners = new Set<(changes: FeedChange[] | null) => void>();
+
+function hearComments(changes: FeedChange[] | null): void {
+  const some = changes?.filter((c) => c.kind === "comment") ?? null;
+  if (some?.length !== 0) for (const hear of commentListeners) hear(some);
+}
+
 // apply takes over what has changed. It returns the lists that are to be read anew.
 function apply(changes: FeedChange[]): string[] {
   const nextTasks = new Map(rows.peek());
@@ -109,6 +118,7 @@ function apply(changes: FeedChange[]): string[] {
     rows.value = nextTasks;
     lists.value = nextLists;
   });
+  hearComments(changes);
   return reset;
 }
 
@@ -129,6 +139,7 @@ async function readAnew(list: string): Promise<void> {
     apply(changes);
     resetting--;
   });
+  hearComments(null);
 }
 
 // What is to be written to the database of this browser. One page of it does that, the one
@@ -305,6 +316,7 @@ async function follow(): Promise<void> {
       });
       resetting = 0;
       place = next;
+      hearComments(null);
     }
   } catch {
     if (mine === era && user.peek()) again();

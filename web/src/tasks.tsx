@@ -1,11 +1,11 @@
 // The views of tasks: a heading, a field for a new one, and groups of them.
 import { computed, signal } from "@preact/signals";
-import { useEffect, useState } from "preact/hooks";
-import { byDue, deleteTask, inOrder, moveTask, quickAdd, setComplete } from "./changes";
+import { useState } from "preact/hooks";
+import { Add } from "./add";
+import { byDue, deleteTask, inOrder, moveTask, setComplete } from "./changes";
 import { dayOf, isOverdue, now, plusDays, sayDay, sayDue, wall } from "./dates";
 import { edited } from "./editor";
 import { shownHistory } from "./history";
-import { recall, remember } from "./local";
 import { sayRule } from "./recurrence";
 import type { List, Task } from "./schema";
 import { lists, mayWrite, tasks, zone } from "./store";
@@ -101,31 +101,6 @@ function Group({ title, tasks: some }: { title: string; tasks: Task[] }) {
         ))}
       </ul>
     </section>
-  );
-}
-
-function Add({ label, list, day }: { label: string; list?: string; day?: string }) {
-  const draft = `add.${list ?? label}`;
-  const [text, setText] = useState(() => recall<string>("sessionStorage", draft) ?? "");
-  useEffect(() => remember("sessionStorage", draft, text || undefined), [text]);
-  const add = async () => {
-    const what = text.trim();
-    if (what === "") return;
-    setText(""); // who types fast goes on with the next one
-    // What could not be added comes back, before what was typed meanwhile.
-    if (!(await quickAdd(what, list, day))) setText((now) => (now === "" ? what : what + " " + now));
-  };
-  return (
-    <form
-      class="add"
-      onSubmit={(e) => {
-        e.preventDefault();
-        void add();
-      }}
-    >
-      <input id="add" dir="auto" autocomplete="off" aria-label={label} placeholder={label} maxLength={200} value={text} onInput={(e) => setText(e.currentTarget.value)} />
-      <button>{t.add}</button>
-    </form>
   );
 }
 

@@ -31,11 +31,12 @@ const en = {
   undoThis: "Undo this", noHistory: "Nothing is recorded yet.", more: "Show more", shortened: "shortened", someone: "somebody",
   actions: {
     "task.created": "Created", "task.updated": "Changed", "task.completed": "Completed", "task.deleted": "Deleted", "task.restored": "Restored", "task.moved": "Moved", "task.purged": "Deleted for good",
+    "comment.created": "Commented", "comment.updated": "Changed a comment", "comment.deleted": "Deleted a comment",
   } as Record<string, string>,
   fields: {
     title: "Title", description: "Description", is_complete: "Done", priority: "Priority", tags: "Tags", due_at: "Due", all_day: "All day", timezone: "Time zone",
     reminders: "Reminders", recurrence: "Repeat", list_id: "List", position: "Place", assignee_id: "Assignee", parent_id: "Part of", completed_at: "Done at",
-    occurrence: "Occurrence", series_id: "Series",
+    occurrence: "Occurrence", series_id: "Series", text: "Text",
   } as Record<string, string>,
   yes: "yes", no: "no", nothing: "nothing",
   restore: "Restore", trashedWith: (n: number) => (n === 1 ? "with 1 task" : `with ${n} tasks`), deletedAt: (when: string) => `Deleted ${when}`,
@@ -61,6 +62,17 @@ const en = {
   // Recurrence, reminders and subtasks.
 
   // Comments and notifications.
+  notifications: "Notifications", comments: "Comments", comment: "Comment", noComments: "Nobody has said anything yet.", writeComment: "Write a comment", editComment: "Change your comment",
+  markdownHint: "Markdown, such as **bold**, - item, - [ ] to do", commentHint: "Markdown. @ mentions a member of the list.", preview: "Preview", mention: "Members to mention",
+  membersOffered: (n: number) => (n === 1 ? "1 member: Enter mentions" : `${n} members: choose with the arrows, Enter mentions`), editedAt: (when: string) => `changed ${when}`,
+  commented: "Commented.", commentDeleted: "Deleted the comment.", todoDone: "done", todoOpen: "to do",
+  unread: "New", unreadCount: (n: number) => `${n} unread`, noNotifications: "Nothing for you yet.", markRead: "Mark as read", markUnread: "Mark as unread", markAllRead: "Mark all as read",
+  reminderOf: (due: string | null) => (due ? `Reminder: due ${due}` : "Reminder"), mentionedBy: (name: string) => `${name} mentioned you in a comment`, commentedBy: (name: string) => `${name} commented on this task of yours`,
+  notificationGone: "The task is not there any more.",
+
+  // Quick add.
+  understoodParts: "What is understood", understood: (parts: string) => `Understood: ${parts}`, keepAsText: (part: string) => `Keep as text: ${part}`,
+  spanKinds: { date: "Due", time: "Due", recurrence: "Repeats", list: "List", tag: "Tag", priority: "Priority", reminder: "Reminder" },
 
   // Settings and ways to sign in.
 
@@ -104,11 +116,12 @@ const de: Texts = {
   undoThis: "Dies rückgängig machen", noHistory: "Noch ist nichts verzeichnet.", more: "Mehr zeigen", shortened: "gekürzt", someone: "jemand",
   actions: {
     "task.created": "Angelegt", "task.updated": "Geändert", "task.completed": "Erledigt", "task.deleted": "Gelöscht", "task.restored": "Zurückgeholt", "task.moved": "Verschoben", "task.purged": "Endgültig gelöscht",
+    "comment.created": "Kommentiert", "comment.updated": "Kommentar geändert", "comment.deleted": "Kommentar gelöscht",
   },
   fields: {
     title: "Titel", description: "Beschreibung", is_complete: "Erledigt", priority: "Priorität", tags: "Schlagwörter", due_at: "Fällig", all_day: "Ganztägig", timezone: "Zeitzone",
     reminders: "Erinnerungen", recurrence: "Wiederholen", list_id: "Liste", position: "Platz", assignee_id: "Zuständig", parent_id: "Teil von", completed_at: "Erledigt am",
-    occurrence: "Termin", series_id: "Serie",
+    occurrence: "Termin", series_id: "Serie", text: "Text",
   },
   yes: "ja", no: "nein", nothing: "nichts",
   restore: "Zurückholen", trashedWith: (n) => (n === 1 ? "mit 1 Aufgabe" : `mit ${n} Aufgaben`), deletedAt: (when) => `Gelöscht ${when}`,
@@ -139,6 +152,17 @@ const de: Texts = {
   // Recurrence, reminders and subtasks.
 
   // Comments and notifications.
+  notifications: "Mitteilungen", comments: "Kommentare", comment: "Kommentieren", noComments: "Noch hat niemand etwas gesagt.", writeComment: "Kommentar schreiben", editComment: "Deinen Kommentar ändern",
+  markdownHint: "Markdown, etwa **fett**, - Punkt, - [ ] zu tun", commentHint: "Markdown. @ erwähnt ein Mitglied der Liste.", preview: "Vorschau", mention: "Mitglieder zum Erwähnen",
+  membersOffered: (n) => (n === 1 ? "1 Mitglied: Eingabe erwähnt" : `${n} Mitglieder: mit den Pfeilen wählen, Eingabe erwähnt`), editedAt: (when) => `geändert ${when}`,
+  commented: "Kommentiert.", commentDeleted: "Kommentar gelöscht.", todoDone: "erledigt", todoOpen: "zu tun",
+  unread: "Neu", unreadCount: (n) => `${n} ungelesen`, noNotifications: "Noch nichts für dich.", markRead: "Als gelesen markieren", markUnread: "Als ungelesen markieren", markAllRead: "Alle als gelesen markieren",
+  reminderOf: (due) => (due ? `Erinnerung: fällig ${due}` : "Erinnerung"), mentionedBy: (name) => `${name} hat dich in einem Kommentar erwähnt`, commentedBy: (name) => `${name} hat diese Aufgabe von dir kommentiert`,
+  notificationGone: "Die Aufgabe gibt es nicht mehr.",
+
+  // Quick add.
+  understoodParts: "Was verstanden wird", understood: (parts) => `Verstanden: ${parts}`, keepAsText: (part) => `Als Text behalten: ${part}`,
+  spanKinds: { date: "Fällig", time: "Fällig", recurrence: "Wiederholt", list: "Liste", tag: "Schlagwort", priority: "Priorität", reminder: "Erinnerung" },
 
   // Settings and ways to sign in.
 
