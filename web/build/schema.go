@@ -23,7 +23,7 @@ type schema struct {
 
 // used are the schemas that the page names; what they refer to comes with them.
 var used = []string{
-	"User", "Task", "QuickAddInput", "QuickAdded", "TaskPatch", "TaskMove", "List", "ListInput", "ListPatch",
+	"User", "Task", "TaskInput", "PreviewInput", "Preview", "QuickAddInput", "QuickAdded", "TaskPatch", "TaskMove", "List", "ListInput", "ListPatch",
 	"FeedPage", "AuditPage", "TrashPage", "Undone", "Problem", "SignedIn", "Registration", "Credentials",
 }
 

@@ -38,9 +38,10 @@ export async function setComplete(task: Task, complete: boolean): Promise<void> 
 }
 
 // saveTask sends what has changed alone, so that what others change meanwhile stays. It
-// throws a Failure, which a form tells at its fields.
-export async function saveTask(id: string, patch: TaskPatch): Promise<void> {
-  const a = await changing(request<Task>("PATCH", `/api/tasks/${id}`, patch));
+// throws a Failure, which a form tells at its fields. A new due time is that of this
+// occurrence alone, unless it is to be that of the following ones, too.
+export async function saveTask(id: string, patch: TaskPatch, following = false): Promise<void> {
+  const a = await changing(request<Task>("PATCH", `/api/tasks/${id}${following ? "?scope=following" : ""}`, patch));
   putTask(a.data);
   offerUndo(t.saved, a.requestId);
 }

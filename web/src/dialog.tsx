@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "./texts";
+import { Toasts } from "./toast";
 
 // Dialog calls onClose when it has been closed, also by Escape; mayClose can refuse that.
 export function Dialog(p: { title: string; onClose: () => void; mayClose?: () => boolean; children: ComponentChildren }) {
@@ -39,6 +40,8 @@ export function Dialog(p: { title: string; onClose: () => void; mayClose?: () =>
         </button>
       </header>
       {p.children}
+      {/* What is outside of it can neither be seen nor reached. */}
+      <Toasts />
     </dialog>
   );
 }
