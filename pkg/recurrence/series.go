@@ -138,14 +138,28 @@ func dayOfWall(text string) (day, error) {
 
 // Preview lists the n occurrences that follow the anchor, fewer when the series
 // ends. With basis "completion" it takes each to be completed when it is due.
-func (r Rule) Preview(n int) ([]Occurrence, error) {
+func (r Rule) Preview(n int) ([]Occurrence, error) { return r.PreviewAfter(r.Anchor, n) }
+
+// PreviewAfter is Preview of a series that goes on: it lists the n occurrences that
+// follow the current one.
+//
+// The error is a *FieldError: what Validate says, or current is no wall time of the years
+// that an anchor may have.
+func (r Rule) PreviewAfter(current string, n int) ([]Occurrence, error) {
 	s, err := r.compile()
 	if err != nil {
 		return nil, err
 	}
+	on, err := dayOfWall(current)
+	if err != nil {
+		return nil, err
+	}
+	if year, _, _ := on.date(); year < minYear || year > maxYear {
+		return nil, wrong("occurrence", "the year must lie between %d and %d", minYear, maxYear)
+	}
 	list := []Occurrence{}
 	if !s.completion {
-		for o := range s.after(s.anchor) {
+		for o := range s.after(on) {
 			if len(list) >= n {
 				break
 			}
@@ -153,7 +167,7 @@ func (r Rule) Preview(n int) ([]Occurrence, error) {
 		}
 		return list, nil
 	}
-	last, _, _ := s.occurrence(s.anchor)
+	last, _, _ := s.occurrence(on)
 	for len(list) < n {
 		done := last.Wall
 		next := s.nextFrom(dayOfTime(last.At.In(s.loc)), s.ordinal+len(list), func(o Occurrence) bool { return o.Wall == done })

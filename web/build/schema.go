@@ -23,8 +23,8 @@ type schema struct {
 
 // used are the schemas that the page names; what they refer to comes with them.
 var used = []string{
-	"User", "Task", "QuickAddInput", "QuickAdded", "TaskPatch", "TaskMove", "List", "ListInput", "ListPatch",
-	"FeedPage", "AuditPage", "Comment", "CommentPage", "NotificationPage", "QuickAddPreview", "TrashPage", "Undone", "Problem", "SignedIn", "Registration", "Credentials",
+	"User", "Task", "TaskInput", "PreviewInput", "Preview", "QuickAddInput", "QuickAdded", "QuickAddPreview", "TaskPatch", "TaskMove", "List", "ListInput", "ListPatch",
+	"FeedPage", "AuditPage", "Comment", "CommentPage", "NotificationPage", "TrashPage", "Undone", "Problem", "SignedIn", "Registration", "Credentials",
 }
 
 // types are the TypeScript types of the page, of the description of the API.

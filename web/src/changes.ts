@@ -70,12 +70,13 @@ export async function setComplete(task: Task, complete: boolean): Promise<void> 
 }
 
 // saveTask sends what has changed alone, so that what others change meanwhile stays; was is
-// the task that was changed. It throws a Failure, which a form tells at its fields.
-export async function saveTask(id: string, patch: TaskPatch, was?: Task): Promise<void> {
+// the task that was changed. It throws a Failure, which a form tells at its fields. A new due
+// time is that of this occurrence alone, unless it is to be that of the following ones, too.
+export async function saveTask(id: string, patch: TaskPatch, was?: Task, following = false): Promise<void> {
   const now = tasks.peek().get(id);
   const of = was && was.version > 0 ? was : now;
   if (!of) throw new Failure(404, null);
-  const o = await act(command({ op: "edit", patch, base: textsOf(patch, of) }, of), () => t.saved);
+  const o = await act(command({ op: "edit", patch, base: textsOf(patch, of), following }, of), () => t.saved);
   if (o.state === "refused") throw o.failure;
 }
 

@@ -7,7 +7,7 @@ import { newId } from "./local";
 export type Deed =
   | { op: "add"; input: QuickAddInput }
   // base is what the texts were that the patch changes.
-  | { op: "edit"; patch: TaskPatch; base: Texts }
+  | { op: "edit"; patch: TaskPatch; base: Texts; following?: boolean }
   | { op: "complete"; is_complete: boolean }
   | { op: "move"; move: TaskMove }
   | { op: "delete" }

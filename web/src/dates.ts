@@ -86,3 +86,11 @@ export function sayDue(task: Task, zone: string): string {
 // sayMoment is a moment in words.
 export const sayMoment = (at: string, zone: string): string =>
   format(locale, { timeZone: zone, dateStyle: "medium", timeStyle: "short" }).format(Date.parse(at));
+
+// sayDate is a day of whatever year, with its weekday.
+export const sayDate = (day: string): string => format(locale, { timeZone: "UTC", weekday: "short", day: "numeric", month: "short", year: "numeric" }).format(Date.parse(day));
+
+export const sayTime = (ms: number, zone: string): string => format(locale, { timeZone: zone, timeStyle: "short" }).format(ms);
+
+// weekdayName is the name of a day of the week, from 0 for Monday.
+export const weekdayName = (n: number, style: "short" | "long"): string => format(locale, { timeZone: "UTC", weekday: style }).format(Date.UTC(2024, 0, 1 + n));

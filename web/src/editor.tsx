@@ -9,63 +9,111 @@ import { dayOf, instant, wall } from "./dates";
 import { Dialog } from "./dialog";
 import { draftFor, keepDraft } from "./drafts";
 import { Description } from "./markdown";
-import { repeatingOf, repeatings, ruleOf } from "./recurrence";
-import type { Task, TaskPatch } from "./schema";
-import { mayWrite, sortedLists, tasks, zone } from "./store";
+import { type Plan, planOf, ruleOf } from "./recurrence";
+import { inputOf, type Reminding, Reminders, remindersOf } from "./reminders";
+import { Choose, goingOn, type Policies, Repeat } from "./repeat";
+import type { PreviewInput, RecurrencePatch, Task, TaskPatch } from "./schema";
+import { maySkip, skipTask } from "./series";
+import { lists, mayWrite, sortedLists, tasks, zone } from "./store";
+import { focusSubtask, Parent, Subtasks } from "./subtasks";
 import { t } from "./texts";
 import { said } from "./toast";
 
 // edited is the task that is open, as it was when it was opened.
 export const edited = signal<Task | null>(null);
+// openedFrom is the task that the open one was reached from, and goes back to.
+let openedFrom: string | null = null;
 
 const priorities = ["none", "low", "medium", "high", "urgent"] as const;
 
 interface Draft {
   title: string;
   description: string;
+  done: boolean;
   day: string;
   time: string;
+  zone: string;
+  following: boolean; // a new due time is that of the following ones, too
   priority: Task["priority"];
   tags: string;
   list: string;
-  repeating: (typeof repeatings)[number];
-  rule: string;
+  assignee: string;
+  plan: Plan;
+  policies: Policies;
+  reminders: Reminding[];
 }
+
+const defaults: Policies = { basis: "due", month_end: "clamp", dst_gap: "forward", missed: "collapse" };
 
 function draftOf(task: Task): Draft {
   const timed = task.due_at !== null && !task.all_day ? wall(Date.parse(task.due_at), task.timezone) : null;
-  const rule = task.recurrence?.rrule ?? null;
+  const { basis, month_end, dst_gap, missed } = task.recurrence ?? defaults;
   return {
     title: task.title,
     description: task.description,
+    done: task.is_complete,
     day: timed?.day ?? dayOf(task, task.timezone),
     time: timed?.time ?? "",
+    zone: task.timezone,
+    following: false,
     priority: task.priority,
     tags: task.tags.join(", "),
     list: task.list_id,
-    repeating: repeatingOf(rule),
-    rule: rule ?? "",
+    assignee: task.assignee_id ?? "",
+    plan: planOf(task.recurrence?.rrule ?? null),
+    policies: { basis, month_end, dst_gap, missed },
+    reminders: remindersOf(task),
   };
 }
 
+const dueOf = (d: Draft): string => (d.time === "" ? d.day + "T00:00:00Z" : instant(d.day, d.time, d.zone).toISOString());
+
+const movedFrom = (was: Draft, d: Draft): boolean => d.day !== was.day || d.time !== was.time || (d.zone !== was.zone && d.time !== "");
+
 // patchOf is what the draft changes of the task, and nothing else.
-function patchOf(task: Task, was: Draft, d: Draft): TaskPatch {
+function patchOf(was: Draft, d: Draft): TaskPatch {
   const patch: TaskPatch = {};
   if (d.title !== was.title) patch.title = d.title;
   if (d.description !== was.description) patch.description = d.description;
-  if (d.day !== was.day || d.time !== was.time) {
-    if (d.day === "") patch.due_at = null;
-    else if (d.time === "") patch.due_at = d.day + "T00:00:00Z";
-    else patch.due_at = instant(d.day, d.time, task.timezone).toISOString();
+  if (d.done !== was.done) patch.is_complete = d.done;
+  if (d.zone !== was.zone) patch.timezone = d.zone;
+  if (movedFrom(was, d)) {
+    patch.due_at = d.day === "" ? null : dueOf(d);
     patch.all_day = d.day !== "" && d.time === "";
   }
   if (d.priority !== was.priority) patch.priority = d.priority;
   if (d.tags !== was.tags) patch.tags = d.tags.split(",").map((tag) => tag.trim()).filter((tag) => tag !== "");
   if (d.list !== was.list) patch.list_id = d.list;
-  const [rule, before] = [ruleOf(d.repeating, d.rule), ruleOf(was.repeating, was.rule)];
-  if (rule !== before) patch.recurrence = rule === null ? null : { rrule: rule };
+  if (d.assignee !== was.assignee) patch.assignee_id = d.assignee || null;
+  const [rule, before] = [ruleOf(d.plan), ruleOf(was.plan)];
+  const recurrence: RecurrencePatch = {};
+  if (rule !== before) recurrence.rrule = rule;
+  for (const key of Object.keys(defaults) as (keyof Policies)[]) if (d.policies[key] !== was.policies[key]) Object.assign(recurrence, { [key]: d.policies[key] });
+  if (rule === null && before !== null) patch.recurrence = null;
+  else if (rule !== null && Object.keys(recurrence).length > 0) patch.recurrence = recurrence;
+  if (d.reminders !== was.reminders) patch.reminders = d.reminders.map(inputOf);
   return patch;
 }
+
+// previewOf asks for the dates that the draft leads to.
+function previewOf(task: Task, was: Draft, d: Draft): PreviewInput | null {
+  const rrule = ruleOf(d.plan);
+  if (!rrule || d.day === "") return null;
+  const ask: PreviewInput = { rrule, due_at: dueOf(d), timezone: d.zone, all_day: d.time === "", ...d.policies, count: 8 };
+  const series = task.recurrence;
+  const moved = movedFrom(was, d);
+  if (!series || task.occurrence === null || d.zone !== was.zone || (d.time === "") !== (was.time === "")) return ask;
+  // When a rule ends says nothing about what its dates count from.
+  const open = (rule: string | null) => rule?.replace(/;UNTIL=[^;]*/, "");
+  if (open(rrule) === open(ruleOf(was.plan)) && d.policies.basis === was.policies.basis) {
+    if (moved && d.following) return ask;
+    return { ...ask, anchor: series.anchor, ordinal: series.ordinal ?? 1, occurrence: task.occurrence };
+  }
+  return moved ? ask : { ...ask, anchor: task.occurrence };
+}
+
+// The zones that the browser knows, to choose from.
+const zones = Intl.supportedValuesOf("timeZone");
 
 export function Editor() {
   return edited.value && <Form key={edited.value.id} opened={edited.value} />;
@@ -87,17 +135,26 @@ function Form({ opened }: { opened: Task }) {
   const writable = mayWrite(task.list_id) && !gone;
   const close = () => {
     keepDraft(task.id, undefined);
-    edited.value = null;
+    const parent = tasks.peek().get(openedFrom ?? "");
+    openedFrom = null;
+    edited.value = parent ?? null;
+    if (parent) focusSubtask(task.id);
   };
-  const patch = patchOf(task, was, d);
+  const patch = patchOf(was, d);
   const changed = Object.keys(patch).length > 0;
+  const mayLeave = () => !changed || !writable || confirm(t.discard);
+  // An occurrence that is done leads nowhere any more, and a new rule counts from it anyhow.
+  const ofSeries = task.recurrence !== null && !task.is_complete && patch.due_at != null && patch.recurrence === undefined;
+  const asked = previewOf(task, was, d);
+  const { ask, since } = asked ? goingOn(asked) : { ask: null };
+  const members = lists.value.get(d.list)?.members.filter((m) => m.user_id !== null && m.state === "active") ?? [];
 
   const save = async () => {
     if (!changed) return close();
     setBusy(true);
     setWrong(null);
     try {
-      await saveTask(task.id, patch, task);
+      await saveTask(task.id, patch, task, ofSeries && d.following);
       close();
     } catch (e) {
       setWrong(e);
@@ -105,11 +162,12 @@ function Form({ opened }: { opened: Task }) {
     }
   };
   const fields = wrong instanceof Failure ? (wrong.problem?.errors ?? []) : [];
-  const known = ["title", "description", "due_at", "priority", "tags", "list_id", "recurrence"];
+  const known = ["title", "description", "due_at", "priority", "tags", "list_id", "recurrence", "reminders", "timezone", "assignee_id"];
   const fieldOf = (location: string) => location.replace(/^body\./, "").split(/[.[]/)[0]!;
   const at = (field: string) => fields.find((f) => fieldOf(f.location) === field)?.message;
   return (
-    <Dialog title={t.editTask} onClose={close} mayClose={() => !changed || !writable || confirm(t.discard)}>
+    <Dialog title={t.editTask} onClose={close} mayClose={mayLeave}>
+      {task.parent_id !== null && openedFrom === null && <Parent task={task} mayLeave={mayLeave} />}
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -135,20 +193,34 @@ function Form({ opened }: { opened: Task }) {
             <Field id="due" label={t.dueDate} wrong={at("due_at")}>
               <input id="due" type="date" min="1900-01-01" max="9999-12-31" value={d.day} aria-describedby="due-wrong" onInput={(e) => set("day", e.currentTarget.value)} />
             </Field>
-            <Field id="time" label={`${task.timezone === zone.value ? t.dueTime : t.timeIn(task.timezone)} (${t.optional})`}>
+            <Field id="time" label={`${d.zone === zone.value ? t.dueTime : t.timeIn(d.zone)} (${t.optional})`}>
               <input id="time" type="time" disabled={d.day === ""} value={d.time} onInput={(e) => set("time", e.currentTarget.value)} />
             </Field>
+            {d.day !== "" && (
+              <Field id="zone" label={t.timezone} wrong={at("timezone")}>
+                <input id="zone" list="zones" required maxLength={64} spellcheck={false} value={d.zone} aria-describedby="zone-wrong" onInput={(e) => set("zone", e.currentTarget.value)} />
+                <datalist id="zones">
+                  {zones.map((z) => (
+                    <option key={z} value={z} />
+                  ))}
+                </datalist>
+              </Field>
+            )}
           </div>
+          {ofSeries && (
+            <Choose
+              id="scope"
+              label={t.scope}
+              value={d.following ? "following" : "this"}
+              options={[
+                ["this", t.thisOne],
+                ["following", t.thisAndFollowing],
+              ]}
+              onChoose={(scope) => set("following", scope === "following")}
+            />
+          )}
           <div class="pair">
-            <Field id="priority" label={t.priority} wrong={at("priority")}>
-              <select id="priority" value={d.priority} onChange={(e) => set("priority", e.currentTarget.value as Task["priority"])}>
-                {priorities.map((p) => (
-                  <option key={p} value={p}>
-                    {t.priorities[p]}
-                  </option>
-                ))}
-              </select>
-            </Field>
+            <Choose id="priority" label={t.priority} value={d.priority} options={priorities.map((p) => [p, t.priorities[p]] as const)} wrong={at("priority")} onChoose={(p) => set("priority", p)} />
             <Field id="list" label={t.list} wrong={at("list_id")}>
               <select id="list" value={d.list} disabled={task.parent_id !== null} onChange={(e) => set("list", e.currentTarget.value)}>
                 {sortedLists.value
@@ -160,24 +232,35 @@ function Form({ opened }: { opened: Task }) {
                   ))}
               </select>
             </Field>
+            {(members.length > 1 || d.assignee !== "") && (
+              <Choose
+                id="assignee"
+                label={t.assignee}
+                value={d.assignee}
+                options={[["", t.nobody] as const, ...(members.some((m) => m.user_id === d.assignee) || d.assignee === "" ? [] : [[d.assignee, t.someone] as const]), ...members.map((m) => [m.user_id!, m.name || m.email] as const)]}
+                wrong={at("assignee_id")}
+                onChoose={(who) => set("assignee", who)}
+              />
+            )}
           </div>
           <Field id="tags" label={t.tags} hint={t.tagsHint} wrong={at("tags")}>
             <input id="tags" dir="auto" value={d.tags} aria-describedby="tags-hint tags-wrong" onInput={(e) => set("tags", e.currentTarget.value)} />
           </Field>
-          <Field id="repeat" label={t.repeat} wrong={d.repeating === "other" ? undefined : at("recurrence")}>
-            <select id="repeat" value={d.repeating} aria-describedby="repeat-wrong" onChange={(e) => set("repeating", e.currentTarget.value as Draft["repeating"])}>
-              {repeatings.map((r) => (
-                <option key={r} value={r}>
-                  {t.repeatings[r]}
-                </option>
-              ))}
-            </select>
-          </Field>
-          {d.repeating === "other" && (
-            <Field id="rule" label={t.rule} wrong={at("recurrence")}>
-              <input id="rule" required maxLength={500} spellcheck={false} value={d.rule} placeholder="FREQ=MONTHLY;BYDAY=1MO" aria-describedby="rule-wrong" onInput={(e) => set("rule", e.currentTarget.value)} />
-            </Field>
-          )}
+          <Repeat plan={d.plan} policies={d.policies} ask={ask} since={since} wrong={at("recurrence")} onPlan={(plan) => set("plan", plan)} onPolicies={(policies) => set("policies", policies)} />
+          <Reminders
+            value={d.reminders}
+            others={task.reminders.length - was.reminders.length}
+            day={d.day}
+            time={d.time}
+            zone={d.zone}
+            disabled={!writable}
+            wrong={at("reminders")}
+            onChange={(reminders) => set("reminders", reminders)}
+          />
+          <label class="switch">
+            <input type="checkbox" checked={d.done} onChange={(e) => set("done", e.currentTarget.checked)} />
+            {t.isDone}
+          </label>
           <p class="buttons">
             <button class="primary" disabled={busy}>
               {t.save}
@@ -185,9 +268,26 @@ function Form({ opened }: { opened: Task }) {
             <button type="button" onClick={close}>
               {t.cancel}
             </button>
+            {maySkip(task) && (
+              <button type="button" disabled={busy} onClick={() => mayLeave() && void skipTask(task).then((gone) => gone && close())}>
+                {t.skipThis}
+              </button>
+            )}
           </p>
+          {maySkip(task) && <p class="hint">{t.seriesHint}</p>}
         </fieldset>
       </form>
+      {!gone && (
+        <Subtasks
+          task={task}
+          writable={writable}
+          onOpen={(part) => {
+            if (!mayLeave()) return;
+            openedFrom = task.id;
+            edited.value = part;
+          }}
+        />
+      )}
       <Comments task={task} />
     </Dialog>
   );

@@ -254,7 +254,7 @@ async function edit(c: Command & { op: "edit" }, at: string, conflicts: Kept[]):
       continue;
     }
     try {
-      return await request<Task>("PATCH", at, patch, guarded ? { "If-Match": `"${row!.version}"` } : {});
+      return await request<Task>("PATCH", at + (c.following ? "?scope=following" : ""), patch, guarded ? { "If-Match": `"${row!.version}"` } : {});
     } catch (e) {
       if (!(e instanceof Failure && e.status === 412) || tries > 5) throw e;
     }

@@ -134,6 +134,31 @@ export interface NotificationPage {
   unread: number;
 }
 
+export interface Preview {
+  occurrences: PreviewedOccurrence[];
+}
+
+export interface PreviewInput {
+  all_day?: boolean | null;
+  anchor?: string | null;
+  basis?: "due" | "completion" | null;
+  count?: number | null;
+  dst_gap?: "forward" | "skip" | null;
+  due_at: string;
+  missed?: "collapse" | "all" | null;
+  month_end?: "clamp" | "skip" | null;
+  occurrence?: string | null;
+  ordinal?: number | null;
+  rrule: string;
+  timezone: string;
+}
+
+export interface PreviewedOccurrence {
+  due_at: string;
+  note: string;
+  occurrence: string;
+}
+
 export interface Problem {
   detail?: string;
   errors?: FieldError[];
@@ -180,6 +205,16 @@ export interface Recurrence {
   missed: "collapse" | "all";
   month_end: "clamp" | "skip";
   ordinal?: number;
+  rrule: string;
+}
+
+export interface RecurrenceInput {
+  anchor?: string | null;
+  basis?: "due" | "completion" | null;
+  dst_gap?: "forward" | "skip" | null;
+  missed?: "collapse" | "all" | null;
+  month_end?: "clamp" | "skip" | null;
+  ordinal?: number | null;
   rrule: string;
 }
 
@@ -243,6 +278,22 @@ export interface Task {
   updated_at: string;
   user_id: string;
   version: number;
+}
+
+export interface TaskInput {
+  all_day?: boolean | null;
+  assignee_id?: string | null;
+  description?: string | null;
+  due_at?: string | null;
+  is_complete?: boolean | null;
+  list_id?: string | null;
+  parent_id?: string | null;
+  priority?: "none" | "low" | "medium" | "high" | "urgent" | null;
+  recurrence?: RecurrenceInput | null;
+  reminders?: ReminderInput[] | null;
+  tags?: string[] | null;
+  timezone?: string | null;
+  title: string;
 }
 
 export interface TaskMove {

@@ -8,6 +8,7 @@ import { edited } from "./editor";
 import { shownHistory } from "./history";
 import { sayRule } from "./recurrence";
 import type { List, Task } from "./schema";
+import { deferTask, mayDefer, maySkip, skipTask } from "./series";
 import { lists, mayWrite, tasks, zone } from "./store";
 import { t } from "./texts";
 import { State } from "./waiting";
@@ -153,7 +154,7 @@ function Row(p: { task: Task; below?: Map<string, Task[]>; withList?: boolean; m
   const children = p.below?.get(task.id) ?? [];
   const meta: string[] = [];
   if (task.due_at !== null) meta.push((late ? t.overdue + ": " : "") + sayDue(task, zone.value));
-  if (task.recurrence) meta.push(`${t.repeats}: ${sayRule(task.recurrence.rrule)}`);
+  if (task.recurrence) meta.push(`${t.repeats}: ${sayRule(task.recurrence.rrule, task.recurrence.basis)}`);
   if (task.priority !== "none") meta.push(t.priorities[task.priority]);
   return (
     <li>
@@ -192,7 +193,14 @@ function Row(p: { task: Task; below?: Map<string, Task[]>; withList?: boolean; m
               <button onClick={() => void moveTask(task, 1)}>{t.moveDown}</button>
             </>
           )}
-          {writable && <button onClick={() => void remove(task)}>{t.delete}</button>}
+          {writable && mayDefer(task) && (
+            <>
+              <button onClick={() => void deferTask(task, 1)}>{t.deferDay}</button>
+              <button onClick={() => void deferTask(task, 7)}>{t.deferWeek}</button>
+            </>
+          )}
+          {writable && maySkip(task) && <button onClick={() => void skipTask(task)}>{t.skipThis}</button>}
+          {writable && <button onClick={() => void remove(task)}>{maySkip(task) ? t.deleteSeries : t.delete}</button>}
         </p>
       )}
       {children.length > 0 && (

@@ -22,7 +22,7 @@ const en = {
   discard: "Throw away what you have changed?", readOnly: "You may read this list, not change it.",
   taskGone: "This task is not there any more.",
   priorities: { none: "None", low: "Low", medium: "Medium", high: "High", urgent: "Urgent" },
-  repeatings: { never: "Never", daily: "Every day", weekdays: "Every weekday (Monday to Friday)", weekly: "Every week", fortnightly: "Every two weeks", monthly: "Every month", yearly: "Every year", other: "Another rule …" },
+  repeatings: { never: "Never", daily: "Every day", weekdays: "Every weekday (Monday to Friday)", weekly: "Every week", monthly: "Every month", yearly: "Every year", other: "Another rule …" },
   undo: "Undo", redo: "Redo", close: "Close", undone: "Undone.", redone: "Done again.",
   added: (title: string, understood: string[]) => `Added: ${title}` + (understood.length ? ` (${understood.join(", ")})` : ""), saved: "Saved.", deleted: (title: string) => `Deleted: ${title}`, restored: (title: string) => `Restored: ${title}`,
   done: (title: string) => `Completed: ${title}`, reopened: (title: string) => `Open again: ${title}`, moved: (title: string) => `Moved: ${title}`,
@@ -48,7 +48,7 @@ const en = {
   singleKeys: "Shortcuts of a single key are on",
   failed: "That did not work.", noAnswer: "The server does not answer. Nothing has been changed; try again.",
   changedSince: (fields: string) => `It has been changed since (${fields}): not undone.`,
-  problems: {} as Record<string, string>,
+  problems: { "last-occurrence": "It is the last one of its rule: complete it, or delete it." } as Record<string, string>,
 
   // Offline.
   waits: "waiting", waiting: (n: number) => (n === 1 ? "1 change is waiting." : `${n} changes are waiting.`), willBeSent: (title: string) => `Will be saved when the server is there: ${title}`,
@@ -60,6 +60,34 @@ const en = {
   signOutWaiting: (n: number) => `Not saved yet: ${n === 1 ? "1 change" : `${n} changes`}. Sign out and throw that away?`,
 
   // Recurrence, reminders and subtasks.
+  everyN: { daily: (n: number) => `Every ${n} days`, weekly: (n: number) => `Every ${n} weeks`, monthly: (n: number) => `Every ${n} months`, yearly: (n: number) => `Every ${n} years` },
+  onDays: (days: string) => ` on ${days}`, onDay: (n: number) => ` on day ${n}`, onLastDay: " on the last day", onNth: (nth: string, day: string) => ` on the ${nth} ${day}`,
+  afterDone: ", counted from when it was done", timesInAll: (n: number) => (n === 1 ? ", once in all" : `, ${n} times in all`), untilDay: (day: string) => `, until ${day}`,
+  nths: ["first", "second", "third", "fourth", "fifth", "last"], which: "Which", weekday: "Day of the week", daysOfWeek: "On these days (none: that of the due date)",
+  dateInMonth: "Date in the month", dayOfMonth: "Day of the month", monthOn: { due: "That of the due date", day: "A day of the month", last: "The last day", nth: "A day of a week" },
+  intervals: { daily: "Interval in days", weekly: "Interval in weeks", monthly: "Interval in months", yearly: "Interval in years" },
+  ends: "Ends", endings: { never: "Never", count: "After some times", until: "On a date" }, howOften: "How many times in all", lastDay: "Last day",
+  specialCases: "Special cases", needsDue: "Repeating needs a due date.", nextDates: "Next dates", noDates: "None: this one is the last.",
+  policies: {
+    basis: { label: "Counted from", due: "The due date", completion: "When it was done" },
+    missed: { label: "When it is done late", collapse: "On with the first date that lies ahead", all: "One missed date after the other" },
+    month_end: { label: "When the month lacks the day", clamp: "Its last day", skip: "No date in that month" },
+    dst_gap: { label: "When the clocks jump over the time", forward: "Later by as much", skip: "No date on that day" },
+  },
+  notes: {
+    "moved past a DST gap": "the clocks jump over the time that day: it is later by as much", "moved past a day that does not exist in the zone": "that day does not exist in the time zone",
+    "the first of two such times that day": "the clocks show the time twice that day: it is the first", "clamped to the month's last day": "the month's last day, as it lacks the other",
+  } as Record<string, string>,
+  leftOut: "none in between: the date or the time is not there", clocksChange: "the clocks were changed, the time of day stays",
+  countsFrom: (day: string) => `Counted from ${day}.`, ifDoneInTime: "If each is done when it is due.",
+  timezone: "Time zone", scope: "The new date is for", thisOne: "This one alone", thisAndFollowing: "This one and all that follow",
+  assignee: "Assigned to", nobody: "Nobody", isDone: "Done",
+  skipThis: "Skip this date", skipped: (title: string, next: string) => `Skipped: ${title}. Next: ${next}`, seriesHint: "Title, tags, priority and reminders are those of the next ones, too. Without a rule this one is the last.",
+  deleteSeries: "Delete, and end the series", deferDay: "A day later", deferWeek: "A week later",
+  reminders: "Reminders", remindMe: "Remind me", remindWays: { due: "When it is due", minute: "Minutes before", hour: "Hours before", day: "Days before", week: "Weeks before", at: "At a date and time" },
+  number: "How many", remindDay: "Date of the reminder", remindTime: "Time of the reminder", addReminder: "Add the reminder", removeReminder: (what: string) => `Remove the reminder: ${what}`,
+  atDueTime: "When it is due", beforeDue: (span: string) => `${span} before`, past: "past", rests: "rests, there is no due date", othersReminders: (n: number) => (n === 1 ? "And 1 of somebody else." : `And ${n} of others.`),
+  subtasks: "Subtasks", addSubtask: "Add a subtask", subtasksHint: "Alt+↑ and Alt+↓ move one.", partOf: "Part of",
 
   // Comments and notifications.
   notifications: "Notifications", comments: "Comments", comment: "Comment", noComments: "Nobody has said anything yet.", writeComment: "Write a comment", editComment: "Change your comment",
@@ -107,7 +135,7 @@ const de: Texts = {
   discard: "Die Änderungen verwerfen?", readOnly: "Diese Liste ist für dich nur zum Lesen.",
   taskGone: "Diese Aufgabe gibt es nicht mehr.",
   priorities: { none: "Keine", low: "Niedrig", medium: "Mittel", high: "Hoch", urgent: "Dringend" },
-  repeatings: { never: "Nie", daily: "Jeden Tag", weekdays: "Jeden Werktag (Montag bis Freitag)", weekly: "Jede Woche", fortnightly: "Alle zwei Wochen", monthly: "Jeden Monat", yearly: "Jedes Jahr", other: "Andere Regel …" },
+  repeatings: { never: "Nie", daily: "Jeden Tag", weekdays: "Jeden Werktag (Montag bis Freitag)", weekly: "Jede Woche", monthly: "Jeden Monat", yearly: "Jedes Jahr", other: "Andere Regel …" },
   undo: "Rückgängig", redo: "Wiederherstellen", close: "Schließen", undone: "Rückgängig gemacht.", redone: "Wiederhergestellt.",
   added: (title, understood) => `Angelegt: ${title}` + (understood.length ? ` (${understood.join(", ")})` : ""), saved: "Gespeichert.", deleted: (title) => `Gelöscht: ${title}`, restored: (title) => `Zurückgeholt: ${title}`,
   done: (title) => `Erledigt: ${title}`, reopened: (title) => `Wieder offen: ${title}`, moved: (title) => `Verschoben: ${title}`,
@@ -138,6 +166,7 @@ const de: Texts = {
     "too-many-attempts": "Zu viele Versuche. Bitte später noch einmal.", "too-many-requests": "Zu viele Anfragen. Bitte später noch einmal.", "registration-closed": "Hier kann sich nicht jeder ein Konto anlegen.",
     "account-blocked": "Das Konto ist gesperrt.", "read-only": "Diese Liste ist nur zum Lesen.", "owners-only": "Das darf nur, wem die Liste gehört.", "not-found": "Das gibt es nicht (mehr).", unavailable: "Ein Teil des Dienstes ist gerade nicht da. Bitte später noch einmal.",
     "sign-in-again": "Dafür bitte noch einmal anmelden.", "not-undoable": "Das kann nicht rückgängig gemacht werden.", "limit-reached": "Mehr davon kann es nicht geben.",
+    "last-occurrence": "Das ist der letzte Termin der Regel: erledigen, oder löschen.",
   },
 
   // Offline.
@@ -150,6 +179,34 @@ const de: Texts = {
   signOutWaiting: (n) => `Noch nicht gespeichert: ${n === 1 ? "1 Änderung" : `${n} Änderungen`}. Abmelden und das verwerfen?`,
 
   // Recurrence, reminders and subtasks.
+  everyN: { daily: (n) => `Alle ${n} Tage`, weekly: (n) => `Alle ${n} Wochen`, monthly: (n) => `Alle ${n} Monate`, yearly: (n) => `Alle ${n} Jahre` },
+  onDays: (days) => `: ${days}`, onDay: (n) => ` am ${n}.`, onLastDay: " am letzten Tag", onNth: (nth, day) => ` am ${nth} ${day}`,
+  afterDone: ", gezählt vom Erledigen", timesInAll: (n) => `, insgesamt ${n}-mal`, untilDay: (day) => `, bis ${day}`,
+  nths: ["ersten", "zweiten", "dritten", "vierten", "fünften", "letzten"], which: "Welcher", weekday: "Wochentag", daysOfWeek: "An diesen Tagen (keiner: der des Datums)",
+  dateInMonth: "Tag im Monat", dayOfMonth: "Der wievielte", monthOn: { due: "Der des Datums", day: "Ein bestimmter", last: "Der letzte", nth: "Ein Wochentag" },
+  intervals: { daily: "Abstand in Tagen", weekly: "Abstand in Wochen", monthly: "Abstand in Monaten", yearly: "Abstand in Jahren" },
+  ends: "Endet", endings: { never: "Nie", count: "Nach einigen Malen", until: "An einem Datum" }, howOften: "Wie oft insgesamt", lastDay: "Letzter Tag",
+  specialCases: "Sonderfälle", needsDue: "Zum Wiederholen braucht es ein Datum.", nextDates: "Nächste Termine", noDates: "Keine: dieser ist der letzte.",
+  policies: {
+    basis: { label: "Gezählt von", due: "Dem Datum, zu dem es fällig ist", completion: "Dem Tag, an dem es erledigt wird" },
+    missed: { label: "Wenn es spät erledigt wird", collapse: "Weiter mit dem ersten Termin, der bevorsteht", all: "Ein verpasster Termin nach dem anderen" },
+    month_end: { label: "Wenn der Monat den Tag nicht hat", clamp: "Sein letzter Tag", skip: "Kein Termin in dem Monat" },
+    dst_gap: { label: "Wenn die Uhren die Zeit überspringen", forward: "Um so viel später", skip: "Kein Termin an dem Tag" },
+  },
+  notes: {
+    "moved past a DST gap": "die Uhren überspringen die Zeit an dem Tag: um so viel später", "moved past a day that does not exist in the zone": "den Tag gibt es in der Zeitzone nicht",
+    "the first of two such times that day": "die Uhren zeigen die Zeit an dem Tag zweimal: es ist die erste", "clamped to the month's last day": "der letzte Tag des Monats, der den anderen nicht hat",
+  },
+  leftOut: "dazwischen keiner: den Tag oder die Zeit gibt es nicht", clocksChange: "die Uhren wurden umgestellt, die Uhrzeit bleibt",
+  countsFrom: (day) => `Gezählt von ${day}.`, ifDoneInTime: "Wenn jeder an seinem Tag erledigt wird.",
+  timezone: "Zeitzone", scope: "Das neue Datum gilt für", thisOne: "Diesen Termin allein", thisAndFollowing: "Diesen und alle folgenden",
+  assignee: "Zuständig", nobody: "Niemand", isDone: "Erledigt",
+  skipThis: "Termin auslassen", skipped: (title, next) => `Ausgelassen: ${title}. Nächster Termin: ${next}`, seriesHint: "Titel, Schlagwörter, Priorität und Erinnerungen gelten auch für die nächsten. Ohne Regel ist dieser Termin der letzte.",
+  deleteSeries: "Löschen und Serie beenden", deferDay: "Einen Tag später", deferWeek: "Eine Woche später",
+  reminders: "Erinnerungen", remindMe: "Erinnere mich", remindWays: { due: "Wenn es fällig ist", minute: "Minuten vorher", hour: "Stunden vorher", day: "Tage vorher", week: "Wochen vorher", at: "An einem Tag zu einer Zeit" },
+  number: "Wie viele", remindDay: "Tag der Erinnerung", remindTime: "Uhrzeit der Erinnerung", addReminder: "Erinnerung hinzufügen", removeReminder: (what) => `Erinnerung entfernen: ${what}`,
+  atDueTime: "Wenn es fällig ist", beforeDue: (span) => `${span} vorher`, past: "vorbei", rests: "ruht, es gibt kein Datum", othersReminders: (n) => (n === 1 ? "Und 1 von jemand anderem." : `Und ${n} von anderen.`),
+  subtasks: "Teilaufgaben", addSubtask: "Teilaufgabe anlegen", subtasksHint: "Alt+↑ und Alt+↓ verschieben.", partOf: "Teil von",
 
   // Comments and notifications.
   notifications: "Mitteilungen", comments: "Kommentare", comment: "Kommentieren", noComments: "Noch hat niemand etwas gesagt.", writeComment: "Kommentar schreiben", editComment: "Deinen Kommentar ändern",

@@ -39,6 +39,7 @@ func TestNoRequestIsDear(t *testing.T) {
 		for _, options := range []string{`"dst_gap":"forward"`, `"dst_gap":"skip"`, `"basis":"completion"`, `"all_day":true,"dst_gap":"skip"`, `"basis":"completion","dst_gap":"skip"`} {
 			more = append(more, `{`+options+`,"rrule":"`+rule+`","due_at":"2027-03-28T02:30:00+01:00","timezone":"Europe/Berlin","count":100}`)
 		}
+		more = append(more, `{"rrule":"`+rule+`","due_at":"2027-03-28T02:30:00+01:00","timezone":"Europe/Berlin","count":100,"anchor":"1900-02-28T02:30:00","occurrence":"2499-03-28T02:30:00"}`)
 	}
 	costtest.Run(t, server.URL, costtest.Own(t), costtest.Route{
 		Method: http.MethodPost, Path: "/api/recurrence/preview", More: more,

@@ -2,6 +2,7 @@
 package preview
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -26,6 +27,10 @@ type PreviewInput struct {
 	DSTGap   string            `json:"dst_gap,omitempty" enum:"forward,skip" default:"forward" doc:"Where the clock jumps over the time: moved on by the gap, or none"`
 	Missed   string            `json:"missed,omitempty" enum:"collapse,all" default:"collapse" doc:"Of dates that pass while a task is open: the next one to come, or all, one after another"`
 	Count    int               `json:"count,omitempty" minimum:"1" maximum:"100" default:"10" doc:"How many dates"`
+
+	Anchor     string `json:"anchor,omitempty" maxLength:"19" doc:"Of a series that goes on: the wall time that the rule counts from, rather than due_at"`
+	Ordinal    int    `json:"ordinal,omitempty" minimum:"1" maximum:"10000" doc:"Of a series that goes on: its anchor's place, from 1; COUNT counts from there"`
+	Occurrence string `json:"occurrence,omitempty" maxLength:"19" doc:"Of a series that goes on: the wall time after which the dates are; default: what the rule counts from"`
 }
 
 // PreviewedOccurrence is one of the dates to come.
@@ -72,15 +77,15 @@ func preview(_ context.Context, in *input) (*output, error) {
 	}
 	wall, err := recurrence.Written(b.DueAt.Time, b.Timezone, b.AllDay)
 	if err != nil {
-		return nil, problem(err)
+		return nil, problem(err, false)
 	}
 	rule := recurrence.Rule{
-		RRule: b.RRule, Anchor: wall, Timezone: b.Timezone, AllDay: b.AllDay,
-		Basis: b.Basis, MonthEnd: b.MonthEnd, DSTGap: b.DSTGap, Missed: b.Missed,
+		RRule: b.RRule, Anchor: cmp.Or(b.Anchor, wall), Timezone: b.Timezone, AllDay: b.AllDay,
+		Basis: b.Basis, MonthEnd: b.MonthEnd, DSTGap: b.DSTGap, Missed: b.Missed, Ordinal: b.Ordinal,
 	}
-	next, err := rule.Preview(b.Count)
+	next, err := rule.PreviewAfter(cmp.Or(b.Occurrence, rule.Anchor), b.Count)
 	if err != nil {
-		return nil, problem(err)
+		return nil, problem(err, b.Anchor != "")
 	}
 	out := &output{}
 	out.Body.Occurrences = make([]PreviewedOccurrence, len(next))
@@ -90,12 +95,13 @@ func preview(_ context.Context, in *input) (*output, error) {
 	return out, nil
 }
 
-func problem(err error) error {
+// problem names the field that is wrong: the anchor is due_at, unless it was given.
+func problem(err error, anchored bool) error {
 	var field *recurrence.FieldError
 	if !errors.As(err, &field) {
 		return err
 	}
-	if field.Field == "anchor" {
+	if field.Field == "anchor" && !anchored {
 		return httpapi.Invalid("body.due_at", field.Message)
 	}
 	return httpapi.Invalid("body."+field.Field, field.Message)

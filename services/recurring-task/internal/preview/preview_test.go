@@ -47,6 +47,18 @@ func TestPreview(t *testing.T) {
 			`{"rrule":"FREQ=DAILY","due_at":"2027-09-06T00:00:00Z","timezone":"America/Santiago","all_day":true,"count":1}`,
 			`{"occurrences":[{"occurrence":"2027-09-07T00:00:00","due_at":"2027-09-07T03:00:00Z","note":""}]}`,
 		},
+		"a series that goes on has the day of its anchor": {
+			`{"rrule":"FREQ=MONTHLY","due_at":"2027-02-28T08:00:00Z","timezone":"Europe/Berlin","anchor":"2027-01-31T09:00:00","occurrence":"2027-02-28T09:00:00","count":1}`,
+			`{"occurrences":[{"occurrence":"2027-03-31T09:00:00","due_at":"2027-03-31T07:00:00Z","note":""}]}`,
+		},
+		"of a series that goes on COUNT has left what it had": {
+			`{"rrule":"FREQ=DAILY;COUNT=5","due_at":"2027-01-12T09:00:00Z","timezone":"UTC","anchor":"2027-01-11T09:00:00","ordinal":3,"occurrence":"2027-01-12T09:00:00"}`,
+			`{"occurrences":[{"occurrence":"2027-01-13T09:00:00","due_at":"2027-01-13T09:00:00Z","note":""}]}`,
+		},
+		"what counts from the completion goes on from the current one": {
+			`{"rrule":"FREQ=DAILY;INTERVAL=3;COUNT=3","due_at":"2027-01-12T09:00:00Z","timezone":"UTC","basis":"completion","anchor":"2027-01-11T09:00:00","ordinal":2,"occurrence":"2027-01-12T09:00:00"}`,
+			`{"occurrences":[{"occurrence":"2027-01-15T09:00:00","due_at":"2027-01-15T09:00:00Z","note":""}]}`,
+		},
 		"a series that ends with its first": {
 			`{"rrule":"FREQ=DAILY;COUNT=1","due_at":"2027-01-31T09:00:00Z","timezone":"UTC"}`,
 			`{"occurrences":[]}`,
@@ -88,6 +100,10 @@ func TestPreviewRefuses(t *testing.T) {
 		"month_end":                   {`{` + good + `,"month_end":""}`, 422, "body.month_end"},
 		"dst_gap":                     {`{` + good + `,"dst_gap":"back"}`, 422, "body.dst_gap"},
 		"count 0":                     {`{` + good + `,"count":0}`, 422, "body.count"},
+		"an anchor that is none":      {`{` + good + `,"anchor":"2027-01-31"}`, 422, "body.anchor"},
+		"an occurrence that is none":  {`{` + good + `,"occurrence":"2027-01-31"}`, 422, "body.occurrence"},
+		"an occurrence of far away":   {`{` + good + `,"occurrence":"9999-01-31T09:00:00"}`, 422, "body.occurrence"},
+		"ordinal 0":                   {`{` + good + `,"ordinal":0}`, 422, "body.ordinal"},
 		"count 101":                   {`{` + good + `,"count":101}`, 422, "body.count"},
 		"a field that does not exist": {`{` + good + `,"dtstart":"2027"}`, 422, "body.dtstart"},
 	} {
