@@ -1,11 +1,12 @@
 // A dialog is over everything until it is closed. The browser keeps the focus in it.
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "./texts";
 
 // Dialog calls onClose when it has been closed, also by Escape; mayClose can refuse that.
 export function Dialog(p: { title: string; onClose: () => void; mayClose?: () => boolean; children: ComponentChildren }) {
   const ref = useRef<HTMLDialogElement>(null);
+  const id = useId(); // one dialog can be over another
   useLayoutEffect(() => {
     const before = document.activeElement;
     const dialog = ref.current;
@@ -22,7 +23,7 @@ export function Dialog(p: { title: string; onClose: () => void; mayClose?: () =>
   return (
     <dialog
       ref={ref}
-      aria-labelledby="dialog-title"
+      aria-labelledby={id}
       onCancel={(e) => {
         if (!(p.mayClose?.() ?? true)) e.preventDefault();
       }}
@@ -31,7 +32,7 @@ export function Dialog(p: { title: string; onClose: () => void; mayClose?: () =>
       }}
     >
       <header>
-        <h2 id="dialog-title" dir="auto">
+        <h2 id={id} dir="auto">
           {p.title}
         </h2>
         <button type="button" class="quiet" aria-label={t.close} onClick={leave}>
