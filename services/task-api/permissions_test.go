@@ -146,6 +146,7 @@ var expectations = map[string]expected{
 	"list-passkeys":        {needs: signedIn},
 	"remove-passkey":       {needs: apart, path: aPasskey},
 
+	"get-totp":     {needs: signedIn},
 	"begin-totp":   {needs: signedIn},
 	"confirm-totp": {needs: signedIn, elsewhere: "TestASecondFactorBeginsAndEnds"}, // it takes a code of now
 	"remove-totp":  {needs: signedIn},

@@ -206,12 +206,17 @@ func TestAProviderSignsIn(t *testing.T) {
 	requireIn(t, again.signInAt(o, "ada"))
 	require.Equal(t, []any{ada.ID, "ada@example.org"}, []any{again.me().ID, again.me().Email})
 	requireProblem(t, http.StatusConflict, "link-first", s.browser().signInAt(o, "eve"))
+	person := s.browser()
+	a := person.visit(o.signIn(person.begin("company"), "eve").RequestURI(), "Accept", "text/html,*/*;q=0.8")
+	require.Equal(t, http.StatusFound, a.status, "%s", a.body)
+	require.Equal(t, "/#/problems/link-first", a.header.Get("Location"))
+	require.Empty(t, person.cookies[auth.Cookie])
 
 	// There is no password, and nobody else gets the address.
 	for _, guess := range []string{"", password} {
 		requireProblem(t, http.StatusUnauthorized, "wrong-password", s.nobody().login(ada.Email, guess, ""))
 	}
-	a := s.nobody().do(http.MethodPost, "/api/auth/password", object{"current": password, "new": "a better horse battery"}, "Cookie", auth.Cookie+"="+b.cookies[auth.Cookie])
+	a = s.nobody().do(http.MethodPost, "/api/auth/password", object{"current": password, "new": "a better horse battery"}, "Cookie", auth.Cookie+"="+b.cookies[auth.Cookie])
 	requireProblem(t, http.StatusUnprocessableEntity, "invalid", a)
 	a = s.nobody().do(http.MethodPost, "/api/auth/register", object{"email": "Ada@example.org", "password": password})
 	requireProblem(t, http.StatusConflict, "email-taken", a)

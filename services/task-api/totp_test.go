@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -137,9 +138,17 @@ func TestASecondFactorBeginsAndEnds(t *testing.T) {
 	}
 	remove := func() { require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, "/api/auth/totp", nil).status) }
 	requireProblem(t, http.StatusNotFound, "not-found", confirm("123456"))
+	there := func(enabled bool, left int) {
+		t.Helper()
+		a := u.do(http.MethodGet, "/api/auth/totp", nil)
+		require.Equal(t, http.StatusOK, a.status)
+		require.JSONEq(t, fmt.Sprintf(`{"enabled": %t, "recovery_codes_left": %d}`, enabled, left), string(a.body))
+	}
+	there(false, 0)
 	remove()
 	first := u.beginCodes()
 	require.Equal(t, http.StatusOK, u.with("", "").status, "it is not confirmed")
+	there(false, 0)
 	u.secret = u.beginCodes()
 	require.NotEqual(t, first, u.secret)
 	a := confirm(codeOf(t, first, 0))
@@ -148,11 +157,13 @@ func TestASecondFactorBeginsAndEnds(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, confirm(u.wrong()).status)
 	require.Equal(t, http.StatusOK, u.with("", "").status, "it is not confirmed yet")
 	require.Equal(t, http.StatusOK, confirm(u.code(0)).status)
+	there(true, 10)
 	requireProblem(t, http.StatusConflict, "second-factor-exists", confirm(u.code(next)))
 	requireProblem(t, http.StatusConflict, "second-factor-exists", u.do(http.MethodPost, "/api/auth/totp", nil))
 	requireProblem(t, http.StatusUnauthorized, "second-factor-required", u.with("", ""))
 	remove()
 	remove()
+	there(false, 0)
 	require.Equal(t, http.StatusOK, u.with("", "").status)
 	require.Equal(t, http.StatusOK, u.with(u.code(next), "").status, "a code that nothing asks for")
 	require.Len(t, u.audited("user.second_factor_removed"), 1)
@@ -179,6 +190,7 @@ func TestARecoveryCodeSignsInOnce(t *testing.T) {
 	}
 	requireProblem(t, http.StatusUnauthorized, "wrong-code", u.with(strings.Repeat("A", 16), ""))
 	require.Equal(t, http.StatusOK, u.with(u.recovery[0], "").status)
+	require.JSONEq(t, `{"enabled": true, "recovery_codes_left": 9}`, string(u.do(http.MethodGet, "/api/auth/totp", nil).body))
 	requireProblem(t, http.StatusUnauthorized, "wrong-code", u.with(u.recovery[0], ""))
 	require.Equal(t, http.StatusOK, u.with(strings.ToLower(strings.ReplaceAll(u.recovery[1], "-", " ")), "").status)
 	other := s.newUserWithCodes()

@@ -57,11 +57,12 @@ func run(m *testing.M) int {
 		return 1
 	}
 	browser = ctx
+	defer refusing.Close()
 	var err error
 	if workshop, err = os.MkdirTemp("", "taskwire-web-"); err != nil {
 		fmt.Fprintln(os.Stderr, "make a folder:", err)
 		return 1
 	}
 	defer os.RemoveAll(workshop) // what stays is in the folder for what is temporary
-	return suitetest.Main(m, func(started *suite.Suite) { s = started }, suite.WithoutLimits()...)
+	return suitetest.Main(m, func(started *suite.Suite) { s = started }, append(suite.WithoutLimits(), providersSetting())...)
 }

@@ -194,7 +194,7 @@ func TestLists(t *testing.T) {
 	b.click("button", "Actions for Weed")
 	b.click("button", "Delete")
 	b.gone("button", "Weed")
-	b.click("button", "Rename")
+	b.click("button", "List settings")
 	b.fill("textbox", "Name of the list", "Allotment")
 	b.press("\r")
 	b.see("heading", "Allotment")

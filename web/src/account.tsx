@@ -2,7 +2,9 @@
 import { useState } from "preact/hooks";
 import { Failure, request } from "./api";
 import { browserZone } from "./dates";
+import { CameBack } from "./providers";
 import type { Registration, SignedIn } from "./schema";
+import { SignIn } from "./sign-in";
 import { enter } from "./store";
 import { t } from "./texts";
 import { said } from "./toast";
@@ -41,10 +43,6 @@ export function Account() {
         setMailed(email);
         return;
       }
-      if (mode === "signIn") {
-        enter((await request<SignedIn>("POST", "/api/auth/login", { email, password })).data.user);
-        return;
-      }
       const who: Registration = { email, password, timezone: browserZone };
       if (name.trim() !== "") who.name = name.trim();
       const a = await request<SignedIn | undefined>("POST", "/api/auth/register", who);
@@ -54,62 +52,53 @@ export function Account() {
 
   const fields = wrong instanceof Failure ? (wrong.problem?.errors ?? []) : [];
   const at = (field: string) => fields.find((f) => f.location === "body." + field)?.message;
-  const submit = { signIn: t.signIn, register: t.register, forgot: t.sendLink }[mode];
   return (
     <main class="account">
       <p class="brand">taskwire</p>
       <h1>{{ signIn: t.signIn, register: t.register, forgot: t.forgot }[mode]}</h1>
-      <form
-        onSubmit={(e) => {
-          e.preventDefault();
-          void send();
-        }}
-      >
-        {mode === "forgot" && <p>{t.forgotLead}</p>}
-        {wrong !== null && (
-          <p class="wrong" role="alert">
-            {fields.length > 0 && fields.every((f) => ["body.email", "body.password", "body.name"].includes(f.location)) ? t.failed : said(wrong)}
-          </p>
-        )}
-        <Field id="email" label={t.email} wrong={at("email")}>
-          <input id="email" type="email" autocomplete="username" required maxLength={320} value={email} aria-describedby="email-wrong" onInput={(e) => setEmail(e.currentTarget.value)} />
-        </Field>
-        {mode === "register" && (
-          <Field id="name" label={`${t.name} (${t.optional})`} wrong={at("name")}>
-            <input id="name" autocomplete="name" maxLength={200} value={name} aria-describedby="name-wrong" onInput={(e) => setName(e.currentTarget.value)} />
-          </Field>
-        )}
-        {mode !== "forgot" && (
-          <Field id="password" label={t.password} hint={mode === "register" ? t.passwordRules : undefined} wrong={at("password")}>
-            <input
-              id="password"
-              type="password"
-              autocomplete={mode === "register" ? "new-password" : "current-password"}
-              required
-              minLength={mode === "register" ? 10 : undefined}
-              maxLength={200}
-              value={password}
-              aria-describedby="password-hint password-wrong"
-              onInput={(e) => setPassword(e.currentTarget.value)}
-            />
-          </Field>
-        )}
-        <button class="primary" disabled={busy}>
-          {submit}
-        </button>
-      </form>
-      {wrong instanceof Failure && wrong.code === "address-unverified" && (
-        <button
-          disabled={busy}
-          onClick={() =>
-            void run(async () => {
-              await request("POST", "/api/auth/verify/resend", { email });
-              setMailed(email);
-            })
-          }
+      <CameBack />
+      {mode === "signIn" ? (
+        <SignIn email={email} setEmail={setEmail} onDone={enter} />
+      ) : (
+        <form
+          onSubmit={(e) => {
+            e.preventDefault();
+            void send();
+          }}
         >
-          {t.sendAgain}
-        </button>
+          {mode === "forgot" && <p>{t.forgotLead}</p>}
+          {wrong !== null && (
+            <p class="wrong" role="alert">
+              {fields.length > 0 && fields.every((f) => ["body.email", "body.password", "body.name"].includes(f.location)) ? t.failed : said(wrong)}
+            </p>
+          )}
+          <Field id="email" label={t.email} wrong={at("email")}>
+            <input id="email" type="email" autocomplete="username" required maxLength={320} value={email} aria-describedby="email-wrong" onInput={(e) => setEmail(e.currentTarget.value)} />
+          </Field>
+          {mode === "register" && (
+            <Field id="name" label={`${t.name} (${t.optional})`} wrong={at("name")}>
+              <input id="name" autocomplete="name" maxLength={200} value={name} aria-describedby="name-wrong" onInput={(e) => setName(e.currentTarget.value)} />
+            </Field>
+          )}
+          {mode === "register" && (
+            <Field id="password" label={t.password} hint={t.passwordRules} wrong={at("password")}>
+              <input
+                id="password"
+                type="password"
+                autocomplete="new-password"
+                required
+                minLength={10}
+                maxLength={200}
+                value={password}
+                aria-describedby="password-hint password-wrong"
+                onInput={(e) => setPassword(e.currentTarget.value)}
+              />
+            </Field>
+          )}
+          <button class="primary" disabled={busy}>
+            {mode === "register" ? t.register : t.sendLink}
+          </button>
+        </form>
       )}
       <p role="status">{mailed !== "" && t.mailSent(mailed)}</p>
       <p class="turns">

@@ -1,17 +1,20 @@
 // The page: who is not signed in signs in, who is sees tasks.
 import { render } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { Account, Field } from "./account";
-import { deleteList, renameList } from "./changes";
-import { Dialog } from "./dialog";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { Account } from "./account";
 import { draftFor, openDraft } from "./drafts";
 import { Editor, edited } from "./editor";
 import { History, shownHistory } from "./history";
 import { Help } from "./keys";
+import { ListActions } from "./lists";
+import { Invitations } from "./members";
 import { Notifications } from "./notifications";
+import { comeBack } from "./providers";
 import { go, menuOpen, route } from "./route";
 import type { List, Task } from "./schema";
+import { Erasing, Settings } from "./settings";
 import { Sidebar } from "./sidebar";
+import { SignInAgain } from "./sign-in-again";
 import { connected, inbox, lists, loaded, start, user } from "./store";
 import { ListView, Today, Upcoming } from "./tasks";
 import { t } from "./texts";
@@ -27,6 +30,24 @@ function App() {
       <Toasts />
     </>
   );
+}
+
+// View is what stands below the heading.
+function View({ list }: { list: List | undefined }) {
+  const { view } = route.value;
+  if (view === "settings") return <Settings />;
+  if (!loaded.value) return <p>{t.loading}</p>;
+  switch (view) {
+    case "today":
+      return <Today />;
+    case "upcoming":
+      return <Upcoming />;
+    case "notifications":
+      return <Notifications />;
+    case "trash":
+      return <Trash />;
+  }
+  return list ? <ListView key={list.id} list={list} /> : null;
 }
 
 function Shell() {
@@ -85,57 +106,23 @@ function Shell() {
             <h1 tabIndex={-1} ref={heading} dir="auto">
               {title}
             </h1>
-            {list && !list.is_inbox && list.role === "owner" && <ListActions key={list.id} list={list} />}
+            {list && !list.is_inbox && <ListActions key={list.id} list={list} />}
           </div>
           <Status />
-          {!loaded.value ? <p>{t.loading}</p> : at.view === "today" ? <Today /> : at.view === "upcoming" ? <Upcoming /> : at.view === "trash" ? <Trash /> : at.view === "notifications" ? <Notifications /> : list && <ListView key={list.id} list={list} />}
+          <Erasing />
+          <Invitations />
+          <View list={list} />
         </main>
       </div>
       <Editor />
       <History />
       <Help />
       <Decisions />
+      <SignInAgain />
     </>
   );
 }
 
-function ListActions({ list }: { list: List }) {
-  const [renaming, setRenaming] = useState(false);
-  const [name, setName] = useState(list.name);
-  return (
-    <>
-      <button
-        onClick={() => {
-          setName(list.name);
-          setRenaming(true);
-        }}
-      >
-        {t.rename}
-      </button>
-      <button onClick={() => void deleteList(list).then((gone) => gone && go("today"))}>{t.deleteList}</button>
-      {renaming && (
-        <Dialog title={t.renameList} onClose={() => setRenaming(false)}>
-          <form
-            onSubmit={(e) => {
-              e.preventDefault();
-              void renameList(list.id, { name: name.trim() }).then((ok) => ok && setRenaming(false));
-            }}
-          >
-            <Field id="list-name" label={t.listName}>
-              <input id="list-name" dir="auto" required maxLength={100} value={name} onInput={(e) => setName(e.currentTarget.value)} />
-            </Field>
-            <p class="buttons">
-              <button class="primary">{t.rename}</button>
-              <button type="button" onClick={() => setRenaming(false)}>
-                {t.cancel}
-              </button>
-            </p>
-          </form>
-        </Dialog>
-      )}
-    </>
-  );
-}
-
+comeBack();
 render(<App />, document.getElementById("app")!);
 void start();

@@ -100,7 +100,7 @@ export async function makeList(input: ListInput): Promise<List | undefined> {
 }
 
 export async function renameList(id: string, patch: ListPatch): Promise<List | undefined> {
-  const list = await change<List>("PATCH", `/api/lists/${id}`, patch, (now) => t.listRenamed(now.name));
+  const list = await change<List>("PATCH", `/api/lists/${id}`, patch, (now) => (patch.name === undefined ? t.saved : t.listRenamed(now.name)));
   if (list) putList(list);
   return list;
 }

@@ -1,12 +1,13 @@
 // A dialog is over everything until it is closed. The browser keeps the focus in it.
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "./texts";
 import { Toasts } from "./toast";
 
 // Dialog calls onClose when it has been closed, also by Escape; mayClose can refuse that.
 export function Dialog(p: { title: string; onClose: () => void; mayClose?: () => boolean; children: ComponentChildren }) {
   const ref = useRef<HTMLDialogElement>(null);
+  const id = useId(); // one dialog can be over another
   useLayoutEffect(() => {
     const before = document.activeElement;
     const dialog = ref.current;
@@ -23,7 +24,7 @@ export function Dialog(p: { title: string; onClose: () => void; mayClose?: () =>
   return (
     <dialog
       ref={ref}
-      aria-labelledby="dialog-title"
+      aria-labelledby={id}
       onCancel={(e) => {
         if (!(p.mayClose?.() ?? true)) e.preventDefault();
       }}
@@ -32,7 +33,7 @@ export function Dialog(p: { title: string; onClose: () => void; mayClose?: () =>
       }}
     >
       <header>
-        <h2 id="dialog-title" dir="auto">
+        <h2 id={id} dir="auto">
           {p.title}
         </h2>
         <button type="button" class="quiet" aria-label={t.close} onClick={leave}>

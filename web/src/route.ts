@@ -12,7 +12,7 @@ addEventListener("hashchange", () => {
 export const menuOpen = signal(false);
 
 export interface Route {
-  view: "today" | "upcoming" | "inbox" | "list" | "notifications" | "trash";
+  view: "today" | "upcoming" | "inbox" | "list" | "notifications" | "trash" | "settings";
   list?: string;
 }
 
@@ -23,6 +23,7 @@ export const route = computed<Route>(() => {
     case "inbox":
     case "notifications":
     case "trash":
+    case "settings":
       return { view };
     case "list":
       return { view, list: id ?? "" };

@@ -1,5 +1,15 @@
 // Made of /openapi.json: go test ./web/build -run '^TestTypes$' -update
 
+export interface APIToken {
+  created_at: string;
+  expires_at: string;
+  id: string;
+  last_used_at: string | null;
+  list_ids: string[] | null;
+  name: string;
+  scopes: string[];
+}
+
 export interface Actor {
   email: string;
   user_id: string;
@@ -48,6 +58,17 @@ export interface CommentPage {
   next_cursor: string | null;
 }
 
+export interface CreatedToken {
+  created_at: string;
+  expires_at: string;
+  id: string;
+  last_used_at: string | null;
+  list_ids: string[] | null;
+  name: string;
+  scopes: string[];
+  token: string;
+}
+
 export interface Credentials {
   code?: string | null;
   email: string;
@@ -74,6 +95,44 @@ export interface FieldError {
   message: string;
 }
 
+export interface Identity {
+  created_at: string;
+  email: string;
+  id: string;
+  issuer: string;
+}
+
+export interface IdentityList {
+  items: Identity[];
+}
+
+export interface Invitation {
+  created_at: string;
+  email: string;
+  id: string;
+  invited_by: Inviter;
+  list_id: string;
+  list_name: string;
+  role: "viewer" | "editor" | "owner";
+  state: "invited";
+}
+
+export interface InvitationInput {
+  email: string;
+  role: "viewer" | "editor" | "owner";
+}
+
+export interface InvitationPage {
+  items: Invitation[];
+  next_cursor: string | null;
+}
+
+export interface Inviter {
+  email: string;
+  name: string;
+  user_id: string;
+}
+
 export interface List {
   color: string | null;
   created_at: string;
@@ -96,6 +155,11 @@ export interface ListInput {
   name: string;
 }
 
+export interface ListMove {
+  after?: string | null;
+  before?: string | null;
+}
+
 export interface ListPatch {
   color?: string | null;
   group?: string | null;
@@ -105,6 +169,7 @@ export interface ListPatch {
 
 export interface Member {
   email: string;
+  invitation_id: string | null;
   name: string;
   role: "viewer" | "editor" | "owner";
   state: "active" | "invited";
@@ -132,6 +197,27 @@ export interface NotificationPage {
   items: Notification[];
   next_cursor: string | null;
   unread: number;
+}
+
+export interface Passkey {
+  backed_up: boolean;
+  created_at: string;
+  id: string;
+  last_used_at: string | null;
+  name: string;
+}
+
+export interface PasskeyList {
+  items: Passkey[];
+}
+
+export interface PasskeyOptions {
+  publicKey: Record<string, unknown>;
+}
+
+export interface PasswordChange {
+  current: string;
+  new: string;
 }
 
 export interface Preview {
@@ -170,6 +256,22 @@ export interface Problem {
   type: string;
 }
 
+export interface ProfilePatch {
+  email?: string | null;
+  name?: string | null;
+  timezone?: string | null;
+}
+
+export interface Provider {
+  id: string;
+  name: string;
+  url: string;
+}
+
+export interface ProviderList {
+  items: Provider[];
+}
+
 export interface QuickAddInput {
   captured_at?: string | null;
   dry_run?: boolean | null;
@@ -196,6 +298,10 @@ export interface QuickAddSpan {
 export interface QuickAdded {
   spans: QuickAddSpan[];
   task: Task;
+}
+
+export interface RecoveryCodes {
+  recovery_codes: string[];
 }
 
 export interface Recurrence {
@@ -249,10 +355,33 @@ export interface ReminderInput {
   user_id?: string | null;
 }
 
+export interface SecondFactor {
+  enabled: boolean;
+  recovery_codes_left: number;
+}
+
+export interface Session {
+  created_at: string;
+  current: boolean;
+  device: string;
+  id: string;
+  ip: string;
+  last_seen_at: string;
+}
+
+export interface SessionList {
+  items: Session[];
+}
+
 export interface SignedIn {
   expires_at: string;
   token: string;
   user: User;
+}
+
+export interface TOTP {
+  secret: string;
+  url: string;
 }
 
 export interface Task {
@@ -317,6 +446,22 @@ export interface TaskPatch {
   tags?: string[] | null;
   timezone?: string | null;
   title?: string;
+}
+
+export interface ToBeErased {
+  erase_at: string;
+}
+
+export interface TokenInput {
+  expires_at?: string | null;
+  list_ids?: string[] | null;
+  name: string;
+  scopes: ("tasks:read" | "tasks:write" | "lists:read" | "lists:write" | "audit:read" | "notifications" | "account:read" | "webhooks" | "caldav")[];
+}
+
+export interface TokenPage {
+  items: APIToken[];
+  next_cursor: string | null;
 }
 
 export interface TrashPage {

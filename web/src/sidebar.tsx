@@ -3,9 +3,11 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { request } from "./api";
 import { makeList } from "./changes";
 import { helpShown } from "./keys";
+import { moveList } from "./lists";
 import { unread } from "./notifications";
 import { go, menuOpen, route } from "./route";
-import { inbox, leave, sortedLists, user } from "./store";
+import type { List } from "./schema";
+import { inbox, leave, lists, sortedLists, user } from "./store";
 import { dueToday, openIn, overdue } from "./tasks";
 import { t } from "./texts";
 import { complain } from "./toast";
@@ -36,10 +38,13 @@ export function Sidebar() {
     setName("");
     go("list/" + made.id);
   };
-  const link = (to: string, text: string, count: number, current: boolean, counted = t.openTasks) => (
+  const link = (to: string, text: string, count: number, current: boolean, color: string | null = null, counted = t.openTasks) => (
     <li key={to}>
       <a href={"#/" + to} aria-current={current ? "page" : undefined} onClick={() => (menuOpen.value = false)}>
-        <span dir="auto">{text}</span>
+        <span dir="auto">
+          {color && <span class="dot" style={{ backgroundColor: color }} />}
+          {text}
+        </span>
         {count > 0 && (
           <span class="count">
             <span aria-hidden="true">{count}</span>
@@ -49,16 +54,50 @@ export function Sidebar() {
       </a>
     </li>
   );
+  const listLink = (l: List) => link("list/" + l.id, l.name, openIn.value.get(l.id) ?? 0, at.list === l.id, l.color);
+  // Alt and an arrow move a list, as they move a task.
+  const moveByKey = (e: KeyboardEvent) => {
+    const by = !e.altKey ? 0 : e.key === "ArrowUp" ? -1 : e.key === "ArrowDown" ? 1 : 0;
+    const a = (e.target as Element).closest<HTMLAnchorElement>("a");
+    const list = lists.peek().get(a?.hash.replace("#/list/", "") ?? "");
+    if (by === 0 || !a || !list) return;
+    e.preventDefault();
+    void moveList(list, by).then(() => a.focus()); // it may have been taken out and put back
+  };
+  const own = sortedLists.value.filter((l) => !l.is_inbox);
+  const groups = new Set(own.map((l) => l.group).filter((g) => g !== null));
+  const archived = [...lists.value.values()].filter((l) => l.is_archived).sort((a, b) => a.name.localeCompare(b.name));
+  const ofGroup = (group: string | null) => (
+    <ul>
+      {own
+        .filter((l) => l.group === group)
+        .map(listLink)}
+    </ul>
+  );
   return (
     <nav id="menu" aria-label={t.views} class={menuOpen.value ? "open" : ""}>
       <ul>
         {link("today", t.today, overdue.value.length + dueToday.value.length, at.view === "today")}
         {link("upcoming", t.upcoming, 0, at.view === "upcoming")}
         {link("inbox", t.inbox, openIn.value.get(inbox.value?.id ?? "") ?? 0, at.view === "inbox")}
-        {link("notifications", t.notifications, unread.value, at.view === "notifications", t.unreadCount)}
+        {link("notifications", t.notifications, unread.value, at.view === "notifications", null, t.unreadCount)}
       </ul>
       <h2>{t.lists}</h2>
-      <ul>{sortedLists.value.filter((l) => !l.is_inbox).map((l) => link("list/" + l.id, l.name, openIn.value.get(l.id) ?? 0, at.list === l.id))}</ul>
+      <div onKeyDown={moveByKey}>
+        {ofGroup(null)}
+        {[...groups].map((group) => (
+          <section key={group}>
+            <h3 dir="auto">{group}</h3>
+            {ofGroup(group)}
+          </section>
+        ))}
+      </div>
+      {archived.length > 0 && (
+        <details>
+          <summary>{t.archivedLists(archived.length)}</summary>
+          <ul>{archived.map(listLink)}</ul>
+        </details>
+      )}
       {making ? (
         <form
           class="add"
@@ -81,7 +120,10 @@ export function Sidebar() {
           + {t.newList}
         </button>
       )}
-      <ul>{link("trash", t.trash, 0, at.view === "trash")}</ul>
+      <ul>
+        {link("trash", t.trash, 0, at.view === "trash")}
+        {link("settings", t.settings, 0, at.view === "settings")}
+      </ul>
       <p class="who" dir="auto">
         {user.value?.name || user.value?.email}
       </p>

@@ -10,7 +10,7 @@ const en = {
   forgotLead: "We send a link to set another password.", sendLink: "Send the link",
   mailSent: (to: string) => `If all is well, a mail is on its way to ${to}. Follow the link in it.`,
   sendAgain: "Send the mail again",
-  newList: "New list", listName: "Name of the list", create: "Create", cancel: "Cancel", rename: "Rename", deleteList: "Delete list", renameList: "Rename the list",
+  newList: "New list", listName: "Name of the list", create: "Create", cancel: "Cancel", deleteList: "Delete list", 
   addTo: (list: string) => `Add a task to ${list}`, addToday: "Add a task for today", addTomorrow: "Add a task for tomorrow", add: "Add",
   complete: (title: string) => `Complete: ${title}`, actionsFor: (title: string) => `Actions for ${title}`,
   edit: "Edit", history: "History", moveUp: "Move up", moveDown: "Move down", delete: "Delete", completed: (n: number) => `Completed (${n})`,
@@ -103,8 +103,47 @@ const en = {
   spanKinds: { date: "Due", time: "Due", recurrence: "Repeats", list: "List", tag: "Tag", priority: "Priority", reminder: "Reminder" },
 
   // Settings and ways to sign in.
+  settings: "Settings", profile: "Profile", zone: "Time zone", zoneHint: "Where your days begin. Type to search.",
+  unverified: "not confirmed", newEmail: "New address", changeEmail: "Change the address",
+  newEmailHint: "We send a link there, and tell the old address. You keep that until you follow the link.",
+  currentPassword: "Password until now", newPassword: "New password", changePassword: "Change the password", passwordChanged: "The password is changed, and your other devices are signed out.",
+  noPassword: "Send me a link to set a password",
+  secondFactor: "Second factor", secondFactorLead: "Signing in with your password then also asks for a code that an application on your telephone shows.",
+  setUp: "Set up …", secretLead: "Add this secret to your application, and type the code that it shows then.", openApp: "Open in an application", turnOn: "Turn on",
+  secondFactorAdded: "Signing in asks for a code now.", secondFactorOn: (n: number) => `It is on. ${n === 1 ? "1 recovery code is" : `${n} recovery codes are`} left.`, secondFactorOff: "Turn off", secondFactorOffSure: "Turn the second factor off? Its recovery codes go with it.",
+  recoveryCodes: "Recovery codes", recoveryLead: "Keep these recovery codes where you find them without your telephone. Each signs in once instead of a code. They are not shown again.", kept: "I have kept it",
+  copy: "Copy", copied: "Copied.",
+  passkeys: "Passkeys", passkeysLead: "A passkey on your device signs you in without a password.", passkey: "Passkey", passkeyName: "Name of the passkey", addPasskey: "Add a passkey", passkeyAdded: "The passkey signs you in from now on.",
+  noPasskey: "The browser has used no passkey.", noPasskeysHere: "Passkeys do not work at this address.", backedUp: "shared by several devices",
+  since: (when: string) => `since ${when}`, lastUsed: (when: string) => `last used ${when}`, lastSeen: (when: string) => `last seen ${when}`, neverUsed: "never used",
+  remove: "Remove", removeSure: (what: string) => `Remove ${what}?`,
+  identities: "Sign-in elsewhere", linkTo: (name: string) => `Link ${name}`, unlink: "Unlink",
+  sessions: "Devices that are signed in", thisDevice: "this one", unknownDevice: "Unknown device", signOutOthers: "Sign out all others", othersSignedOut: "All other devices are signed out.",
+  tokens: "API tokens", tokensLead: "For programs of yours. A token does what you allow it, until you revoke it or it expires.", newToken: "New token", tokenName: "What it is for", mayDo: "What it may do",
+  theseListsAlone: "These lists alone", until: "Valid until", tokenOnce: "Copy it now: it is not shown again.", revoke: "Revoke", expires: (when: string) => `expires ${when}`, expired: (when: string) => `expired ${when}`,
+  scopes: {
+    "tasks:read": "Read tasks", "tasks:write": "Change tasks", "lists:read": "Read lists", "lists:write": "Change lists", "audit:read": "Read the history", notifications: "Notifications", "account:read": "Read your profile", webhooks: "Webhooks", caldav: "Calendar programs (CalDAV)",
+  },
+  mine: "Your data", exportLead: "All that there is of you, in a ZIP archive.", export: "Export", exported: "The export is saved.",
+  erase: "Delete the account", eraseLead: "You can have your account and all that is in it deleted.",
+  eraseMeans: "All your other devices are signed out at once. After some days the account goes for good: your lists that nobody else owns with all that is in them, also for others who are in them, and your comments. In lists that somebody else owns your tasks stay, without your name. Until then you can sign in and call it back.",
+  erasedAt: (when: string) => `Your account is deleted for good ${when}.`, keepAccount: "Keep the account", accountKept: "The account stays.",
+  code: "Code", codeHint: "As your application shows it, or a recovery code.", anotherWay: "Back",
+  signInByPasskey: "Sign in with a passkey", signInAt: (name: string) => `Sign in with ${name}`,
+  signInAgain: "Sign in again", signInAgainLead: "What you ask for matters much, and your last sign-in is some time ago. It is done as soon as you have signed in again; if you do that elsewhere, ask for it once more then.",
+  cameBack: {
+    "link-first": "There is no account here for you at this provider. If you have one, sign in with your password and link the provider in the settings.", "identity-taken": "Your account at this provider is linked to another account here.",
+    "provider-refused": "The provider has not signed you in.", "sign-in-not-begun": "That took too long, or was begun in another browser. Please try again.",
+    "registration-closed": "Not everybody can get an account here.", "account-blocked": "The account is blocked.", "sign-in-again": "That took too long. Please try again.", unavailable: "The provider does not answer. Please try again later.",
+  } as Record<string, string>,
 
   // Members and invitations.
+  members: "Members", membersOf: (list: string) => `Members of ${list}`, you: "you", invited: "invited", role: "Role", roleOf: (who: string) => `Role of ${who}`,
+  roles: { viewer: "Viewer", editor: "Editor", owner: "Owner" },
+  roleHints: { viewer: "Reads the list.", editor: "Also changes its tasks.", owner: "Also changes the list and its members." },
+  inviteAddress: "Invite by e-mail address", invite: "Invite", takeBack: "Take back", leave: "Leave", leaveSure: (list: string) => `Leave ${list}? Only an owner can bring you back.`, left: (list: string) => `You have left ${list}`,
+  invitations: "Invitations", invitesYou: (who: string, list: string, role: string) => `${who} invites you to ${list} (${role})`, accept: "Accept", decline: "Decline", joined: (list: string) => `You are in ${list} now`,
+  listSettings: "List settings", hasColor: "Has a color", color: "Color", group: "Group", groupHint: "Under what you keep the list. Only you see it.", archive: "Archived: put away for all its members", archived: "archived", archivedLists: (n: number) => `Archived (${n})`,
 
   // Search and selection.
 
@@ -123,7 +162,7 @@ const de: Texts = {
   forgotLead: "Wir schicken einen Link, mit dem ein anderes Passwort gesetzt wird.", sendLink: "Link schicken",
   mailSent: (to) => `Wenn alles stimmt, ist eine Mail an ${to} unterwegs. Bitte dem Link darin folgen.`,
   sendAgain: "Mail noch einmal schicken",
-  newList: "Neue Liste", listName: "Name der Liste", create: "Anlegen", cancel: "Abbrechen", rename: "Umbenennen", deleteList: "Liste löschen", renameList: "Liste umbenennen",
+  newList: "Neue Liste", listName: "Name der Liste", create: "Anlegen", cancel: "Abbrechen", deleteList: "Liste löschen", 
   addTo: (list) => `Aufgabe in ${list} anlegen`, addToday: "Aufgabe für heute anlegen", addTomorrow: "Aufgabe für morgen anlegen", add: "Anlegen",
   complete: (title) => `Erledigen: ${title}`, actionsFor: (title) => `Aktionen für ${title}`,
   edit: "Bearbeiten", history: "Verlauf", moveUp: "Nach oben", moveDown: "Nach unten", delete: "Löschen", completed: (n) => `Erledigt (${n})`,
@@ -167,6 +206,9 @@ const de: Texts = {
     "account-blocked": "Das Konto ist gesperrt.", "read-only": "Diese Liste ist nur zum Lesen.", "owners-only": "Das darf nur, wem die Liste gehört.", "not-found": "Das gibt es nicht (mehr).", unavailable: "Ein Teil des Dienstes ist gerade nicht da. Bitte später noch einmal.",
     "sign-in-again": "Dafür bitte noch einmal anmelden.", "not-undoable": "Das kann nicht rückgängig gemacht werden.", "limit-reached": "Mehr davon kann es nicht geben.",
     "last-occurrence": "Das ist der letzte Termin der Regel: erledigen, oder löschen.",
+    "wrong-code": "Der Code stimmt nicht oder wurde schon verwendet. Bitte den nächsten.", "second-factor-required": "Der Passkey hat nicht gefragt, wer du bist: bitte mit Passwort und Code anmelden.", "wrong-passkey": "Dieser Passkey gehört zu keinem Konto hier.",
+    "second-factor-exists": "Es gibt schon einen zweiten Faktor.", "last-way-in": "Dann könntest du dich nicht mehr anmelden: erst ein Passwort setzen oder einen anderen Weg anlegen.", "sign-in-not-begun": "Das hat zu lange gedauert. Bitte noch einmal.",
+    "last-owner": "Die Liste gehört sonst niemandem: gib sie erst jemand anderem auch.", "already-member": "Wer diese Adresse hat, ist schon Mitglied.", "private-inbox": "Der Eingang gehört dir allein.",
   },
 
   // Offline.
@@ -222,8 +264,47 @@ const de: Texts = {
   spanKinds: { date: "Fällig", time: "Fällig", recurrence: "Wiederholt", list: "Liste", tag: "Schlagwort", priority: "Priorität", reminder: "Erinnerung" },
 
   // Settings and ways to sign in.
+  settings: "Einstellungen", profile: "Profil", zone: "Zeitzone", zoneHint: "Wo deine Tage beginnen. Zum Suchen tippen.",
+  unverified: "nicht bestätigt", newEmail: "Neue Adresse", changeEmail: "Adresse ändern",
+  newEmailHint: "Wir schicken einen Link dorthin und sagen es der alten Adresse. Sie gilt, bis du dem Link folgst.",
+  currentPassword: "Bisheriges Passwort", newPassword: "Neues Passwort", changePassword: "Passwort ändern", passwordChanged: "Das Passwort ist geändert, deine anderen Geräte sind abgemeldet.",
+  noPassword: "Link zum Setzen eines Passworts schicken",
+  secondFactor: "Zweiter Faktor", secondFactorLead: "Die Anmeldung mit Passwort fragt dann auch nach einem Code, den eine App auf deinem Telefon zeigt.",
+  setUp: "Einrichten …", secretLead: "Gib dieses Geheimnis in deine App ein und tippe dann den Code ab, den sie zeigt.", openApp: "In einer App öffnen", turnOn: "Einschalten",
+  secondFactorAdded: "Die Anmeldung fragt jetzt nach einem Code.", secondFactorOn: (n) => `Er ist eingeschaltet. ${n === 1 ? "1 Ersatzcode ist" : `${n} Ersatzcodes sind`} übrig.`, secondFactorOff: "Ausschalten", secondFactorOffSure: "Den zweiten Faktor ausschalten? Seine Ersatzcodes gehen mit.",
+  recoveryCodes: "Ersatzcodes", recoveryLead: "Bewahre diese Ersatzcodes dort auf, wo du sie ohne dein Telefon findest. Jeder meldet einmal statt eines Codes an. Sie werden nicht noch einmal gezeigt.", kept: "Ist aufbewahrt",
+  copy: "Kopieren", copied: "Kopiert.",
+  passkeys: "Passkeys", passkeysLead: "Ein Passkey auf deinem Gerät meldet dich ohne Passwort an.", passkey: "Passkey", passkeyName: "Name des Passkeys", addPasskey: "Passkey anlegen", passkeyAdded: "Der Passkey meldet dich ab jetzt an.",
+  noPasskey: "Der Browser hat keinen Passkey verwendet.", noPasskeysHere: "Unter dieser Adresse gehen keine Passkeys.", backedUp: "auf mehreren Geräten",
+  since: (when) => `seit ${when}`, lastUsed: (when) => `zuletzt benutzt ${when}`, lastSeen: (when) => `zuletzt gesehen ${when}`, neverUsed: "nie benutzt",
+  remove: "Entfernen", removeSure: (what) => `${what} entfernen?`,
+  identities: "Anmeldung bei anderen", linkTo: (name) => `Mit ${name} verknüpfen`, unlink: "Verknüpfung lösen",
+  sessions: "Angemeldete Geräte", thisDevice: "dieses", unknownDevice: "Unbekanntes Gerät", signOutOthers: "Alle anderen abmelden", othersSignedOut: "Alle anderen Geräte sind abgemeldet.",
+  tokens: "API-Tokens", tokensLead: "Für deine Programme. Ein Token darf, was du ihm erlaubst, bis du es widerrufst oder es abläuft.", newToken: "Neues Token", tokenName: "Wofür es ist", mayDo: "Was es darf",
+  theseListsAlone: "Nur diese Listen", until: "Gültig bis", tokenOnce: "Jetzt kopieren: Es wird nicht noch einmal gezeigt.", revoke: "Widerrufen", expires: (when) => `läuft ab ${when}`, expired: (when) => `abgelaufen ${when}`,
+  scopes: {
+    "tasks:read": "Aufgaben lesen", "tasks:write": "Aufgaben ändern", "lists:read": "Listen lesen", "lists:write": "Listen ändern", "audit:read": "Den Verlauf lesen", notifications: "Benachrichtigungen", "account:read": "Dein Profil lesen", webhooks: "Webhooks", caldav: "Kalenderprogramme (CalDAV)",
+  },
+  mine: "Deine Daten", exportLead: "Alles, was es von dir gibt, in einem ZIP-Archiv.", export: "Exportieren", exported: "Der Export ist gespeichert.",
+  erase: "Konto löschen", eraseLead: "Du kannst dein Konto mit allem, was darin ist, löschen lassen.",
+  eraseMeans: "Alle deine anderen Geräte werden sofort abgemeldet. Nach einigen Tagen geht das Konto endgültig: deine Listen, die sonst niemandem gehören, mit allem darin, auch für andere darin, und deine Kommentare. In Listen, die auch anderen gehören, bleiben deine Aufgaben ohne deinen Namen. Bis dahin kannst du dich anmelden und es zurückholen.",
+  erasedAt: (when) => `Dein Konto wird endgültig gelöscht: ${when}.`, keepAccount: "Konto behalten", accountKept: "Das Konto bleibt.",
+  code: "Code", codeHint: "Wie ihn deine App zeigt, oder ein Ersatzcode.", anotherWay: "Zurück",
+  signInByPasskey: "Mit Passkey anmelden", signInAt: (name) => `Mit ${name} anmelden`,
+  signInAgain: "Noch einmal anmelden", signInAgainLead: "Was du willst, wiegt schwer, und deine letzte Anmeldung ist eine Weile her. Es geschieht, sobald du dich noch einmal angemeldet hast; tust du das woanders, dann bitte danach noch einmal.",
+  cameBack: {
+    "link-first": "Für dich bei diesem Anbieter gibt es hier kein Konto. Wenn du eines hast, melde dich mit dem Passwort an und verknüpfe den Anbieter in den Einstellungen.", "identity-taken": "Dein Konto bei diesem Anbieter ist mit einem anderen Konto hier verknüpft.",
+    "provider-refused": "Der Anbieter hat dich nicht angemeldet.", "sign-in-not-begun": "Das hat zu lange gedauert oder wurde in einem anderen Browser begonnen. Bitte noch einmal.",
+    "registration-closed": "Hier kann sich nicht jeder ein Konto anlegen.", "account-blocked": "Das Konto ist gesperrt.", "sign-in-again": "Das hat zu lange gedauert. Bitte noch einmal.", unavailable: "Der Anbieter antwortet nicht. Bitte später noch einmal.",
+  },
 
   // Members and invitations.
+  members: "Mitglieder", membersOf: (list) => `Mitglieder von ${list}`, you: "du", invited: "eingeladen", role: "Rolle", roleOf: (who) => `Rolle von ${who}`,
+  roles: { viewer: "Liest", editor: "Bearbeitet", owner: "Besitzt" },
+  roleHints: { viewer: "Liest die Liste.", editor: "Ändert auch ihre Aufgaben.", owner: "Ändert auch die Liste und ihre Mitglieder." },
+  inviteAddress: "Mit E-Mail-Adresse einladen", invite: "Einladen", takeBack: "Zurücknehmen", leave: "Verlassen", leaveSure: (list) => `${list} verlassen? Nur wem sie gehört, kann dich zurückholen.`, left: (list) => `Du hast ${list} verlassen`,
+  invitations: "Einladungen", invitesYou: (who, list, role) => `${who} lädt dich zu ${list} ein (${role})`, accept: "Annehmen", decline: "Ablehnen", joined: (list) => `Du bist jetzt in ${list}`,
+  listSettings: "Einstellungen der Liste", hasColor: "Hat eine Farbe", color: "Farbe", group: "Gruppe", groupHint: "Worunter du die Liste führst. Nur du siehst es.", archive: "Archiviert: für alle Mitglieder weggelegt", archived: "archiviert", archivedLists: (n) => `Archiviert (${n})`,
 
   // Search and selection.
 

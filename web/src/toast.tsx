@@ -55,6 +55,11 @@ export function complain(e: unknown): void {
   show({ text: said(e), wrong: true });
 }
 
+// tell says what was done that nothing undoes.
+export function tell(text: string): void {
+  show({ text });
+}
+
 // offerUndo says what a request has done, and offers to undo it.
 export function offerUndo(text: string, requestId: string): void {
   offer(text, t.undo, () => void undo(requestId, t.undone, t.redo));

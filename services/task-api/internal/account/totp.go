@@ -58,6 +58,23 @@ type secondFactor struct {
 	LastStep    int64      `bun:"last_step"`
 }
 
+// SecondFactor is what there is of an account's second factor. RecoveryCodesLeft is 0 where
+// it is not confirmed.
+type SecondFactor struct {
+	Confirmed         bool
+	RecoveryCodesLeft int
+}
+
+// SecondFactor reads what there is of the actor's.
+func (s *Store) SecondFactor(ctx context.Context, actor access.Actor) (f SecondFactor, err error) {
+	err = s.DB.NewRaw(`SELECT EXISTS (SELECT 1 FROM task.second_factors WHERE user_id = ?0 AND confirmed_at IS NOT NULL),
+		(SELECT count(*) FROM task.recovery_codes WHERE user_id = ?0)`, actor.UserID).Scan(ctx, &f.Confirmed, &f.RecoveryCodesLeft)
+	if err != nil {
+		return f, fmt.Errorf("read the second factor: %w", err)
+	}
+	return f, nil
+}
+
 // BeginTOTP makes a secret for the actor's application. Nobody is asked for its codes until
 // ConfirmTOTP has seen one; to begin again makes another.
 func (s *Store) BeginTOTP(ctx context.Context, actor access.Actor) (TOTP, error) {

@@ -47,6 +47,8 @@ type Member struct {
 	Name   string      `json:"name" doc:"How the member is called"`
 	Role   access.Role `json:"role" doc:"What the member may do"`
 	State  string      `json:"state" enum:"active,invited" doc:"Whether there is an answer to the invitation"`
+	// InvitationID is for an owner, who takes it back with it; it opens nothing.
+	InvitationID *uuid.UUID `json:"invitation_id" nullable:"true" format:"uuid" doc:"Of who is invited, the invitation; null for a member"`
 }
 
 // The states of a member.
@@ -85,10 +87,10 @@ const maxMembers = 100_000
 var columns = fmt.Sprintf(`l.id, l.name, l.color, m.list_group, l.is_inbox, l.is_archived, m.position, m.role, l.version, l.created_at, l.updated_at,
 	(SELECT count(*) FROM task.tasks t WHERE t.list_id = l.id AND NOT t.is_complete) AS open_tasks,
 	(SELECT json_agg(p.member ORDER BY p.since, p.id) FROM (
-		(SELECT json_build_object('user_id', o.user_id, 'email', coalesce(u.email, ''), 'name', coalesce(u.name, ''), 'role', o.role, 'state', 'active') AS member, o.since, o.user_id AS id
+		(SELECT json_build_object('user_id', o.user_id, 'email', coalesce(u.email, ''), 'name', coalesce(u.name, ''), 'role', o.role, 'state', 'active', 'invitation_id', NULL) AS member, o.since, o.user_id AS id
 			FROM task.members o LEFT JOIN task.users u ON u.id = o.user_id WHERE o.list_id = l.id ORDER BY o.since, o.user_id LIMIT %d)
 		UNION ALL
-		(SELECT json_build_object('user_id', NULL, 'email', i.email, 'name', '', 'role', i.role, 'state', 'invited'), i.created_at, i.id
+		(SELECT json_build_object('user_id', NULL, 'email', i.email, 'name', '', 'role', i.role, 'state', 'invited', 'invitation_id', i.id), i.created_at, i.id
 			FROM task.invitations i WHERE i.list_id = l.id ORDER BY i.created_at, i.id LIMIT %d)) p) AS members`, maxMembers, maxMembers)
 
 // Get reads a list of the actor.

@@ -66,7 +66,7 @@ func (a *Providers) MountOpen(api huma.API) {
 	forStranger(api, a.Failures, begin, a.begin)
 	finish := huma.Operation{
 		OperationID: "finish-provider", Method: http.MethodGet, Path: ProvidersPath + "/{provider}/callback", Tags: []string{"Accounts"}, Summary: "Come back from a provider",
-		Description: "Where the provider sends the browser back to. Whoever is not known yet gets an account with the address that the provider has verified, unless there is one with it.",
+		Description: "Where the provider sends the browser back to. Whoever is not known yet gets an account with the address that the provider has verified, unless there is one with it. A browser that shows pages (Accept has text/html) goes on to /, and where nobody is signed in to /#/problems/CODE.",
 		Metadata:    httpapi.Describe(nil, nil, httpapi.Missing, httpapi.SignInNotBegun, httpapi.ProviderRefused, httpapi.LinkFirst, httpapi.IdentityTaken, httpapi.LimitReached, httpapi.TooManyAttempts), DefaultStatus: http.StatusFound,
 		// Providers send what they like besides, such as session_state.
 		SkipValidateParams: true,
@@ -183,9 +183,24 @@ type finishInput struct {
 	Errand   string `cookie:"oidc_errand" doc:"Of the browser that began with it"`
 	Session  string `cookie:"auth_token" doc:"Of who links the provider to his account, or signs in again"`
 	Device   string `cookie:"taskwire_device" doc:"Set at a sign-in"`
+	Accept   string `header:"Accept" hidden:"true" doc:"Of a browser that shows pages: it has text/html"`
 }
 
+// finish signs in who comes back. Of what goes wrong then, our page tells: a person has
+// nothing of a document for programs.
 func (a *Providers) finish(ctx context.Context, actor access.Actor, in *finishInput) (*moved, error) {
+	out, err := a.signInOf(ctx, actor, in)
+	if err == nil || !strings.Contains(in.Accept, "text/html") {
+		return out, err
+	}
+	var p *httpapi.Problem
+	if err := a.Failures.Of(ctx, problem(err, "query.")); !errors.As(err, &p) {
+		return nil, err
+	}
+	return &moved{Location: strings.TrimSuffix(a.Public.Path, "/") + "/#" + p.Type}, nil
+}
+
+func (a *Providers) signInOf(ctx context.Context, actor access.Actor, in *finishInput) (*moved, error) {
 	p, err := a.Providers.ByID(in.Provider)
 	if err != nil {
 		return nil, err

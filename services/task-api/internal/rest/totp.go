@@ -23,6 +23,12 @@ type TOTP struct {
 	URL    string `json:"url" format:"uri" doc:"otpauth: for who shows it to the application as a picture"`
 }
 
+// SecondFactor is whether a sign-in asks for a code, and what signs in without one.
+type SecondFactor struct {
+	Enabled           bool `json:"enabled" doc:"Whether a sign-in with your password asks for a code"`
+	RecoveryCodesLeft int  `json:"recovery_codes_left" minimum:"0" doc:"How many of your recovery codes were not used yet"`
+}
+
 // TOTPCode is what an application shows.
 type TOTPCode struct {
 	Code string `json:"code" minLength:"6" maxLength:"6" pattern:"^[0-9]{6}$" doc:"What the application shows now"`
@@ -39,6 +45,8 @@ func (a *SecondFactors) Mount(api huma.API) {
 		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Description: more, Tags: []string{"Accounts"}, Metadata: said}
 	}
 	say := httpapi.Describe
+	forUser(api, a.Failures, operation("get-totp", http.MethodGet, "/api/auth/totp", "Whether you have a second factor",
+		"One that was begun and not confirmed is none.", say(nil, SecondFactor{true, 9})), a.get)
 	forUser(api, a.Failures, operation("begin-totp", http.MethodPost, "/api/auth/totp", "Begin with a second factor",
 		"Nothing asks for a code of it until it is confirmed. To begin again makes another secret.", say(nil, exampleTOTP, httpapi.SignInAgain, httpapi.SecondFactorExists)), a.begin)
 	forUser(api, a.Failures, operation("confirm-totp", http.MethodPost, "/api/auth/totp/confirm", "Confirm a second factor",
@@ -47,6 +55,11 @@ func (a *SecondFactors) Mount(api huma.API) {
 		"Your recovery codes go with it. Where there is none, nothing happens.", say(nil, nil, httpapi.SignInAgain))
 	remove.DefaultStatus = http.StatusNoContent
 	forUser(api, a.Failures, remove, a.remove)
+}
+
+func (a *SecondFactors) get(ctx context.Context, actor access.Actor, _ *struct{}) (*struct{ Body SecondFactor }, error) {
+	f, err := a.Users.SecondFactor(ctx, actor)
+	return &struct{ Body SecondFactor }{SecondFactor{f.Confirmed, f.RecoveryCodesLeft}}, err
 }
 
 func (a *SecondFactors) begin(ctx context.Context, actor access.Actor, _ *struct{}) (*struct{ Body TOTP }, error) {

@@ -1,0 +1,459 @@
+package web
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/webauthn"
+	"github.com/chromedp/chromedp"
+	"github.com/jackc/pgx/v5"
+	"github.com/pquerna/otp/totp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/test/suite"
+)
+
+// A provider that signs nobody in: it sends browsers back as OpenID Connect Core 1.0, section
+// 3.1.2.6, has it.
+var refusing = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	here := "http://" + r.Host
+	if r.URL.Path != "/authorize" {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(object{"issuer": here, "authorization_endpoint": here + "/authorize", "token_endpoint": here + "/token", "jwks_uri": here + "/keys", "id_token_signing_alg_values_supported": []string{"RS256"}}) // to who is still there
+		return
+	}
+	back, err := url.Parse(r.URL.Query().Get("redirect_uri"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	back.RawQuery = url.Values{"error": {"access_denied"}, "state": {r.URL.Query().Get("state")}}.Encode()
+	http.Redirect(w, r, back.String(), http.StatusFound)
+}))
+
+// providersSetting is OIDC_PROVIDERS with it.
+func providersSetting() string {
+	refusing.Start()
+	return fmt.Sprintf(`OIDC_PROVIDERS=[{"id": "company", "name": "Company", "issuer": %q, "client_id": "taskwire"}]`, refusing.URL)
+}
+
+// agree has the browser's own questions be answered with yes.
+func (b *tab) agree() {
+	b.t.Helper()
+	require.NoError(b.t, chromedp.Listen(b.ctx, func(ev any) {
+		if _, ok := ev.(*page.EventJavascriptDialogOpening); ok {
+			go func() {
+				_, _ = chromedp.Call(b.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
+			}() // the test sees what comes of it
+		}
+	}))
+	call(b, page.Enable, page.EnableParams{})
+}
+
+// settingsOf opens the settings of somebody who has signed in.
+func settingsOf(t *testing.T, c *suite.Client) *tab {
+	t.Helper()
+	b := signIn(t, c)
+	b.click("link", "Settings")
+	b.see("heading", "Settings")
+	return b
+}
+
+// age has all of a user's sign-ins be some time ago, as the page is told from then on.
+func (b *tab) age(c *suite.Client) {
+	b.t.Helper()
+	conn, err := pgx.Connect(b.t.Context(), s.Database.OwnerURL)
+	require.NoError(b.t, err)
+	defer conn.Close(b.t.Context())
+	done, err := conn.Exec(b.t.Context(), "UPDATE task.sessions SET created_at = created_at - interval '1 hour' WHERE user_id = (SELECT id FROM task.users WHERE email = $1)", c.Email)
+	require.NoError(b.t, err)
+	require.NotZero(b.t, done.RowsAffected())
+	// A session that was looked up a moment ago is known for a moment.
+	b.eventually(func() error {
+		if status := evaluate[int](b, `fetch("/api/auth/passkeys/register/begin", {method: "POST"}).then((r) => r.status)`); status != http.StatusForbidden {
+			return fmt.Errorf("the sign-in is still a recent one: %d", status)
+		}
+		return nil
+	})
+}
+
+func me(t *testing.T, c *suite.Client) (who struct {
+	Name, Timezone, Email string
+	EraseAt               *time.Time `json:"erase_at"`
+},
+) {
+	t.Helper()
+	raw, err := json.Marshal(ask[object](t, c, http.MethodGet, "/api/auth/me", nil))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(raw, &who))
+	return who
+}
+
+func TestTheProfile(t *testing.T) {
+	c := newUser(t)
+	b := settingsOf(t, c)
+	b.fill("textbox", "Name (optional)", "Robin")
+	b.fill("combobox", "Time zone", "Atlantis/Center")
+	b.click("button", "Save")
+	b.see("alert", "")
+	require.Equal(t, "UTC", me(t, c).Timezone)
+	b.fill("combobox", "Time zone", "Pacific/Auckland")
+	b.click("button", "Save")
+	b.reads("Saved.")
+	who := me(t, c)
+	require.Equal(t, []string{"Robin", "Pacific/Auckland"}, []string{who.Name, who.Timezone})
+	require.Greater(t, evaluate[int](b, `document.querySelectorAll("#zones option").length`), 300)
+
+	next := fmt.Sprintf("next%d@example.org", time.Now().UnixNano())
+	b.fill("textbox", "New address", next)
+	b.click("button", "Change the address")
+	b.reads("a mail is on its way to " + next)
+	b.eventually(func() error {
+		if mails, err := s.Mails(next); err != nil || len(mails) == 0 {
+			return fmt.Errorf("no mail has come: %w", err)
+		}
+		return nil
+	})
+	require.Equal(t, c.Email, me(t, c).Email, "until the link is followed")
+
+	b.fill("textbox", "Password until now", "wrong horse battery")
+	b.fill("textbox", "New password", "a better horse battery")
+	b.click("button", "Change the password")
+	b.see("alert", "")
+	b.fill("textbox", "Password until now", suite.Password)
+	b.click("button", "Change the password")
+	b.reads("The password is changed")
+	a, err := c.Do(t.Context(), http.MethodPost, "/api/auth/login", object{"email": c.Email, "password": "a better horse battery"})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, a.Status)
+}
+
+func TestSessionsEnd(t *testing.T) {
+	c := newUser(t)
+	other := signIn(t, c)
+	b := settingsOf(t, c)
+	b.reads("Chrome, Linux (this one)")
+	sessions := func() int { return evaluate[int](b, `document.querySelectorAll(".rows b").length`) }
+	require.Equal(t, 1, sessions())
+	b.click("button", "Sign out all others")
+	b.reads("All other devices are signed out.")
+	b.gone("button", "Sign out all others")
+	other.see("heading", "Sign in")
+	b.see("heading", "Settings")
+
+	_ = signIn(t, c)
+	b.click("link", "Today")
+	b.click("link", "Settings")
+	b.click("button", "Sign out: Chrome, Linux, 127.0.0.1")
+	b.gone("button", "Sign out: Chrome, Linux, 127.0.0.1")
+	require.Equal(t, 1, evaluate[int](b, `fetch("/api/auth/sessions").then((r) => r.json()).then((a) => a.items.length)`))
+}
+
+// A token does what was allowed, is shown once, and not any more once it is revoked.
+func TestAPITokens(t *testing.T) {
+	c := newUser(t)
+	list := ask[thing](t, c, http.MethodPost, "/api/lists", object{"name": "Garden"})
+	create(t, c, object{"title": "Dig", "list_id": list.ID})
+	create(t, c, object{"title": "Secret"})
+	b := settingsOf(t, c)
+	b.agree()
+	b.click("button", "New token …")
+	b.see("dialog", "New token")
+	b.fill("textbox", "What it is for", "Clock on the wall")
+	b.click("checkbox", "Read tasks")
+	b.click("checkbox", "These lists alone")
+	b.click("checkbox", "Garden")
+	b.click("button", "Create")
+	b.reads("Copy it now")
+	program := &suite.Client{Base: s.API, Token: evaluate[string](b, `document.getElementById("token").value`)}
+	tasks := ask[struct{ Items []struct{ Title string } }](t, program, http.MethodGet, "/api/tasks", nil)
+	require.Len(t, tasks.Items, 1)
+	require.Equal(t, "Dig", tasks.Items[0].Title)
+	a, err := program.Do(t.Context(), http.MethodPost, "/api/tasks", object{"title": "x", "list_id": list.ID})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusForbidden, a.Status)
+	b.click("button", "I have kept it")
+	b.reads("Read tasks Garden expires")
+	require.NotContains(t, evaluate[string](b, "document.documentElement.outerHTML"), program.Token)
+	b.click("button", "Revoke: Clock on the wall")
+	b.gone("button", "Revoke: Clock on the wall")
+	a, err = program.Do(t.Context(), http.MethodGet, "/api/tasks", nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusUnauthorized, a.Status)
+}
+
+// What is refused for want of a recent sign-in is done once there was one, and not before.
+func TestSigningInAgain(t *testing.T) {
+	c := newUser(t)
+	b := settingsOf(t, c)
+	b.agree()
+	b.age(c)
+	b.click("button", "New token …")
+	b.fill("textbox", "What it is for", "Late")
+	b.click("checkbox", "Read tasks")
+	b.click("button", "Create")
+	b.see("dialog", "Sign in again")
+	b.press("\x1b")
+	b.gone("dialog", "Sign in again")
+	b.see("dialog", "New token")
+	b.see("alert", "")
+	b.click("button", "Create")
+	b.see("dialog", "Sign in again")
+	b.fill("textbox", "Password", "wrong horse battery")
+	b.press("\r")
+	b.see("alert", "")
+	b.fill("textbox", "Password", suite.Password)
+	b.press("\r")
+	b.reads("Copy it now")
+	require.Regexp(t, `^tw_[0-9A-Za-z]{36}$`, evaluate[string](b, `document.getElementById("token").value`))
+	b.click("button", "I have kept it")
+
+	// The page goes on with the session that there is now.
+	create(t, c, object{"title": "After that", "due_at": time.Now().UTC().Format(time.DateOnly) + "T00:00:00Z", "all_day": true})
+	b.click("link", "Today 1 open task")
+	b.see("button", "After that")
+}
+
+// freshCode is a code of a secret that was not used: of this period of 30 s or the next one.
+func freshCode(t *testing.T, secret string, used map[string]bool) string {
+	t.Helper()
+	for _, off := range []time.Duration{0, 30 * time.Second} {
+		code, err := totp.GenerateCode(secret, time.Now().Add(off))
+		require.NoError(t, err)
+		if !used[code] {
+			used[code] = true
+			return code
+		}
+	}
+	t.Fatal("both codes were used")
+	return ""
+}
+
+func TestASecondFactor(t *testing.T) {
+	c := newUser(t)
+	b := settingsOf(t, c)
+	b.agree()
+	used := map[string]bool{}
+	b.click("button", "Set up …")
+	b.see("link", "Open in an application")
+	secret := strings.ReplaceAll(evaluate[string](b, `document.getElementById("secret").textContent`), " ", "")
+	require.Contains(t, evaluate[string](b, `document.querySelector("a.button").href`), "secret="+secret)
+	b.fill("textbox", "Code", "12345")
+	b.click("button", "Turn on")
+	b.see("button", "Turn on") // the browser says what a code looks like
+	b.fill("textbox", "Code", freshCode(t, secret, used))
+	b.click("button", "Turn on")
+	b.see("list", "Recovery codes")
+	codes := evaluate[[]string](b, `[...document.querySelectorAll(".codes code")].map((c) => c.textContent)`)
+	require.Len(t, codes, 10)
+	b.click("button", "I have kept it")
+	b.reads("10 recovery codes are left.")
+
+	b.click("button", "Sign out")
+	b.see("heading", "Sign in")
+	b.fill("textbox", "E-mail address", c.Email)
+	b.fill("textbox", "Password", suite.Password)
+	b.click("button", "Sign in")
+	b.fill("textbox", "Code", "000000")
+	b.press("\r")
+	b.see("alert", "")
+	b.fill("textbox", "Code", freshCode(t, secret, used))
+	b.press("\r")
+	b.see("heading", "Settings")
+
+	// Again, where it is asked for once more: by a recovery code.
+	b.age(c)
+	b.click("button", "Turn off")
+	b.see("dialog", "Sign in again")
+	b.fill("textbox", "Password", suite.Password)
+	b.press("\r")
+	b.fill("textbox", "Code", strings.ToLower(codes[0]))
+	b.press("\r")
+	b.see("button", "Set up …")
+	b.gone("dialog", "Sign in again")
+}
+
+// Chromium's own authenticator makes passkeys and signs with them.
+func TestPasskeys(t *testing.T) {
+	c := newUser(t)
+	b := openAt(t, strings.Replace(s.API, "127.0.0.1", "localhost", 1)) // browsers make none for an address
+	b.agree()
+	call(b, webauthn.Enable, webauthn.EnableParams{})
+	const yes = true
+	call(b, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
+		Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
+		HasResidentKey: yes, HasUserVerification: yes, IsUserVerified: yes, AutomaticPresenceSimulation: yes,
+	}})
+	b.fill("textbox", "E-mail address", c.Email)
+	b.fill("textbox", "Password", suite.Password)
+	b.click("button", "Sign in")
+	b.see("heading", "Today")
+	b.click("link", "Settings")
+	b.fill("textbox", "Name of the passkey (optional)", "Telephone")
+	b.click("button", "Add a passkey")
+	b.see("button", "Remove: Telephone")
+
+	b.click("button", "Sign out")
+	b.click("button", "Sign in with a passkey")
+	b.see("heading", "Settings")
+	b.reads("last used")
+
+	b.age(c)
+	b.click("button", "Remove: Telephone")
+	b.see("dialog", "Sign in again")
+	b.click("button", "Sign in with a passkey")
+	b.gone("button", "Remove: Telephone")
+	b.gone("dialog", "Sign in again")
+
+	// The browser still has it; nobody has the account that it opens.
+	b.click("button", "Sign out")
+	b.click("button", "Sign in with a passkey")
+	b.see("alert", "")
+	b.see("heading", "Sign in")
+}
+
+// Who comes back from a provider without a session is told why, where he was.
+func TestAProviderThatRefuses(t *testing.T) {
+	b := open(t)
+	b.click("button", "Sign in with Company")
+	b.reads("The provider has not signed you in.")
+	b.see("heading", "Sign in")
+	c := newUser(t)
+	b.fill("textbox", "E-mail address", c.Email)
+	b.fill("textbox", "Password", suite.Password)
+	b.click("button", "Sign in")
+	b.click("link", "Settings")
+	b.age(c)
+	b.click("button", "Link Company")
+	b.see("dialog", "Sign in again")
+	b.fill("textbox", "Password", suite.Password)
+	b.press("\r")
+	b.reads("The provider has not signed you in.")
+	b.see("heading", "Settings")
+}
+
+func TestAnExportIsSaved(t *testing.T) {
+	c := newUser(t)
+	create(t, c, object{"title": "Everything of mine"})
+	b := settingsOf(t, c)
+	// What the browser would write to a file: its blob is read here.
+	evaluate[bool](b, `(() => {
+		const save = HTMLAnchorElement.prototype.click;
+		HTMLAnchorElement.prototype.click = function () {
+			if (!this.download) return save.call(this);
+			window.saved = fetch(this.href).then((r) => r.arrayBuffer()).then((a) => this.download + " " + new Uint8Array(a).toBase64());
+		};
+		return true;
+	})()`)
+	b.age(c)
+	b.click("button", "Export")
+	b.fill("textbox", "Password", suite.Password)
+	b.press("\r")
+	b.reads("The export is saved.")
+	name, encoded, _ := strings.Cut(evaluate[string](b, "window.saved"), " ")
+	require.Equal(t, "taskwire.zip", name)
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	require.NoError(t, err)
+	archive, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	require.NoError(t, err)
+	file, err := archive.Open("tasks.ndjson")
+	require.NoError(t, err)
+	var tasks bytes.Buffer
+	_, err = tasks.ReadFrom(file)
+	require.NoError(t, err)
+	require.Contains(t, tasks.String(), "Everything of mine")
+}
+
+func TestAnAccountGoesAndIsCalledBack(t *testing.T) {
+	c := newUser(t)
+	b := settingsOf(t, c)
+	b.click("button", "Delete the account …")
+	b.see("dialog", "Delete the account")
+	b.reads("In lists that somebody else owns your tasks stay")
+	b.click("button", "Cancel")
+	require.Nil(t, evaluate[any](b, `fetch("/api/auth/me").then((r) => r.json()).then((u) => u.erase_at)`))
+	b.click("button", "Delete the account …")
+	b.click("button", "Delete the account")
+	b.reads("Your account is deleted for good")
+	b.visit("/?later")
+	b.reads("Your account is deleted for good")
+	b.click("button", "Keep the account")
+	b.reads("The account stays.")
+	b.gone("button", "Keep the account")
+	require.Nil(t, evaluate[any](b, `fetch("/api/auth/me").then((r) => r.json()).then((u) => u.erase_at)`))
+}
+
+// seemly says what axe finds in what the page shows, and whether it fits.
+func (b *tab) seemly(where string) {
+	b.t.Helper()
+	found := evaluate[[]string](b, `axe.run(document, {resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then((r) =>
+		r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html + " " + n.failureSummary).join("; ")))`)
+	require.Empty(b.t, found, where)
+	require.LessOrEqual(b.t, evaluate[int](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"), 0, "%s is too wide", where)
+}
+
+func (b *tab) withAxe() {
+	b.t.Helper()
+	axe, err := os.ReadFile(filepath.Join(npm(b.t), "node_modules", "axe-core", "axe.min.js"))
+	require.NoError(b.t, err)
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}})
+	evaluate[bool](b, string(axe)+"; true")
+}
+
+func TestSettingsAreAccessible(t *testing.T) {
+	c := newUser(t)
+	ask[any](t, c, http.MethodPost, "/api/auth/tokens", object{"name": "Clock", "scopes": []string{"tasks:read"}})
+	b := settingsOf(t, c)
+	b.withAxe()
+	b.see("button", "Revoke: Clock")
+	b.click("button", "Set up …")
+	b.see("link", "Open in an application")
+	b.seemly("the settings")
+	b.narrow()
+	b.seemly("the settings on a phone")
+	b.click("button", "New token …")
+	b.click("checkbox", "These lists alone")
+	b.seemly("a new token")
+	b.age(c)
+	b.fill("textbox", "What it is for", "Late")
+	b.click("checkbox", "Read tasks")
+	b.click("button", "Create")
+	b.see("dialog", "Sign in again")
+	b.seemly("a sign-in again")
+	b.press("\x1b")
+	b.gone("dialog", "Sign in again")
+	b.press("\x1b")
+	b.click("button", "Delete the account …")
+	b.seemly("what it means to delete the account")
+}
+
+func TestSettingsInGerman(t *testing.T) {
+	c := newUser(t)
+	b := open(t)
+	agent := evaluate[string](b, "navigator.userAgent")
+	call(b, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: "de-DE"})
+	b.visit("/?german")
+	b.see("button", "Mit Company anmelden")
+	b.fill("textbox", "E-Mail-Adresse", c.Email)
+	b.fill("textbox", "Passwort", suite.Password)
+	b.click("button", "Anmelden")
+	b.click("link", "Einstellungen")
+	b.see("heading", "Angemeldete Geräte")
+	b.see("button", "Konto löschen …")
+	said := evaluate[string](b, "document.querySelector('main').innerText")
+	require.NotRegexp(t, regexp.MustCompile(`(?i)\b(password|settings|save|device)\b`), said)
+}

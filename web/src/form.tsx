@@ -1,0 +1,35 @@
+// What a form does about its request: it is sent once, and what was wrong is said at its field.
+import { useState } from "preact/hooks";
+import { Failure } from "./api";
+import { recently } from "./sign-in-again";
+import { t } from "./texts";
+import { said } from "./toast";
+
+// useForm is for the fields of a body that the form has.
+export function useForm(...known: string[]) {
+  const [busy, setBusy] = useState(false);
+  const [wrong, setWrong] = useState<unknown>(null);
+  const fields = wrong instanceof Failure ? (wrong.problem?.errors ?? []) : [];
+  const at = (field: string) => fields.find((f) => f.location === "body." + field)?.message;
+  // send has something done, with another sign-in where that is asked for; it returns
+  // whether it was done.
+  const send = async (what: () => Promise<unknown>): Promise<boolean> => {
+    setBusy(true);
+    setWrong(null);
+    try {
+      await recently(what);
+      return true;
+    } catch (e) {
+      setWrong(e);
+      return false;
+    } finally {
+      setBusy(false);
+    }
+  };
+  const alert = wrong !== null && (
+    <p class="wrong" role="alert">
+      {wrong instanceof DOMException ? (wrong.name === "SecurityError" ? t.noPasskeysHere : t.noPasskey) : fields.length > 0 && fields.every((f) => known.some((k) => f.location === "body." + k)) ? t.failed : said(wrong)}
+    </p>
+  );
+  return { busy, at, send, alert };
+}
