@@ -24,7 +24,7 @@ type schema struct {
 // used are the schemas that the page names; what they refer to comes with them.
 var used = []string{
 	"User", "Task", "QuickAddInput", "QuickAdded", "TaskPatch", "TaskMove", "List", "ListInput", "ListPatch",
-	"FeedPage", "AuditPage", "TrashPage", "Undone", "Problem", "SignedIn", "Registration", "Credentials",
+	"FeedPage", "AuditPage", "TrashPage", "Undone", "BulkInput", "BulkOutput", "Problem", "SignedIn", "Registration", "Credentials",
 }
 
 // types are the TypeScript types of the page, of the description of the API.

@@ -9,9 +9,11 @@ import { History, shownHistory } from "./history";
 import { Help } from "./keys";
 import { go, menuOpen, route } from "./route";
 import type { List } from "./schema";
+import { Search } from "./search";
+import { Change, Select, Selection } from "./select";
 import { Sidebar } from "./sidebar";
 import { connected, inbox, lists, loaded, start, user } from "./store";
-import { ListView, Today, Upcoming } from "./tasks";
+import { Assigned, ListView, Today, Upcoming } from "./tasks";
 import { t } from "./texts";
 import { Toasts } from "./toast";
 import { Trash } from "./trash";
@@ -78,15 +80,18 @@ function Shell() {
               {title}
             </h1>
             {list && !list.is_inbox && list.role === "owner" && <ListActions key={list.id} list={list} />}
+            {at.view !== "trash" && <Select />}
           </div>
+          <Selection />
           <p class="offline" role="status">
             {!connected.value && t.offline}
           </p>
-          {!loaded.value ? <p>{t.loading}</p> : at.view === "today" ? <Today /> : at.view === "upcoming" ? <Upcoming /> : at.view === "trash" ? <Trash /> : list && <ListView key={list.id} list={list} />}
+          {!loaded.value ? <p>{t.loading}</p> : at.view === "today" ? <Today /> : at.view === "upcoming" ? <Upcoming /> : at.view === "assigned" ? <Assigned /> : at.view === "search" ? <Search /> : at.view === "trash" ? <Trash /> : list && <ListView key={list.id} list={list} />}
         </main>
       </div>
       <Editor />
       <History />
+      <Change />
       <Help />
     </>
   );

@@ -12,23 +12,35 @@ addEventListener("hashchange", () => {
 export const menuOpen = signal(false);
 
 export interface Route {
-  view: "today" | "upcoming" | "inbox" | "list" | "trash";
+  view: "today" | "upcoming" | "assigned" | "search" | "inbox" | "list" | "trash";
   list?: string;
+  params: URLSearchParams;
 }
 
 export const route = computed<Route>(() => {
-  const [view, id] = hash.value.split("/");
+  const [path, query] = hash.value.split("?", 2);
+  const params = new URLSearchParams(query);
+  const [view, id] = path!.split("/");
   switch (view) {
     case "upcoming":
+    case "assigned":
+    case "search":
     case "inbox":
     case "trash":
-      return { view };
+      return { view, params };
     case "list":
-      return { view, list: id ?? "" };
+      return { view, list: id ?? "", params };
   }
-  return { view: "today" };
+  return { view: "today", params };
 });
 
 export function go(to: string): void {
   location.hash = "#/" + to;
+}
+
+// refine goes on from where the page is, such as with each letter that is typed: Back does not
+// lead through them.
+export function refine(to: string): void {
+  history.replaceState(history.state, "", "#/" + to);
+  hash.value = read();
 }

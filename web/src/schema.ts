@@ -29,6 +29,28 @@ export interface AuditPage {
   next_cursor: string | null;
 }
 
+export interface BulkInput {
+  atomic?: boolean | null;
+  operations: BulkOperation[];
+}
+
+export interface BulkOperation {
+  body?: Record<string, unknown> | null;
+  id?: string | null;
+  if_match?: string | null;
+  op: "create" | "update" | "complete" | "move" | "delete";
+}
+
+export interface BulkOutput {
+  results: BulkResult[];
+}
+
+export interface BulkResult {
+  problem?: Problem | null;
+  status: number;
+  task?: Task | null;
+}
+
 export interface Credentials {
   code?: string | null;
   email: string;

@@ -3,8 +3,10 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { request } from "./api";
 import { makeList } from "./changes";
 import { helpShown } from "./keys";
+import { dragged } from "./drag";
 import { go, menuOpen, route } from "./route";
-import { inbox, leave, sortedLists, user } from "./store";
+import { SavedSearches } from "./search";
+import { inbox, leave, mayWrite, sortedLists, user } from "./store";
 import { dueToday, openIn, overdue } from "./tasks";
 import { t } from "./texts";
 import { complain } from "./toast";
@@ -33,9 +35,9 @@ export function Sidebar() {
     setName("");
     go("list/" + made.id);
   };
-  const link = (to: string, text: string, count: number, current: boolean) => (
+  const link = (to: string, text: string, count: number, current: boolean, list?: string) => (
     <li key={to}>
-      <a href={"#/" + to} aria-current={current ? "page" : undefined} onClick={() => (menuOpen.value = false)}>
+      <a href={"#/" + to} aria-current={current ? "page" : undefined} {...(list && mayWrite(list) ? { "data-list": list } : {})} class={list && dragged.value?.over === list ? "drop" : ""} onClick={() => (menuOpen.value = false)}>
         <span dir="auto">{text}</span>
         {count > 0 && (
           <span class="count">
@@ -51,10 +53,12 @@ export function Sidebar() {
       <ul>
         {link("today", t.today, overdue.value.length + dueToday.value.length, at.view === "today")}
         {link("upcoming", t.upcoming, 0, at.view === "upcoming")}
-        {link("inbox", t.inbox, openIn.value.get(inbox.value?.id ?? "") ?? 0, at.view === "inbox")}
+        {link("inbox", t.inbox, openIn.value.get(inbox.value?.id ?? "") ?? 0, at.view === "inbox", inbox.value?.id)}
+        {link("assigned", t.assigned, 0, at.view === "assigned")}
+        {link("search", t.search, 0, at.view === "search")}
       </ul>
       <h2>{t.lists}</h2>
-      <ul>{sortedLists.value.filter((l) => !l.is_inbox).map((l) => link("list/" + l.id, l.name, openIn.value.get(l.id) ?? 0, at.list === l.id))}</ul>
+      <ul>{sortedLists.value.filter((l) => !l.is_inbox).map((l) => link("list/" + l.id, l.name, openIn.value.get(l.id) ?? 0, at.list === l.id, l.id))}</ul>
       {making ? (
         <form
           class="add"
@@ -77,6 +81,7 @@ export function Sidebar() {
           + {t.newList}
         </button>
       )}
+      <SavedSearches />
       <ul>{link("trash", t.trash, 0, at.view === "trash")}</ul>
       <p class="who" dir="auto">
         {user.value?.name || user.value?.email}
