@@ -69,6 +69,10 @@ test-e2e: ## Run the end-to-end tests
 test-web: ## Try the page in a real browser (needs Chromium)
 	@cd "$(END_TO_END)" && $(GO) test -count=1 -timeout 10m ./web
 
+.PHONY: page-speed
+page-speed: ## Measure the page with a long list in a real browser (TASKS=5000, TRACES=folder)
+	@cd "$(END_TO_END)" && $(GO) test -count=1 -v -timeout 20m ./web -run '^TestALongList$$' -args $(if $(TASKS),-tasks $(TASKS)) $(if $(TRACES),-traces "$(abspath $(TRACES))")
+
 # Each broker by its name: embedded, redis, kafka (a real one); -short before
 # them leaves out what is the same on all.
 BROKERS ?=

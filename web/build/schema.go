@@ -24,7 +24,7 @@ type schema struct {
 // used are the schemas that the page names; what they refer to comes with them.
 var used = []string{
 	"User", "Task", "TaskInput", "PreviewInput", "Preview", "QuickAddInput", "QuickAdded", "QuickAddPreview", "TaskPatch", "TaskMove", "List", "ListInput", "ListPatch",
-	"FeedPage", "AuditPage", "Comment", "CommentPage", "NotificationPage", "TrashPage", "Undone", "Problem", "SignedIn", "Registration", "Credentials",
+	"FeedPage", "AuditPage", "Comment", "CommentPage", "NotificationPage", "TrashPage", "Undone", "BulkInput", "BulkOutput", "Problem", "SignedIn", "Registration", "Credentials",
 	"ProfilePatch", "PasswordChange", "SessionList", "TokenPage", "TokenInput", "CreatedToken", "PasskeyOptions", "Passkey", "PasskeyList", "SecondFactor", "TOTP", "RecoveryCodes",
 	"ProviderList", "IdentityList", "ToBeErased", "InvitationPage", "InvitationInput", "ListMove",
 }

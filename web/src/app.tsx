@@ -12,11 +12,13 @@ import { Notifications } from "./notifications";
 import { comeBack } from "./providers";
 import { go, menuOpen, route } from "./route";
 import type { List, Task } from "./schema";
+import { Search } from "./search";
+import { Change, Select, Selection } from "./select";
 import { Erasing, Settings } from "./settings";
 import { Sidebar } from "./sidebar";
 import { SignInAgain } from "./sign-in-again";
 import { connected, inbox, lists, loaded, start, user } from "./store";
-import { ListView, Today, Upcoming } from "./tasks";
+import { Assigned, ListView, Today, Upcoming } from "./tasks";
 import { t } from "./texts";
 import { Toasts } from "./toast";
 import { Trash } from "./trash";
@@ -42,6 +44,10 @@ function View({ list }: { list: List | undefined }) {
       return <Today />;
     case "upcoming":
       return <Upcoming />;
+    case "assigned":
+      return <Assigned />;
+    case "search":
+      return <Search />;
     case "notifications":
       return <Notifications />;
     case "trash":
@@ -107,7 +113,9 @@ function Shell() {
               {title}
             </h1>
             {list && !list.is_inbox && <ListActions key={list.id} list={list} />}
+            {at.view !== "trash" && at.view !== "notifications" && at.view !== "settings" && <Select />}
           </div>
+          <Selection />
           <Status />
           <Erasing />
           <Invitations />
@@ -116,6 +124,7 @@ function Shell() {
       </div>
       <Editor />
       <History />
+      <Change />
       <Help />
       <Decisions />
       <SignInAgain />

@@ -52,8 +52,25 @@ export function instant(day: string, time: string, zone: string): Date {
   return new Date(offset(first) === before ? first : offset(asUTC - after) === after ? asUTC - after : first);
 }
 
-export const dayOf = (task: Task, zone: string): string =>
-  task.due_at === null ? "" : task.all_day ? task.due_at.slice(0, 10) : wall(Date.parse(task.due_at), zone).day;
+// days are those of tasks, which are sorted by them, in the zone that was asked for last: to
+// work one out takes long.
+const days = new WeakMap<Task, { day: string; zone: string }>();
+
+export function dayOf(task: Task, zone: string): string {
+  if (task.due_at === null) return "";
+  if (task.all_day) return task.due_at.slice(0, 10);
+  let known = days.get(task);
+  if (known?.zone !== zone) days.set(task, (known = { day: wall(Date.parse(task.due_at), zone).day, zone }));
+  return known.day;
+}
+
+let today = { at: 0, day: "", zone: "" };
+
+// todayIn is the day that it is in a zone.
+export function todayIn(zone: string): string {
+  if (today.at !== now.value || today.zone !== zone) today = { at: now.value, day: wall(now.value, zone).day, zone };
+  return today.day;
+}
 
 export function plusDays(day: string, n: number): string {
   return new Date(Date.parse(day + "T00:00:00Z") + n * 86_400_000).toISOString().slice(0, 10);
@@ -62,14 +79,14 @@ export function plusDays(day: string, n: number): string {
 // isOverdue: by the moment, of an all-day task by the day.
 export function isOverdue(task: Task, zone: string): boolean {
   if (task.due_at === null || task.is_complete) return false;
-  return task.all_day ? dayOf(task, zone) < wall(now.value, zone).day : Date.parse(task.due_at) < now.value;
+  return task.all_day ? dayOf(task, zone) < todayIn(zone) : Date.parse(task.due_at) < now.value;
 }
 
 const upper = (text: string) => text.charAt(0).toLocaleUpperCase(locale) + text.slice(1);
 
 // sayDay is a day in words.
 export function sayDay(day: string, zone: string): string {
-  const today = wall(now.value, zone).day;
+  const today = todayIn(zone);
   const far = Math.round((Date.parse(day) - Date.parse(today)) / 86_400_000);
   if (Math.abs(far) <= 1) return upper(new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(far, "day"));
   const options: Intl.DateTimeFormatOptions = { timeZone: "UTC", weekday: "short", day: "numeric", month: "short" };

@@ -4,10 +4,13 @@ import { useState } from "preact/hooks";
 import { Dialog } from "./dialog";
 import { edited } from "./editor";
 import { shownHistory } from "./history";
-import { go } from "./route";
+import { indent, outdent } from "./drag";
+import { go, route } from "./route";
+import { fold, focusTask, lastFocused, move, remove, rowOf, shownTasks, toggle } from "./rows";
 import type { Task } from "./schema";
+import { search } from "./search";
+import { changed, completeAll, deleteAll, pick, pickTo, selectAll, selected, selecting, selectNone } from "./select";
 import { mayWrite, tasks, user } from "./store";
-import { focusTask, move, remove, rows, toggle } from "./tasks";
 import { t } from "./texts";
 import { undoLast } from "./toast";
 
@@ -41,11 +44,15 @@ function focused(): Task | undefined {
   return row ? tasks.value.get(row.dataset.task!) : undefined;
 }
 
-function step(by: 1 | -1): void {
-  const ids = rows().map((row) => row.dataset.task!);
-  const here = focused();
-  const at = here ? ids.indexOf(here.id) + by : by > 0 ? 0 : ids.length - 1;
-  focusTask(ids[Math.max(0, Math.min(ids.length - 1, at))]);
+// step goes to the task that is so many further on, and returns its id. It goes on from one that
+// had the focus and is drawn no more.
+function step(by: number): string | undefined {
+  const ids = shownTasks();
+  const here = ids.indexOf(focused()?.id ?? (rowOf(lastFocused) ? "" : lastFocused));
+  const at = here >= 0 ? here + by : by > 0 ? 0 : ids.length - 1;
+  const id = ids[Math.max(0, Math.min(ids.length - 1, at))];
+  focusTask(id);
+  return id;
 }
 
 addEventListener("keydown", (e) => {
@@ -67,9 +74,12 @@ addEventListener("keydown", (e) => {
   if (!singleKeys.value) return;
   const g = Date.now() - afterG < 1_500;
   afterG = 0;
-  const views: Record<string, string> = { t: "today", u: "upcoming", i: "inbox" };
+  const views: Record<string, string> = { t: "today", u: "upcoming", i: "inbox", a: "assigned" };
   if (g && e.key in views) return void go(views[e.key]!);
   const may = task && mayWrite(task.list_id);
+  const movable = may && document.activeElement?.closest("[data-movable]");
+  // What is selected is meant, and else the task that has the focus.
+  const several = [...selected.peek()].filter((id) => tasks.peek().has(id));
   switch (e.key) {
     case "g":
       afterG = Date.now();
@@ -89,8 +99,50 @@ addEventListener("keydown", (e) => {
     case "u":
       void undoLast();
       break;
+    case "/":
+      search(route.peek().list);
+      break;
+    case "J":
+    case "K": {
+      if (may && selected.peek().size === 0) pick(task.id);
+      const next = step(e.key === "J" ? 1 : -1);
+      if (next && mayWrite(tasks.peek().get(next)?.list_id ?? "")) pickTo(next);
+      break;
+    }
+    case "v":
+      if (may) pick(task.id);
+      break;
+    case "*":
+      selectAll();
+      break;
+    case "Escape":
+      if (!selecting.peek()) return;
+      selectNone();
+      break;
+    case "m":
+      if (several.length > 0) changed.value = several;
+      else if (may) changed.value = [task.id];
+      break;
+    case "Home":
+    case "End":
+      if (!task) return; // the page scrolls
+      step(e.key === "End" ? Infinity : -Infinity);
+      break;
+    case "ArrowLeft":
+    case "ArrowRight":
+      if (!task) return;
+      fold(task.parent_id ?? task.id, e.key === "ArrowLeft");
+      focusTask(e.key === "ArrowLeft" ? (task.parent_id ?? task.id) : task.id);
+      break;
+    case ">":
+      if (movable) void indent(task);
+      break;
+    case "<":
+      if (movable) void outdent(task);
+      break;
     case "x":
-      if (may) void toggle(task);
+      if (several.length > 0) void completeAll(several);
+      else if (may) void toggle(task);
       break;
     case "e":
       if (task) edited.value = task;
@@ -99,7 +151,8 @@ addEventListener("keydown", (e) => {
       if (task) shownHistory.value = task;
       break;
     case "#":
-      if (may) void remove(task);
+      if (several.length > 0) void deleteAll(several);
+      else if (may) void remove(task);
       break;
     default:
       return;

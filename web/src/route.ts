@@ -12,25 +12,37 @@ addEventListener("hashchange", () => {
 export const menuOpen = signal(false);
 
 export interface Route {
-  view: "today" | "upcoming" | "inbox" | "list" | "notifications" | "trash" | "settings";
+  view: "today" | "upcoming" | "assigned" | "search" | "inbox" | "list" | "notifications" | "trash" | "settings";
   list?: string;
+  params: URLSearchParams;
 }
 
 export const route = computed<Route>(() => {
-  const [view, id] = hash.value.split("/");
+  const [path, query] = hash.value.split("?", 2);
+  const params = new URLSearchParams(query);
+  const [view, id] = path!.split("/");
   switch (view) {
     case "upcoming":
+    case "assigned":
+    case "search":
     case "inbox":
     case "notifications":
     case "trash":
     case "settings":
-      return { view };
+      return { view, params };
     case "list":
-      return { view, list: id ?? "" };
+      return { view, list: id ?? "", params };
   }
-  return { view: "today" };
+  return { view: "today", params };
 });
 
 export function go(to: string): void {
   location.hash = "#/" + to;
+}
+
+// refine goes on from where the page is, such as with each letter that is typed: Back does not
+// lead through them.
+export function refine(to: string): void {
+  history.replaceState(history.state, "", "#/" + to);
+  hash.value = read();
 }

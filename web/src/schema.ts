@@ -44,6 +44,28 @@ export interface Author {
   user_id: string;
 }
 
+export interface BulkInput {
+  atomic?: boolean | null;
+  operations: BulkOperation[];
+}
+
+export interface BulkOperation {
+  body?: Record<string, unknown> | null;
+  id?: string | null;
+  if_match?: string | null;
+  op: "create" | "update" | "complete" | "move" | "delete";
+}
+
+export interface BulkOutput {
+  results: BulkResult[];
+}
+
+export interface BulkResult {
+  problem?: Problem | null;
+  status: number;
+  task?: Task | null;
+}
+
 export interface Comment {
   author: Author;
   created_at: string;

@@ -3,11 +3,13 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { request } from "./api";
 import { makeList } from "./changes";
 import { helpShown } from "./keys";
+import { dragged } from "./drag";
 import { moveList } from "./lists";
 import { unread } from "./notifications";
 import { go, menuOpen, route } from "./route";
 import type { List } from "./schema";
-import { inbox, leave, lists, sortedLists, user } from "./store";
+import { SavedSearches } from "./search";
+import { inbox, leave, lists, mayWrite, sortedLists, user } from "./store";
 import { dueToday, openIn, overdue } from "./tasks";
 import { t } from "./texts";
 import { complain } from "./toast";
@@ -38,11 +40,11 @@ export function Sidebar() {
     setName("");
     go("list/" + made.id);
   };
-  const link = (to: string, text: string, count: number, current: boolean, color: string | null = null, counted = t.openTasks) => (
+  const link = (to: string, text: string, count: number, current: boolean, list?: List, counted = t.openTasks) => (
     <li key={to}>
-      <a href={"#/" + to} aria-current={current ? "page" : undefined} onClick={() => (menuOpen.value = false)}>
+      <a href={"#/" + to} aria-current={current ? "page" : undefined} {...(list && mayWrite(list.id) ? { "data-list": list.id } : {})} class={list && dragged.value?.over === list.id ? "drop" : ""} onClick={() => (menuOpen.value = false)}>
         <span dir="auto">
-          {color && <span class="dot" style={{ backgroundColor: color }} />}
+          {list?.color && <span class="dot" style={{ backgroundColor: list.color }} />}
           {text}
         </span>
         {count > 0 && (
@@ -54,7 +56,7 @@ export function Sidebar() {
       </a>
     </li>
   );
-  const listLink = (l: List) => link("list/" + l.id, l.name, openIn.value.get(l.id) ?? 0, at.list === l.id, l.color);
+  const listLink = (l: List) => link("list/" + l.id, l.name, openIn.value.get(l.id) ?? 0, at.list === l.id, l);
   // Alt and an arrow move a list, as they move a task.
   const moveByKey = (e: KeyboardEvent) => {
     const by = !e.altKey ? 0 : e.key === "ArrowUp" ? -1 : e.key === "ArrowDown" ? 1 : 0;
@@ -79,8 +81,10 @@ export function Sidebar() {
       <ul>
         {link("today", t.today, overdue.value.length + dueToday.value.length, at.view === "today")}
         {link("upcoming", t.upcoming, 0, at.view === "upcoming")}
-        {link("inbox", t.inbox, openIn.value.get(inbox.value?.id ?? "") ?? 0, at.view === "inbox")}
-        {link("notifications", t.notifications, unread.value, at.view === "notifications", null, t.unreadCount)}
+        {link("inbox", t.inbox, openIn.value.get(inbox.value?.id ?? "") ?? 0, at.view === "inbox", inbox.value)}
+        {link("assigned", t.assigned, 0, at.view === "assigned")}
+        {link("search", t.search, 0, at.view === "search")}
+        {link("notifications", t.notifications, unread.value, at.view === "notifications", undefined, t.unreadCount)}
       </ul>
       <h2>{t.lists}</h2>
       <div onKeyDown={moveByKey}>
@@ -120,6 +124,7 @@ export function Sidebar() {
           + {t.newList}
         </button>
       )}
+      <SavedSearches />
       <ul>
         {link("trash", t.trash, 0, at.view === "trash")}
         {link("settings", t.settings, 0, at.view === "settings")}

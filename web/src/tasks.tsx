@@ -1,24 +1,21 @@
 // The views of tasks: a heading, a field for a new one, and groups of them.
-import { computed, signal } from "@preact/signals";
-import { useState } from "preact/hooks";
+import { computed } from "@preact/signals";
+import { useMemo, useState } from "preact/hooks";
 import { Add } from "./add";
-import { byDue, deleteTask, inOrder, moveTask, setComplete } from "./changes";
-import { dayOf, isOverdue, now, plusDays, sayDay, sayDue, wall } from "./dates";
-import { edited } from "./editor";
-import { shownHistory } from "./history";
-import { sayRule } from "./recurrence";
+import { byDue, inOrder } from "./changes";
+import { dayOf, isOverdue, plusDays, sayDay, todayIn } from "./dates";
+import { kept } from "./kept";
+import { flat, folded, Rows, type Group, type Item } from "./rows";
 import type { List, Task } from "./schema";
-import { deferTask, mayDefer, maySkip, skipTask } from "./series";
-import { lists, mayWrite, tasks, zone } from "./store";
+import { mayWrite, tasks, user, zone } from "./store";
 import { t } from "./texts";
-import { State } from "./waiting";
 
 const open = computed(() => [...tasks.value.values()].filter((task) => !task.is_complete));
-const today = computed(() => wall(now.value, zone.value).day);
+const today = computed(() => todayIn(zone.value));
 
 export const overdue = computed(() => open.value.filter((task) => isOverdue(task, zone.value)).sort(byDue));
 export const dueToday = computed(() => open.value.filter((task) => dayOf(task, zone.value) === today.value && !isOverdue(task, zone.value)).sort(byDue));
-const coming = computed(() => open.value.filter((task) => dayOf(task, zone.value) > today.value).sort(byDue));
+const assigned = computed(() => open.value.filter((task) => task.assignee_id === user.value?.id).sort(byDueOrNever));
 
 // openIn counts the open tasks of each list.
 export const openIn = computed(() => {
@@ -27,189 +24,141 @@ export const openIn = computed(() => {
   return counts;
 });
 
+// byDueOrNever is byDue, and what is never due comes last.
+export function byDueOrNever(a: Task, b: Task): number {
+  if ((a.due_at === null) !== (b.due_at === null)) return a.due_at === null ? 1 : -1;
+  return byDue(a, b);
+}
+
+// byDay are groups of tasks, which are sorted by when they are due.
+function byDay(some: Task[]): Group[] {
+  const days = new Map<string, { title: string; tasks: Task[] }>();
+  for (const task of some) {
+    const late = isOverdue(task, zone.value);
+    const key = late ? "overdue" : dayOf(task, zone.value);
+    const day = days.get(key);
+    if (day) day.tasks.push(task);
+    else days.set(key, { title: late ? t.overdue : key === "" ? t.select.neverDue : sayDay(key, zone.value), tasks: [task] });
+  }
+  return [...days].map(([key, day]) => ({ key, title: day.title, items: flat(day.tasks) }));
+}
+
+const todayGroups = computed(() =>
+  [
+    { key: "overdue", title: t.overdue, items: flat(overdue.value) },
+    { key: "today", title: t.today, items: flat(dueToday.value) },
+  ].filter((group) => group.items.length > 0),
+);
+const coming = computed(() => byDay(open.value.filter((task) => dayOf(task, zone.value) > today.value).sort(byDue)));
+const assignedGroups = computed(() => byDay(assigned.value));
+
 export function Today() {
   return (
     <>
       <Add label={t.addToday} day={today.value} />
-      {overdue.value.length + dueToday.value.length === 0 && <p class="empty">{t.nothingToday}</p>}
-      <Group title={t.overdue} tasks={overdue.value} />
-      <Group title={t.today} tasks={dueToday.value} />
+      {todayGroups.value.length === 0 && <p class="empty">{t.nothingToday}</p>}
+      <Rows groups={todayGroups.value} withList />
     </>
   );
 }
 
 export function Upcoming() {
-  const days = new Map<string, Task[]>();
-  for (const task of coming.value) {
-    const day = dayOf(task, zone.value);
-    days.set(day, [...(days.get(day) ?? []), task]);
-  }
   return (
     <>
       <Add label={t.addTomorrow} day={plusDays(today.value, 1)} />
-      {days.size === 0 && <p class="empty">{t.nothingUpcoming}</p>}
-      {[...days].map(([day, some]) => (
-        <Group key={day} title={sayDay(day, zone.value)} tasks={some} />
-      ))}
+      {coming.value.length === 0 && <p class="empty">{t.nothingUpcoming}</p>}
+      <Rows groups={coming.value} withList />
     </>
   );
 }
 
-// ListView has the tasks of a list in their order, each with its subtasks below it.
-export function ListView({ list }: { list: List }) {
-  const [shown, setShown] = useState(false);
-  const all = [...tasks.value.values()].filter((task) => task.list_id === list.id);
-  const ids = new Set(all.filter((task) => !task.is_complete).map((task) => task.id));
-  const below = new Map<string, Task[]>();
-  for (const task of inOrder(all.filter((one) => !one.is_complete))) {
-    const parent = task.parent_id !== null && ids.has(task.parent_id) ? task.parent_id : "";
-    below.set(parent, [...(below.get(parent) ?? []), task]);
-  }
-  const done = all.filter((task) => task.is_complete).sort((a, b) => ((a.completed_at ?? "") < (b.completed_at ?? "") ? 1 : -1));
+export function Assigned() {
   return (
     <>
-      {mayWrite(list.id) ? <Add label={t.addTo(list.is_inbox ? t.inbox : list.name)} list={list.id} /> : <p>{t.readOnly}</p>}
-      {ids.size === 0 && <p class="empty">{t.nothingHere}</p>}
-      <ul class="tasks">
-        {(below.get("") ?? []).map((task) => (
-          <Row key={task.id} task={task} below={below} movable />
-        ))}
-      </ul>
-      {done.length > 0 && (
-        <details class="done" open={shown} onToggle={(e) => setShown(e.currentTarget.open)}>
-          <summary>{t.completed(done.length)}</summary>
-          {shown && (
-            <ul class="tasks">
-              {done.map((task) => (
-                <Row key={task.id} task={task} />
-              ))}
-            </ul>
-          )}
-        </details>
-      )}
+      {assigned.value.length === 0 && <p class="empty">{t.select.nothingAssigned}</p>}
+      <Rows groups={assignedGroups.value} withList />
     </>
   );
 }
 
-function Group({ title, tasks: some }: { title: string; tasks: Task[] }) {
-  if (some.length === 0) return null;
-  return (
-    <section aria-label={title}>
-      <h2>{title}</h2>
-      <ul class="tasks">
-        {some.map((task) => (
-          <Row key={task.id} task={task} withList />
-        ))}
-      </ul>
-    </section>
-  );
-}
-
-// unfolded is the task whose actions are shown.
-const unfolded = signal<string | null>(null);
-
-// focusTask puts the focus on a task once it is drawn.
-export function focusTask(id: string | undefined): void {
-  if (!id) return;
-  requestAnimationFrame(() => {
-    for (const row of document.querySelectorAll<HTMLElement>("[data-task]")) {
-      if (row.dataset.task === id) return row.querySelector<HTMLElement>(".title")?.focus();
-    }
+// inTheirOrder are the open tasks of a list, each with its subtasks below it.
+function inTheirOrder(some: Task[]): Item[] {
+  const ids = new Set(some.map((task) => task.id));
+  const below = new Map<string, Task[]>([["", []]]);
+  for (const task of inOrder(some)) {
+    const parent = task.parent_id !== null && ids.has(task.parent_id) ? task.parent_id : "";
+    const beside = below.get(parent);
+    if (beside) beside.push(task);
+    else below.set(parent, [task]);
+  }
+  const closed = new Set(folded.value);
+  const top = below.get("")!;
+  return top.flatMap((task, i): Item[] => {
+    const subtasks = below.get(task.id) ?? [];
+    const item: Item = { task, level: 1, at: i + 1, of: top.length, below: subtasks.length };
+    if (closed.has(task.id)) return [item];
+    return [item, ...subtasks.map((sub, j): Item => ({ task: sub, level: 2, at: j + 1, of: subtasks.length, below: 0 }))];
   });
 }
 
-// rows are the tasks that are shown, in their order.
-export const rows = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>("main [data-task]")];
+// groupings are by what lists are grouped: those that are not in it by nothing.
+type Grouping = "due" | "priority";
+const [groupings, keepGroupings] = kept<Record<string, Grouping>>("groups", {}, (v) => typeof v === "object" && v !== null && !Array.isArray(v));
 
-// beside is the task that has the focus when this one has gone from its place.
-function beside(id: string): string | undefined {
-  const ids = rows().map((row) => row.dataset.task!);
-  const at = ids.indexOf(id);
-  return ids[at + 1] ?? ids[at - 1];
+function grouped(some: Task[], by: Grouping | undefined): Group[] {
+  if (by === "due") return byDay(some.sort(byDueOrNever));
+  if (by !== "priority") return [{ key: "", items: inTheirOrder(some) }];
+  const all = inOrder(some);
+  return (["urgent", "high", "medium", "low", "none"] as const)
+    .map((p) => ({ key: p, title: p === "none" ? t.select.noPriority : t.priorities[p], items: flat(all.filter((task) => task.priority === p)) }))
+    .filter((group) => group.items.length > 0);
 }
 
-export async function toggle(task: Task): Promise<void> {
-  const next = beside(task.id);
-  const going = setComplete(task, !task.is_complete);
-  focusTask(next);
-  await going;
-}
-
-export async function remove(task: Task): Promise<void> {
-  const next = beside(task.id);
-  await deleteTask(task);
-  focusTask(next);
-}
-
-export async function move(task: Task, by: 1 | -1): Promise<void> {
-  await moveTask(task, by);
-  focusTask(task.id);
-}
-
-function Row(p: { task: Task; below?: Map<string, Task[]>; withList?: boolean; movable?: boolean }) {
-  const { task } = p;
-  const writable = mayWrite(task.list_id);
-  const list = lists.value.get(task.list_id);
-  const late = isOverdue(task, zone.value);
-  const children = p.below?.get(task.id) ?? [];
-  const meta: string[] = [];
-  if (task.due_at !== null) meta.push((late ? t.overdue + ": " : "") + sayDue(task, zone.value));
-  if (task.recurrence) meta.push(`${t.repeats}: ${sayRule(task.recurrence.rrule, task.recurrence.basis)}`);
-  if (task.priority !== "none") meta.push(t.priorities[task.priority]);
+// ListView has the tasks of a list in their order, each with its subtasks below it, or in groups.
+export function ListView({ list }: { list: List }) {
+  const [shown, setShown] = useState(false);
+  const { groups, done } = useMemo(() => {
+    const all = computed(() => [...tasks.value.values()].filter((task) => task.list_id === list.id));
+    return {
+      groups: computed(() => grouped(all.value.filter((task) => !task.is_complete), groupings.value[list.id])),
+      done: computed(() => [{ key: "done", items: flat(all.value.filter((task) => task.is_complete).sort((a, b) => ((a.completed_at ?? "") < (b.completed_at ?? "") ? 1 : -1))) }]),
+    };
+  }, [list.id]);
+  const by = groupings.value[list.id];
+  const nDone = done.value[0]!.items.length;
+  const empty = !groups.value.some((group) => group.items.length > 0);
   return (
-    <li>
-      <div class={`task ${task.priority}`} data-task={task.id} {...(p.movable ? { "data-movable": "" } : {})}>
-        <input type="checkbox" checked={task.is_complete} disabled={!writable} aria-label={t.complete(task.title)} onChange={() => void toggle(task)} />
-        <span class="what">
-          <button class="title" dir="auto" onClick={() => (edited.value = task)}>
-            {task.title}
-          </button>
-          <State id={task.id} />
-          {(meta.length > 0 || task.tags.length > 0 || p.withList) && (
-            <span class={late ? "meta late" : "meta"}>
-              {meta.map((m) => (
-                <span key={m}>{m}</span>
-              ))}
-              {task.tags.map((tag) => (
-                <span key={"#" + tag} dir="auto">
-                  #{tag}
-                </span>
-              ))}
-              {p.withList && list && !list.is_inbox && <span dir="auto">{list.name}</span>}
-            </span>
-          )}
-        </span>
-        <button class="quiet" aria-label={t.actionsFor(task.title)} aria-expanded={unfolded.value === task.id} onClick={() => (unfolded.value = unfolded.value === task.id ? null : task.id)}>
-          ⋯
-        </button>
-      </div>
-      {unfolded.value === task.id && (
-        <p class="buttons">
-          <button onClick={() => (edited.value = task)}>{t.edit}</button>
-          <button onClick={() => (shownHistory.value = task)}>{t.history}</button>
-          {writable && p.movable && (
-            <>
-              <button onClick={() => void moveTask(task, -1)}>{t.moveUp}</button>
-              <button onClick={() => void moveTask(task, 1)}>{t.moveDown}</button>
-            </>
-          )}
-          {writable && mayDefer(task) && (
-            <>
-              <button onClick={() => void deferTask(task, 1)}>{t.deferDay}</button>
-              <button onClick={() => void deferTask(task, 7)}>{t.deferWeek}</button>
-            </>
-          )}
-          {writable && maySkip(task) && <button onClick={() => void skipTask(task)}>{t.skipThis}</button>}
-          {writable && <button onClick={() => void remove(task)}>{maySkip(task) ? t.deleteSeries : t.delete}</button>}
+    <>
+      {mayWrite(list.id) ? <Add label={t.addTo(list.is_inbox ? t.inbox : list.name)} list={list.id} /> : <p>{t.readOnly}</p>}
+      {empty ? (
+        <p class="empty">{t.nothingHere}</p>
+      ) : (
+        <p class="group-by">
+          <label for="group-by">{t.select.groupBy}</label>{" "}
+          <select
+            id="group-by"
+            value={by ?? "nothing"}
+            onChange={(e) => {
+              const { [list.id]: _, ...others } = groupings.value;
+              const to = e.currentTarget.value as Grouping | "nothing";
+              keepGroupings(to === "nothing" ? others : { ...others, [list.id]: to });
+            }}
+          >
+            {(["nothing", "due", "priority"] as const).map((one) => (
+              <option key={one} value={one}>
+                {t.select.groupings[one]}
+              </option>
+            ))}
+          </select>
         </p>
       )}
-      {children.length > 0 && (
-        <ul class="tasks">
-          {children.map((child) => (
-            <Row key={child.id} task={child} below={p.below!} movable={p.movable ?? false} />
-          ))}
-        </ul>
+      <Rows key={by ?? ""} groups={groups.value} movable={!by} />
+      {nDone > 0 && (
+        <details class="done" open={shown} onToggle={(e) => setShown(e.currentTarget.open)}>
+          <summary>{t.completed(nDone)}</summary>
+          {shown && <Rows groups={done.value} />}
+        </details>
       )}
-    </li>
+    </>
   );
 }

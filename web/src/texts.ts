@@ -1,5 +1,8 @@
 // All that the page says, in the languages that it knows.
 
+const someTasks = (n: number) => (n === 1 ? "1 task" : `${n} tasks`);
+const mancheAufgaben = (n: number) => (n === 1 ? "1 Aufgabe" : `${n} Aufgaben`);
+
 const en = {
   today: "Today", upcoming: "Upcoming", inbox: "Inbox", trash: "Trash", overdue: "Overdue",
   menu: "Menu", lists: "Lists", views: "Views and lists", signOut: "Sign out", keys: "Keyboard shortcuts", skip: "Skip to the tasks",
@@ -43,7 +46,9 @@ const en = {
   dayAndTime: (day: string, time: string) => `${day}, ${time}`,
   keyTable: {
     "j / k": "Next or previous task", x: "Complete or reopen the task", "e / Enter": "Edit the task", h: "History of the task", "#": "Delete the task",
-    "Alt+↑ / Alt+↓": "Move the task up or down in its list", n: "New task", u: "Undo the last change", "g t / g u / g i": "Go to Today, Upcoming, Inbox", "?": "This list",
+    "Alt+↑ / Alt+↓": "Move the task up or down in its list", n: "New task", u: "Undo the last change", "g t / g u / g i / g a": "Go to Today, Upcoming, Inbox, what is assigned to you", "/": "Search",
+    "Home / End": "First or last task", "← / →": "Fold or unfold subtasks", "> / <": "Make it part of the task above, or a task of its own",
+    v: "Select the task", "J / K": "Select the next or previous one too", "*": "Select all", m: "Change or move what is selected", Esc: "End the selection", "?": "This list",
   } as Record<string, string>,
   singleKeys: "Shortcuts of a single key are on",
   failed: "That did not work.", noAnswer: "The server does not answer. Nothing has been changed; try again.",
@@ -146,6 +151,22 @@ const en = {
   listSettings: "List settings", hasColor: "Has a color", color: "Color", group: "Group", groupHint: "Under what you keep the list. Only you see it.", archive: "Archived: put away for all its members", archived: "archived", archivedLists: (n: number) => `Archived (${n})`,
 
   // Search and selection.
+  search: "Search", assigned: "Assigned to me",
+  searching: {
+    text: "Words in the title or description", any: "Any", tag: "Tag", due: "Due", me: "Me", nobody: "Nobody", state: "State", open: "Open", done: "Completed",
+    dues: { overdue: "Overdue", today: "Today", week: "In the next seven days", none: "Without a date" },
+    name: "Name of this search", save: "Keep the search", saved: "Searches", forget: (name: string) => `Forget the search “${name}”`,
+    how: "Type a word, or choose something above.", found: someTasks,
+  },
+  select: {
+    select: "Select", one: (title: string) => `Select: ${title}`, selection: "Selection", count: (n: number) => `${n} selected`, all: "Select all", end: "End the selection", busy: "Working …",
+    complete: "Complete", reopen: "Reopen", change: "Change or move …", changeOne: (title: string) => `Change ${title}`, changeAll: (n: number) => `Change ${someTasks(n)}`, asItIs: "As it is",
+    dues: { keep: "As it is", none: "Without a date", today: "Today", tomorrow: "Tomorrow", week: "In a week", on: "On a day …" }, day: "Day", addTags: "Add tags", dropTags: "Take away tags",
+    completed: (n: number) => `Completed ${someTasks(n)}.`, reopened: (n: number) => `Opened ${someTasks(n)} again.`, deleted: (n: number) => `Deleted ${someTasks(n)}.`, moved: (n: number) => `Moved ${someTasks(n)}.`, changed: (n: number) => `Changed ${someTasks(n)}.`,
+    notDone: (n: number, titles: string[], why: string) => `Not ${n}: ${titles.join(", ")}${n > titles.length ? " …" : ""} (${why})`,
+    indent: "Make it part of the one above", outdent: "Make it a task of its own", subtasks: (title: string, n: number) => `Subtasks of ${title}: ${n}`,
+    groupBy: "Group by", groupings: { nothing: "Nothing: your order", due: "Due date", priority: "Priority" }, neverDue: "Without a date", noPriority: "Without a priority", nothingAssigned: "Nothing is assigned to you.",
+  },
 
   // The operator's corner.
 };
@@ -195,7 +216,9 @@ const de: Texts = {
   dayAndTime: (day, time) => `${day}, ${time}`,
   keyTable: {
     "j / k": "Nächste oder vorige Aufgabe", x: "Aufgabe erledigen oder wieder öffnen", "e / Enter": "Aufgabe bearbeiten", h: "Verlauf der Aufgabe", "#": "Aufgabe löschen",
-    "Alt+↑ / Alt+↓": "Aufgabe in ihrer Liste nach oben oder unten", n: "Neue Aufgabe", u: "Letzte Änderung rückgängig machen", "g t / g u / g i": "Zu Heute, Demnächst, Eingang", "?": "Diese Liste",
+    "Alt+↑ / Alt+↓": "Aufgabe in ihrer Liste nach oben oder unten", n: "Neue Aufgabe", u: "Letzte Änderung rückgängig machen", "g t / g u / g i / g a": "Zu Heute, Demnächst, Eingang, mir Zugewiesenem", "/": "Suche",
+    "Home / End": "Erste oder letzte Aufgabe", "← / →": "Unteraufgaben ein- oder ausklappen", "> / <": "Zum Teil der Aufgabe darüber machen, oder zu einer eigenen",
+    v: "Aufgabe auswählen", "J / K": "Auch die nächste oder vorige auswählen", "*": "Alle auswählen", m: "Ausgewähltes ändern oder verschieben", Esc: "Auswahl beenden", "?": "Diese Liste",
   },
   singleKeys: "Kürzel mit einer einzigen Taste sind an",
   failed: "Das ging nicht.", noAnswer: "Der Server antwortet nicht. Nichts wurde geändert; bitte noch einmal versuchen.",
@@ -307,6 +330,22 @@ const de: Texts = {
   listSettings: "Einstellungen der Liste", hasColor: "Hat eine Farbe", color: "Farbe", group: "Gruppe", groupHint: "Worunter du die Liste führst. Nur du siehst es.", archive: "Archiviert: für alle Mitglieder weggelegt", archived: "archiviert", archivedLists: (n) => `Archiviert (${n})`,
 
   // Search and selection.
+  search: "Suche", assigned: "Mir zugewiesen",
+  searching: {
+    text: "Wörter in Titel oder Beschreibung", any: "Beliebig", tag: "Schlagwort", due: "Fällig", me: "Ich", nobody: "Niemand", state: "Stand", open: "Offen", done: "Erledigt",
+    dues: { overdue: "Überfällig", today: "Heute", week: "In den nächsten sieben Tagen", none: "Ohne Datum" },
+    name: "Name dieser Suche", save: "Suche behalten", saved: "Suchen", forget: (name) => `Suche „${name}“ vergessen`,
+    how: "Tippe ein Wort, oder wähle oben etwas aus.", found: mancheAufgaben,
+  },
+  select: {
+    select: "Auswählen", one: (title) => `Auswählen: ${title}`, selection: "Auswahl", count: (n) => `${n} ausgewählt`, all: "Alle auswählen", end: "Auswahl beenden", busy: "In Arbeit …",
+    complete: "Erledigen", reopen: "Wieder öffnen", change: "Ändern oder verschieben …", changeOne: (title) => `${title} ändern`, changeAll: (n) => `${mancheAufgaben(n)} ändern`, asItIs: "Wie es ist",
+    dues: { keep: "Wie es ist", none: "Ohne Datum", today: "Heute", tomorrow: "Morgen", week: "In einer Woche", on: "An einem Tag …" }, day: "Tag", addTags: "Schlagwörter dazu", dropTags: "Schlagwörter weg",
+    completed: (n) => `${mancheAufgaben(n)} erledigt.`, reopened: (n) => `${mancheAufgaben(n)} wieder geöffnet.`, deleted: (n) => `${mancheAufgaben(n)} gelöscht.`, moved: (n) => `${mancheAufgaben(n)} verschoben.`, changed: (n) => `${mancheAufgaben(n)} geändert.`,
+    notDone: (n, titles, why) => `${n} nicht: ${titles.join(", ")}${n > titles.length ? " …" : ""} (${why})`,
+    indent: "Zum Teil der darüber machen", outdent: "Zu einer eigenen Aufgabe machen", subtasks: (title, n) => `Unteraufgaben von ${title}: ${n}`,
+    groupBy: "Gruppieren", groupings: { nothing: "Gar nicht: deine Reihenfolge", due: "Nach Fälligkeit", priority: "Nach Priorität" }, neverDue: "Ohne Datum", noPriority: "Ohne Priorität", nothingAssigned: "Dir ist nichts zugewiesen.",
+  },
 
   // The operator's corner.
 };

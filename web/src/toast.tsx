@@ -111,3 +111,20 @@ export function Toasts() {
     </div>
   );
 }
+
+// offerUndoOf is offerUndo for what took several requests: the last one is taken back first.
+export function offerUndoOf(text: string, requestIds: string[], next: "undo" | "redo" = "undo"): void {
+  if (requestIds.length < 2 && next === "undo") return offerUndo(text, requestIds[0] ?? "");
+  const back = async () => {
+    const undone: string[] = [];
+    try {
+      for (const id of requestIds.toReversed()) undone.push((await request<Undone>("POST", `/api/operations/${encodeURIComponent(id)}/undo`)).data.request_id);
+    } catch (e) {
+      return complain(e);
+    }
+    offerUndoOf(next === "undo" ? t.undone : t.redone, undone, next === "undo" ? "redo" : "undo");
+  };
+  const run = () => void changing(back());
+  lastChange = run;
+  show({ text, action: { label: t[next], run } });
+}
