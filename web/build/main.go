@@ -14,6 +14,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -68,8 +69,13 @@ func findWeb() (string, error) {
 	}
 }
 
-// build writes app.js, app.css, icon.svg, licences.txt, index.html, sw.js and
-// manifest.webmanifest to a folder. Their names stay: the server puts a hash of what is in them into their addresses.
+// languages are those of the page, each of which has a script of its own: nobody loads the
+// texts of another one.
+var languages = []string{"en", "de"}
+
+// build writes app.LANGUAGE.js for each language, app.css, icon.svg, licences.txt,
+// index.html, sw.js and manifest.webmanifest to a folder. Their names stay: the server puts a
+// hash of what is in them into their addresses.
 func build(web, out string) error {
 	web, err := filepath.Abs(web)
 	if err != nil {
@@ -81,27 +87,11 @@ func build(web, out string) error {
 	if err := os.MkdirAll(out, 0o750); err != nil {
 		return fmt.Errorf("make the folder of the page: %w", err)
 	}
-	result := api.Build(api.BuildOptions{
-		AbsWorkingDir:     web,
-		EntryPoints:       []string{"src/app.tsx", "src/app.css", "src/sw.ts"},
-		Outdir:            out,
-		Bundle:            true,
-		Format:            api.FormatESModule,
-		Target:            api.ES2022,
-		JSX:               api.JSXAutomatic,
-		JSXImportSource:   "preact",
-		MinifyWhitespace:  true,
-		MinifyIdentifiers: true,
-		MinifySyntax:      true,
-		LegalComments:     api.LegalCommentsNone,
-		Banner:            map[string]string{"js": "/* The licences of what is in here: licences.txt beside it */"},
-		Plugins:           []api.Plugin{vendor(web)},
-	})
-	if len(result.Errors) > 0 {
-		return errors.New("bundle the page: " + strings.Join(api.FormatMessages(result.Errors, api.FormatMessagesOptions{}), ""))
+	if err := bundle(web, out, "", api.EntryPoint{InputPath: "src/app.css", OutputPath: "app"}, api.EntryPoint{InputPath: "src/sw.ts", OutputPath: "sw"}); err != nil {
+		return err
 	}
-	for _, file := range result.OutputFiles {
-		if err := place(file.Path, file.Contents); err != nil {
+	for _, language := range languages {
+		if err := bundle(web, out, language, api.EntryPoint{InputPath: "src/app.tsx", OutputPath: "app." + language}); err != nil {
 			return err
 		}
 	}
@@ -118,6 +108,36 @@ func build(web, out string) error {
 			return fmt.Errorf("read a file of the page: %w", err)
 		}
 		if err := place(filepath.Join(out, name), content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bundle writes what the entries lead to, with the texts of a language.
+func bundle(web, out, language string, entries ...api.EntryPoint) error {
+	result := api.Build(api.BuildOptions{
+		AbsWorkingDir:       web,
+		EntryPointsAdvanced: entries,
+		Define:              map[string]string{"LANGUAGE": strconv.Quote(language)},
+		Outdir:              out,
+		Bundle:              true,
+		Format:              api.FormatESModule,
+		Target:              api.ES2022,
+		JSX:                 api.JSXAutomatic,
+		JSXImportSource:     "preact",
+		MinifyWhitespace:    true,
+		MinifyIdentifiers:   true,
+		MinifySyntax:        true,
+		LegalComments:       api.LegalCommentsNone,
+		Banner:              map[string]string{"js": "/* The licences of what is in here: licences.txt beside it */"},
+		Plugins:             []api.Plugin{vendor(web)},
+	})
+	if len(result.Errors) > 0 {
+		return errors.New("bundle the page: " + strings.Join(api.FormatMessages(result.Errors, api.FormatMessagesOptions{}), ""))
+	}
+	for _, file := range result.OutputFiles {
+		if err := place(file.Path, file.Contents); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,7 @@
 const build = "VERSION";
 const cache = "taskwire-" + build;
 const assets = "/assets/" + build + "/";
-const shell = ["/", assets + "app.js", assets + "app.css", assets + "icon.svg"];
+const shell = ["/", assets + "app.css", assets + "icon.svg"];
 const patience = 2_000; // ms that the server has to answer before the page is the one that was kept
 
 // What TypeScript's library for pages does not have of a worker.
@@ -29,7 +29,8 @@ const found = async (address: string): Promise<Response | undefined> => (await c
 async function install(): Promise<void> {
   const into = await caches.open(cache);
   await into.addAll(shell);
-  if ((await (await into.match("/"))!.text()).includes(assets)) return;
+  const [script] = new RegExp(assets + "app.*?js").exec(await (await into.match("/"))!.text()) ?? []; // in the browser's language
+  if (script) return into.add(script);
   await caches.delete(cache);
   throw new Error("the server has another page by now");
 }

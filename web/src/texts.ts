@@ -350,11 +350,10 @@ const de: Texts = {
   // The operator's corner.
 };
 
-const languages: Record<string, Texts> = { en, de };
-
-// The first of the browser's languages that the page knows; dates are written as the browser
-// would have them, where that is the same language.
-const preferred = navigator.languages.find((l) => l.slice(0, 2).toLowerCase() in languages) ?? "en";
-export const locale = preferred;
-export const t: Texts = languages[preferred.slice(0, 2).toLowerCase()]!;
-document.documentElement.lang = preferred;
+// LANGUAGE is that of this page: the build makes one for each, and the server chooses by what
+// the browser asks for.
+declare const LANGUAGE: "en" | "de";
+export const t: Texts = LANGUAGE === "de" ? de : en;
+// Dates are written as the browser would have them, where that is the same language.
+export const locale = navigator.languages.find((l) => l.slice(0, 2).toLowerCase() === LANGUAGE) ?? LANGUAGE;
+document.documentElement.lang = locale;

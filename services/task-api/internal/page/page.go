@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	tag "golang.org/x/text/language"
 
 	"github.com/taskwire/taskwire/pkg/httpapi"
 )
@@ -41,15 +42,40 @@ const workerPolicy = "default-src 'none'; connect-src 'self'; base-uri 'none'; f
 // version stands for the folder of the other files, in those that have addresses of their own.
 const version = "VERSION"
 
-// index is the page itself.
-const index = "index.html"
+// index is the page itself. In it language stands for that of the script.
+const (
+	index    = "index.html"
+	language = "LANGUAGE"
+)
 
-// rooted are the files that have addresses of their own, with the policy of each. The browser
+// languages are those that the page speaks: the first where the browser asks for none of them.
+var languages = []tag.Tag{tag.English, tag.German}
+
+var matcher = tag.NewMatcher(languages)
+
+// languageFor returns the language that the browser would rather have.
+func languageFor(r *http.Request) string {
+	// What can not be read asks for nothing.
+	wanted, _, _ := tag.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
+	_, i, _ := matcher.Match(wanted...)
+	return languages[i].String()
+}
+
+// roots are the files that have addresses of their own, with the policy of each. The browser
 // asks each time whether it has changed.
-var rooted = []struct{ path, name, policy string }{
+var roots = []struct{ path, name, policy string }{
 	{"/", index, policy},
 	{"/sw.js", "sw.js", workerPolicy},
 	{"/manifest.webmanifest", "manifest.webmanifest", workerPolicy},
+}
+
+func rooted(name string) bool {
+	for _, root := range roots {
+		if root.name == name {
+			return true
+		}
+	}
+	return false
 }
 
 // missing is what / says where nobody has made the page.
@@ -100,9 +126,10 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
-// Mount adds the page at /, its service worker and manifest, and what it is made of at /assets/VERSION/. The version is of
-// what is in the files: they are kept for ever by browsers, and no page loads those of another
-// one. What is not there is a 404, and never the page.
+// Mount adds the page at /, its service worker and manifest, and what it is made of at
+// /assets/VERSION/. The version is of what is in the files: they are kept for ever by
+// browsers, and no page loads those of another one. What is not there is a 404, and never the
+// page.
 func Mount(r chi.Router) error {
 	built, err := fs.Sub(dist, "dist")
 	if err != nil {
@@ -126,29 +153,36 @@ func mount(r chi.Router, built fs.FS) error {
 	}
 	at := hex.EncodeToString(sum.Sum(nil))[:16]
 	assets := map[string]file{}
-	for _, name := range []string{"app.js", "app.css", "icon.svg", "licences.txt"} {
-		if content, ok := contents[name]; ok {
-			if assets[name], err = newFile(name, content); err != nil {
-				return err
-			}
+	for name, content := range contents {
+		if rooted(name) {
+			continue
+		}
+		if assets[name], err = newFile(name, content); err != nil {
+			return err
 		}
 	}
-	for _, root := range rooted {
+	for _, root := range roots {
 		content, ok := contents[root.name]
 		if !ok {
 			continue
 		}
-		f, err := newFile(root.name, bytes.ReplaceAll(content, []byte(version), []byte(at)))
-		if err != nil {
-			return err
+		spoken := map[string]file{} // by language
+		tags := map[string]string{}
+		for _, l := range languages {
+			in := strings.NewReplacer(version, at, language, l.String()).Replace(string(content))
+			whole := sha256.Sum256([]byte(in))
+			tags[l.String()] = `W/"` + hex.EncodeToString(whole[:])[:16] + `"`
+			if spoken[l.String()], err = newFile(root.name, []byte(in)); err != nil {
+				return err
+			}
 		}
-		whole := sha256.Sum256(f.plain)
-		tag := `W/"` + hex.EncodeToString(whole[:])[:16] + `"`
 		r.Get(root.path, func(w http.ResponseWriter, r *http.Request) {
+			l := languageFor(r)
 			w.Header().Set("Content-Security-Policy", root.policy)
 			w.Header().Set("Cache-Control", "no-cache")
-			w.Header().Set("ETag", tag)
-			f.serve(w, r)
+			w.Header().Set("ETag", tags[l])
+			w.Header().Add("Vary", "Accept-Language")
+			spoken[l].serve(w, r)
 		})
 	}
 	r.Get("/assets/{version}/{name}", func(w http.ResponseWriter, r *http.Request) {

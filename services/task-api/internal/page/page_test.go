@@ -33,8 +33,8 @@ func serve(t *testing.T, built fs.FS) func(path string, header ...string) *httpt
 func builtPage(script string) fstest.MapFS {
 	return fstest.MapFS{
 		".gitignore": {Data: []byte("*")},
-		"index.html": {Data: []byte(`<script type="module" src="/assets/VERSION/app.js"></script><link href="/assets/VERSION/app.css">`)},
-		"app.js":     {Data: []byte(script)},
+		"index.html": {Data: []byte(`<script type="module" src="/assets/VERSION/app.LANGUAGE.js"></script><link href="/assets/VERSION/app.css">`)},
+		"app.en.js":  {Data: []byte(script)},
 		"app.css":    {Data: []byte("p {}")},
 		"icon.svg":   {Data: []byte("<svg/>")},
 		"sw.js":      {Data: []byte(`const build="VERSION";`)},
@@ -49,7 +49,7 @@ func TestThePageNamesItsFilesByWhatIsInThem(t *testing.T) {
 	require.Equal(t, http.StatusOK, page.Code)
 	require.Equal(t, "no-cache", page.Header().Get("Cache-Control"))
 	require.NotContains(t, page.Header().Get("Content-Security-Policy"), "unsafe")
-	found := regexp.MustCompile(`src="(/assets/[0-9a-f]{16}/app\.js)"`).FindStringSubmatch(page.Body.String())
+	found := regexp.MustCompile(`src="(/assets/[0-9a-f]{16}/app\.en\.js)"`).FindStringSubmatch(page.Body.String())
 	require.NotNil(t, found, page.Body.String())
 	script := get(found[1])
 	require.Equal(t, http.StatusOK, script.Code)
@@ -68,7 +68,7 @@ func TestThePageNamesItsFilesByWhatIsInThem(t *testing.T) {
 
 	other := serve(t, builtPage("two()"))
 	require.NotContains(t, other("/").Body.String(), found[1], "another page has other addresses")
-	for _, path := range []string{found[1], "/assets/x/app.js", strings.Replace(found[1], "app.js", "index.html", 1), strings.Replace(found[1], "app.js", ".gitignore", 1)} {
+	for _, path := range []string{found[1], "/assets/x/app.en.js", strings.Replace(found[1], "app.en.js", "index.html", 1), strings.Replace(found[1], "app.js", ".gitignore", 1)} {
 		a := other(path)
 		require.Equal(t, http.StatusNotFound, a.Code, path)
 		require.Equal(t, "application/problem+json", a.Header().Get("Content-Type"))
@@ -78,7 +78,7 @@ func TestThePageNamesItsFilesByWhatIsInThem(t *testing.T) {
 // The worker is of the same build as the page; a browser looks each time whether it still is.
 func TestTheServiceWorkerIsOfThisBuild(t *testing.T) {
 	one, two := serve(t, builtPage("one()")), serve(t, builtPage("two()"))
-	at := regexp.MustCompile(`/assets/([0-9a-f]{16})/app\.js`).FindStringSubmatch(one("/").Body.String())[1]
+	at := regexp.MustCompile(`/assets/([0-9a-f]{16})/app\.en\.js`).FindStringSubmatch(one("/").Body.String())[1]
 	worker := one("/sw.js")
 	require.Equal(t, http.StatusOK, worker.Code)
 	require.Equal(t, `const build="`+at+`";`, worker.Body.String())
