@@ -137,32 +137,35 @@ export function kick(): void {
   if (busy || !ready() || pending.peek().length === 0) return;
   busy = true;
   clearTimeout(pause);
-  sending = drain().finally(() => {
-    busy = false;
+  const of = local;
+  sending = drain(of).then(() => {
+    if (of !== local) kick(); // somebody else has come meanwhile
   });
 }
 
-async function drain(): Promise<void> {
-  const of = local;
-  while (ready() && of === local) {
-    const c = pending.peek()[0];
-    if (!c) return;
-    if (!c.tried && !(await claim(c))) {
-      without([c.id]); // it was taken back at the last moment
-      continue;
+async function drain(of: Local): Promise<void> {
+  try {
+    while (ready() && of === local) {
+      const c = pending.peek()[0];
+      if (!c) return;
+      if (!c.tried && !(await claim(c))) {
+        without([c.id]); // it was taken back at the last moment
+        continue;
+      }
+      try {
+        const end = await perform(c);
+        if (of === local) await conclude(c, end);
+      } catch (e) {
+        if (of !== local) return;
+        settle(c.id, { state: "waiting" });
+        late.value = true;
+        if (e instanceof Failure && e.status > 0) pause = setTimeout(kick, 3_000);
+        else again();
+        return;
+      }
     }
-    try {
-      const end = await perform(c);
-      if (of !== local) return;
-      await conclude(c, end);
-    } catch (e) {
-      if (of !== local) return;
-      settle(c.id, { state: "waiting" });
-      late.value = true;
-      if (e instanceof Failure && e.status > 0) pause = setTimeout(kick, 3_000);
-      else again();
-      return;
-    }
+  } finally {
+    busy = false;
   }
 }
 
@@ -205,6 +208,9 @@ async function perform(c: Command): Promise<End> {
         break;
       case "restore":
         a = await request("POST", `/api/trash/${c.task}/restore`);
+        break;
+      default:
+        throw new Failure(503, null); // of a later version of the page: that sends it
     }
   } catch (e) {
     if (!(e instanceof Failure)) throw e;

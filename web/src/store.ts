@@ -268,7 +268,7 @@ function close(): void {
 export function again(): void {
   close();
   connected.value = known = false;
-  timer = setTimeout(() => void follow(), Math.min(30_000, 500 * 2 ** tries++) * (0.5 + Math.random() / 2));
+  timer = setTimeout(() => void follow(), Math.min(10_000, 500 * 2 ** tries++) * (0.5 + Math.random() / 2));
 }
 
 async function follow(): Promise<void> {
