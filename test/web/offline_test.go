@@ -161,18 +161,23 @@ func (b *tab) signIn(c *suite.Client) {
 	b.see("heading", "Today")
 }
 
+// stored runs JavaScript with the database of who is signed in, db, and what it reads there.
+func stored[T any](b *tab, expression string) T {
+	b.t.Helper()
+	return evaluate[T](b, `(async () => {
+		const {id} = JSON.parse(localStorage.getItem("taskwire.user") ?? "{}");
+		if (!id || !(await indexedDB.databases()).some((d) => d.name === "taskwire." + id)) return null;
+		const db = await new Promise((done) => { const o = indexedDB.open("taskwire." + id); o.onsuccess = () => done(o.result); });
+		const read = (store, ask) => new Promise((done) => { const r = ask(db.transaction(store).objectStore(store)); r.onsuccess = () => done(r.result ?? null); });
+		try { return await (`+expression+`); } finally { db.close(); }
+	})()`)
+}
+
 // kept waits until the browser has kept what the page knows.
 func (b *tab) kept() {
 	b.t.Helper()
 	b.eventually(func() error {
-		if !evaluate[bool](b, `(async () => {
-			const {id} = JSON.parse(localStorage.getItem("taskwire.user") ?? "{}");
-			if (!id || !(await indexedDB.databases()).some((d) => d.name === "taskwire." + id)) return false;
-			const db = await new Promise((done) => { const o = indexedDB.open("taskwire." + id); o.onsuccess = () => done(o.result); });
-			const place = await new Promise((done) => { const g = db.transaction("meta").objectStore("meta").get("place"); g.onsuccess = () => done(g.result); });
-			db.close();
-			return !!place;
-		})()`) {
+		if stored[string](b, `read("meta", (s) => s.get("place"))`) == "" {
 			return errors.New("the browser has not kept what the page knows")
 		}
 		return nil
@@ -190,9 +195,11 @@ func (b *tab) online() {
 func (b *tab) settled() {
 	b.t.Helper()
 	b.eventually(func() error {
-		said := evaluate[string](b, `document.querySelector("main").innerText`)
-		if strings.Contains(said, "waiting") || strings.Contains(said, "Not connected") {
-			return errors.New("something waits")
+		if n := stored[int](b, `read("outbox", (s) => s.count())`); n > 0 {
+			return fmt.Errorf("%d changes wait", n)
+		}
+		if strings.Contains(evaluate[string](b, `document.querySelector("main").innerText`), "Not connected") {
+			return errors.New("the server is away")
 		}
 		return nil
 	})
