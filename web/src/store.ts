@@ -122,7 +122,9 @@ async function readSnapshot(list?: string): Promise<{ next: string; changes: Fee
 
 async function readAnew(list: string): Promise<void> {
   resetting++;
+  const mine = era;
   const { changes } = await readSnapshot(list);
+  if (mine !== era) return;
   batch(() => {
     keep({ kind: "list", op: "reset", id: list, list_id: list });
     rows.value = new Map([...rows.peek()].filter(([, task]) => task.list_id !== list));
@@ -321,6 +323,7 @@ async function follow(): Promise<void> {
     place = e.lastEventId;
     for (const list of apply((JSON.parse(e.data as string) as FeedPage).changes)) {
       readAnew(list).catch(() => {
+        if (mine !== era) return;
         place = ""; // all of it, then
         again();
       });
