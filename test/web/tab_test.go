@@ -55,7 +55,11 @@ func openAt(t *testing.T, base string) *tab {
 		defer mu.Unlock()
 		switch e := ev.(type) {
 		case *cdruntime.EventExceptionThrown:
-			wrong = append(wrong, fmt.Sprintf("exception: %s", e.ExceptionDetails.Text))
+			what := e.ExceptionDetails.Text
+			if thrown := e.ExceptionDetails.Exception; thrown != nil {
+				what += " " + thrown.Description
+			}
+			wrong = append(wrong, "exception: "+what)
 		case *log.EventEntryAdded:
 			if strings.Contains(e.Entry.Text, "Content Security Policy") || strings.Contains(e.Entry.Text, "Trusted") {
 				wrong = append(wrong, e.Entry.Text)

@@ -56,5 +56,6 @@ export async function request<T>(method: string, path: string, body?: unknown, h
     if (failure.code === "unauthenticated") signedOut();
     throw failure;
   }
+  if (data === null) throw new Failure(0, null); // it was not the API that answered
   return { status: res.status, data: data as T, requestId: res.headers.get("X-Request-Id") ?? "" };
 }

@@ -98,9 +98,11 @@ function placeOf(tasks: Map<string, Task>, task: Task, move: TaskMove): number {
   const beside = tasks.get(move.before ?? move.after ?? "");
   if (!beside) return task.position;
   const row = siblings(tasks.values(), beside).filter((o) => o.id !== task.id);
-  const at = row.findIndex((o) => o.id === beside.id) + (move.before ? 0 : 1);
+  const found = row.findIndex((o) => o.id === beside.id);
+  if (found < 0) return beside.position + (move.before ? -0.5 : 0.5); // it has been completed meanwhile
+  const at = found + (move.before ? 0 : 1);
   const [left, right] = [row[at - 1], row[at]];
-  if (!left) return right!.position - 1;
+  if (!left) return right ? right.position - 1 : task.position;
   return right ? (left.position + right.position) / 2 : left.position + 1;
 }
 

@@ -28,6 +28,7 @@ export const savedNow = signal<ReadonlySet<string>>(new Set());
 let local = new Local(null);
 let channel: BroadcastChannel | undefined;
 const unwritten = new Set<string>(); // commands that are in memory alone
+const over = new Set<string>(); // commands that are done, or were taken back
 const asked = new Map<string, (o: Outcome) => void>();
 const requests = new Map<string, string>(); // of commands that were answered, to undo them
 let sending: Promise<unknown> = Promise.resolve();
@@ -44,7 +45,7 @@ interface End {
   refused?: { status: number; problem: Failure["problem"] };
 }
 
-type Message = { put: Command } | { out: string[] } | { end: End } | { kept: Kept } | { unkept: string };
+type Message = { put: Command } | { out: string[] } | { end: End } | { unkept: string };
 
 function tell(m: Message): void {
   channel?.postMessage(m);
@@ -57,6 +58,7 @@ function put(c: Command): void {
 }
 
 const without = (ids: string[]): void => {
+  for (const id of ids) over.add(id);
   pending.value = pending.peek().filter((c) => !ids.includes(c.id));
   late.value &&= pending.peek().length > 0;
 };
@@ -69,15 +71,18 @@ const hold = (k: Kept): void => {
 export async function load(from: Local): Promise<void> {
   local = from;
   listen();
+  const before = pending.peek();
   const [commands, some] = await Promise.all([from.all<Command>("outbox"), from.all<Kept>("kept")]);
   if (local !== from) return;
   for (const c of commands) newId(madeAt(c.id));
-  const mine = pending.peek().filter((c) => unwritten.has(c.id) && !commands.some((o) => o.id === c.id));
+  // What came while it was read stays, and what was done then does not come back.
+  const more = pending.peek().filter((c) => !commands.some((o) => o.id === c.id) && (unwritten.has(c.id) || !before.includes(c)));
   batch(() => {
     pending.value = [];
-    [...commands, ...mine].forEach(put);
+    [...commands.filter((c) => !over.has(c.id)), ...more].forEach(put);
     kept.value = some;
   });
+  for (const c of more) if (unwritten.has(c.id)) void write(c);
 }
 
 // unload is for who is not signed in any more.
@@ -103,10 +108,12 @@ function listen(): void {
       kick();
     } else if ("out" in m) without(m.out);
     else if ("end" in m) ended(m.end);
-    else if ("kept" in m) hold(m.kept);
     else kept.value = kept.peek().filter((k) => k.key !== m.unkept);
   };
 }
+
+// write has a command survive the page. Where there is no room it is there while that is open.
+const write = (c: Command): Promise<unknown> => local.write(["outbox"], (store) => store("outbox").put(c)).then(() => unwritten.delete(c.id), () => {});
 
 // send puts a command into the outbox. It answers what became of it, or soon that it waits.
 export function send(c: Command): Promise<Outcome> {
@@ -116,8 +123,7 @@ export function send(c: Command): Promise<Outcome> {
   put(c);
   if (connected.peek()) setTimeout(() => settle(c.id, { state: "waiting" }), 4_000);
   else settle(c.id, { state: "waiting" });
-  const write = local.write(["outbox"], (store) => store("outbox").put(c)).then(() => unwritten.delete(c.id), () => {}); // no room: while this page is open it is not lost
-  void write.then(() => {
+  void write(c).then(() => {
     tell({ put: c });
     kick();
   });
@@ -137,32 +143,35 @@ export function kick(): void {
   if (busy || !ready() || pending.peek().length === 0) return;
   busy = true;
   clearTimeout(pause);
-  sending = drain().finally(() => {
-    busy = false;
+  const of = local;
+  sending = drain(of).then(() => {
+    if (of !== local) kick(); // somebody else has come meanwhile
   });
 }
 
-async function drain(): Promise<void> {
-  const of = local;
-  while (ready() && of === local) {
-    const c = pending.peek()[0];
-    if (!c) return;
-    if (!c.tried && !(await claim(c))) {
-      without([c.id]); // it was taken back at the last moment
-      continue;
+async function drain(of: Local): Promise<void> {
+  try {
+    while (ready() && of === local) {
+      const c = pending.peek()[0];
+      if (!c) return;
+      if (!c.tried && !(await claim(c))) {
+        without([c.id]); // it was taken back at the last moment
+        continue;
+      }
+      try {
+        const end = await perform(c);
+        if (of === local) await conclude(c, end);
+      } catch (e) {
+        if (of !== local) return;
+        settle(c.id, { state: "waiting" });
+        late.value = true;
+        if (e instanceof Failure && e.status > 0) pause = setTimeout(kick, 3_000);
+        else again();
+        return;
+      }
     }
-    try {
-      const end = await perform(c);
-      if (of !== local) return;
-      await conclude(c, end);
-    } catch (e) {
-      if (of !== local) return;
-      settle(c.id, { state: "waiting" });
-      late.value = true;
-      if (e instanceof Failure && e.status > 0) pause = setTimeout(kick, 3_000);
-      else again();
-      return;
-    }
+  } finally {
+    busy = false;
   }
 }
 
@@ -205,6 +214,9 @@ async function perform(c: Command): Promise<End> {
         break;
       case "restore":
         a = await request("POST", `/api/trash/${c.task}/restore`);
+        break;
+      default:
+        throw new Failure(503, null); // of a later version of the page: that sends it
     }
   } catch (e) {
     if (!(e instanceof Failure)) throw e;

@@ -132,7 +132,9 @@ async function readSnapshot(list?: string): Promise<{ next: string; changes: Fee
 
 async function readAnew(list: string): Promise<void> {
   resetting++;
+  const mine = era;
   const { changes } = await readSnapshot(list);
+  if (mine !== era) return;
   batch(() => {
     keep({ kind: "list", op: "reset", id: list, list_id: list });
     rows.value = new Map([...rows.peek()].filter(([, task]) => task.list_id !== list));
@@ -279,7 +281,7 @@ function close(): void {
 export function again(): void {
   close();
   connected.value = known = false;
-  timer = setTimeout(() => void follow(), Math.min(30_000, 500 * 2 ** tries++) * (0.5 + Math.random() / 2));
+  timer = setTimeout(() => void follow(), Math.min(10_000, 500 * 2 ** tries++) * (0.5 + Math.random() / 2));
 }
 
 async function follow(): Promise<void> {
@@ -333,6 +335,7 @@ async function follow(): Promise<void> {
     place = e.lastEventId;
     for (const list of apply((JSON.parse(e.data as string) as FeedPage).changes)) {
       readAnew(list).catch(() => {
+        if (mine !== era) return;
         place = ""; // all of it, then
         again();
       });

@@ -15,9 +15,7 @@ interface Fetching extends Extendable {
 }
 interface Worker {
   location: Location;
-  clients: { matchAll(o: { type: "window"; includeUncontrolled: boolean }): Promise<unknown[]> };
-  skipWaiting(): Promise<void>;
-  addEventListener(kind: "install" | "activate" | "message", f: (e: Extendable) => void): void;
+  addEventListener(kind: "install" | "activate", f: (e: Extendable) => void): void;
   addEventListener(kind: "fetch", f: (e: Fetching) => void): void;
 }
 const sw = self as unknown as Worker;
@@ -35,7 +33,7 @@ async function install(): Promise<void> {
   throw new Error("the server has another page by now");
 }
 
-// Nothing has those of before open any more: a worker begins when the one before has no page.
+// A worker does not push the one before aside: it begins when that has no page open any more.
 async function forget(): Promise<void> {
   for (const key of await caches.keys()) if (key.startsWith("taskwire-") && key !== cache) await caches.delete(key);
 }
@@ -52,14 +50,6 @@ async function page(request: Request): Promise<Response> {
 
 sw.addEventListener("install", (e) => e.waitUntil(install()));
 sw.addEventListener("activate", (e) => e.waitUntil(forget()));
-sw.addEventListener("message", (e) =>
-  e.waitUntil(
-    (async () => {
-      // Not under pages of the one before; this one asks because it is of this build.
-      if ((await sw.clients.matchAll({ type: "window", includeUncontrolled: true })).length < 2) await sw.skipWaiting();
-    })(),
-  ),
-);
 sw.addEventListener("fetch", (e) => {
   const at = new URL(e.request.url);
   if (e.request.method !== "GET" || at.origin !== sw.location.origin) return;

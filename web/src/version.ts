@@ -23,8 +23,6 @@ let registration: ServiceWorkerRegistration | undefined;
 async function install(): Promise<void> {
   const address = policies ? policies.createPolicy("taskwire", { createScriptURL: () => worker }).createScriptURL("") : worker;
   registration = await navigator.serviceWorker.register(address, { updateViaCache: "none" });
-  // The worker of another page has been waiting until that was closed.
-  registration.waiting?.postMessage("go on");
 }
 
 // lookForNew looks what page the server has.
