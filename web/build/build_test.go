@@ -9,6 +9,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,14 +24,19 @@ const budget = 60 << 10
 
 func TestTheFirstLoadIsSmallAndAlwaysTheSame(t *testing.T) {
 	first, second := t.TempDir(), t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(first, "app-OLD.js"), []byte("of a build before"), 0o600))
 	require.NoError(t, build("..", first))
 	require.NoError(t, build("..", second))
+	files, err := os.ReadDir(first)
+	require.NoError(t, err)
 	sizes := map[string]int{}
-	for _, name := range []string{"index.html", "app.en.js", "app.de.js", "app.css", "icon.svg", "sw.js", "manifest.webmanifest"} {
+	contents := map[string][]byte{}
+	for _, f := range files {
+		name := f.Name()
 		content, err := os.ReadFile(filepath.Join(first, name))
 		require.NoError(t, err)
 		again, err := os.ReadFile(filepath.Join(second, name))
-		require.NoError(t, err)
+		require.NoError(t, err, "it is not of this build")
 		require.Equal(t, content, again, name)
 		var packed bytes.Buffer
 		w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
@@ -38,18 +44,26 @@ func TestTheFirstLoadIsSmallAndAlwaysTheSame(t *testing.T) {
 		_, err = w.Write(content)
 		require.NoError(t, err)
 		require.NoError(t, w.Close())
-		sizes[name] = packed.Len()
+		sizes[name], contents[name] = packed.Len(), content
 	}
-	files, err := os.ReadDir(first)
-	require.NoError(t, err)
-	require.Len(t, files, 8, "the page loads all of it at once, but for the licences: nothing can be missing later")
-	texts, err := os.ReadFile(filepath.Join(first, "licences.txt"))
-	require.NoError(t, err)
-	require.Equal(t, 3, bytes.Count(texts, []byte("Permission is hereby granted")))
-	for _, script := range []string{"app.en.js", "app.de.js"} {
-		total := sizes[script] + sizes["app.css"] + sizes["icon.svg"] + sizes["sw.js"] + sizes["manifest.webmanifest"] + 2*sizes["index.html"]
-		t.Logf("first load with %s: %d bytes gzip", script, total)
-		require.Less(t, total, budget, script)
+	require.Equal(t, 3, bytes.Count(contents["licences.txt"], []byte("Permission is hereby granted")))
+	for _, language := range languages {
+		index := "index." + language + ".html"
+		require.NotContains(t, string(contents[index]), "LANGUAGE")
+		total := 2*sizes[index] + sizes["sw.js"] + sizes["manifest.webmanifest"]
+		loaded := regexp.MustCompile(`/assets/VERSION/([^"]+)`).FindAllSubmatch(contents[index], -1)
+		for _, name := range loaded {
+			require.Contains(t, sizes, string(name[1]))
+			total += sizes[string(name[1])]
+		}
+		// What those import is among them: nothing of the first load is found late.
+		for _, name := range loaded {
+			for _, imported := range regexp.MustCompile(`(?:from|import)"\./([^"]+)"`).FindAllSubmatch(contents[string(name[1])], -1) {
+				require.Contains(t, string(contents[index]), string(imported[1]))
+			}
+		}
+		t.Logf("first load in %s: %d bytes gzip", language, total)
+		require.Less(t, total, budget, language)
 	}
 }
 

@@ -69,13 +69,15 @@ func findWeb() (string, error) {
 	}
 }
 
-// languages are those of the page, each of which has a script of its own: nobody loads the
+// languages are those of the page, each of which has scripts of its own: nobody loads the
 // texts of another one.
 var languages = []string{"en", "de"}
 
-// build writes app.LANGUAGE.js for each language, app.css, icon.svg, licences.txt,
-// index.html, sw.js and manifest.webmanifest to a folder. Their names stay: the server puts a
-// hash of what is in them into their addresses.
+// build makes the page in a folder: for each language index.LANGUAGE.html with
+// app.LANGUAGE.js and what that imports, which is loaded at once, and the parts that are
+// loaded when they are wanted; app.css, icon.svg, licences.txt, sw.js and
+// manifest.webmanifest. The server puts a hash of what is in all of them into their
+// addresses. What a build before has left there goes.
 func build(web, out string) error {
 	web, err := filepath.Abs(web)
 	if err != nil {
@@ -87,41 +89,67 @@ func build(web, out string) error {
 	if err := os.MkdirAll(out, 0o750); err != nil {
 		return fmt.Errorf("make the folder of the page: %w", err)
 	}
-	if err := bundle(web, out, "", api.EntryPoint{InputPath: "src/app.css", OutputPath: "app"}, api.EntryPoint{InputPath: "src/sw.ts", OutputPath: "sw"}); err != nil {
-		return err
-	}
-	for _, language := range languages {
-		if err := bundle(web, out, language, api.EntryPoint{InputPath: "src/app.tsx", OutputPath: "app." + language}); err != nil {
-			return err
-		}
-	}
-	licences, err := licences(web)
-	if err != nil {
-		return err
-	}
-	if err := place(filepath.Join(out, "licences.txt"), licences); err != nil {
-		return err
-	}
-	for _, name := range []string{"index.html", "icon.svg", "manifest.webmanifest"} {
-		content, err := os.ReadFile(filepath.Join(web, "src", name))
-		if err != nil {
+	files := map[string][]byte{}
+	for _, name := range []string{"icon.svg", "manifest.webmanifest"} {
+		if files[name], err = os.ReadFile(filepath.Join(web, "src", name)); err != nil {
 			return fmt.Errorf("read a file of the page: %w", err)
 		}
+	}
+	if files["licences.txt"], err = licences(web); err != nil {
+		return err
+	}
+	if _, err := bundle(web, "", files, api.EntryPoint{InputPath: "src/app.css", OutputPath: "app"}, api.EntryPoint{InputPath: "src/sw.ts", OutputPath: "sw"}); err != nil {
+		return err
+	}
+	index, err := os.ReadFile(filepath.Join(web, "src", "index.html"))
+	if err != nil {
+		return fmt.Errorf("read the page: %w", err)
+	}
+	for _, language := range languages {
+		imports, err := bundle(web, language, files, api.EntryPoint{InputPath: "src/app.tsx", OutputPath: "app." + language})
+		if err != nil {
+			return err
+		}
+		// A browser would learn of them only once it has the first script.
+		var preloads strings.Builder
+		for _, name := range imports["app."+language+".js"] {
+			fmt.Fprintf(&preloads, "<link rel=\"modulepreload\" href=\"/assets/VERSION/%s\">\n", name)
+		}
+		page := strings.NewReplacer("LANGUAGE", language, "<script", preloads.String()+"<script").Replace(string(index))
+		files["index."+language+".html"] = []byte(page)
+	}
+	for name, content := range files {
 		if err := place(filepath.Join(out, name), content); err != nil {
 			return err
+		}
+	}
+	there, err := os.ReadDir(out)
+	if err != nil {
+		return fmt.Errorf("list the folder of the page: %w", err)
+	}
+	for _, f := range there {
+		if _, made := files[f.Name()]; made || strings.HasPrefix(f.Name(), ".") {
+			continue
+		}
+		if err := os.Remove(filepath.Join(out, f.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove a file of the page before: %w", err)
 		}
 	}
 	return nil
 }
 
-// bundle writes what the entries lead to, with the texts of a language.
-func bundle(web, out, language string, entries ...api.EntryPoint) error {
+// bundle adds to the files what the entries lead to, with the texts of a language. It returns
+// which scripts each of them imports at once.
+func bundle(web, language string, files map[string][]byte, entries ...api.EntryPoint) (map[string][]string, error) {
 	result := api.Build(api.BuildOptions{
 		AbsWorkingDir:       web,
 		EntryPointsAdvanced: entries,
 		Define:              map[string]string{"LANGUAGE": strconv.Quote(language)},
-		Outdir:              out,
+		Outdir:              "dist",
 		Bundle:              true,
+		Splitting:           true,
+		ChunkNames:          "[name]-[hash]",
+		Metafile:            true,
 		Format:              api.FormatESModule,
 		Target:              api.ES2022,
 		JSX:                 api.JSXAutomatic,
@@ -134,14 +162,28 @@ func bundle(web, out, language string, entries ...api.EntryPoint) error {
 		Plugins:             []api.Plugin{vendor(web)},
 	})
 	if len(result.Errors) > 0 {
-		return errors.New("bundle the page: " + strings.Join(api.FormatMessages(result.Errors, api.FormatMessagesOptions{}), ""))
+		return nil, errors.New("bundle the page: " + strings.Join(api.FormatMessages(result.Errors, api.FormatMessagesOptions{}), ""))
 	}
 	for _, file := range result.OutputFiles {
-		if err := place(file.Path, file.Contents); err != nil {
-			return err
+		files[filepath.Base(file.Path)] = file.Contents
+	}
+	var meta struct {
+		Outputs map[string]struct {
+			Imports []struct{ Path, Kind string }
 		}
 	}
-	return nil
+	if err := json.Unmarshal([]byte(result.Metafile), &meta); err != nil {
+		return nil, fmt.Errorf("read what the page imports: %w", err)
+	}
+	imports := map[string][]string{}
+	for script, output := range meta.Outputs {
+		for _, i := range output.Imports {
+			if i.Kind == "import-statement" {
+				imports[path.Base(script)] = append(imports[path.Base(script)], path.Base(i.Path))
+			}
+		}
+	}
+	return imports, nil
 }
 
 // licences are those of what the page is made of, which go where it goes.

@@ -27,8 +27,9 @@ const found = async (address: string): Promise<Response | undefined> => (await c
 async function install(): Promise<void> {
   const into = await caches.open(cache);
   await into.addAll(shell);
-  const [script] = new RegExp(assets + "app.*?js").exec(await (await into.match("/"))!.text()) ?? []; // in the browser's language
-  if (script) return into.add(script);
+  const html = await (await into.match("/"))!.text(); // in the browser's language
+  const scripts = html.match(new RegExp(assets + '[^"]+js', "g"));
+  if (scripts) return into.addAll(scripts);
   await caches.delete(cache);
   throw new Error("the server has another page by now");
 }

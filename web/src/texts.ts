@@ -61,7 +61,7 @@ const en = {
   decide: (n: number) => (n === 1 ? "1 change needs you" : `${n} changes need you`), decisions: "Changes that need you", discardIt: "Discard", tryAgain: "Try again",
   refused: (deed: string, why: string) => `${deed}: not saved. ${why}`,
   deeds: { add: "New task", edit: "Edit", complete: "Complete or reopen", move: "Move", delete: "Delete", restore: "Restore" },
-  newPage: "There is a new version of this page.", reload: "Reload",
+  newPage: "There is a new version of this page.", notLoaded: "This part can not be shown: the server is away, or has a new version of the page.", reload: "Reload",
   signOutWaiting: (n: number) => `Not saved yet: ${n === 1 ? "1 change" : `${n} changes`}. Sign out and throw that away?`,
 
   // Recurrence, reminders and subtasks.
@@ -240,7 +240,7 @@ const de: Texts = {
   decide: (n) => (n === 1 ? "1 Änderung braucht dich" : `${n} Änderungen brauchen dich`), decisions: "Änderungen, die dich brauchen", discardIt: "Verwerfen", tryAgain: "Noch einmal versuchen",
   refused: (deed, why) => `${deed}: nicht gespeichert. ${why}`,
   deeds: { add: "Neue Aufgabe", edit: "Bearbeiten", complete: "Erledigen oder wieder öffnen", move: "Verschieben", delete: "Löschen", restore: "Zurückholen" },
-  newPage: "Es gibt eine neue Version dieser Seite.", reload: "Neu laden",
+  newPage: "Es gibt eine neue Version dieser Seite.", notLoaded: "Dieser Teil kann nicht gezeigt werden: der Server ist nicht da, oder hat eine neue Version der Seite.", reload: "Neu laden",
   signOutWaiting: (n) => `Noch nicht gespeichert: ${n === 1 ? "1 Änderung" : `${n} Änderungen`}. Abmelden und das verwerfen?`,
 
   // Recurrence, reminders and subtasks.

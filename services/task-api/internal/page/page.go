@@ -42,41 +42,21 @@ const workerPolicy = "default-src 'none'; connect-src 'self'; base-uri 'none'; f
 // version stands for the folder of the other files, in those that have addresses of their own.
 const version = "VERSION"
 
-// index is the page itself. In it language stands for that of the script.
-const (
-	index    = "index.html"
-	language = "LANGUAGE"
-)
-
-// languages are those that the page speaks: the first where the browser asks for none of them.
+// languages are those of the page: the first where the browser asks for none of them.
 var languages = []tag.Tag{tag.English, tag.German}
 
 var matcher = tag.NewMatcher(languages)
 
-// languageFor returns the language that the browser would rather have.
-func languageFor(r *http.Request) string {
+// languageFor returns the place of the language that the browser would rather have.
+func languageFor(r *http.Request) int {
 	// What can not be read asks for nothing.
 	wanted, _, _ := tag.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
 	_, i, _ := matcher.Match(wanted...)
-	return languages[i].String()
+	return i
 }
 
-// roots are the files that have addresses of their own, with the policy of each. The browser
-// asks each time whether it has changed.
-var roots = []struct{ path, name, policy string }{
-	{"/", index, policy},
-	{"/sw.js", "sw.js", workerPolicy},
-	{"/manifest.webmanifest", "manifest.webmanifest", workerPolicy},
-}
-
-func rooted(name string) bool {
-	for _, root := range roots {
-		if root.name == name {
-			return true
-		}
-	}
-	return false
-}
+// index returns the name of the page itself in a language.
+func index(language tag.Tag) string { return "index." + language.String() + ".html" }
 
 // missing is what / says where nobody has made the page.
 const missing = `<!doctype html>
@@ -90,7 +70,7 @@ const missing = `<!doctype html>
 
 // file is what is served, as it is and packed.
 type file struct {
-	kind          string
+	kind, tag     string
 	plain, packed []byte
 }
 
@@ -110,7 +90,8 @@ func newFile(name string, content []byte) (file, error) {
 	if path.Ext(name) == ".webmanifest" { // not every system knows it
 		kind = "application/manifest+json"
 	}
-	return file{kind: kind, plain: content, packed: packed.Bytes()}, nil
+	whole := sha256.Sum256(content)
+	return file{kind: kind, tag: `W/"` + hex.EncodeToString(whole[:])[:16] + `"`, plain: content, packed: packed.Bytes()}, nil
 }
 
 // serve writes the file, packed where the browser takes that.
@@ -124,6 +105,15 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 		content = f.packed
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+}
+
+// revalidate serves a file that has an address of its own: the browser asks each time whether
+// it has changed.
+func (f file) revalidate(w http.ResponseWriter, r *http.Request, policy string) {
+	w.Header().Set("Content-Security-Policy", policy)
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("ETag", f.tag)
+	f.serve(w, r)
 }
 
 // Mount adds the page at /, its service worker and manifest, and what it is made of at
@@ -143,47 +133,47 @@ func mount(r chi.Router, built fs.FS) error {
 	if err != nil {
 		return err
 	}
-	if contents[index] == nil {
-		contents = map[string][]byte{index: []byte(missing)}
-	}
 	sum := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(contents)) {
 		fmt.Fprintf(sum, "%s %d\n", name, len(contents[name]))
 		sum.Write(contents[name])
 	}
 	at := hex.EncodeToString(sum.Sum(nil))[:16]
-	assets := map[string]file{}
-	for name, content := range contents {
-		if rooted(name) {
+	named := func(name string) (file, error) {
+		content := bytes.ReplaceAll(contents[name], []byte(version), []byte(at))
+		delete(contents, name) // the others are in the folder of the version
+		return newFile(name, content)
+	}
+	var pages []file
+	for _, language := range languages {
+		if contents[index(language)] == nil {
+			contents = map[string][]byte{index(language): []byte(missing)}
+		}
+		page, err := named(index(language))
+		if err != nil {
+			return err
+		}
+		pages = append(pages, page)
+	}
+	r.Get("/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("Vary", "Accept-Language")
+		pages[languageFor(r)].revalidate(w, r, policy)
+	})
+	for _, name := range []string{"sw.js", "manifest.webmanifest"} {
+		if contents[name] == nil {
 			continue
 		}
+		f, err := named(name)
+		if err != nil {
+			return err
+		}
+		r.Get("/"+name, func(w http.ResponseWriter, r *http.Request) { f.revalidate(w, r, workerPolicy) })
+	}
+	assets := map[string]file{}
+	for name, content := range contents {
 		if assets[name], err = newFile(name, content); err != nil {
 			return err
 		}
-	}
-	for _, root := range roots {
-		content, ok := contents[root.name]
-		if !ok {
-			continue
-		}
-		spoken := map[string]file{} // by language
-		tags := map[string]string{}
-		for _, l := range languages {
-			in := strings.NewReplacer(version, at, language, l.String()).Replace(string(content))
-			whole := sha256.Sum256([]byte(in))
-			tags[l.String()] = `W/"` + hex.EncodeToString(whole[:])[:16] + `"`
-			if spoken[l.String()], err = newFile(root.name, []byte(in)); err != nil {
-				return err
-			}
-		}
-		r.Get(root.path, func(w http.ResponseWriter, r *http.Request) {
-			l := languageFor(r)
-			w.Header().Set("Content-Security-Policy", root.policy)
-			w.Header().Set("Cache-Control", "no-cache")
-			w.Header().Set("ETag", tags[l])
-			w.Header().Add("Vary", "Accept-Language")
-			spoken[l].serve(w, r)
-		})
 	}
 	r.Get("/assets/{version}/{name}", func(w http.ResponseWriter, r *http.Request) {
 		asset, ok := assets[chi.URLParam(r, "name")]

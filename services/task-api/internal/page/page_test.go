@@ -32,12 +32,14 @@ func serve(t *testing.T, built fs.FS) func(path string, header ...string) *httpt
 
 func builtPage(script string) fstest.MapFS {
 	return fstest.MapFS{
-		".gitignore": {Data: []byte("*")},
-		"index.html": {Data: []byte(`<script type="module" src="/assets/VERSION/app.LANGUAGE.js"></script><link href="/assets/VERSION/app.css">`)},
-		"app.en.js":  {Data: []byte(script)},
-		"app.css":    {Data: []byte("p {}")},
-		"icon.svg":   {Data: []byte("<svg/>")},
-		"sw.js":      {Data: []byte(`const build="VERSION";`)},
+		".gitignore":    {Data: []byte("*")},
+		"index.en.html": {Data: []byte(`<script type="module" src="/assets/VERSION/app.en.js"></script><link href="/assets/VERSION/app.css">`)},
+		"index.de.html": {Data: []byte(`<script type="module" src="/assets/VERSION/app.de.js"></script><link href="/assets/VERSION/app.css">`)},
+		"app.en.js":     {Data: []byte(script)},
+		"app.de.js":     {Data: []byte("eins()")},
+		"app.css":       {Data: []byte("p {}")},
+		"icon.svg":      {Data: []byte("<svg/>")},
+		"sw.js":         {Data: []byte(`const build="VERSION";`)},
 
 		"manifest.webmanifest": {Data: []byte(`{"icons":[{"src":"/assets/VERSION/icon.svg"}]}`)},
 	}
@@ -68,7 +70,7 @@ func TestThePageNamesItsFilesByWhatIsInThem(t *testing.T) {
 
 	other := serve(t, builtPage("two()"))
 	require.NotContains(t, other("/").Body.String(), found[1], "another page has other addresses")
-	for _, path := range []string{found[1], "/assets/x/app.en.js", strings.Replace(found[1], "app.en.js", "index.html", 1), strings.Replace(found[1], "app.js", ".gitignore", 1)} {
+	for _, path := range []string{found[1], "/assets/x/app.en.js", strings.Replace(found[1], "app.en.js", "index.en.html", 1), strings.Replace(found[1], "app.js", ".gitignore", 1)} {
 		a := other(path)
 		require.Equal(t, http.StatusNotFound, a.Code, path)
 		require.Equal(t, "application/problem+json", a.Header().Get("Content-Type"))
@@ -96,6 +98,19 @@ func TestTheServiceWorkerIsOfThisBuild(t *testing.T) {
 	for _, path := range []string{"/assets/" + at + "/sw.js", "/index.html"} {
 		require.Equal(t, http.StatusNotFound, one(path).Code, "%s has one address", path)
 	}
+}
+
+func TestThePageSpeaksTheBrowsersLanguage(t *testing.T) {
+	get := serve(t, builtPage("one()"))
+	for asked, script := range map[string]string{
+		"": "app.en.js", "de": "app.de.js", "de-AT, en;q=0.5": "app.de.js", "fr, de;q=0.3, en;q=0.2": "app.de.js", "en-GB,de": "app.en.js",
+		"fr": "app.en.js", "x=;;q": "app.en.js", "*": "app.en.js",
+	} {
+		a := get("/", "Accept-Language", asked)
+		require.Contains(t, a.Body.String(), script, asked)
+		require.Contains(t, a.Header().Values("Vary"), "Accept-Language", asked)
+	}
+	require.NotEqual(t, get("/").Header().Get("ETag"), get("/", "Accept-Language", "de").Header().Get("ETag"))
 }
 
 func TestWithoutAPageItSaysHowToMakeOne(t *testing.T) {
