@@ -7,7 +7,7 @@ import { History, shownHistory } from "./history";
 import { Help } from "./keys";
 import { ListActions } from "./lists";
 import { Invitations } from "./members";
-import { comeBack } from "./providers";
+import { CameBack, comeBack } from "./providers";
 import { go, menuOpen, route } from "./route";
 import { Erasing, Settings } from "./settings";
 import { Sidebar } from "./sidebar";
@@ -84,6 +84,7 @@ function Shell() {
           <p class="offline" role="status">
             {!connected.value && t.offline}
           </p>
+          <CameBack key={at.view + at.list} />
           <Erasing />
           <Invitations />
           {at.view === "settings" ? <Settings /> : !loaded.value ? <p>{t.loading}</p> : at.view === "today" ? <Today /> : at.view === "upcoming" ? <Upcoming /> : at.view === "trash" ? <Trash /> : list && <ListView key={list.id} list={list} />}

@@ -42,7 +42,7 @@ const en = {
   dayAndTime: (day: string, time: string) => `${day}, ${time}`,
   keyTable: {
     "j / k": "Next or previous task", x: "Complete or reopen the task", "e / Enter": "Edit the task", h: "History of the task", "#": "Delete the task",
-    "Alt+↑ / Alt+↓": "Move the task up or down in its list", n: "New task", u: "Undo the last change", "g t / g u / g i": "Go to Today, Upcoming, Inbox", "?": "This list",
+    "Alt+↑ / Alt+↓": "Move the task, or in the menu the list, up or down", n: "New task", u: "Undo the last change", "g t / g u / g i": "Go to Today, Upcoming, Inbox", "?": "This list",
   } as Record<string, string>,
   singleKeys: "Shortcuts of a single key are on",
   failed: "That did not work.", noAnswer: "The server does not answer. Nothing has been changed; try again.",
@@ -147,7 +147,7 @@ const de: Texts = {
   dayAndTime: (day, time) => `${day}, ${time}`,
   keyTable: {
     "j / k": "Nächste oder vorige Aufgabe", x: "Aufgabe erledigen oder wieder öffnen", "e / Enter": "Aufgabe bearbeiten", h: "Verlauf der Aufgabe", "#": "Aufgabe löschen",
-    "Alt+↑ / Alt+↓": "Aufgabe in ihrer Liste nach oben oder unten", n: "Neue Aufgabe", u: "Letzte Änderung rückgängig machen", "g t / g u / g i": "Zu Heute, Demnächst, Eingang", "?": "Diese Liste",
+    "Alt+↑ / Alt+↓": "Die Aufgabe, oder im Menü die Liste, nach oben oder unten", n: "Neue Aufgabe", u: "Letzte Änderung rückgängig machen", "g t / g u / g i": "Zu Heute, Demnächst, Eingang", "?": "Diese Liste",
   },
   singleKeys: "Kürzel mit einer einzigen Taste sind an",
   failed: "Das ging nicht.", noAnswer: "Der Server antwortet nicht. Nichts wurde geändert; bitte noch einmal versuchen.",
