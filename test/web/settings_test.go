@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -26,30 +24,6 @@ import (
 
 	"github.com/taskwire/taskwire/test/suite"
 )
-
-// A provider that signs nobody in: it sends browsers back as OpenID Connect Core 1.0, section
-// 3.1.2.6, has it.
-var refusing = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-	here := "http://" + r.Host
-	if r.URL.Path != "/authorize" {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(object{"issuer": here, "authorization_endpoint": here + "/authorize", "token_endpoint": here + "/token", "jwks_uri": here + "/keys", "id_token_signing_alg_values_supported": []string{"RS256"}}) // to who is still there
-		return
-	}
-	back, err := url.Parse(r.URL.Query().Get("redirect_uri"))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	back.RawQuery = url.Values{"error": {"access_denied"}, "state": {r.URL.Query().Get("state")}}.Encode()
-	http.Redirect(w, r, back.String(), http.StatusFound)
-}))
-
-// providersSetting is OIDC_PROVIDERS with it.
-func providersSetting() string {
-	refusing.Start()
-	return fmt.Sprintf(`OIDC_PROVIDERS=[{"id": "company", "name": "Company", "issuer": %q, "client_id": "taskwire"}]`, refusing.URL)
-}
 
 // agree has the browser's own questions be answered with yes.
 func (b *tab) agree() {
@@ -331,26 +305,6 @@ func TestPasskeys(t *testing.T) {
 	b.click("button", "Sign in with a passkey")
 	b.see("alert", "")
 	b.see("heading", "Sign in")
-}
-
-// Who comes back from a provider without a session is told why, where he was.
-func TestAProviderThatRefuses(t *testing.T) {
-	b := open(t)
-	b.click("button", "Sign in with Company")
-	b.see("StaticText", "The provider has not signed you in.")
-	b.see("heading", "Sign in")
-	c := newUser(t)
-	b.fill("textbox", "E-mail address", c.Email)
-	b.fill("textbox", "Password", suite.Password)
-	b.click("button", "Sign in")
-	b.click("link", "Settings")
-	b.age(c)
-	b.click("button", "Link Company")
-	b.see("dialog", "Sign in again")
-	b.fill("textbox", "Password", suite.Password)
-	b.press("\r")
-	b.see("StaticText", "The provider has not signed you in.")
-	b.see("heading", "Settings")
 }
 
 func TestAnExportIsSaved(t *testing.T) {
