@@ -57,12 +57,16 @@ func run(m *testing.M) int {
 		return 1
 	}
 	browser = ctx
-	defer refusing.Close()
-	var err error
+	providers, err := company.start()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "start an OpenID provider:", err)
+		return 1
+	}
+	defer company.server.Close()
 	if workshop, err = os.MkdirTemp("", "taskwire-web-"); err != nil {
 		fmt.Fprintln(os.Stderr, "make a folder:", err)
 		return 1
 	}
 	defer os.RemoveAll(workshop) // what stays is in the folder for what is temporary
-	return suitetest.Main(m, func(started *suite.Suite) { s = started }, append(suite.WithoutLimits(), providersSetting())...)
+	return suitetest.Main(m, func(started *suite.Suite) { s = started }, append(suite.WithoutLimits(), providers)...)
 }

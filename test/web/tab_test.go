@@ -67,7 +67,7 @@ func openAt(t *testing.T, base string) *tab {
 		case *network.EventRequestWillBeSent:
 			if !strings.HasPrefix(e.Request.URL, base+"/") && !strings.HasPrefix(e.Request.URL, "data:") && // what the browser draws with
 				!strings.HasPrefix(e.Request.URL, "blob:"+base+"/") && // what it saves
-				!strings.HasPrefix(e.Request.URL, refusing.URL+"/") { // where somebody signs in
+				!strings.HasPrefix(e.Request.URL, company.server.URL+"/") { // where somebody signs in
 				wrong = append(wrong, "a request to "+e.Request.URL)
 			}
 		}

@@ -4,17 +4,18 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Account } from "./account";
 import { draftFor, openDraft } from "./drafts";
 import { Editor, edited } from "./editor";
+import { Erasing } from "./erasing";
 import { History, shownHistory } from "./history";
 import { Help } from "./keys";
+import { later } from "./later";
 import { ListActions } from "./lists";
 import { Invitations } from "./members";
 import { Notifications } from "./notifications";
-import { comeBack } from "./providers";
+import { CameBack, comeBack } from "./providers";
 import { go, menuOpen, route } from "./route";
 import type { List, Task } from "./schema";
 import { Search } from "./search";
 import { Change, Select, Selection } from "./select";
-import { Erasing, Settings } from "./settings";
 import { Sidebar } from "./sidebar";
 import { SignInAgain } from "./sign-in-again";
 import { connected, inbox, lists, loaded, start, user } from "./store";
@@ -23,6 +24,8 @@ import { t } from "./texts";
 import { Toasts } from "./toast";
 import { Trash } from "./trash";
 import { Decisions, Status } from "./waiting";
+
+const Settings = later(() => import("./settings").then((part) => part.Settings));
 
 function App() {
   if (user.value === undefined) return <main>{connected.value ? <p>{t.loading}</p> : <p role="status">{t.offline}</p>}</main>;
@@ -117,6 +120,7 @@ function Shell() {
           </div>
           <Selection />
           <Status />
+          <CameBack key={at.view + at.list} />
           <Erasing />
           <Invitations />
           <View list={list} />

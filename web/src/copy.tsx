@@ -1,12 +1,16 @@
 // What is shown once is copied with one click.
+import { useState } from "preact/hooks";
 import { t } from "./texts";
-import { complain, tell } from "./toast";
 
 export function Copy({ text }: { text: string }) {
+  const [said, setSaid] = useState("");
   if (!navigator.clipboard) return null; // where the page came unencrypted
   return (
-    <button type="button" onClick={() => void navigator.clipboard.writeText(text).then(() => tell(t.copied), complain)}>
-      {t.copy}
-    </button>
+    <>
+      <button type="button" onClick={() => void navigator.clipboard.writeText(text).then(() => setSaid(t.copied), () => setSaid(t.failed))}>
+        {t.copy}
+      </button>
+      <span role="status">{said}</span>
+    </>
   );
 }

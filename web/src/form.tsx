@@ -1,9 +1,9 @@
 // What a form does about its request: it is sent once, and what was wrong is said at its field.
 import { useState } from "preact/hooks";
 import { Failure } from "./api";
+import { saidAlso } from "./passkeys";
 import { recently } from "./sign-in-again";
 import { t } from "./texts";
-import { said } from "./toast";
 
 // useForm is for the fields of a body that the form has.
 export function useForm(...known: string[]) {
@@ -28,7 +28,7 @@ export function useForm(...known: string[]) {
   };
   const alert = wrong !== null && (
     <p class="wrong" role="alert">
-      {wrong instanceof DOMException ? (wrong.name === "SecurityError" ? t.noPasskeysHere : t.noPasskey) : fields.length > 0 && fields.every((f) => known.some((k) => f.location === "body." + k)) ? t.failed : said(wrong)}
+      {fields.length > 0 && fields.every((f) => known.some((k) => f.location === "body." + k)) ? t.failed : saidAlso(wrong)}
     </p>
   );
   return { busy, at, send, alert };

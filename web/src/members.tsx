@@ -16,7 +16,7 @@ const roles = ["viewer", "editor", "owner"] as const;
 
 function Roles(p: { id: string; label?: string; value: Role; disabled?: boolean; onChange: (role: Role) => void }) {
   return (
-    <select id={p.id} aria-label={p.label} value={p.value} disabled={p.disabled} onChange={(e) => p.onChange(e.currentTarget.value as Role)}>
+    <select id={p.id} aria-label={p.label} aria-describedby={p.label ? undefined : p.id + "-hint"} value={p.value} disabled={p.disabled} onChange={(e) => p.onChange(e.currentTarget.value as Role)}>
       {roles.map((role) => (
         <option key={role} value={role}>
           {t.roles[role]}

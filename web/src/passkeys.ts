@@ -1,6 +1,8 @@
 // Passkeys: keys that a device keeps, asked for by the browser's own dialogs.
 import { request } from "./api";
 import type { Passkey, PasskeyOptions, SignedIn } from "./schema";
+import { t } from "./texts";
+import { said } from "./toast";
 
 // passkeysThere is whether this browser has them, in words that we speak.
 export const passkeysThere = typeof PublicKeyCredential === "function" && "parseRequestOptionsFromJSON" in PublicKeyCredential;
@@ -22,4 +24,10 @@ export async function addPasskey(name: string): Promise<void> {
   const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(data.publicKey as unknown as PublicKeyCredentialCreationOptionsJSON);
   const made = await navigator.credentials.create({ publicKey });
   await request<Passkey>("POST", "/api/auth/passkeys/register/finish", { ...saidBy(made), name });
+}
+
+// saidAlso is a failure in words, also one of the browser's with a passkey.
+export function saidAlso(e: unknown): string {
+  if (!(e instanceof DOMException)) return said(e);
+  return e.name === "SecurityError" ? t.noPasskeysHere : t.noPasskey;
 }

@@ -5,7 +5,7 @@ import { Failure, request } from "./api";
 import { sayMoment } from "./dates";
 import { Dialog } from "./dialog";
 import { useForm } from "./form";
-import { CameBack, leaveFor, useProviders } from "./providers";
+import { leaveFor, useProviders } from "./providers";
 import type { IdentityList, PasskeyList, PasswordChange, Problem, ProfilePatch, SessionList, ToBeErased, User } from "./schema";
 import { addPasskey, passkeysThere } from "./passkeys";
 import { SecondFactorSettings } from "./second-factor";
@@ -37,7 +37,6 @@ export async function act(what: () => Promise<unknown>): Promise<boolean> {
 export function Settings() {
   return (
     <div class="settings">
-      <CameBack />
       <Profile />
       <Address />
       <Password />
@@ -77,7 +76,7 @@ function Profile() {
           </Field>
         </div>
         <datalist id="zones">
-          {Intl.supportedValuesOf("timeZone").map((one) => (
+          {(Intl.supportedValuesOf?.("timeZone") ?? []).map((one) => (
             <option key={one} value={one} />
           ))}
         </datalist>
@@ -385,21 +384,5 @@ function Mine() {
         </Dialog>
       )}
     </section>
-  );
-}
-
-// Erasing says that the account goes, and keeps it, wherever its user is.
-export function Erasing() {
-  const at = user.value?.erase_at;
-  if (!at) return null;
-  const keep = async () => {
-    await request("POST", "/api/auth/me/restore");
-    if (user.value) user.value = { ...user.value, erase_at: null };
-  };
-  return (
-    <div class="notice">
-      <p>{t.erasedAt(moment(at))}</p>
-      <button onClick={() => void act(keep).then((ok) => ok && tell(t.accountKept))}>{t.keepAccount}</button>
-    </div>
   );
 }

@@ -3,11 +3,10 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Field } from "./account";
 import { Failure, request } from "./api";
-import { passkeysThere, signInByPasskey } from "./passkeys";
+import { passkeysThere, saidAlso, signInByPasskey } from "./passkeys";
 import { leaveFor, useProviders } from "./providers";
 import type { Credentials, SignedIn, User } from "./schema";
 import { t } from "./texts";
-import { said } from "./toast";
 
 // SignIn calls onDone with who has signed in. Without setEmail it is for one account alone.
 export function SignIn(p: { email: string; setEmail?: (email: string) => void; onDone: (who: User) => void }) {
@@ -54,7 +53,7 @@ export function SignIn(p: { email: string; setEmail?: (email: string) => void; o
       >
         {wrong !== null && (
           <p class="wrong" role="alert">
-            {wrong instanceof DOMException ? (wrong.name === "SecurityError" ? t.noPasskeysHere : t.noPasskey) : said(wrong)}
+            {saidAlso(wrong)}
           </p>
         )}
         {asksCode ? (

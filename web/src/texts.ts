@@ -46,7 +46,7 @@ const en = {
   dayAndTime: (day: string, time: string) => `${day}, ${time}`,
   keyTable: {
     "j / k": "Next or previous task", x: "Complete or reopen the task", "e / Enter": "Edit the task", h: "History of the task", "#": "Delete the task",
-    "Alt+↑ / Alt+↓": "Move the task up or down in its list", n: "New task", u: "Undo the last change", "g t / g u / g i / g a": "Go to Today, Upcoming, Inbox, what is assigned to you", "/": "Search",
+    "Alt+↑ / Alt+↓": "Move the task, or in the menu the list, up or down", n: "New task", u: "Undo the last change", "g t / g u / g i / g a": "Go to Today, Upcoming, Inbox, what is assigned to you", "/": "Search",
     "Home / End": "First or last task", "← / →": "Fold or unfold subtasks", "> / <": "Make it part of the task above, or a task of its own",
     v: "Select the task", "J / K": "Select the next or previous one too", "*": "Select all", m: "Change or move what is selected", Esc: "End the selection", "?": "This list",
   } as Record<string, string>,
@@ -216,7 +216,7 @@ const de: Texts = {
   dayAndTime: (day, time) => `${day}, ${time}`,
   keyTable: {
     "j / k": "Nächste oder vorige Aufgabe", x: "Aufgabe erledigen oder wieder öffnen", "e / Enter": "Aufgabe bearbeiten", h: "Verlauf der Aufgabe", "#": "Aufgabe löschen",
-    "Alt+↑ / Alt+↓": "Aufgabe in ihrer Liste nach oben oder unten", n: "Neue Aufgabe", u: "Letzte Änderung rückgängig machen", "g t / g u / g i / g a": "Zu Heute, Demnächst, Eingang, mir Zugewiesenem", "/": "Suche",
+    "Alt+↑ / Alt+↓": "Die Aufgabe, oder im Menü die Liste, nach oben oder unten", n: "Neue Aufgabe", u: "Letzte Änderung rückgängig machen", "g t / g u / g i / g a": "Zu Heute, Demnächst, Eingang, mir Zugewiesenem", "/": "Suche",
     "Home / End": "Erste oder letzte Aufgabe", "← / →": "Unteraufgaben ein- oder ausklappen", "> / <": "Zum Teil der Aufgabe darüber machen, oder zu einer eigenen",
     v: "Aufgabe auswählen", "J / K": "Auch die nächste oder vorige auswählen", "*": "Alle auswählen", m: "Ausgewähltes ändern oder verschieben", Esc: "Auswahl beenden", "?": "Diese Liste",
   },
