@@ -190,7 +190,9 @@ function passed(ask: PreviewInput): { day: string; at: number } {
 // goingOn has a preview go on from where the series is, and not from long ago. It says which
 // occurrence comes before the dates, if that is known.
 export function goingOn(ask: PreviewInput): { ask: PreviewInput; since?: string } {
-  const since = ask.occurrence ?? ask.anchor ?? (ask.all_day ? ask.due_at : wall(Date.parse(ask.due_at), ask.timezone).day);
+  const due = ask.all_day ? ask.due_at : wall(Date.parse(ask.due_at), ask.timezone).day;
+  if (ask.scope === "following") return { ask: { ...ask, count: 100 }, since: due }; // it can be long ago
+  const since = ask.occurrence ?? ask.anchor ?? due;
   const { day } = passed(ask);
   const from = ask.basis === "completion" ? day : plusDays(day, -1);
   if ((ask.missed === "all" && ask.basis !== "completion") || since.slice(0, 10) >= from) return { ask, since };
