@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -67,7 +68,7 @@ func (b *tab) text(selector string, want ...string) {
 	})
 }
 
-// focus waits until what has the focus has an accessible name that begins so.
+// focused waits until what has the focus has this accessible name.
 func (b *tab) focused(name string) {
 	b.t.Helper()
 	b.eventually(func() error {
@@ -82,6 +83,26 @@ func (b *tab) focused(name string) {
 func (b *tab) value(id string) string {
 	b.t.Helper()
 	return evaluate[string](b, fmt.Sprintf(`document.getElementById(%q).value`, id))
+}
+
+// edit opens a task by the keyboard: what has just been said may lie over it.
+func (b *tab) edit(title string) {
+	b.t.Helper()
+	call(b, dom.Focus, dom.FocusParams{BackendNodeID: b.see("button", title)})
+	b.press("\r")
+	b.see("dialog", "Edit task")
+}
+
+// special unfolds the special cases of a rule.
+func (b *tab) special() {
+	b.t.Helper()
+	b.eventually(func() error {
+		if !evaluate[bool](b, `!!document.querySelector("dialog summary")`) {
+			return fmt.Errorf("there are no special cases")
+		}
+		return nil
+	})
+	evaluate[bool](b, `document.querySelector("dialog summary").click(), true`)
 }
 
 // save saves the dialog, and waits until it is closed.
@@ -132,8 +153,7 @@ func TestARuleStaysAsItIsWritten(t *testing.T) {
 			defer func() { b.t = at }()
 			title := fmt.Sprintf("Rule %d.", i)
 			b.text(fmt.Sprintf(`[data-task=%q]`, ids[i]), "repeats: "+tc.says)
-			b.click("button", title)
-			b.see("dialog", "Edit task")
+			b.edit(title)
 			require.Equal(t, tc.opens, b.value("repeat"))
 			b.fill("textbox", "Description", "looked at")
 			b.save()
@@ -158,8 +178,8 @@ func TestRulesAreBuilt(t *testing.T) {
 		dates  []string
 	}{
 		{"every third day, five times", [][2]string{{"repeat", "daily"}, {"interval", "3"}, {"end", "count"}, {"count", "3"}}, nil, "FREQ=DAILY;INTERVAL=3;COUNT=3", []string{"Mon, Feb 3, 2031", "Thu, Feb 6, 2031"}},
-		{"weekdays", [][2]string{{"repeat", "weekdays"}, {"end", "never"}}, nil, "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", []string{"Mon, Feb 3, 2031", "Fri, Feb 7, 2031"}},
-		{"two days of every other week", [][2]string{{"repeat", "weekly"}, {"interval", "2"}}, []string{"Sunday", "Tuesday"}, "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU", []string{"Sun, Feb 2, 2031", "Tue, Feb 11, 2031"}},
+		{"two days of every other week", [][2]string{{"repeat", "weekly"}, {"interval", "2"}, {"end", "never"}}, []string{"Sunday", "Tuesday"}, "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU", []string{"Sun, Feb 2, 2031", "Tue, Feb 11, 2031"}},
+		{"weekdays", [][2]string{{"repeat", "weekdays"}}, nil, "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", []string{"Mon, Feb 3, 2031", "Fri, Feb 7, 2031"}},
 		{"monthly, on the day of the date", [][2]string{{"repeat", "monthly"}, {"interval", "1"}}, nil, "FREQ=MONTHLY", []string{"Fri, Feb 28, 2031", "the month's last day", "Mon, Mar 31, 2031"}},
 		{"a day of the month, to the end of the year", [][2]string{{"repeat", "monthly"}, {"month-on", "day"}, {"month-day", "30"}, {"end", "until"}, {"until", "2031-12-31"}}, nil, "FREQ=MONTHLY;BYMONTHDAY=30;UNTIL=20311231", []string{"Sun, Mar 30, 2031", "none in between"}},
 		{"the last day", [][2]string{{"month-on", "last"}, {"end", "never"}}, nil, "FREQ=MONTHLY;BYMONTHDAY=-1", []string{"Fri, Feb 28, 2031"}},
@@ -171,7 +191,7 @@ func TestRulesAreBuilt(t *testing.T) {
 			at := b.t
 			b.t = t
 			defer func() { b.t = at }()
-			b.click("button", "Built")
+			b.edit("Built")
 			for _, f := range tc.fields {
 				b.choose(f[0], f[1])
 			}
@@ -185,7 +205,7 @@ func TestRulesAreBuilt(t *testing.T) {
 	}
 	is := read(t, c, id)
 	require.Equal(t, "completion", is.Recurrence.Basis)
-	b.click("button", "Built")
+	b.edit("Built")
 	b.choose("repeat", "never")
 	b.save()
 	require.Nil(t, read(t, c, id).Recurrence)
@@ -218,10 +238,10 @@ func TestTheNextDatesAreExplained(t *testing.T) {
 
 	b := signIn(t, c)
 	b.click("link", "Inbox 4 open tasks")
-	b.click("button", "At night")
+	b.edit("At night")
 	b.text(".dates li:nth-child(1)", long(day), "3:30", "the clocks jump over the time that day")
 	b.text(".dates li:nth-child(2)", long(day.AddDate(0, 0, 1)), "2:30")
-	b.click("DisclosureTriangle", "Special cases")
+	b.special()
 	b.choose("dst_gap", "skip")
 	b.text(".dates li:nth-child(1)", long(day.AddDate(0, 0, 1)), "none in between")
 	b.choose("repeat", "other")
@@ -232,12 +252,12 @@ func TestTheNextDatesAreExplained(t *testing.T) {
 	b.text("#rule-wrong", "")
 	b.save()
 
-	b.click("button", "By day")
+	b.edit("By day")
 	b.text(".dates li:nth-child(1)", long(day), "9:30", "the clocks were changed, the time of day stays")
 	b.click("button", "Cancel")
 
 	// What is late is followed by what lies ahead.
-	b.click("button", "Late")
+	b.edit("Late")
 	today := time.Now().In(day.Location())
 	b.text(".dates li:nth-child(1)", today.AddDate(0, 0, 1).Format("Mon, Jan 2, 2006"))
 	b.click("button", "Cancel")
@@ -247,15 +267,15 @@ func TestTheNextDatesAreExplained(t *testing.T) {
 	var next edited
 	b.eventually(func() error {
 		found := ask[struct{ Items []edited }](t, c, http.MethodGet, "/api/tasks?is_complete=false&series_id="+read(t, c, rent.ID).Series, nil)
-		if len(found.Items) != 1 {
-			return fmt.Errorf("%d follow", len(found.Items))
+		if len(found.Items) != 1 || found.Items[0].ID == rent.ID {
+			return fmt.Errorf("%d are open", len(found.Items))
 		}
 		next = found.Items[0]
 		return nil
 	})
 	require.Equal(t, "2031-02-28T09:00:00", next.Occurrence)
 	b.text(fmt.Sprintf(`[data-task=%q]`, next.ID), "Rent")
-	b.click("button", "Rent")
+	b.edit("Rent")
 	b.text("dialog", "Counted from Fri, Jan 31, 2031.")
 	b.text(".dates", "Mon, Mar 31, 2031")
 	require.Equal(t, 1, evaluate[int](b, `document.querySelectorAll(".dates li").length`))
@@ -269,7 +289,7 @@ func TestThisOrFollowing(t *testing.T) {
 	b.click("link", "Inbox 1 open task")
 
 	// One alone, and the following ones, too.
-	b.click("button", "Bins")
+	b.edit("Bins")
 	require.False(t, evaluate[bool](b, `document.getElementById("scope") !== null`))
 	b.choose("due", "2031-01-07")
 	b.text(".dates", "Mon, Jan 13, 2031")
@@ -277,7 +297,7 @@ func TestThisOrFollowing(t *testing.T) {
 	is := read(t, c, weekly.ID)
 	require.Equal(t, "2031-01-07T09:00:00Z", is.Due)
 	require.Equal(t, "2031-01-06T09:00:00", is.Recurrence.Anchor)
-	b.click("button", "Bins")
+	b.edit("Bins")
 	b.choose("due", "2031-01-08")
 	b.choose("scope", "following")
 	b.text(".dates", "Wed, Jan 15, 2031")
@@ -286,7 +306,7 @@ func TestThisOrFollowing(t *testing.T) {
 	require.Equal(t, "2031-01-08T09:00:00", is.Recurrence.Anchor)
 
 	// Skipped, and not skipped after all.
-	b.click("button", "Bins")
+	b.edit("Bins")
 	b.click("button", "Skip this date")
 	b.gone("dialog", "Edit task")
 	b.reads("Skipped: Bins. Next: Wed, Jan 15, 2031, 9:00")
@@ -309,7 +329,7 @@ func TestThisOrFollowing(t *testing.T) {
 	b.reads("Wed, Jan 8, 2031, 9:00")
 
 	// The last one of a rule can not be skipped.
-	b.click("button", "Bins")
+	b.edit("Bins")
 	b.choose("end", "until")
 	b.choose("until", "2031-01-10")
 	b.text("dialog", "None: this one is the last.")
@@ -348,8 +368,8 @@ func TestRemindersAndWhoIsToDoIt(t *testing.T) {
 	}
 	b := signIn(t, c)
 	b.click("link", "Shared 1 open task")
-	b.click("button", "Call")
-	b.text(".reminders", "1 day, 2 hours before", "Jan 2, 2020, 3:04 AM (past)", "And 1 of somebody else.")
+	b.edit("Call")
+	b.text(".reminders", "1 day, 2 hours before", "Jan 2, 2020, 3:04", "(past)", "And 1 of somebody else.")
 	b.choose("remind-n", "30")
 	b.click("button", "Add the reminder")
 	b.see("button", "Remove the reminder: 30 minutes before")
@@ -361,8 +381,8 @@ func TestRemindersAndWhoIsToDoIt(t *testing.T) {
 	b.choose("remind-day", "2031-02-03")
 	b.choose("remind-time", "04:05")
 	b.click("button", "Add the reminder")
-	b.click("button", "Remove the reminder: Jan 2, 2020, 3:04 AM")
-	b.gone("button", "Remove the reminder: Jan 2, 2020, 3:04 AM")
+	// Browsers differ in the space before AM.
+	evaluate[bool](b, `[...document.querySelectorAll(".reminders button")].find((e) => e.ariaLabel?.includes("2020")).click(), true`)
 	b.choose("assignee", you)
 	b.choose("zone", "America/New_York")
 	b.see("textbox", "Description")
@@ -378,8 +398,7 @@ func TestRemindersAndWhoIsToDoIt(t *testing.T) {
 	require.Equal(t, "America/New_York", is.Timezone)
 	require.Equal(t, "2031-03-31T15:00:00Z", is.Due, "11:00 there")
 
-	// By the day before the clocks change it is another hour of UTC.
-	b.click("button", "Call")
+	b.edit("Call")
 	require.Equal(t, "11:00", b.value("time"))
 	b.choose("zone", "Europe/Nowhere")
 	b.click("button", "Save")
@@ -542,8 +561,8 @@ func TestTheWholeDialogIsAccessible(t *testing.T) {
 	b.click("checkbox", "Montag")
 	b.choose("due", "2031-01-31")
 	b.choose("repeat", "monthly")
-	b.click("DisclosureTriangle", "Sonderfälle")
-	b.reads("Sein letzter Tag")
+	b.special()
+	b.see("combobox", "Wenn der Monat den Tag nicht hat")
 	b.choose("remind", "at")
 	b.text(".reminders", "1 Woche vorher", "Wenn es fällig ist", "vorbei", "Und 1 von jemand anderem.")
 	b.choose("end", "until")

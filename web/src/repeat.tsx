@@ -44,11 +44,11 @@ function Count(p: { id: string; label: string; value: number; max: number; onCou
 export function Repeat(p: { plan: Plan; policies: Policies; ask: PreviewInput | null; since: string | undefined; wrong: string | undefined; onPlan: (plan: Plan) => void; onPolicies: (policies: Policies) => void }) {
   const { plan, policies } = p;
   const set = (some: Partial<Plan>) => p.onPlan({ ...plan, ...some });
-  const [answer, setAnswer] = useState<{ dates: PreviewedOccurrence[]; wrong?: string }>({ dates: [] });
+  const [answer, setAnswer] = useState<{ dates?: PreviewedOccurrence[]; wrong?: string }>({});
   const asked = JSON.stringify(p.ask);
   // Who types is not answered at each key, and never with what was asked before.
   useEffect(() => {
-    if (p.ask === null) return setAnswer({ dates: [] });
+    if (p.ask === null) return setAnswer({});
     let over = false;
     const timer = setTimeout(async () => {
       try {
@@ -56,7 +56,7 @@ export function Repeat(p: { plan: Plan; policies: Policies; ask: PreviewInput | 
         if (!over) setAnswer({ dates: data.occurrences });
       } catch (e) {
         const fields: FieldError[] = e instanceof Failure ? (e.problem?.errors ?? []) : [];
-        if (!over) setAnswer({ dates: [], wrong: fields.map((f) => f.message).join("; ") || said(e) });
+        if (!over) setAnswer({ wrong: fields.map((f) => f.message).join("; ") || said(e) });
       }
     }, 300);
     return () => {
@@ -129,7 +129,8 @@ export function Repeat(p: { plan: Plan; policies: Policies; ask: PreviewInput | 
             {policy("month_end")}
             {policy("dst_gap")}
           </details>
-          {p.ask ? <Dates ask={p.ask} since={p.since} dates={answer.dates} /> : <p class="hint">{t.needsDue}</p>}
+          {!p.ask && <p class="hint">{t.needsDue}</p>}
+          {p.ask && answer.dates && <Dates ask={p.ask} since={p.since} dates={answer.dates} />}
         </fieldset>
       )}
     </>
