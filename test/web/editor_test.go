@@ -88,8 +88,7 @@ func (b *tab) value(id string) string {
 // edit opens a task by the keyboard: what has just been said may lie over it.
 func (b *tab) edit(title string) {
 	b.t.Helper()
-	call(b, dom.Focus, dom.FocusParams{BackendNodeID: b.see("button", title)})
-	b.press("\r")
+	b.do(title)
 	b.see("dialog", "Edit task")
 }
 
@@ -108,8 +107,15 @@ func (b *tab) special() {
 // save saves the dialog, and waits until it is closed.
 func (b *tab) save() {
 	b.t.Helper()
-	b.click("button", "Save")
+	b.do("Save")
 	b.gone("dialog", "Edit task")
+}
+
+// do presses a button by the keyboard, whatever moves meanwhile.
+func (b *tab) do(button string) {
+	b.t.Helper()
+	call(b, dom.Focus, dom.FocusParams{BackendNodeID: b.see("button", button)})
+	b.press("\r")
 }
 
 // A rule is what it was, whatever is saved beside it, and whether or not there are fields for it.
@@ -254,13 +260,13 @@ func TestTheNextDatesAreExplained(t *testing.T) {
 
 	b.edit("By day")
 	b.text(".dates li:nth-child(1)", long(day), "9:30", "the clocks were changed, the time of day stays")
-	b.click("button", "Cancel")
+	b.do("Cancel")
 
 	// What is late is followed by what lies ahead.
 	b.edit("Late")
 	today := time.Now().In(day.Location())
 	b.text(".dates li:nth-child(1)", today.AddDate(0, 0, 1).Format("Mon, Jan 2, 2006"))
-	b.click("button", "Cancel")
+	b.do("Cancel")
 
 	// A series goes on from its anchor, and COUNT has left what it had.
 	b.click("checkbox", "Complete: Rent")
@@ -279,7 +285,7 @@ func TestTheNextDatesAreExplained(t *testing.T) {
 	b.text("dialog", "Counted from Fri, Jan 31, 2031.")
 	b.text(".dates", "Mon, Mar 31, 2031")
 	require.Equal(t, 1, evaluate[int](b, `document.querySelectorAll(".dates li").length`))
-	b.click("button", "Cancel")
+	b.do("Cancel")
 }
 
 func TestThisOrFollowing(t *testing.T) {
@@ -307,7 +313,7 @@ func TestThisOrFollowing(t *testing.T) {
 
 	// Skipped, and not skipped after all.
 	b.edit("Bins")
-	b.click("button", "Skip this date")
+	b.do("Skip this date")
 	b.gone("dialog", "Edit task")
 	b.reads("Skipped: Bins. Next: Wed, Jan 15, 2031, 9:00")
 	b.click("button", "Undo")
@@ -334,7 +340,7 @@ func TestThisOrFollowing(t *testing.T) {
 	b.choose("until", "2031-01-10")
 	b.text("dialog", "None: this one is the last.")
 	b.save()
-	b.click("button", "Skip this date")
+	b.do("Skip this date")
 	b.reads("It is the last one of its rule")
 }
 
@@ -401,7 +407,7 @@ func TestRemindersAndWhoIsToDoIt(t *testing.T) {
 	b.edit("Call")
 	require.Equal(t, "11:00", b.value("time"))
 	b.choose("zone", "Europe/Nowhere")
-	b.click("button", "Save")
+	b.do("Save")
 	b.eventually(func() error {
 		if evaluate[string](b, `document.getElementById("zone-wrong").innerText`) == "" {
 			return fmt.Errorf("a zone that does not exist was taken")
