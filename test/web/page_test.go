@@ -91,7 +91,7 @@ func TestTheFirstDay(t *testing.T) {
 	b.gone("dialog", "History of Water all orchids")
 
 	// Gone, and back.
-	b.click("button", "Delete")
+	b.click("button", "Delete, and end the series")
 	b.gone("button", "Water all orchids")
 	b.click("link", "Trash")
 	b.click("button", "Restore: Water all orchids")

@@ -106,8 +106,7 @@ function previewOf(task: Task, was: Draft, d: Draft): PreviewInput | null {
   // When a rule ends says nothing about what its dates count from.
   const open = (rule: string | null) => rule?.replace(/;UNTIL=[^;]*/, "");
   if (open(rrule) === open(ruleOf(was.plan)) && d.policies.basis === was.policies.basis) {
-    if (moved && d.following) return ask;
-    return { ...ask, anchor: series.anchor, ordinal: series.ordinal ?? 1, occurrence: task.occurrence };
+    return { ...ask, anchor: series.anchor, ordinal: series.ordinal ?? 1, occurrence: task.occurrence, scope: moved && d.following ? "following" : "this" };
   }
   return moved ? ask : { ...ask, anchor: task.occurrence };
 }
@@ -116,6 +115,7 @@ function previewOf(task: Task, was: Draft, d: Draft): PreviewInput | null {
 const zones = Intl.supportedValuesOf("timeZone");
 
 export function Editor() {
+  if (!edited.value) openedFrom = null;
   return edited.value && <Form key={edited.value.id} opened={edited.value} />;
 }
 

@@ -79,7 +79,7 @@ export function planOf(rule: string | null): Plan {
   }
   if (count) [p.end, p.count] = ["count", Number(count)];
   else if (until) [p.end, p.until] = ["until", until.replace(/^(\d{4})(\d\d)(\d\d)$/, "$1-$2-$3")];
-  if (p.until.includes("T") || p.day < 1) return other;
+  if (p.until.includes("T") || (p.on === "day" && p.day < 1)) return other; // a moment, or from the end of the month
   // What has no field is not in what the plan says.
   const same = ruleOf(p)!.split(";");
   return same.length === parts.size && same.every((part) => parts.get(part.split("=")[0]!) === part.split("=")[1]) ? { ...p, text: "" } : other;

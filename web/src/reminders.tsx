@@ -71,7 +71,7 @@ export function Reminders(p: { value: Reminding[]; others: number; day: string; 
         {p.value.map((r) => {
           const at = momentOf(r, p.day, p.time, p.zone);
           return (
-            <li key={say(r)}>
+            <li key={r.id ?? say(r)}>
               <span>
                 {say(r)}
                 {at !== null && at <= now.value && <span class="hint"> ({t.past})</span>}

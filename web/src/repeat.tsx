@@ -5,7 +5,7 @@ import { Field } from "./account";
 import { Failure, request } from "./api";
 import { now, plusDays, sayDate, sayTime, wall, weekdayName } from "./dates";
 import { type Plan, nths, planOf, repeatings, ruleOf, weekdays } from "./recurrence";
-import type { FieldError, Preview, PreviewInput, PreviewedOccurrence, Recurrence } from "./schema";
+import type { Preview, PreviewInput, PreviewedOccurrence, Recurrence } from "./schema";
 import { t } from "./texts";
 import { said } from "./toast";
 
@@ -44,19 +44,21 @@ function Count(p: { id: string; label: string; value: number; max: number; onCou
 export function Repeat(p: { plan: Plan; policies: Policies; ask: PreviewInput | null; since: string | undefined; wrong: string | undefined; onPlan: (plan: Plan) => void; onPolicies: (policies: Policies) => void }) {
   const { plan, policies } = p;
   const set = (some: Partial<Plan>) => p.onPlan({ ...plan, ...some });
-  const [answer, setAnswer] = useState<{ dates: PreviewedOccurrence[]; wrong?: string }>({ dates: [] });
+  const [answer, setAnswer] = useState<{ dates?: PreviewedOccurrence[]; wrong?: string; failed?: string }>({});
   const asked = JSON.stringify(p.ask);
   // Who types is not answered at each key, and never with what was asked before.
   useEffect(() => {
-    if (p.ask === null) return setAnswer({ dates: [] });
+    if (p.ask === null) return setAnswer({});
     let over = false;
     const timer = setTimeout(async () => {
       try {
         const { data } = await request<Preview>("POST", "/api/recurrence/preview", p.ask);
         if (!over) setAnswer({ dates: data.occurrences });
       } catch (e) {
-        const fields: FieldError[] = e instanceof Failure ? (e.problem?.errors ?? []) : [];
-        if (!over) setAnswer({ dates: [], wrong: fields.map((f) => f.message).join("; ") || said(e) });
+        // What is wrong elsewhere is told there when it is saved.
+        const fields = e instanceof Failure ? (e.problem?.errors ?? []) : [];
+        const wrong = fields.flatMap((f) => (f.location === "body.rrule" ? [f.message] : [])).join("; ");
+        if (!over) setAnswer(wrong !== "" ? { wrong } : fields.length > 0 ? {} : { failed: said(e) });
       }
     }, 300);
     return () => {
@@ -129,7 +131,9 @@ export function Repeat(p: { plan: Plan; policies: Policies; ask: PreviewInput | 
             {policy("month_end")}
             {policy("dst_gap")}
           </details>
-          {p.ask ? <Dates ask={p.ask} since={p.since} dates={answer.dates} /> : <p class="hint">{t.needsDue}</p>}
+          {!p.ask && <p class="hint">{t.needsDue}</p>}
+          {answer.failed && <p class="hint">{answer.failed}</p>}
+          {p.ask && !answer.failed && answer.wrong === undefined && <Dates ask={p.ask} since={p.since} dates={answer.dates} />}
         </fieldset>
       )}
     </>
@@ -137,7 +141,7 @@ export function Repeat(p: { plan: Plan; policies: Policies; ask: PreviewInput | 
 }
 
 // Dates are those to come, each with what explains it.
-function Dates({ ask, since, dates }: { ask: PreviewInput; since: string | undefined; dates: PreviewedOccurrence[] }) {
+function Dates({ ask, since, dates }: { ask: PreviewInput; since: string | undefined; dates: PreviewedOccurrence[] | undefined }) {
   const zone = ask.timezone;
   const offset = (ms: number) => {
     const w = wall(ms, zone);
@@ -152,14 +156,14 @@ function Dates({ ask, since, dates }: { ask: PreviewInput; since: string | undef
   };
   const late = passed(ask);
   const comes = (o: PreviewedOccurrence) => (ask.all_day ? o.occurrence.slice(0, 10) > late.day : Date.parse(o.due_at) > late.at);
-  const shown = dates.filter((o) => ask.missed === "all" || ask.basis === "completion" || comes(o)).slice(0, 5);
+  const shown = (dates ?? []).filter((o) => ask.missed === "all" || ask.basis === "completion" || comes(o)).slice(0, 5);
   let before = { occurrence: since ?? "", at: Date.parse(ask.due_at) };
   return (
     <section aria-labelledby="next-dates">
       <h3 id="next-dates">{t.nextDates}</h3>
       {ask.basis === "completion" && <p class="hint">{t.ifDoneInTime}</p>}
       {ask.anchor && ask.anchor.slice(8, 10) !== ask.due_at.slice(8, 10) && <p class="hint">{t.countsFrom(sayDate(ask.anchor.slice(0, 10)))}</p>}
-      <ol class="dates">
+      <ol class={dates ? "dates" : "dates waiting"}>
         {shown.map((o) => {
           const at = Date.parse(o.due_at);
           const w = ask.all_day ? { day: o.occurrence.slice(0, 10) } : wall(at, zone);
@@ -175,7 +179,7 @@ function Dates({ ask, since, dates }: { ask: PreviewInput; since: string | undef
           );
         })}
       </ol>
-      {shown.length === 0 && <p class="hint">{t.noDates}</p>}
+      {dates && shown.length === 0 && <p class="hint">{t.noDates}</p>}
     </section>
   );
 }
@@ -190,7 +194,9 @@ function passed(ask: PreviewInput): { day: string; at: number } {
 // goingOn has a preview go on from where the series is, and not from long ago. It says which
 // occurrence comes before the dates, if that is known.
 export function goingOn(ask: PreviewInput): { ask: PreviewInput; since?: string } {
-  const since = ask.occurrence ?? ask.anchor ?? (ask.all_day ? ask.due_at : wall(Date.parse(ask.due_at), ask.timezone).day);
+  const due = ask.all_day ? ask.due_at : wall(Date.parse(ask.due_at), ask.timezone).day;
+  if (ask.scope === "following") return { ask: { ...ask, count: 100 }, since: due }; // it can be long ago
+  const since = ask.occurrence ?? ask.anchor ?? due;
   const { day } = passed(ask);
   const from = ask.basis === "completion" ? day : plusDays(day, -1);
   if ((ask.missed === "all" && ask.basis !== "completion") || since.slice(0, 10) >= from) return { ask, since };

@@ -258,6 +258,7 @@ export interface PreviewInput {
   occurrence?: string | null;
   ordinal?: number | null;
   rrule: string;
+  scope?: "this" | "following" | null;
   timezone: string;
 }
 

@@ -31,6 +31,7 @@ type PreviewInput struct {
 	Anchor     string `json:"anchor,omitempty" maxLength:"19" doc:"Of a series that goes on: the wall time that the rule counts from, rather than due_at"`
 	Ordinal    int    `json:"ordinal,omitempty" minimum:"1" maximum:"10000" doc:"Of a series that goes on: its anchor's place, from 1; COUNT counts from there"`
 	Occurrence string `json:"occurrence,omitempty" maxLength:"19" doc:"Of a series that goes on: the wall time after which the dates are; default: what the rule counts from"`
+	Scope      string `json:"scope,omitempty" enum:"this,following" default:"this" doc:"Of a series that goes on: whether a due_at beside the occurrence is that of this one alone, or that which the series goes on from"`
 }
 
 // PreviewedOccurrence is one of the dates to come.
@@ -83,7 +84,7 @@ func preview(_ context.Context, in *input) (*output, error) {
 		RRule: b.RRule, Anchor: cmp.Or(b.Anchor, wall), Timezone: b.Timezone, AllDay: b.AllDay,
 		Basis: b.Basis, MonthEnd: b.MonthEnd, DSTGap: b.DSTGap, Missed: b.Missed, Ordinal: b.Ordinal,
 	}
-	next, err := rule.PreviewAfter(cmp.Or(b.Occurrence, rule.Anchor), b.Count)
+	next, err := follow(rule, wall, b)
 	if err != nil {
 		return nil, problem(err, b.Anchor != "")
 	}
@@ -93,6 +94,23 @@ func preview(_ context.Context, in *input) (*output, error) {
 		out.Body.Occurrences[i] = PreviewedOccurrence{o.Wall, o.At.UTC(), o.Note}
 	}
 	return out, nil
+}
+
+// follow says what follows, as an edit would have it: moved for the following ones, too, a
+// series counts from its due time on, and has as many left as it had.
+func follow(rule recurrence.Rule, wall string, b PreviewInput) ([]recurrence.Occurrence, error) {
+	current := cmp.Or(b.Occurrence, rule.Anchor)
+	if b.Scope != "following" || wall == current {
+		return rule.PreviewAfter(current, b.Count)
+	}
+	if _, err := rule.PreviewAfter(current, 0); err != nil { // from how far away it would have to count
+		return nil, err
+	}
+	var err error
+	if rule.Anchor, rule.Ordinal, err = rule.AnchorAt(current, wall); err != nil {
+		return nil, err
+	}
+	return rule.PreviewAfter(wall, b.Count)
 }
 
 // problem names the field that is wrong: the anchor is due_at, unless it was given.

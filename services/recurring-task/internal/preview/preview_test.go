@@ -55,6 +55,14 @@ func TestPreview(t *testing.T) {
 			`{"rrule":"FREQ=DAILY;COUNT=5","due_at":"2027-01-12T09:00:00Z","timezone":"UTC","anchor":"2027-01-11T09:00:00","ordinal":3,"occurrence":"2027-01-12T09:00:00"}`,
 			`{"occurrences":[{"occurrence":"2027-01-13T09:00:00","due_at":"2027-01-13T09:00:00Z","note":""}]}`,
 		},
+		"moved with the following ones a series counts from there, and has left what it had": {
+			`{"rrule":"FREQ=WEEKLY;COUNT=3","due_at":"2027-01-12T09:00:00Z","timezone":"UTC","anchor":"2027-01-04T09:00:00","occurrence":"2027-01-11T09:00:00","scope":"following"}`,
+			`{"occurrences":[{"occurrence":"2027-01-19T09:00:00","due_at":"2027-01-19T09:00:00Z","note":""}]}`,
+		},
+		"moved alone it goes on as it was": {
+			`{"rrule":"FREQ=WEEKLY;COUNT=3","due_at":"2027-01-12T09:00:00Z","timezone":"UTC","anchor":"2027-01-04T09:00:00","occurrence":"2027-01-11T09:00:00","scope":"this"}`,
+			`{"occurrences":[{"occurrence":"2027-01-18T09:00:00","due_at":"2027-01-18T09:00:00Z","note":""}]}`,
+		},
 		"what counts from the completion goes on from the current one": {
 			`{"rrule":"FREQ=DAILY;INTERVAL=3;COUNT=3","due_at":"2027-01-12T09:00:00Z","timezone":"UTC","basis":"completion","anchor":"2027-01-11T09:00:00","ordinal":2,"occurrence":"2027-01-12T09:00:00"}`,
 			`{"occurrences":[{"occurrence":"2027-01-15T09:00:00","due_at":"2027-01-15T09:00:00Z","note":""}]}`,
@@ -103,6 +111,7 @@ func TestPreviewRefuses(t *testing.T) {
 		"an anchor that is none":      {`{` + good + `,"anchor":"2027-01-31"}`, 422, "body.anchor"},
 		"an occurrence that is none":  {`{` + good + `,"occurrence":"2027-01-31"}`, 422, "body.occurrence"},
 		"an occurrence of far away":   {`{` + good + `,"occurrence":"9999-01-31T09:00:00"}`, 422, "body.occurrence"},
+		"a moved one of far away":     {`{` + good + `,"occurrence":"9999-01-31T09:00:00","scope":"following"}`, 422, "body.occurrence"},
 		"ordinal 0":                   {`{` + good + `,"ordinal":0}`, 422, "body.ordinal"},
 		"count 101":                   {`{` + good + `,"count":101}`, 422, "body.count"},
 		"a field that does not exist": {`{` + good + `,"dtstart":"2027"}`, 422, "body.dtstart"},
