@@ -35,6 +35,7 @@ var (
 type work struct {
 	longest time.Duration // task of its main thread, by the clock
 	busiest time.Duration // the same by the time of the processor, which a busy machine does not prolong
+	busy    time.Duration // all of them together
 	rows    int           // the most that were in the document
 }
 
@@ -67,7 +68,7 @@ func (b *tab) trace(name string, do func()) work {
 		return true;
 	})()`)
 	do()
-	w := work{rows: evaluate[int](b, `cancelAnimationFrame(window.counting), window.mostRows`)}
+	w := work{rows: evaluate[int](b, `cancelAnimationFrame(window.counting), window.mostRows ?? 0`)}
 	evaluate[bool](b, `performance.mark("traced to here"), true`)
 	call(b, tracing.End, cdp.Empty{})
 	<-done
@@ -97,6 +98,7 @@ func (b *tab) trace(name string, do func()) work {
 		}
 		tasks++
 		w.longest = max(w.longest, time.Duration(e.Dur)*time.Microsecond)
+		w.busy += time.Duration(e.Tdur) * time.Microsecond
 		w.busiest = max(w.busiest, time.Duration(e.Tdur)*time.Microsecond)
 	}
 	require.NotZero(b.t, tasks, "the trace has no tasks of the page")
@@ -176,13 +178,16 @@ func TestALongList(t *testing.T) {
 
 	// The page anew, with a processor of a quarter of the speed.
 	call(b, emulation.SetCPUThrottlingRate, emulation.SetCPUThrottlingRateParams{Rate: 4})
-	b.visit("/?again#/list/" + lists[1].ID)
-	first := evaluate[float64](b, `new Promise((seen) => {
-		const look = () => document.querySelector("main [data-task]") ? seen(performance.now()) : requestAnimationFrame(look);
-		look();
-	})`)
+	var first float64
+	load := b.trace("load", func() {
+		b.visit("/?again#/list/" + lists[1].ID)
+		first = evaluate[float64](b, `new Promise((seen) => {
+			const look = () => document.querySelector("main [data-task]") ? seen(performance.now()) : requestAnimationFrame(look);
+			look();
+		})`)
+	})
 	call(b, emulation.SetCPUThrottlingRate, emulation.SetCPUThrottlingRateParams{Rate: 1})
-	t.Logf("first load with %d tasks at a quarter of the speed: the list is there after %.0f ms", sizes[0]+sizes[1], first)
+	t.Logf("first load with %d tasks at a quarter of the speed: the list is there after %.0f ms (processor %v)", sizes[0]+sizes[1], first, load.busy)
 
 	// Views come and go, and leave nothing behind.
 	var views []string
@@ -215,6 +220,6 @@ func TestALongList(t *testing.T) {
 	t.Logf("after %d and %d navigations: heap %.1f and %.1f MB, nodes %d and %d, listeners %d and %d", *changes/5, *changes, before/1e6, after/1e6,
 		had.Nodes, has.Nodes, had.JsEventListeners, has.JsEventListeners)
 	require.LessOrEqual(t, after/before, 1.1)
-	require.InDelta(t, had.Nodes, has.Nodes, 20)
-	require.InDelta(t, had.JsEventListeners, has.JsEventListeners, 5)
+	require.Equal(t, had.Nodes, has.Nodes)
+	require.Equal(t, had.JsEventListeners, has.JsEventListeners)
 }

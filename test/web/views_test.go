@@ -296,10 +296,6 @@ func TestMoreTasksThanARequestTakes(t *testing.T) {
 	c := newUser(t)
 	fillList(t, c, nil, 502)
 	b := signIn(t, c)
-	b.click("link", "Inbox 502 open tasks")
-	b.see("button", "Task 0")
-	b.press("*")
-	b.reads("502 selected")
 	asked := make(chan *fetch.EventRequestPaused, 1)
 	require.NoError(t, chromedp.Listen(b.ctx, func(ev any) {
 		if paused, ok := ev.(*fetch.EventRequestPaused); ok {
@@ -307,6 +303,19 @@ func TestMoreTasksThanARequestTakes(t *testing.T) {
 		}
 	}))
 	call(b, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: "*/api/tasks/bulk"}, {URLPattern: "*/undo"}}})
+	b.click("link", "Inbox 502 open tasks")
+	b.see("button", "Task 0")
+	b.press("*")
+	b.reads("502 selected")
+	next := func() (paused *fetch.EventRequestPaused) {
+		t.Helper()
+		select {
+		case paused = <-asked:
+		case <-time.After(patience):
+			t.Fatal("the page does not ask")
+		}
+		return paused
+	}
 	answer := func(to *fetch.EventRequestPaused, request string, body any) {
 		t.Helper()
 		content, err := json.Marshal(body)
@@ -314,8 +323,9 @@ func TestMoreTasksThanARequestTakes(t *testing.T) {
 		call(b, fetch.FulfillRequest, fetch.FulfillRequestParams{RequestID: to.RequestID, ResponseCode: http.StatusOK, Body: content, ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type", Value: "application/json"}, {Name: "X-Request-Id", Value: request}}})
 	}
 	// The last of the first request is asked for again.
+	b.press("#")
 	for request, n := range []int{500, 2, 1} {
-		paused := <-asked
+		paused := next()
 		var in struct{ Operations []struct{ Op, ID string } }
 		var body []byte
 		for _, part := range paused.Request.PostDataEntries {
@@ -341,7 +351,7 @@ func TestMoreTasksThanARequestTakes(t *testing.T) {
 	}{{"request", []int{2, 1, 0}, "Undone."}, {"undo", []int{0, 1, 2}, "Done again."}} {
 		b.press("u")
 		for _, n := range turn.want {
-			paused := <-asked
+			paused := next()
 			require.True(t, strings.HasSuffix(paused.Request.URL, fmt.Sprintf("/api/operations/%s-%d/undo", turn.from, n)), paused.Request.URL)
 			answer(paused, "", object{"request_id": fmt.Sprintf("undo-%d", n), "undoes": "", "changed": []string{}})
 		}
