@@ -340,8 +340,8 @@ function Row(p: Item & { movable: boolean; withList: boolean }) {
             <>
               <button onClick={() => void moveTask(task, -1)}>{t.moveUp}</button>
               <button onClick={() => void moveTask(task, 1)}>{t.moveDown}</button>
-              {p.level === 1 && p.below === 0 && p.at > 1 && <button onClick={() => void indent(task)}>{t.select.indent}</button>}
-              {p.level === 2 && <button onClick={() => void outdent(task)}>{t.select.outdent}</button>}
+              {task.parent_id === null && p.below === 0 && p.at > 1 && <button onClick={() => void indent(task)}>{t.select.indent}</button>}
+              {task.parent_id !== null && <button onClick={() => void outdent(task)}>{t.select.outdent}</button>}
             </>
           )}
           {writable && <button onClick={() => (changed.value = [id])}>{t.select.change}</button>}

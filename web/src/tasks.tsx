@@ -3,7 +3,7 @@ import { computed } from "@preact/signals";
 import { useMemo, useState } from "preact/hooks";
 import { Add } from "./add";
 import { byDue, inOrder } from "./changes";
-import { dayOf, isOverdue, plusDays, sayDay, todayIn } from "./dates";
+import { dayOf, isOverdue, now, plusDays, sayDay, todayIn } from "./dates";
 import { kept } from "./kept";
 import { flat, folded, Rows, type Group, type Item } from "./rows";
 import type { List, Task } from "./schema";
@@ -14,7 +14,9 @@ const open = computed(() => [...tasks.value.values()].filter((task) => !task.is_
 const today = computed(() => todayIn(zone.value));
 
 export const overdue = computed(() => open.value.filter((task) => isOverdue(task, zone.value)).sort(byDue));
-export const dueToday = computed(() => open.value.filter((task) => dayOf(task, zone.value) === today.value && !isOverdue(task, zone.value)).sort(byDue));
+// isDueToday works out the day of what is due about now alone: of thousands that takes long.
+const isDueToday = (task: Task) => task.due_at !== null && Math.abs(Date.parse(task.due_at) - now.value) < 2 * 86_400_000 && dayOf(task, zone.value) === today.value;
+export const dueToday = computed(() => open.value.filter((task) => isDueToday(task) && !isOverdue(task, zone.value)).sort(byDue));
 const assigned = computed(() => open.value.filter((task) => task.assignee_id === user.value?.id).sort(byDueOrNever));
 
 // openIn counts the open tasks of each list.

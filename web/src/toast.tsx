@@ -115,10 +115,12 @@ export function Toasts() {
 // offerUndoOf is offerUndo for what took several requests: the last one is taken back first.
 export function offerUndoOf(text: string, requestIds: string[], next: "undo" | "redo" = "undo"): void {
   if (requestIds.length < 2 && next === "undo") return offerUndo(text, requestIds[0] ?? "");
+  const left = [...requestIds];
+  const undone: string[] = [];
+  // Where it fails it can be tried again with what is left.
   const back = async () => {
-    const undone: string[] = [];
     try {
-      for (const id of requestIds.toReversed()) undone.push((await request<Undone>("POST", `/api/operations/${encodeURIComponent(id)}/undo`)).data.request_id);
+      for (let id; (id = left.at(-1)) !== undefined; left.pop()) undone.push((await request<Undone>("POST", `/api/operations/${encodeURIComponent(id)}/undo`)).data.request_id);
     } catch (e) {
       return complain(e);
     }
