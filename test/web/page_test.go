@@ -491,12 +491,13 @@ func TestUndoMeansTheChangeThatIsUnderWay(t *testing.T) {
 			held <- paused.RequestID
 		}
 	}))
+	// Long before it is needed: a page that is busy learns of it later than this returns.
+	call(b, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: "*/complete", RequestStage: fetch.RequestStageResponse}}})
 	b.click("link", "Inbox 1 open task")
 	b.click("button", "One")
 	b.fill("textbox", "Title", "Uno")
 	b.click("button", "Save")
 	b.gone("dialog", "Edit task")
-	call(b, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: "*/complete", RequestStage: fetch.RequestStageResponse}}})
 	b.press("j")
 	b.press("x")
 	b.gone("button", "Uno")

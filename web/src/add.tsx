@@ -115,10 +115,10 @@ export function Add({ label, list, day }: { label: string; list?: string; day?: 
           maxLength={200}
           value={text}
           onInput={(e) => setText(e.currentTarget.value)}
-          onKeyDown={(e) => {
+          onBeforeInput={(e) => {
             const { selectionStart: at, selectionEnd } = e.currentTarget;
             const part = now && at === selectionEnd && understood.parts.find((p) => p.end === at);
-            if (e.key !== "Backspace" || !part || e.isComposing || e.ctrlKey || e.altKey || e.metaKey) return;
+            if (e.inputType !== "deleteContentBackward" || !part || e.isComposing) return;
             e.preventDefault();
             keepAsText(part);
           }}

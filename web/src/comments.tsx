@@ -7,7 +7,7 @@ import { request } from "./api";
 import { sayMoment } from "./dates";
 import { Markdown } from "./markdown";
 import type { Comment, CommentPage, FeedChange, Member, Task } from "./schema";
-import { commentListeners, lists, mayWrite, tasks, user, zone } from "./store";
+import { commentListeners, connected, lists, mayWrite, tasks, user, zone } from "./store";
 import { t } from "./texts";
 import { changing, complain, offerUndo, said } from "./toast";
 
@@ -44,25 +44,26 @@ export function Comments({ task }: { task: Task }) {
     later.current.set(id, now);
     setAll((known) => known && withComment(known, id, now));
   };
-  useEffect(() => {
-    const load = async () => {
-      const since = (later.current = new Map<string, Comment | null>());
-      try {
-        let found: All = new Map();
-        let cursor: string | null = "";
-        while (cursor !== null) {
-          const page: { data: CommentPage } = await request<CommentPage>("GET", `/api/tasks/${task.id}/comments?limit=200&cursor=${encodeURIComponent(cursor)}`);
-          if (since !== later.current) return; // asked for anew meanwhile
-          found = new Map([...found, ...page.data.items.map((c) => [c.id, c] as const)]);
-          cursor = page.data.next_cursor;
-        }
-        for (const [id, now] of since) found = withComment(found, id, now);
-        setAll(found);
-        setWrong("");
-      } catch (e) {
-        if (since === later.current) setWrong(said(e));
+  const load = async () => {
+    const since = (later.current = new Map<string, Comment | null>());
+    try {
+      let found: All = new Map();
+      let cursor: string | null = "";
+      // All of them: the server has a limit for a task.
+      while (cursor !== null) {
+        const page: { data: CommentPage } = await request<CommentPage>("GET", `/api/tasks/${task.id}/comments?limit=200&cursor=${encodeURIComponent(cursor)}`);
+        if (since !== later.current) return; // asked for anew meanwhile
+        found = new Map([...found, ...page.data.items.map((c) => [c.id, c] as const)]);
+        cursor = page.data.next_cursor;
       }
-    };
+      for (const [id, now] of since) found = withComment(found, id, now);
+      setAll(found);
+      setWrong("");
+    } catch (e) {
+      if (since === later.current) setWrong(said(e));
+    }
+  };
+  useEffect(() => {
     const hear = (changes: FeedChange[] | null) => {
       if (!changes) return void load();
       for (const c of changes) {
@@ -72,12 +73,14 @@ export function Comments({ task }: { task: Task }) {
       }
     };
     commentListeners.add(hear);
-    void load();
     return () => {
       commentListeners.delete(hear);
       later.current = new Map();
     };
   }, [task.id]);
+  useEffect(() => {
+    if (connected.value || all === null) void load(); // also when the server is back
+  }, [task.id, connected.value]);
 
   const add = async (text: string) => {
     const a = await changing(request<Comment>("POST", `/api/tasks/${task.id}/comments`, { text }));
@@ -140,7 +143,7 @@ function One(p: { comment: Comment; members: Member[]; mine: boolean; deletable:
         {edited_at !== null && ` · ${t.editedAt(sayMoment(edited_at, zone.value))}`}
       </p>
       {editing && p.mine ? (
-        <Write draft={id} text={text} label={t.editComment} action={t.save} members={p.members} send={(now) => p.edit(id, now)} onClose={() => setEditing(false)} />
+        <Write draft={id} text={text} label={t.editComment} action={t.saveComment} members={p.members} send={(now) => p.edit(id, now)} onClose={() => setEditing(false)} />
       ) : (
         <>
           <Markdown text={text} below={3} />

@@ -30,6 +30,7 @@ interface Outline {
 function blocks(lines: string[], depth: number, outline: Outline): VNode[] {
   const out: VNode[] = [];
   const nests = depth < deepest;
+  const dir = depth === 0 ? "auto" : undefined; // what is inside counts for it, too
   const begins = (line: string) => fence.test(line) || heading.test(line) || rule.test(line) || (nests && (quote.test(line) || laterItem.test(line)));
   for (let i = 0; i < lines.length; ) {
     const line = lines[i]!;
@@ -40,14 +41,14 @@ function blocks(lines: string[], depth: number, outline: Outline): VNode[] {
       const [mark, first] = [m[1]!, ++i];
       while (i < lines.length && !(lines[i]!.trim().startsWith(mark) && fence.test(lines[i]!))) i++;
       out.push(
-        <pre dir="auto">
+        <pre dir={dir}>
           <code>{lines.slice(first, i++).join("\n")}</code>
         </pre>,
       );
     } else if ((m = heading.exec(line))) {
       const level = (outline.last = Math.min(outline.top + m[1]!.length, outline.last + 1, 6));
       const Heading = `h${level}` as "h3";
-      out.push(<Heading dir="auto">{inline(m[2]!.trimEnd().replace(/\s#+$/, ""))}</Heading>);
+      out.push(<Heading dir={dir}>{inline(m[2]!.trimEnd().replace(/\s#+$/, ""))}</Heading>);
       i++;
     } else if (rule.test(line)) {
       out.push(<hr />);
@@ -55,7 +56,7 @@ function blocks(lines: string[], depth: number, outline: Outline): VNode[] {
     } else if (nests && quote.test(line)) {
       const inner: string[] = [];
       for (; i < lines.length && quote.test(lines[i]!); i++) inner.push(lines[i]!.replace(quote, ""));
-      out.push(<blockquote dir="auto">{blocks(inner, depth + 1, outline)}</blockquote>);
+      out.push(<blockquote dir={dir}>{blocks(inner, depth + 1, outline)}</blockquote>);
     } else if (nests && (m = item.exec(line))) {
       const [margin, ordered] = [m[1]!.length, /\d/.test(m[2]!)];
       const start = parseInt(m[2]!, 10);
@@ -68,20 +69,20 @@ function blocks(lines: string[], depth: number, outline: Outline): VNode[] {
         const content = blocks(inner, depth + 1, outline);
         items.push(
           box ? (
-            <li dir="auto" class="todo">
+            <li class="todo">
               <input type="checkbox" disabled checked={box[1] !== " "} aria-label={box[1] === " " ? t.todoOpen : t.todoDone} />
               <div>{content}</div>
             </li>
           ) : (
-            <li dir="auto">{content}</li>
+            <li>{content}</li>
           ),
         );
       }
-      out.push(ordered ? <ol start={start}>{items}</ol> : <ul>{items}</ul>);
+      out.push(ordered ? <ol dir={dir} start={start}>{items}</ol> : <ul dir={dir}>{items}</ul>);
     } else {
       const first = i++;
       while (i < lines.length && lines[i]!.trim() !== "" && !begins(lines[i]!)) i++;
-      out.push(<p dir="auto">{inline(lines.slice(first, i).join("\n").trim())}</p>);
+      out.push(<p dir={dir}>{inline(lines.slice(first, i).join("\n").trim())}</p>);
     }
   }
   return out;
@@ -90,7 +91,7 @@ function blocks(lines: string[], depth: number, outline: Outline): VNode[] {
 // token is what means something in a line: an escaped sign; ticks; marks of emphasis; a link
 // or an image, which is shown as a link; an address in angle brackets, or bare.
 const token =
-  /\\([!-/:-@[-`{-~])|(`+)|(\*+|_+|~+)|!?\[((?:[^[\]\\]|\\.|\[[^[\]]*\])*)\]\(<?([^\s<>()]*(?:\([^\s()]*\)[^\s<>()]*)*)>?(?: +"[^"]*")? *\)|<((?:https?:|mailto:)[^\s<>]+)>|\bhttps?:\/\/[^\s<>]+/giu;
+  /\\([!-/:-@[-`{-~])|(`+)|(\*+|_+|~+)|!?\[((?:[^[\]\\]|\\.|\[[^[\]\\]*\])*)\]\(<?([^\s<>()]*(?:\([^\s()]*\)[^\s<>()]*)*)>?(?: +"[^"]*")? *\)|<((?:https?:|mailto:)[^\s<>]+)>|\bhttps?:\/\/[^\s<>]+/giu;
 const letter = /[\p{L}\p{N}]/u;
 
 // addressOf is where a link leads, if it may: to a page, or to somebody's mail.
@@ -212,7 +213,14 @@ export function Markdown(p: { text: string; below: number }) {
 // look, where that is not as it is typed.
 export function Description(p: { text: string; writable: boolean; wrong: string | undefined; onInput: (text: string) => void }) {
   const nodes = useMemo(() => read(p.text, 2), [p.text]);
-  if (!p.writable) return p.text === "" ? null : <div class="markdown" role="group" aria-label={t.description}>{nodes}</div>;
+  if (!p.writable) {
+    return p.text === "" ? null : (
+      <>
+        <h3>{t.description}</h3>
+        <div class="markdown">{nodes}</div>
+      </>
+    );
+  }
   return (
     <>
       <Field id="description" label={t.description} hint={t.markdownHint} wrong={p.wrong}>

@@ -1,5 +1,5 @@
 // What concerns who is signed in: reminders, and comments that are for them.
-import { computed, effect, signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { request } from "./api";
 import { sayMoment } from "./dates";
@@ -69,12 +69,12 @@ function poll(wait: number, then = pollEvery): void {
   }, wait);
 }
 document.addEventListener("visibilitychange", () => poll(0));
-effect(() => {
+who.subscribe(() => {
   asked++;
   items.value = cursor.value = null;
   unread.value = 0;
   wrong.value = "";
-  if (who.value) poll(0);
+  poll(0);
 });
 // Who is mentioned in a comment is told of it a moment after the comment has come, or two.
 commentListeners.add((changes) => changes?.some((c) => c.op === "put") && poll(1_000, 4_000));

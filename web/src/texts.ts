@@ -95,7 +95,7 @@ const en = {
   subtasks: "Subtasks", addSubtask: "Add a subtask", subtasksHint: "Alt+↑ and Alt+↓ move one.", partOf: "Part of",
 
   // Comments and notifications.
-  notifications: "Notifications", comments: "Comments", comment: "Comment", noComments: "Nobody has said anything yet.", writeComment: "Write a comment", editComment: "Change your comment",
+  notifications: "Notifications", comments: "Comments", comment: "Comment", noComments: "Nobody has said anything yet.", writeComment: "Write a comment", editComment: "Change your comment", saveComment: "Save the comment",
   markdownHint: "Markdown, such as **bold**, - item, - [ ] to do", commentHint: "Markdown. @ mentions a member of the list.", preview: "Preview", mention: "Members to mention",
   membersOffered: (n: number) => (n === 1 ? "1 member: Enter mentions" : `${n} members: choose with the arrows, Enter mentions`), editedAt: (when: string) => `changed ${when}`,
   commented: "Commented.", commentDeleted: "Deleted the comment.", todoDone: "done", todoOpen: "to do",
@@ -274,7 +274,7 @@ const de: Texts = {
   subtasks: "Teilaufgaben", addSubtask: "Teilaufgabe anlegen", subtasksHint: "Alt+↑ und Alt+↓ verschieben.", partOf: "Teil von",
 
   // Comments and notifications.
-  notifications: "Mitteilungen", comments: "Kommentare", comment: "Kommentieren", noComments: "Noch hat niemand etwas gesagt.", writeComment: "Kommentar schreiben", editComment: "Deinen Kommentar ändern",
+  notifications: "Mitteilungen", comments: "Kommentare", comment: "Kommentieren", noComments: "Noch hat niemand etwas gesagt.", writeComment: "Kommentar schreiben", editComment: "Deinen Kommentar ändern", saveComment: "Kommentar speichern",
   markdownHint: "Markdown, etwa **fett**, - Punkt, - [ ] zu tun", commentHint: "Markdown. @ erwähnt ein Mitglied der Liste.", preview: "Vorschau", mention: "Mitglieder zum Erwähnen",
   membersOffered: (n) => (n === 1 ? "1 Mitglied: Eingabe erwähnt" : `${n} Mitglieder: mit den Pfeilen wählen, Eingabe erwähnt`), editedAt: (when) => `geändert ${when}`,
   commented: "Kommentiert.", commentDeleted: "Kommentar gelöscht.", todoDone: "erledigt", todoOpen: "zu tun",

@@ -1,5 +1,6 @@
 // What has just happened, with a way back; and what went wrong.
 import { effect, signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { Failure, request } from "./api";
 import type { Undone } from "./schema";
 import { user } from "./store";
@@ -99,6 +100,7 @@ export async function undoLast(): Promise<void> {
 
 export function Toasts() {
   const now = toast.value;
+  useEffect(() => () => keep(false), []); // who was at it may be elsewhere then
   return (
     <div class="toasts" role="status" onMouseEnter={() => keep(true)} onMouseLeave={() => keep(false)} onFocusIn={() => keep(true)} onFocusOut={() => keep(false)}>
       {now && (
