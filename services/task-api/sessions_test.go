@@ -234,25 +234,6 @@ func TestAnotherPassword(t *testing.T) {
 	require.NotEmpty(t, last.header.Get("Retry-After"))
 }
 
-// Another service gets a token of its own with each request, whatever the caller has shown.
-func TestWhatAnotherServiceIsShown(t *testing.T) {
-	away := newStandIn(t)
-	s := start(t, "DAPR_HTTP_PORT="+away.port())
-	u := s.newUser()
-	here, _ := u.signIn(u.email, password)
-	for name, header := range here.by() {
-		require.Equal(t, http.StatusOK, s.nobody().do(http.MethodGet, "/api/notifications", nil, header...).status, name)
-		by := away.last().by
-		require.NotContains(t, by, here.cookie, name)
-		require.NotContains(t, by, here.token, name)
-		claims := claimsOf(t, strings.TrimPrefix(by, "Bearer "))
-		require.Equal(t, u.user.String(), claims["sub"])
-		require.Contains(t, claims["aud"], "taskwire/services")
-		require.InDelta(t, 60, claims["exp"].(float64)-claims["iat"].(float64), 0)
-		require.Equal(t, http.StatusUnauthorized, s.nobody().do(http.MethodGet, "/api/auth/me", nil, "Authorization", by).status, "it opens nothing here")
-	}
-}
-
 // A stream ends with the session of who has opened it.
 func TestAStreamEndsWithItsSession(t *testing.T) {
 	s := start(t)

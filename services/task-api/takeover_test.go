@@ -174,22 +174,6 @@ func TestAnOutsideAddressIsVerifiedByItsIssuerAlone(t *testing.T) {
 	}
 }
 
-// Where verification is asked for from now on, what was begun before is of no use until then.
-func TestVerificationThatIsAskedForLater(t *testing.T) {
-	s := start(t)
-	u := s.newUser()
-	program := u.apiToken(object{"name": "x", "scopes": []string{"account:read"}})
-	later := s.with("MAIL_VERIFICATION=required")
-	u.running, program.running = later, later
-	for _, c := range []client{u, program.client} {
-		require.Equal(t, http.StatusUnauthorized, c.do(http.MethodGet, "/api/auth/me", nil).status)
-	}
-	s.verify(u)
-	for _, c := range []client{u, program.client} {
-		require.Equal(t, http.StatusOK, c.do(http.MethodGet, "/api/auth/me", nil).status)
-	}
-}
-
 func TestWhoIsBlockedIsNotReminded(t *testing.T) {
 	s := start(t)
 	u := s.newUser()
