@@ -117,12 +117,22 @@ func (c *cluster) initialise(ctx context.Context) error {
 	if err := c.as.Give(password.Name()); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(c.bin, "initdb"), "-D", fresh, "-U", superuser,
-		"-A", "scram-sha-256", "--pwfile", password.Name(), "-E", "UTF8", "--locale=C")
-	cmd.Dir = c.home
-	cmd.SysProcAttr = local.Child(syscall.SIGKILL, c.as)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, out)
+	initdb := func(locale string) error {
+		cmd := exec.CommandContext(ctx, filepath.Join(c.bin, "initdb"), "-D", fresh, "-U", superuser,
+			"-A", "scram-sha-256", "--pwfile", password.Name(), "-E", "UTF8", "--locale", locale)
+		cmd.Dir = c.home
+		cmd.SysProcAttr = local.Child(syscall.SIGKILL, c.as)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("initdb with the locale %s: %w: %s", locale, err, out)
+		}
+		return nil
+	}
+	if err := initdb(local.ClusterLocale); err != nil {
+		// Systems without it, such as macOS, have C, where everything works but that what is
+		// compared without case is so for ASCII alone.
+		if initdb("C") != nil {
+			return err
+		}
 	}
 	if err := os.Rename(fresh, c.data()); err != nil {
 		return fmt.Errorf("move the cluster to its place: %w", err)

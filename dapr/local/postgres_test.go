@@ -6,12 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
+	"github.com/taskwire/taskwire/pkg/local"
 )
 
 func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
@@ -37,6 +39,33 @@ func TestALockFileOfAnotherProgramIsForgotten(t *testing.T) {
 			}
 			require.NoError(t, os.RemoveAll(path))
 			require.NoError(t, server.forgetOldServer(), "no lock file")
+		})
+	}
+}
+
+// A machine may have no C.UTF-8; and a cluster that is there is taken as it is.
+func TestTheLocaleOfACluster(t *testing.T) {
+	for _, c := range []struct{ name, knows, made string }{
+		{"Linux", "*", local.ClusterLocale},
+		{"a system without it", "C", "C"},
+		{"another fault", "none", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bin := t.TempDir()
+			script := "#!/bin/sh\nwhile [ \"$1\" ]; do case $1 in -D) data=$2;; --locale) locale=$2;; esac; shift; done\n" +
+				"case $locale in " + c.knows + ") mkdir \"$data\" && echo $locale > \"$data/locale\";; *) exit 1;; esac\n"
+			require.NoError(t, os.WriteFile(filepath.Join(bin, "initdb"), []byte(script), 0o755)) //nolint:gosec // a program
+			server := &cluster{bin: bin, home: t.TempDir()}
+			err := server.initialise(t.Context())
+			if c.made == "" {
+				require.ErrorContains(t, err, local.ClusterLocale)
+				require.NoDirExists(t, server.data())
+				return
+			}
+			require.NoError(t, err)
+			made, err := os.ReadFile(filepath.Join(server.data(), "locale"))
+			require.NoError(t, err)
+			require.Equal(t, c.made, strings.TrimSpace(string(made)))
 		})
 	}
 }

@@ -130,6 +130,7 @@ type source struct {
 	issuer   string // required iss, if any
 	audience string // required aud, if any
 	not      string // aud that is refused, if any
+	strict   bool   // no longer valid than it says, though clocks differ
 	outside  bool
 	ownIDs   bool // sub, where it is a UUID, is the user's id
 }
@@ -178,7 +179,9 @@ func NewConsumerVerifier(ctx context.Context, s Settings, sidecar, daprToken str
 	if err != nil {
 		return nil, err
 	}
-	return &Verifier{sources: []source{{keys: own, methods: []string{"EdDSA"}, issuer: s.Issuer, audience: s.ServiceAudience(), ownIDs: true}}}, nil
+	// What is handed on lives for a minute, of which a request needs a moment: there is
+	// nothing to be lenient about.
+	return &Verifier{sources: []source{{keys: own, methods: []string{"EdDSA"}, issuer: s.Issuer, audience: s.ServiceAudience(), strict: true, ownIDs: true}}}, nil
 }
 
 // ErrNoKeys says that a token can not be checked: the keys could not be read yet.
@@ -268,7 +271,10 @@ func (v *Verifier) verify(token string) (Caller, time.Time, error) {
 	for _, s := range v.sources {
 		var claims Claims
 		options := []jwt.ParserOption{
-			jwt.WithValidMethods(s.methods), jwt.WithExpirationRequired(), jwt.WithLeeway(5 * time.Second),
+			jwt.WithValidMethods(s.methods), jwt.WithExpirationRequired(),
+		}
+		if !s.strict {
+			options = append(options, jwt.WithLeeway(5*time.Second))
 		}
 		if s.issuer != "" {
 			options = append(options, jwt.WithIssuer(s.issuer))

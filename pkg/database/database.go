@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/multitracer"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
@@ -34,7 +35,7 @@ func Open(ctx context.Context, url string) (*bun.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := stdlib.OpenDB(*config)
+	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(readInUTC))
 	pool.SetMaxOpenConns(MaxConnections)
 	pool.SetMaxIdleConns(MaxConnections)
 	// Old connections are replaced, so that a failover or a new DNS answer is found.
@@ -48,6 +49,13 @@ func Open(ctx context.Context, url string) (*bun.DB, error) {
 		return nil, fmt.Errorf("reach the database %s on %s:%d: %w", config.Database, config.Host, config.Port, err)
 	}
 	return db, nil
+}
+
+// readInUTC has the times that are read in UTC, and not in the machine's zone: some are
+// answered as they are.
+func readInUTC(_ context.Context, conn *pgx.Conn) error {
+	conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
+	return nil
 }
 
 // Config parses a connection URL and adds what every connection of the suite

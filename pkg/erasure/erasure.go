@@ -55,6 +55,8 @@ type Keeper struct {
 	// Settle is how long an event that was taken in before the erasure was known may still
 	// be under way; DefaultSettle where it is 0.
 	Settle time.Duration
+
+	failing Failing
 }
 
 const (
@@ -128,27 +130,31 @@ func (k *Keeper) Run(ctx context.Context) error {
 	failing := &outage.Outage{Log: k.Log, Gone: "erased accounts can not be erased here; trying again", Back: "erased accounts are erased again"}
 	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
 		more, err := k.Erase(ctx)
-		if more && err == nil {
+		if more {
+			if err != nil {
+				k.Log.WarnContext(ctx, "an erased account can not be erased here; others are, and it is tried again", "error", err)
+			}
 			return pause, nil
 		}
 		return lookEvery, err
 	})
 }
 
-// Erase makes a step, and says whether there was one to make.
+// Erase makes a step, and says whether there was one to make. Where that has failed for
+// what it is about, which is left alone for a while, there may be others.
 func (k *Keeper) Erase(ctx context.Context) (more bool, err error) {
 	settle := k.Settle
 	if settle == 0 {
 		settle = DefaultSettle
 	}
+	of, now := new(Subject), k.Now()
 	err = k.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		// The trail of a long life is looked through to its end.
 		if _, err := tx.ExecContext(ctx, "SET LOCAL statement_timeout = '10min'"); err != nil {
 			return fmt.Errorf("begin to erase: %w", err)
 		}
-		of := new(Subject)
-		err := tx.NewRaw("SELECT kind, subject, pseudonym, addresses FROM ?.erased WHERE done_at IS NULL AND told_at <= ? ORDER BY told_at LIMIT 1 FOR UPDATE SKIP LOCKED",
-			bun.Ident(k.Schema), k.Now().Add(-settle)).Scan(ctx, of)
+		err := tx.NewRaw("SELECT kind, subject, pseudonym, addresses FROM ?.erased WHERE done_at IS NULL AND told_at <= ? AND subject <> ALL (?::uuid[]) ORDER BY told_at LIMIT 1 FOR UPDATE SKIP LOCKED",
+			bun.Ident(k.Schema), now.Add(-settle), pgdialect.Array(k.failing.Now(now))).Scan(ctx, of)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -173,5 +179,11 @@ func (k *Keeper) Erase(ctx context.Context) (more bool, err error) {
 		k.Log.InfoContext(ctx, "what there was of an erased account is gone", "kind", of.Kind)
 		return nil
 	})
+	if err != nil && more {
+		if ctx.Err() != nil || database.IsOutage(err) {
+			return false, err
+		}
+		k.failing.Add(of.ID, now)
+	}
 	return more, err
 }

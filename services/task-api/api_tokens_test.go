@@ -309,8 +309,8 @@ func TestAWriterOfTasksLeavesListsAlone(t *testing.T) {
 	require.Equal(t, http.StatusOK, both.do(http.MethodPost, "/api/trash/"+l.String()+"/restore", nil).status)
 }
 
-// Whatever state an API token is in, and however it is shown, the answer of task-api and of
-// the front door to another service is the same.
+// Whatever is shown as an API token, and however, the answer of task-api and of the front
+// door to another service is the same. (In which states: TestEachCredentialInEachState.)
 func TestWhichTokensAreTaken(t *testing.T) {
 	away := newStandIn(t)
 	s := start(t, "DAPR_HTTP_PORT="+away.port())
@@ -328,20 +328,6 @@ func TestWhichTokensAreTaken(t *testing.T) {
 		"of another list": {func(u client) string {
 			return u.apiToken(object{"name": "x", "scopes": auth.Scopes, "list_ids": []uuid.UUID{access.Inbox(u.user)}}).token
 		}, http.StatusNotFound, http.StatusOK}, // the service is told of no list
-		"of another scope": {func(u client) string {
-			return u.apiToken(object{"name": "x", "scopes": allBut(auth.TasksRead, auth.AuditRead)}).token
-		}, http.StatusForbidden, 0},
-		"expired": {func(u client) string {
-			made := u.apiToken(all)
-			s.execute("UPDATE task.api_tokens SET expires_at = now() - interval '1 second' WHERE id = ?", made.id)
-			return made.token
-		}, http.StatusUnauthorized, 0},
-		"revoked": {func(u client) string {
-			made := u.apiToken(all)
-			require.Equal(u.t, http.StatusOK, made.do(http.MethodGet, "/api/tasks", nil).status)
-			require.Equal(u.t, http.StatusNoContent, u.do(http.MethodDelete, "/api/auth/tokens/"+made.id.String(), nil).status)
-			return made.token
-		}, http.StatusUnauthorized, 0},
 		"whose owner is gone": {func(u client) string {
 			made := u.apiToken(all)
 			s.execute("DELETE FROM task.users WHERE id = ?", u.user)
@@ -506,41 +492,6 @@ func TestATokenCountsToItsUser(t *testing.T) {
 	}
 	require.Equal(t, http.StatusTooManyRequests, last.status)
 	require.Equal(t, http.StatusTooManyRequests, u.do(http.MethodPost, "/api/tasks", object{"title": "x"}).status)
-}
-
-// A token that is revoked at one replica is refused by the others, which know it.
-func TestATokenIsRevokedAtAllReplicas(t *testing.T) {
-	s := start(t)
-	u := s.newUser()
-	var bases []string
-	for range 2 {
-		base, _ := s.beside()
-		bases = append(bases, base)
-	}
-	// A replica that begins to listen forgets what it knows.
-	require.Eventually(t, func() bool {
-		var listening int
-		err := s.db.NewRaw("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %' AND query LIKE ?", "%"+account.EndedChannel+"%").Scan(t.Context(), &listening)
-		return err == nil && listening == 3
-	}, patience, 10*time.Millisecond)
-	// All of them know it, from now on for five seconds.
-	token := u.apiToken(object{"name": "x", "scopes": auth.Scopes})
-	everywhere := []client{token.client}
-	for _, base := range bases {
-		other, there := *s, token.client
-		other.base, there.running = base, &other
-		everywhere = append(everywhere, there)
-	}
-	for _, there := range everywhere {
-		require.Equal(t, http.StatusOK, there.do(http.MethodGet, "/api/auth/me", nil).status)
-	}
-	known := time.Now()
-	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, "/api/auth/tokens/"+token.id.String(), nil).status)
-	require.Equal(t, http.StatusUnauthorized, token.do(http.MethodGet, "/api/auth/me", nil).status)
-	for _, there := range everywhere {
-		require.Eventually(t, func() bool { return there.do(http.MethodGet, "/api/auth/me", nil).status == http.StatusUnauthorized }, patience, time.Millisecond)
-		require.Less(t, time.Since(known), 4*time.Second, "at once, and not when what is known is forgotten")
-	}
 }
 
 // A stream that a token of one list has opened tells of that list alone, and ends with the

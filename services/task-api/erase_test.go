@@ -15,6 +15,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/erasure"
 	"github.com/taskwire/taskwire/pkg/event"
@@ -270,6 +271,36 @@ func TestAnErasureThatIsKilledIsGoneOnWith(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, erased)
+}
+
+// One account that can not be erased holds up no other, neither at its beginning nor later,
+// and goes when it can.
+func TestAnErasureThatFailsHoldsUpNobody(t *testing.T) {
+	for name, table := range map[string]string{"at its beginning": "sessions", "later": "comments"} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t)
+			first, second := s.newUser(), s.newUser()
+			first.say(first.create(object{"title": "x"}).ID, "x")
+			s.execute("CREATE FUNCTION task.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$")
+			s.execute("CREATE TRIGGER fails BEFORE DELETE ON task.? FOR EACH ROW WHEN (? IN (OLD.?)) EXECUTE FUNCTION task.fail()",
+				bun.Ident(table), first.user, bun.Ident(map[string]string{"sessions": "user_id", "comments": "author_id"}[table]))
+			s.execute("UPDATE task.users SET erase_at = now() - interval '2 minutes' WHERE id = ?", first.user)
+			s.isErased(second.user)
+			var left bool
+			require.NoError(t, s.db.NewRaw("SELECT EXISTS (SELECT FROM task.users WHERE id = ?)", first.user).Scan(t.Context(), &left))
+			require.True(t, left)
+
+			s.execute("DROP TRIGGER fails ON task.?", bun.Ident(table))
+			other := &erase.Eraser{Changes: s.users.Changes, Log: slog.New(slog.DiscardHandler)} // who has not tried
+			for more := true; more; {
+				s.hasten()
+				var err error
+				more, err = other.Erase(t.Context())
+				require.NoError(t, err)
+			}
+			s.isErased(first.user)
+		})
+	}
 }
 
 func TestAnErasureIsCalledBack(t *testing.T) {

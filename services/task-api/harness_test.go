@@ -6,9 +6,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
@@ -92,9 +90,7 @@ func start(t *testing.T, more ...string) *running {
 	}
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
-	private := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	private := privatePEM(t, key)
 	keys, err := account.NewKeys(private, "", auth.Settings{Issuer: "taskwire", Audience: "taskwire"}, time.Hour)
 	require.NoError(t, err)
 	cmd := exec.Command(os.Args[0], "serve") //nolint:noctx,gosec // it ends by the signal below; it is this test binary itself

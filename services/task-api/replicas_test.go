@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -146,20 +145,4 @@ func TestAStreamGoesOnAtAnotherReplica(t *testing.T) {
 	for _, id := range made {
 		require.Equal(t, 1, told[id])
 	}
-}
-
-// A session that has ended at one replica is refused by the others, which know it.
-func TestASessionEndsAtAllReplicas(t *testing.T) {
-	s := start(t)
-	u := s.newUser()
-	here, _ := u.signIn(u.email, password)
-	other := *s
-	other.base, _ = s.beside()
-	there := here
-	there.running = &other
-	there.requireIn(http.StatusOK, "before")
-	require.Equal(t, http.StatusNoContent, here.do(http.MethodPost, "/api/auth/logout", nil).status)
-	here.requireIn(http.StatusUnauthorized, "where it ended")
-	require.Eventually(t, func() bool { return there.do(http.MethodGet, "/api/auth/me", nil).status == http.StatusUnauthorized }, patience, time.Millisecond)
-	there.requireIn(http.StatusUnauthorized, "at the other replica")
 }

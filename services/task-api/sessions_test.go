@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
 )
 
@@ -66,6 +68,27 @@ func (in session) requireIn(status int, why string) {
 	in.t.Helper()
 	for name, header := range in.by() {
 		require.Equal(in.t, status, in.nobody().do(http.MethodGet, "/api/auth/me", nil, header...).status, "%s: %s", why, name)
+	}
+}
+
+// Sessions, of all things, were answered in the zone of the machine.
+func TestTimesAreInUTCOnAnyMachine(t *testing.T) {
+	s := start(t, "TZ=Asia/Tokyo")
+	u, other := s.newUser(), s.newUser()
+	list := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Garden"}).ID
+	u.join(other, list, access.Editor)
+	task := u.create(object{"title": "x", "due_at": time.Now(), "reminders": []object{{"at": time.Now().Add(time.Hour)}}}).ID
+	u.say(task, "x")
+	u.apiToken(object{"name": "x", "scopes": []string{"tasks:read"}})
+	thrown := u.create(object{"title": "y"}).ID
+	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, at(thrown), nil).status)
+	aTime := regexp.MustCompile(`"\d{4}-\d\d-\d\dT[^"]*"`)
+	for _, path := range []string{"/api/auth/sessions", "/api/auth/tokens", "/api/auth/me", "/api/lists", listAt(list), "/api/tasks", at(task), at(task) + "/comments", "/api/trash", "/api/snapshot"} {
+		told := aTime.FindAllString(string(u.do(http.MethodGet, path, nil).body), -1)
+		require.NotEmpty(t, told, path)
+		for _, at := range told {
+			require.True(t, strings.HasSuffix(at, `Z"`), "%s: %s", path, at)
+		}
 	}
 }
 
@@ -232,25 +255,6 @@ func TestAnotherPassword(t *testing.T) {
 	}
 	require.Equal(t, http.StatusTooManyRequests, last.status)
 	require.NotEmpty(t, last.header.Get("Retry-After"))
-}
-
-// Another service gets a token of its own with each request, whatever the caller has shown.
-func TestWhatAnotherServiceIsShown(t *testing.T) {
-	away := newStandIn(t)
-	s := start(t, "DAPR_HTTP_PORT="+away.port())
-	u := s.newUser()
-	here, _ := u.signIn(u.email, password)
-	for name, header := range here.by() {
-		require.Equal(t, http.StatusOK, s.nobody().do(http.MethodGet, "/api/notifications", nil, header...).status, name)
-		by := away.last().by
-		require.NotContains(t, by, here.cookie, name)
-		require.NotContains(t, by, here.token, name)
-		claims := claimsOf(t, strings.TrimPrefix(by, "Bearer "))
-		require.Equal(t, u.user.String(), claims["sub"])
-		require.Contains(t, claims["aud"], "taskwire/services")
-		require.InDelta(t, 60, claims["exp"].(float64)-claims["iat"].(float64), 0)
-		require.Equal(t, http.StatusUnauthorized, s.nobody().do(http.MethodGet, "/api/auth/me", nil, "Authorization", by).status, "it opens nothing here")
-	}
 }
 
 // A stream ends with the session of who has opened it.

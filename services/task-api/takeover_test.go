@@ -44,6 +44,19 @@ func TestAMailGoesToTheAccountsAddress(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, s.nobody().post("/api/auth/register", object{"email": "mi\u212Ae@example.org", "password": password}).status)
 }
 
+// Addresses that fold into one another, and are two in small letters, are two: to have shown
+// one to be his shows nothing of the other.
+func TestAnAddressThatFoldsIntoAnother(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	s.execute("UPDATE task.users SET email = 'nikoς@example.org', verified = false WHERE id = ?", u.user)
+	require.Equal(t, http.StatusAccepted, u.do(http.MethodPatch, "/api/auth/me", object{"email": "nikoσ@example.org"}).status)
+	require.Equal(t, http.StatusNoContent, s.nobody().post("/api/auth/verify", object{"token": s.mail("nikoσ@example.org").Token}).status)
+	var email string
+	require.NoError(t, s.db.NewRaw("SELECT email FROM task.users WHERE id = ? AND verified", u.user).Scan(t.Context(), &email))
+	require.Equal(t, "nikoσ@example.org", email)
+}
+
 // A sign-in whose password was looked at before it was changed, or before he was blocked,
 // begins no session after that.
 func TestASignInThatIsOvertaken(t *testing.T) {
@@ -171,22 +184,6 @@ func TestAnOutsideAddressIsVerifiedByItsIssuerAlone(t *testing.T) {
 		token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(sharedSecret))
 		require.NoError(t, err)
 		require.Len(t, items[object](client{running: s, token: token}, "/api/invitations"), c.sees, name)
-	}
-}
-
-// Where verification is asked for from now on, what was begun before is of no use until then.
-func TestVerificationThatIsAskedForLater(t *testing.T) {
-	s := start(t)
-	u := s.newUser()
-	program := u.apiToken(object{"name": "x", "scopes": []string{"account:read"}})
-	later := s.with("MAIL_VERIFICATION=required")
-	u.running, program.running = later, later
-	for _, c := range []client{u, program.client} {
-		require.Equal(t, http.StatusUnauthorized, c.do(http.MethodGet, "/api/auth/me", nil).status)
-	}
-	s.verify(u)
-	for _, c := range []client{u, program.client} {
-		require.Equal(t, http.StatusOK, c.do(http.MethodGet, "/api/auth/me", nil).status)
 	}
 }
 

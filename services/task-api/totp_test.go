@@ -93,11 +93,12 @@ func requireProblem(t *testing.T, status int, code string, a answer) {
 	require.Equal(t, code, a.problem().code())
 }
 
-// audited are the audit events of a user's account, of one type.
+// audited are the audit events of a user's account, of one type. They keep to their schema.
 func (c client) audited(kind string) (found []event.AuditEvent) {
 	c.t.Helper()
 	for _, e := range c.toldSince(0) {
 		if e.Type == event.AuditPrefix+kind && e.Key == c.user.String() {
+			requireSchema(c.t, e)
 			var data event.AuditEvent
 			require.NoError(c.t, json.Unmarshal([]byte(e.Data), &data))
 			found = append(found, data)

@@ -120,7 +120,7 @@ func startPostgres(ctx context.Context, up *started, dir string) (pid int, addre
 		return cmd, err
 	}
 	data := filepath.Join(home, "data")
-	initdb, err := run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
+	initdb, err := run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale", local.ClusterLocale)
 	if err != nil {
 		return 0, "", err
 	}

@@ -3,6 +3,8 @@ package e2e
 import (
 	"archive/zip"
 	"bytes"
+	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -18,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/test/suite"
 )
 
 // isErased has the user erased, as he asks for it and its time comes, everywhere.
@@ -54,9 +57,39 @@ func (s world) holding(t *testing.T, text string) (found []string) {
 	return found
 }
 
-// Of somebody who is erased, who has used all that there is, no table of the suite and no
-// log of a process has his address, his name or what he has written for himself; and what
-// others have is whole.
+// inBackup says whether a backup of now has a text somewhere, as it is or in bytes.
+func (s world) inBackup(t *testing.T, text string) bool {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "dump.sql")
+	s.dump(t, file)
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	backup := strings.ToLower(string(raw))
+	require.Contains(t, backup, "copy task.events")
+	return strings.Contains(backup, strings.ToLower(text)) || strings.Contains(backup, hex.EncodeToString([]byte(text)))
+}
+
+// onTopics are the topics that have a text somewhere.
+func (s world) onTopics(t *testing.T, text string) (found []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for _, topic := range event.Topics {
+		records, err := s.All(ctx, topic)
+		require.NoError(t, err)
+		if slices.ContainsFunc(records, func(r suite.Record) bool {
+			return strings.Contains(strings.ToLower(string(r.Value)), strings.ToLower(text))
+		}) {
+			found = append(found, topic)
+		}
+	}
+	return found
+}
+
+// Of somebody who is erased, who has used all that there is, no table of the suite, no
+// backup from then on and no log of a process has his address, his name or what he has
+// written for himself, nor has a topic what is published from then on; and what others have
+// is whole.
 func TestWhoIsErasedIsGoneEverywhere(t *testing.T) {
 	u, bob := s.newUser(t, "UTC"), s.newUser(t, "UTC")
 	const secret = "quittenbrot"
@@ -128,10 +161,21 @@ func TestWhoIsErasedIsGoneEverywhere(t *testing.T) {
 		}
 	}
 	history := bob.history(hers, 2)
+	for _, text := range []string{u.Email, name, secret} {
+		require.True(t, s.inBackup(t, text), text)
+		require.NotEmpty(t, s.onTopics(t, text), text)
+	}
 
 	u.isErased()
 	for _, text := range []string{u.Email, name, secret} {
 		require.Empty(t, s.holding(t, text), text)
+		require.False(t, s.inBackup(t, text), text)
+		// It is the broker's to forget what was published before, as docs/operations.md says.
+		require.NotEmpty(t, s.onTopics(t, text), text)
+	}
+	s.drained(t)
+	for _, topic := range event.Topics {
+		require.NoError(t, s.Expire(t.Context(), topic))
 	}
 	logs, err := filepath.Glob(filepath.Join(s.LogDir, "*.log"))
 	require.NoError(t, err)
@@ -158,8 +202,10 @@ func TestWhoIsErasedIsGoneEverywhere(t *testing.T) {
 	out, code := s.operate(t, "task-api", "replay", "--from", time.Now().Add(-10*time.Minute).Format(time.RFC3339))
 	require.Zero(t, code, out)
 	s.drained(t)
+	require.NotEmpty(t, s.onTopics(t, hers.ID.String()), "it was published again")
 	for _, text := range []string{u.Email, name, secret} {
 		require.Empty(t, s.holding(t, text), text)
+		require.Empty(t, s.onTopics(t, text), text)
 	}
 	require.Zero(t, s.query(t, "SELECT count(*) FROM audit.entries WHERE actor_id = $1 OR user_id = $1", id))
 }

@@ -154,6 +154,25 @@ func TestARollingRestartOfTheSuiteUnderLoad(t *testing.T) {
 // schemas are what a dump of the suite holds.
 var schemas = []string{"task", "audit", "recurring", "notification"}
 
+// tool runs a program of Postgres.
+func tool(t *testing.T, name string, args ...string) {
+	t.Helper()
+	path, err := databasetest.Program(name)
+	require.NoError(t, err)
+	out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
+	require.NoError(t, err, "%s: %s", name, out)
+}
+
+// dump writes all that the suite keeps to a file, as statements.
+func (s world) dump(t *testing.T, file string) {
+	t.Helper()
+	args := []string{"--dbname", s.Database.OwnerURL, "--file", file}
+	for _, schema := range schemas {
+		args = append(args, "--schema", schema)
+	}
+	tool(t, "pg_dump", args...)
+}
+
 // The database is dumped while events wait, and restored into a cluster that
 // knows nothing of the transactions of the first one.
 func TestPublishingGoesOnAfterADumpAndARestore(t *testing.T) {
@@ -161,13 +180,6 @@ func TestPublishingGoesOnAfterADumpAndARestore(t *testing.T) {
 	t.Parallel()
 	dir := newDir(t)
 	dump := filepath.Join(dir, "dump.sql")
-	tool := func(name string, args ...string) {
-		t.Helper()
-		path, err := databasetest.Program(name)
-		require.NoError(t, err)
-		out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
-		require.NoError(t, err, "%s: %s", name, out)
-	}
 	s, stop := ownSuite(t, dir)
 	u := s.newUser(t, "UTC")
 	u.history(u.create(object{"title": "Before"}), 1)
@@ -176,11 +188,7 @@ func TestPublishingGoesOnAfterADumpAndARestore(t *testing.T) {
 	for i := range waiting {
 		waiting[i] = u.create(object{"title": "Waiting"})
 	}
-	args := []string{"--dbname", s.Database.OwnerURL, "--file", dump}
-	for _, schema := range schemas {
-		args = append(args, "--schema", schema)
-	}
-	tool("pg_dump", args...)
+	s.dump(t, dump)
 	// What happens from here on is lost with the first cluster.
 	for _, name := range append([]string{"task-api"}, consumers...) {
 		require.NoError(t, s.Signal(name, syscall.SIGSTOP))
@@ -199,7 +207,7 @@ func TestPublishingGoesOnAfterADumpAndARestore(t *testing.T) {
 	for _, schema := range schemas {
 		s.execute(t, "DROP SCHEMA "+schema+" CASCADE")
 	}
-	tool("psql", "--dbname", s.Database.OwnerURL, "--set", "ON_ERROR_STOP=1", "--quiet", "--file", dump)
+	tool(t, "psql", "--dbname", s.Database.OwnerURL, "--set", "ON_ERROR_STOP=1", "--quiet", "--file", dump)
 	for _, name := range append([]string{"task-api"}, consumers...) {
 		s.kill(t, name)
 	}

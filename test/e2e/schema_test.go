@@ -105,7 +105,7 @@ func (u *user) beginCodes() string {
 }
 
 // elsewhere are types that need more than the suite: an OpenID provider, or a browser. They
-// are told like the others of accounts; task-api's own tests have them.
+// are told like the others of accounts; task-api's own tests hold them against their schema.
 var elsewhere = map[string]bool{
 	"audit.user.identity_added": true, "audit.user.identity_removed": true, "audit.user.passkey_added": true, "audit.user.passkey_removed": true,
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -71,6 +72,79 @@ func (s *Suite) Read(ctx context.Context, topic string, each func(Record) (enoug
 			return nil
 		}
 	}
+}
+
+// All are the records that a topic has at the moment.
+func (s *Suite) All(ctx context.Context, topic string) (records []Record, err error) {
+	there, err := s.count(ctx, topic)
+	if err != nil || there == 0 {
+		return nil, err
+	}
+	err = s.Read(ctx, topic, func(r Record) bool {
+		records = append(records, r)
+		return int64(len(records)) >= there
+	})
+	return records, err
+}
+
+// count is how many records a topic has.
+func (s *Suite) count(ctx context.Context, topic string) (n int64, err error) {
+	if s.Broker.Kind == Redis {
+		client := redis.NewClient(&redis.Options{Addr: s.Broker.Address})
+		defer client.Close()
+		if n, err = client.XLen(ctx, topic).Result(); err != nil {
+			return 0, fmt.Errorf("ask for the length of %s: %w", topic, err)
+		}
+		return n, nil
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.Broker.Address))
+	if err != nil {
+		return 0, fmt.Errorf("connect to the broker: %w", err)
+	}
+	defer client.Close()
+	first, err := kadm.NewClient(client).ListStartOffsets(ctx, topic)
+	if err != nil {
+		return 0, fmt.Errorf("ask where %s begins: %w", topic, err)
+	}
+	last, err := kadm.NewClient(client).ListEndOffsets(ctx, topic)
+	if err != nil {
+		return 0, fmt.Errorf("ask where %s ends: %w", topic, err)
+	}
+	last.Each(func(end kadm.ListedOffset) {
+		begin, _ := first.Lookup(topic, end.Partition)
+		n += end.Offset - begin.Offset
+	})
+	return n, nil
+}
+
+// Expire takes out of a topic what is in it now, as the broker's retention does in time,
+// or who trims a stream.
+func (s *Suite) Expire(ctx context.Context, topic string) error {
+	if s.Broker.Kind == Redis {
+		client := redis.NewClient(&redis.Options{Addr: s.Broker.Address})
+		defer client.Close()
+		if err := client.XTrimMaxLen(ctx, topic, 0).Err(); err != nil {
+			return fmt.Errorf("trim %s: %w", topic, err)
+		}
+		return nil
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.Broker.Address))
+	if err != nil {
+		return fmt.Errorf("connect to the broker: %w", err)
+	}
+	defer client.Close()
+	last, err := kadm.NewClient(client).ListEndOffsets(ctx, topic)
+	if err != nil {
+		return fmt.Errorf("ask where %s ends: %w", topic, err)
+	}
+	deleted, err := kadm.NewClient(client).DeleteRecords(ctx, last.Offsets())
+	if err == nil {
+		err = deleted.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("delete the records of %s: %w", topic, err)
+	}
+	return nil
 }
 
 // Produce writes a record to a topic, past the suite.

@@ -149,7 +149,7 @@ func start() (string, error) {
 		return cmd
 	}
 	data := filepath.Join(dir, "data")
-	if out, err := run(initdb, "-D", data, "-U", "taskwire", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync").CombinedOutput(); err != nil {
+	if out, err := run(initdb, "-D", data, "-U", "taskwire", "-A", "trust", "-E", "UTF8", "--locale", local.ClusterLocale, "--no-sync").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	port, err := local.FreePort()

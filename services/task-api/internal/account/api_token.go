@@ -124,19 +124,7 @@ func (a *APITokens) List(ctx context.Context, actor access.Actor, behind *page.P
 	if err != nil {
 		return nil, fmt.Errorf("read the API tokens: %w", err)
 	}
-	for _, t := range found {
-		t.inUTC()
-	}
 	return found, nil
-}
-
-// inUTC has the times as they are answered: the database's come in the machine's zone.
-func (t *APIToken) inUTC() {
-	t.CreatedAt, t.ExpiresAt = t.CreatedAt.UTC(), t.ExpiresAt.UTC()
-	if t.LastUsedAt != nil {
-		at := t.LastUsedAt.UTC()
-		t.LastUsedAt = &at
-	}
 }
 
 // TokenDraft is an API token as its user wants it.
@@ -272,7 +260,6 @@ func revoke(ctx context.Context, tx *change.Tx, where string, args ...any) (n in
 		if !t.ExpiresAt.After(tx.Now) {
 			continue
 		}
-		t.inUTC()
 		if err := tellToken(tx, event.UserTokenRevoked, t); err != nil {
 			return 0, err
 		}

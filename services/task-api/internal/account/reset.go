@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/taskapi"
@@ -46,7 +45,7 @@ func (d *Doorkeeper) Reset(ctx context.Context, from Stranger, token, password s
 		if u, err = lockUser(ctx, tx, t.User); err != nil {
 			return err
 		}
-		if !strings.EqualFold(u.Email, t.Address) {
+		if !accountmail.SameAddress(u.Email, t.Address) {
 			return accountmail.ErrToken // the account has another address by now
 		}
 		if !u.Verified {

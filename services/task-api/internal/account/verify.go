@@ -28,7 +28,7 @@ func (d *Doorkeeper) Verify(ctx context.Context, from access.Origin, token strin
 		}
 		before := *u
 		u.Verified, u.UpdatedAt, tx.Actor = true, tx.Now, u.actor(from)
-		if strings.EqualFold(u.Email, t.Address) {
+		if accountmail.SameAddress(u.Email, t.Address) {
 			tx.Later("UPDATE task.users SET verified = true, updated_at = ? WHERE id = ?", tx.Now, u.ID)
 			return appendAudit(tx, event.UserVerified, u, &before, u, nil)
 		}

@@ -37,3 +37,7 @@ func IsAddress(text string) bool {
 		return r == 'İ' // in small letters it is an i with a dot of its own
 	})
 }
+
+// SameAddress says whether two addresses are one, as the database has it: in small letters.
+// To fold them would take more for one, such as ς and σ, which are two mailboxes.
+func SameAddress(a, b string) bool { return strings.ToLower(a) == strings.ToLower(b) } //nolint:staticcheck // SA6005: that is the point

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -148,7 +147,7 @@ func owner(ctx context.Context, tx *change.Tx, m *row) (*person, error) {
 
 // pointless says why a mail is not to be sent; "" where it is.
 func (s *Store) pointless(m *row, u *person) string {
-	own := u != nil && strings.EqualFold(u.Email, m.Address)
+	own := u != nil && SameAddress(u.Email, m.Address)
 	switch {
 	case m.Kind == taskapi.MailInvitation: // who has no account is invited, too
 		if own && !u.Verified && s.VerifiedOnly {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/erasure"
@@ -34,6 +35,8 @@ import (
 type Eraser struct {
 	Changes *change.Writer
 	Log     *slog.Logger
+
+	failing erasure.Failing
 }
 
 const (
@@ -69,7 +72,10 @@ func (e *Eraser) Run(ctx context.Context) error {
 	failing := &outage.Outage{Log: e.Log, Gone: "accounts can not be erased; trying again", Back: "accounts are erased again"}
 	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
 		more, err := e.Erase(ctx)
-		if more && err == nil {
+		if more {
+			if err != nil {
+				e.Log.WarnContext(ctx, "an account can not be erased; others are, and it is tried again", "error", err)
+			}
 			return pause, nil
 		}
 		return lookEvery, err
@@ -77,22 +83,27 @@ func (e *Eraser) Run(ctx context.Context) error {
 }
 
 // Erase does one transaction of what there is to do, and says whether there may be more.
+// Where that has failed for one account, which is left alone for a while, there may be others.
 func (e *Eraser) Erase(ctx context.Context) (more bool, err error) {
+	var at uuid.UUID
+	var now time.Time
 	// What a service does, it does for the user whom the event is of.
 	err = e.Changes.Do(ctx, access.Actor{Service: "erase"}, func(ctx context.Context, tx *change.Tx) error {
-		more = false
+		more, now = false, tx.Now
+		failing := pgdialect.Array(e.failing.Now(now))
 		var found []*erasing
 		err := tx.NewRaw(`SELECT id, user_id, step, coalesce(reached, ?) AS reached, reached_at, coalesce(reached_position, 0) AS reached_position FROM task.erasures
-			WHERE done_at IS NULL AND began_at <= ? ORDER BY began_at LIMIT 1 FOR UPDATE SKIP LOCKED`, uuid.Nil, tx.Now.Add(-settle)).Scan(ctx, &found)
+			WHERE done_at IS NULL AND began_at <= ? AND user_id <> ALL (?::uuid[]) ORDER BY began_at LIMIT 1 FOR UPDATE SKIP LOCKED`, uuid.Nil, now.Add(-settle), failing).Scan(ctx, &found)
 		if err != nil {
 			return fmt.Errorf("look for accounts that are being erased: %w", err)
 		}
 		if len(found) == 0 {
-			more, err = begin(ctx, tx)
+			at, err = begin(ctx, tx, failing)
+			more = at != uuid.Nil
 			return err
 		}
-		more = true
 		of := found[0]
+		more, at = true, of.UserID
 		done, err := steps[of.Step](ctx, tx, of)
 		if err != nil {
 			return fmt.Errorf("erase an account, step %d: %w", of.Step, err)
@@ -110,18 +121,25 @@ func (e *Eraser) Erase(ctx context.Context) (more bool, err error) {
 		}
 		return nil
 	})
+	if err != nil && more {
+		if ctx.Err() != nil || database.IsOutage(err) {
+			return false, err
+		}
+		e.failing.Add(at, now)
+	}
 	return more, err
 }
 
-// begin takes an account whose time has come: nobody can use it from now on.
-func begin(ctx context.Context, tx *change.Tx) (begun bool, err error) {
+// begin takes an account whose time has come, and is not among those that failed: nobody
+// can use it from now on. It returns the nil UUID where there is none.
+func begin(ctx context.Context, tx *change.Tx, failing any) (begun uuid.UUID, err error) {
 	var users []uuid.UUID
-	err = tx.NewRaw("SELECT id FROM task.users WHERE erase_at <= ? ORDER BY erase_at LIMIT 1 FOR UPDATE SKIP LOCKED", tx.Now).Scan(ctx, &users)
+	err = tx.NewRaw("SELECT id FROM task.users WHERE erase_at <= ? AND id <> ALL (?::uuid[]) ORDER BY erase_at LIMIT 1 FOR UPDATE SKIP LOCKED", tx.Now, failing).Scan(ctx, &users)
 	if err != nil {
-		return false, fmt.Errorf("look for accounts that are to be erased: %w", err)
+		return uuid.Nil, fmt.Errorf("look for accounts that are to be erased: %w", err)
 	}
 	if len(users) == 0 {
-		return false, nil
+		return uuid.Nil, nil
 	}
 	user := users[0]
 	// The address and the name are never an argument: Postgres would write one that fails
@@ -135,7 +153,7 @@ func begin(ctx context.Context, tx *change.Tx) (begun bool, err error) {
 	tx.Later("UPDATE task.users SET email = '', former_emails = '{}', name = '', password_hash = NULL, erase_at = NULL WHERE id = ?", user)
 	tx.Later("DELETE FROM task.sessions WHERE user_id = ?", user)
 	tx.Later("SELECT pg_notify('" + account.EndedChannel + "', '')")
-	return true, nil
+	return user, nil
 }
 
 // lists ends memberships, and takes the lists away that have no other owner.

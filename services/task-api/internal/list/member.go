@@ -79,11 +79,11 @@ func (s *Store) Invite(ctx context.Context, actor access.Actor, id uuid.UUID, em
 			return refuse.Because(refuse.PrivateInbox, "an inbox is its owner's alone; make a list to share tasks")
 		}
 		for _, m := range l.Members {
-			if m.State == Active && strings.EqualFold(m.Email, email) {
+			if m.State == Active && accountmail.SameAddress(m.Email, email) {
 				return refuse.Because(refuse.AlreadyMember, "who has this address is a member already")
 			}
 		}
-		again := slices.ContainsFunc(l.Members, func(m Member) bool { return m.State == Invited && strings.EqualFold(m.Email, email) })
+		again := slices.ContainsFunc(l.Members, func(m Member) bool { return m.State == Invited && accountmail.SameAddress(m.Email, email) })
 		if s.Limits.Members > 0 && len(l.Members) >= s.Limits.Members && !again {
 			return refuse.Because(refuse.LimitReached, fmt.Sprintf("the list has %d members and invitations, the most that there can be", len(l.Members)))
 		}
