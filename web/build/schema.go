@@ -25,6 +25,7 @@ type schema struct {
 var used = []string{
 	"User", "Task", "QuickAddInput", "QuickAdded", "TaskPatch", "TaskMove", "List", "ListInput", "ListPatch",
 	"FeedPage", "AuditPage", "TrashPage", "Undone", "Problem", "SignedIn", "Registration", "Credentials",
+	"OperatorState", "DeadLetters", "Settled",
 }
 
 // types are the TypeScript types of the page, of the description of the API.

@@ -7,6 +7,7 @@ import { Dialog } from "./dialog";
 import { Editor, edited } from "./editor";
 import { History, shownHistory } from "./history";
 import { Help } from "./keys";
+import { Operator } from "./operator";
 import { go, menuOpen, route } from "./route";
 import type { List } from "./schema";
 import { Sidebar } from "./sidebar";
@@ -33,7 +34,7 @@ function Shell() {
   const heading = useRef<HTMLHeadingElement>(null);
   const first = useRef(true);
   // A list that is not there any more: somebody else has deleted it, or it was never ours.
-  const lost = at.view === "list" && loaded.value && !list;
+  const lost = at.view === "list" ? loaded.value && !list : at.view === "operator" && !user.value?.is_operator;
   useEffect(() => {
     if (lost) go("today");
   }, [lost]);
@@ -82,7 +83,7 @@ function Shell() {
           <p class="offline" role="status">
             {!connected.value && t.offline}
           </p>
-          {!loaded.value ? <p>{t.loading}</p> : at.view === "today" ? <Today /> : at.view === "upcoming" ? <Upcoming /> : at.view === "trash" ? <Trash /> : list && <ListView key={list.id} list={list} />}
+          {at.view === "operator" ? <Operator /> : !loaded.value ? <p>{t.loading}</p> : at.view === "today" ? <Today /> : at.view === "upcoming" ? <Upcoming /> : at.view === "trash" ? <Trash /> : list && <ListView key={list.id} list={list} />}
         </main>
       </div>
       <Editor />

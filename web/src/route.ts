@@ -12,7 +12,7 @@ addEventListener("hashchange", () => {
 export const menuOpen = signal(false);
 
 export interface Route {
-  view: "today" | "upcoming" | "inbox" | "list" | "trash";
+  view: "today" | "upcoming" | "inbox" | "list" | "trash" | "operator";
   list?: string;
 }
 
@@ -22,6 +22,7 @@ export const route = computed<Route>(() => {
     case "upcoming":
     case "inbox":
     case "trash":
+    case "operator":
       return { view };
     case "list":
       return { view, list: id ?? "" };

@@ -29,10 +29,32 @@ export interface AuditPage {
   next_cursor: string | null;
 }
 
+export interface ConsumerState {
+  available: boolean;
+  dead_letters: number;
+  service: "audit-log" | "recurring-task" | "notification";
+  topics: HandledState[];
+}
+
 export interface Credentials {
   code?: string | null;
   email: string;
   password: string;
+}
+
+export interface DeadLetter {
+  id: number;
+  reason: string;
+  received_at: string;
+  replays: number;
+  size: number;
+  topic: string;
+  type: string;
+}
+
+export interface DeadLetters {
+  items: DeadLetter[];
+  next_cursor: string | null;
 }
 
 export interface FeedChange {
@@ -50,9 +72,27 @@ export interface FeedPage {
   next: string;
 }
 
+export interface FeedState {
+  waits_since: string | null;
+}
+
 export interface FieldError {
   location: string;
   message: string;
+}
+
+export interface Finding {
+  check: string;
+  dead_letters: number;
+  in_flight: number;
+  looked: number;
+  missing: number;
+}
+
+export interface HandledState {
+  behind_seconds: number;
+  handled_up_to: string | null;
+  topic: string;
 }
 
 export interface List {
@@ -92,6 +132,13 @@ export interface Member {
   user_id: string | null;
 }
 
+export interface OperatorState {
+  consumers: ConsumerState[];
+  feed: FeedState;
+  reconcile: Reconciled;
+  topics: TopicState[];
+}
+
 export interface Problem {
   detail?: string;
   errors?: FieldError[];
@@ -123,6 +170,12 @@ export interface QuickAddSpan {
 export interface QuickAdded {
   spans: QuickAddSpan[];
   task: Task;
+}
+
+export interface Reconciled {
+  checks: Finding[];
+  ended_at: string;
+  gaps: number;
 }
 
 export interface Recurrence {
@@ -164,6 +217,11 @@ export interface ReminderInput {
   before_due?: string | null;
   id?: string | null;
   user_id?: string | null;
+}
+
+export interface Settled {
+  outcome: "replayed" | "discarded" | "failed" | "resolved";
+  reason: string;
 }
 
 export interface SignedIn {
@@ -220,6 +278,13 @@ export interface TaskPatch {
   title?: string;
 }
 
+export interface TopicState {
+  newest_published_at: string | null;
+  oldest_unpublished_at: string | null;
+  topic: string;
+  unpublished: number;
+}
+
 export interface TrashPage {
   items: Trashed[];
   next_cursor: string | null;
@@ -246,6 +311,7 @@ export interface User {
   email: string;
   erase_at: string | null;
   id: string;
+  is_operator: boolean;
   name: string;
   timezone: string;
   updated_at: string;

@@ -77,7 +77,10 @@ export function Sidebar() {
           + {t.newList}
         </button>
       )}
-      <ul>{link("trash", t.trash, 0, at.view === "trash")}</ul>
+      <ul>
+        {link("trash", t.trash, 0, at.view === "trash")}
+        {user.value?.is_operator && link("operator", t.operator, 0, at.view === "operator")}
+      </ul>
       <p class="who" dir="auto">
         {user.value?.name || user.value?.email}
       </p>

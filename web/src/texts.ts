@@ -62,6 +62,17 @@ const en = {
   // Search and selection.
 
   // The operator's corner.
+  operator: "Operator", state: "How far each topic is", topic: "Topic", service: "Service", upTo: "Up to", rest: "What is left", never: "nothing yet",
+  publishes: "task-api publishes", allPublished: "all published", unpublished: (n: number, since: string) => `${n} not published, the oldest of ${since}`,
+  upToDate: "up to date", behind: (seconds: number) => `${seconds} s behind`, isAway: (service: string) => `${service} does not answer: how far it is, is not known.`,
+  feedWaits: (since: string) => `Changes have waited for a transaction to end since ${since}: pages do not see them.`,
+  reconciled: (when: string, gaps: number) => `Last reconcile: ${when}, ${gaps === 0 ? "no gaps" : gaps === 1 ? "1 gap" : `${gaps} gaps`}.`,
+  deadLetters: "Dead letters", deadLettersOf: (service: string, n: number) => `${service}: ${n}`, noDeadLetters: "None that is known.",
+  letter: (id: number) => `No. ${id}`, came: (when: string, replays: number) => `came ${when}` + (replays === 0 ? "" : `, replayed ${replays === 1 ? "once" : `${replays} times`} in vain`),
+  replay: "Replay", discardLetter: "Discard", reason: "Reason", replayLead: "The service handles the event again, now. If that works, the letter is resolved.", discardLead: "The event will have no effect. The letter stays on record, with your reason.",
+  outcomes: {
+    replayed: "Replayed.", discarded: "Discarded.", resolved: "Somebody else has resolved it before.", failed: "It failed again, and stays open:",
+  } as Record<string, string>,
 };
 
 type Texts = typeof en;
@@ -133,6 +144,15 @@ const de: Texts = {
   // Search and selection.
 
   // The operator's corner.
+  operator: "Betrieb", state: "Wie weit jedes Topic ist", topic: "Topic", service: "Dienst", upTo: "Bis", rest: "Was noch fehlt", never: "noch nichts",
+  publishes: "task-api veröffentlicht", allPublished: "alles veröffentlicht", unpublished: (n, since) => `${n} nicht veröffentlicht, das älteste von ${since}`,
+  upToDate: "auf dem Stand", behind: (seconds) => `${seconds} s zurück`, isAway: (service) => `${service} antwortet nicht: Wie weit der Dienst ist, ist nicht bekannt.`,
+  feedWaits: (since) => `Änderungen warten seit ${since} auf das Ende einer Transaktion: Die Seiten sehen sie nicht.`,
+  reconciled: (when, gaps) => `Letzter Abgleich: ${when}, ${gaps === 0 ? "keine Lücken" : gaps === 1 ? "1 Lücke" : `${gaps} Lücken`}.`,
+  deadLetters: "Nicht verarbeitet (Dead Letters)", deadLettersOf: (service, n) => `${service}: ${n}`, noDeadLetters: "Keine bekannt.",
+  letter: (id) => `Nr. ${id}`, came: (when, replays) => `gekommen ${when}` + (replays === 0 ? "" : `, ${replays}-mal vergeblich wiederholt`),
+  replay: "Wiederholen", discardLetter: "Verwerfen", reason: "Grund", replayLead: "Der Dienst verarbeitet das Ereignis jetzt noch einmal. Gelingt das, ist es erledigt.", discardLead: "Das Ereignis bleibt ohne Wirkung. Es bleibt mit deinem Grund aufgehoben.",
+  outcomes: { replayed: "Wiederholt.", discarded: "Verworfen.", resolved: "Das hat schon jemand anderes erledigt.", failed: "Es ging wieder schief, und bleibt offen:" },
 };
 
 const languages: Record<string, Texts> = { en, de };
