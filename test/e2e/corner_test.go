@@ -43,6 +43,7 @@ func TestAnOperatorReplaysAndDiscardsOnThePage(t *testing.T) {
 	u, stranger := s.newUser(t, "UTC"), s.newUser(t, "UTC")
 	id := u.operates()
 	task := u.create(object{"title": "Told"})
+	u.complete(task)
 	s.drained(t)
 	eventually(t, func() error { // each replica says every 15 s how far it is
 		for _, c := range must[cornerState](u, http.StatusOK, http.MethodGet, "/api/operator/state", nil).Consumers {
@@ -63,13 +64,13 @@ func TestAnOperatorReplaysAndDiscardsOnThePage(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	require.NoError(t, s.Read(ctx, event.TopicTasks, func(r suite.Record) bool {
-		if r.Event.Type == event.TaskCreated && r.Event.Subject == task.ID.String() {
+		if r.Event.Type == event.TaskCompleted && r.Event.Subject == task.ID.String() {
 			told = r.Value
 		}
 		return told != nil
 	}))
-	var created struct{ ID string }
-	require.NoError(t, json.Unmarshal(told, &created))
+	var completed struct{ ID string }
+	require.NoError(t, json.Unmarshal(told, &completed))
 	for service, schema := range map[string]string{"audit-log": "audit", "recurring-task": "recurring", "notification": "notification"} {
 		path := "/api/operator/dead-letters/" + service
 		bury := func(payload []byte) int {
@@ -94,10 +95,10 @@ func TestAnOperatorReplaysAndDiscardsOnThePage(t *testing.T) {
 		require.Equal(t, "failed", failed.Outcome, service)
 		require.NotEmpty(t, failed.Reason)
 		if service == "notification" { // which has handled it, and forgets that
-			s.execute(t, fmt.Sprintf("DELETE FROM notification.inbox WHERE id = '%s'", created.ID))
+			s.execute(t, fmt.Sprintf("DELETE FROM notification.inbox WHERE id = '%s'", completed.ID))
 			good := bury(told)
 			require.Equal(t, "replayed", replay(good).Outcome)
-			require.Equal(t, 1, s.query(t, "SELECT count(*) FROM notification.inbox WHERE id = $1", created.ID), "through the inbox, as by the command")
+			require.Equal(t, 1, s.query(t, "SELECT count(*) FROM notification.inbox WHERE id = $1", completed.ID), "through the inbox, as by the command")
 			require.Equal(t, "resolved", replay(good).Outcome)
 		}
 		must[any](stranger, http.StatusNotFound, http.MethodPost, fmt.Sprintf("%s/%d/discard", path, poison), object{"reason": "a test"})
