@@ -20,6 +20,7 @@ export function Operator() {
   const [round, setRound] = useState(0); // in which something was done
   const status = useRef<HTMLParagraphElement>(null);
   useEffect(() => {
+    if (round > 0) status.current?.focus(); // what had it goes with the letter
     let over = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const look = async () => {
@@ -49,7 +50,6 @@ export function Operator() {
   const settled = (text: string) => {
     setDone(text);
     setRound(round + 1);
-    status.current?.focus(); // what had it is gone with the letter
   };
   return (
     <>
