@@ -60,7 +60,7 @@ type TopicState struct {
 
 // ConsumerState is how a service is that reads topics.
 type ConsumerState struct {
-	Service     string         `json:"service" enum:"audit-log,recurring-task,notification" doc:"The service"`
+	Service     string         `json:"service" enum:"audit-log,recurring-task,notification" example:"notification" doc:"The service"`
 	Available   bool           `json:"available" doc:"Whether it has answered in time; of one that has not, nothing more is known"`
 	Topics      []HandledState `json:"topics" nullable:"false" doc:"How far it is with each topic"`
 	DeadLetters int64          `json:"dead_letters" doc:"How many open dead letters it has"`
@@ -212,7 +212,7 @@ func unlike(service string) error {
 }
 
 func (o *Operator) letters(ctx context.Context, _ access.Actor, in *struct {
-	Service string `path:"service" enum:"audit-log,recurring-task,notification" doc:"The service"`
+	Service string `path:"service" enum:"audit-log,recurring-task,notification" example:"notification" doc:"The service"`
 	Limit   int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many at most"`
 	Cursor  string `query:"cursor" maxLength:"100" doc:"next_cursor of the page before"`
 },
@@ -236,16 +236,16 @@ func (o *Operator) letters(ctx context.Context, _ access.Actor, in *struct {
 }
 
 func (o *Operator) replay(ctx context.Context, actor access.Actor, in *struct {
-	Service string `path:"service" enum:"audit-log,recurring-task,notification" doc:"The service"`
-	Letter  int64  `path:"letter" minimum:"1" doc:"The dead letter"`
+	Service string `path:"service" enum:"audit-log,recurring-task,notification" example:"notification" doc:"The service"`
+	Letter  int64  `path:"letter" minimum:"1" example:"12" doc:"The dead letter"`
 },
 ) (*settledOutput, error) {
 	return o.settle(ctx, actor, event.UserReplayAsked, in.Service, in.Letter, operator.ReplayPath, struct{}{})
 }
 
 func (o *Operator) discard(ctx context.Context, actor access.Actor, in *struct {
-	Service string `path:"service" enum:"audit-log,recurring-task,notification" doc:"The service"`
-	Letter  int64  `path:"letter" minimum:"1" doc:"The dead letter"`
+	Service string `path:"service" enum:"audit-log,recurring-task,notification" example:"notification" doc:"The service"`
+	Letter  int64  `path:"letter" minimum:"1" example:"12" doc:"The dead letter"`
 	Body    operator.Discard
 },
 ) (*settledOutput, error) {
