@@ -86,6 +86,9 @@ type Claims struct {
 	// ListsAlone says, to another service, that the request is about the lists alone that
 	// are told with it (package membership), and about nothing that is in none.
 	ListsAlone bool `json:"lists_alone,omitempty"`
+	// Operator says, to another service, that task-api knows the user for an operator, and
+	// that he asks for what is for operators.
+	Operator bool `json:"operator,omitempty"`
 }
 
 // Caller is the user behind a request.
@@ -111,6 +114,9 @@ type Caller struct {
 	// them; nil for all that he is a member of. To another service they are told with the
 	// request (package membership), and are none here.
 	Lists []uuid.UUID
+	// Operator says that he asks for what is for operators, and is one: task-api looks each
+	// time, and tells the other services with the request.
+	Operator bool
 }
 
 // Restricted says whether the caller sees some lists alone, and nothing that is in none.
@@ -133,6 +139,7 @@ type source struct {
 	strict   bool   // no longer valid than it says, though clocks differ
 	outside  bool
 	ownIDs   bool // sub, where it is a UUID, is the user's id
+	passed   bool // its tokens come with requests that task-api passes on
 }
 
 // NewVerifier accepts the tokens that own verifies (task-api's own keys) and
@@ -181,7 +188,7 @@ func NewConsumerVerifier(ctx context.Context, s Settings, sidecar, daprToken str
 	}
 	// What is handed on lives for a minute, of which a request needs a moment: there is
 	// nothing to be lenient about.
-	return &Verifier{sources: []source{{keys: own, methods: []string{"EdDSA"}, issuer: s.Issuer, audience: s.ServiceAudience(), strict: true, ownIDs: true}}}, nil
+	return &Verifier{sources: []source{{keys: own, methods: []string{"EdDSA"}, issuer: s.Issuer, audience: s.ServiceAudience(), strict: true, ownIDs: true, passed: true}}}, nil
 }
 
 // ErrNoKeys says that a token can not be checked: the keys could not be read yet.
@@ -303,7 +310,7 @@ func (v *Verifier) verify(token string) (Caller, time.Time, error) {
 			// Whoever holds a shared secret is trusted as the suite itself is.
 			caller.EmailVerified = claims.EmailVerified == true || claims.EmailVerified == "true" || s.ownIDs && claims.EmailVerified == nil
 		} else {
-			caller.SessionID = claims.SessionID
+			caller.SessionID, caller.Operator = claims.SessionID, s.passed && claims.Operator
 			if claims.ListsAlone {
 				caller.Lists = []uuid.UUID{}
 			}
@@ -404,6 +411,18 @@ func unauthorized(w http.ResponseWriter, r *http.Request, detail string) {
 	}
 	w.Header().Set("WWW-Authenticate", challenge)
 	httpapi.NewProblem(httpapi.Unauthenticated, detail).Write(w, r)
+}
+
+// OperatorOnly admits requests that task-api passes on for an operator (Verifier.Middleware
+// comes first). For all others there is nothing here.
+func OperatorOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !CallerOf(r.Context()).Operator {
+			httpapi.NothingHere().Write(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // SidecarOnly admits requests that carry the token which the own sidecar was

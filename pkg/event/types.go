@@ -32,6 +32,13 @@ const (
 	UserErasureAsked      = "user.erasure_asked"
 	UserErasureCalledBack = "user.erasure_called_back"
 	UserErased            = "user.erased"
+
+	// By an operator's command: who sees the operator's corner.
+	UserOperatorGranted = "user.operator_granted"
+	UserOperatorRevoked = "user.operator_revoked"
+	// What an operator has asked a service for, in that corner.
+	UserReplayAsked  = "user.replay_asked"
+	UserDiscardAsked = "user.discard_asked"
 )
 
 // TaskPurged is when a task in the trash is gone for good: told to the audit trail alone.
@@ -116,5 +123,9 @@ var Types = []Type{
 	{AuditPrefix + UserErasureAsked, TopicAudit, "Somebody has asked for their account to be erased."},
 	{AuditPrefix + UserErasureCalledBack, TopicAudit, "An account is to stay after all."},
 	{AuditPrefix + UserErased, TopicAudit, "An account was erased: what the audit trail says of it has to go."},
+	{AuditPrefix + UserOperatorGranted, TopicAudit, "An account sees the operator's corner from now on."},
+	{AuditPrefix + UserOperatorRevoked, TopicAudit, "An account does not see the operator's corner any more."},
+	{AuditPrefix + UserReplayAsked, TopicAudit, "An operator asked a service to handle a dead letter again."},
+	{AuditPrefix + UserDiscardAsked, TopicAudit, "An operator asked a service to discard a dead letter."},
 	{AuditPrefix + UserSignInFailed, TopicAudit, "Somebody failed to sign in to an account."},
 }

@@ -94,6 +94,27 @@ func (w *Watch) look(ctx context.Context, topic string) (state, error) {
 	return found, nil
 }
 
+// Published is how far a topic is published.
+type Published struct {
+	Topic  string
+	Waits  int       // events that are not published yet; counted up to 100000
+	Oldest time.Time // when the oldest of them happened; zero where none waits
+	Newest time.Time // when the newest event happened that is published; zero where the log holds none
+}
+
+// Look says how far each topic is published now.
+func (w *Watch) Look(ctx context.Context) ([]Published, error) {
+	all := make([]Published, 0, len(w.Topics))
+	for _, topic := range w.Topics {
+		found, err := w.look(ctx, topic)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Published{topic, found.Depth, found.Oldest.Time, found.Published.Time})
+	}
+	return all, nil
+}
+
 // Describe implements prometheus.Collector.
 func (w *Watch) Describe(to chan<- *prometheus.Desc) {
 	to <- depthDesc

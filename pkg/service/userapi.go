@@ -18,3 +18,12 @@ func (b Base) MountUserAPI(r chi.Router, verifier *auth.Verifier, mount func(hum
 		mount(httpapi.NewAPI(r))
 	})
 }
+
+// MountOperatorAPI adds what a consumer answers the operators of task-api, who come by way
+// of it and the sidecars: that somebody is one, the token says which task-api hands on.
+func (b Base) MountOperatorAPI(r chi.Router, verifier *auth.Verifier, mount func(huma.API)) {
+	r.Group(func(r chi.Router) {
+		r.Use(auth.SidecarOnly(b.settings.AppAPIToken), httpapi.Bodies(httpapi.MaxBody), verifier.Middleware, auth.OperatorOnly)
+		mount(httpapi.NewAPI(r))
+	})
+}

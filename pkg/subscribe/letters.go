@@ -31,6 +31,7 @@ type Letter struct {
 	ReceivedAt time.Time         `bun:"received_at"`
 	ResolvedAt *time.Time        `bun:"resolved_at"` // nil: open
 	Resolution string            `bun:"resolution"`  // replayed or discarded
+	Replays    int               `bun:"replays"`     // how often an operator has tried
 }
 
 // Act is what was done with a dead letter.
@@ -61,7 +62,8 @@ var ErrNoLetter = errors.New("there is no such dead letter")
 var ErrResolved = errors.New("the dead letter is resolved already")
 
 const letterColumns = `id, topic, key, event_id, source, type, reason, octet_length(payload) AS size,
-	metadata, received_at, resolved_at, coalesce(resolution, '') AS resolution`
+	metadata, received_at, resolved_at, coalesce(resolution, '') AS resolution,
+	(SELECT count(*) FROM ?0.dead_letter_acts a WHERE a.dead_letter_id = dead_letters.id AND a.act = 'replay') AS replays`
 
 // chosen are the conditions of a filter but for its limit, with its arguments from ?1 on.
 const chosen = `id > ?1 AND (?2 = '' OR topic = ?2) AND (?3 = '' OR type = ?3) AND (?4 OR resolved_at IS NULL)

@@ -57,3 +57,27 @@ func (s *Subscriber) keepProgress(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Handled is how far each topic is handled, as far as all replicas have said (each does
+// every 15 s) and this one knows: when the newest event happened that the service is done
+// with. A topic of which nothing is known yet has the zero time.
+func (s *Subscriber) Handled(ctx context.Context) (map[string]time.Time, error) {
+	var kept []struct {
+		Topic string    `bun:"topic"`
+		UpTo  time.Time `bun:"up_to"`
+	}
+	if err := s.DB.NewRaw("SELECT topic, up_to FROM ?.progress", bun.Ident(s.Schema)).Scan(ctx, &kept); err != nil {
+		return nil, fmt.Errorf("read how far the events are handled: %w", err)
+	}
+	upTo := make(map[string]time.Time, len(s.topics))
+	for topic := range s.topics {
+		upTo[topic] = s.progress.advance(topic, time.Time{}, s.Now())
+	}
+	for _, k := range kept {
+		// Of a topic that the service reads no more there may be a row.
+		if own, ok := upTo[k.Topic]; ok && k.UpTo.After(own) {
+			upTo[k.Topic] = k.UpTo
+		}
+	}
+	return upTo, nil
+}

@@ -73,6 +73,8 @@ const (
 	NoticePasskeyRemoved  = "passkey_removed"
 	NoticeAddressAsked    = "address_asked"
 	NoticeErasureAsked    = "erasure_asked"
+	NoticeOperatorGranted = "operator_granted"
+	NoticeOperatorRevoked = "operator_revoked"
 	NoticeNewDevice       = "new_device"
 	NoticeRegisteredAgain = "registered_again" // somebody wanted to make an account with the address
 	NoticeAddressTaken    = "address_taken"    // another account wanted to have the address

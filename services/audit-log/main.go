@@ -38,6 +38,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	service.MountHealth(router, base.DatabaseCheck(), base.DiskCheck())
 	events.Mount(router)
 	base.MountUserAPI(router, verifier, operations(base))
+	base.MountOperatorAPI(router, verifier, deadletter.Routes(events, httpapi.Failures{Log: base.Log}))
 	return base.Run(ctx, router,
 		service.Worker{Name: "keeper of the inbox", Run: events.Keep},
 		service.Worker{Name: "erasure", Run: events.Erased.Run},

@@ -74,6 +74,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		events.Mount(r)
 	})
 	base.MountUserAPI(router, verifier, operations(base))
+	base.MountOperatorAPI(router, verifier, deadletter.Routes(events, failures))
 	router.Group(func(r chi.Router) {
 		r.Use(auth.SidecarOnly(cfg.AppAPIToken))
 		(&recipient.Store{DB: base.DB, Now: time.Now}).Mount(r, failures)

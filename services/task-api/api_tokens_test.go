@@ -88,6 +88,7 @@ var scopesOfOperations = map[string][]auth.Scope{
 	"list-sessions": nil, "end-session": nil, "end-other-sessions": nil, "change-password": nil, "update-me": nil,
 	"list-identities": nil, "remove-identity": nil, "begin-passkey": nil, "add-passkey": nil, "list-passkeys": nil, "remove-passkey": nil,
 	"get-totp": nil, "begin-totp": nil, "confirm-totp": nil, "remove-totp": nil,
+	"operator-state": nil, "operator-dead-letters": nil, "operator-replay": nil, "operator-discard": nil,
 	"export": nil, "erase-me": nil, "restore-me": nil,
 	"list-api-tokens": nil, "create-api-token": nil, "revoke-api-token": nil,
 }

@@ -188,6 +188,11 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 			// Who reads an export has no connection while he reads.
 			all := &export.Store{DB: db, Users: users, Sessions: sessions, APITokens: apiTokens, Passkeys: passkeys, Lists: lists, Tasks: tasks, Comments: comments, Show: rest.Shown, Now: time.Now, Alive: func(ctx context.Context) error { return credentials.Alive(ctx, auth.CallerOf(ctx)) }}
 			(&rest.Export{Store: all, Get: door.Get, Failures: failures}).Mount(httpapi.NewAPI(r.With(accounts.AdmitOutside)))
+			// Who waits for other services has no connection meanwhile.
+			(&rest.Operator{
+				Users: users, Events: watch, Held: held, Call: door.Call, Now: time.Now, Failures: failures,
+				Reconciled: func(ctx context.Context) (reconcile.Reconciled, error) { return reconcile.Last(ctx, db) },
+			}).Mount(httpapi.NewAPI(r.With(share()...)))
 			r.Group(func(r chi.Router) {
 				r.Use(share()...)
 				mine := httpapi.NewAPI(r)

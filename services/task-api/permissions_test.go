@@ -154,6 +154,11 @@ var expectations = map[string]expected{
 	"me":        {needs: signedIn},
 	"update-me": {needs: signedIn},
 
+	"operator-state":        {needs: signedIn, elsewhere: "TestTheOperatorsCorner"}, // for operators alone
+	"operator-dead-letters": {needs: signedIn, elsewhere: "TestTheOperatorsCorner"},
+	"operator-replay":       {needs: signedIn, elsewhere: "TestTheOperatorsCorner"},
+	"operator-discard":      {needs: signedIn, elsewhere: "TestTheOperatorsCorner"},
+
 	"erase-me":   {needs: signedIn},
 	"restore-me": {needs: signedIn},
 	"export":     {needs: apart},

@@ -487,6 +487,17 @@ func TestTheResultOfTheLastRunIsKeptAndShown(t *testing.T) {
 	ago, gaps = kept()
 	require.Equal(t, 5, gaps)
 	require.Less(t, ago, time.Hour)
+	last, err := reconcile.Last(t.Context(), s.db)
+	require.NoError(t, err)
+	require.Equal(t, int64(5), last.Gaps)
+	missing := map[string]int64{}
+	for _, c := range last.Checks {
+		if c.Missing > 0 {
+			missing[c.Check] = c.Missing
+		}
+	}
+	require.Equal(t, map[string]int64{"every relevant event of task-events is in the inbox of notification": 5}, missing, "what operators are shown")
+	require.Greater(t, len(last.Checks), 10)
 
 	go func() { ended <- reconcile.Watch(ctx, s.db, slog.New(slog.DiscardHandler)) }()
 	shown := func() map[string]float64 {

@@ -19,7 +19,7 @@ import (
 )
 
 // usersCommand is what an operator does with the accounts of users.
-var usersCommand = service.Command[settings]{Name: "users", Help: "list, invite, block and erase users", Parse: users, Usage: `
+var usersCommand = service.Command[settings]{Name: "users", Help: "list, invite, block and erase users, and who is an operator", Parse: users, Usage: `
 task-api users list [--email PART] [--after ID] [--limit N]
     The users, those who came last first: 100 unless --limit says otherwise.
     --email is a part of their address. --after goes on behind one.
@@ -31,6 +31,10 @@ task-api users block EMAIL|ID
     with others stays. Doing so again changes nothing.
 task-api users unblock EMAIL|ID
     Lets him in again.
+task-api users operator EMAIL|ID [--revoke]
+    Has the account see the operator's corner of the page: how far the topics are
+    handled, and the dead letters, which it may replay and discard. With --revoke it
+    does so no more. A user whose address was not verified is named by the ID.
 task-api users erase EMAIL|ID [--now]
     Has the account erased in all services after ERASE_AFTER, and says when. Until
     then its user can sign in and call it back; with --now it begins at once. What
@@ -41,7 +45,7 @@ const mostListed = 10_000
 
 func users(cfg settings, args []string) (service.Work, error) {
 	if len(args) == 0 {
-		return nil, errors.New("users needs to be told what to do: list, invite, block, unblock or erase")
+		return nil, errors.New("users needs to be told what to do: list, invite, block, unblock, operator or erase")
 	}
 	flags := flag.NewFlagSet("users "+args[0], flag.ContinueOnError)
 	switch args[0] {
@@ -81,6 +85,19 @@ func users(cfg settings, args []string) (service.Work, error) {
 			act, done = (*account.Store).Unblock, "unblocked"
 		}
 		return onUsers(cfg, done, func(ctx context.Context, store *account.Store) (*account.User, error) { return act(store, ctx, who) }), nil
+	case "operator":
+		revoke := flags.Bool("revoke", false, "")
+		who, err := named(flags, args)
+		if err != nil {
+			return nil, err
+		}
+		done := "an operator"
+		if *revoke {
+			done = "no operator"
+		}
+		return onUsers(cfg, done, func(ctx context.Context, store *account.Store) (*account.User, error) {
+			return store.SetOperator(ctx, who, !*revoke)
+		}), nil
 	case "erase":
 		now := flags.Bool("now", false, "")
 		who, err := named(flags, args)
@@ -95,7 +112,7 @@ func users(cfg settings, args []string) (service.Work, error) {
 			return store.EraseFor(ctx, who, after)
 		}), nil
 	default:
-		return nil, fmt.Errorf("users knows list, invite, block, unblock and erase, not %q", args[0])
+		return nil, fmt.Errorf("users knows list, invite, block, unblock, operator and erase, not %q", args[0])
 	}
 }
 
@@ -162,6 +179,14 @@ func printable(text string) string {
 }
 
 func stateOf(u account.Listed) string {
+	state := mainState(u)
+	if u.Operator {
+		state += ", operator"
+	}
+	return state
+}
+
+func mainState(u account.Listed) string {
 	switch {
 	case u.BlockedAt != nil:
 		return "blocked"

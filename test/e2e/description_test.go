@@ -29,6 +29,8 @@ func TestTheExampleOfEachOperation(t *testing.T) {
 		switch op.ID {
 		case "stream", "begin-provider", "finish-provider", "remove-identity", "add-passkey", "finish-passkey-login", "remove-passkey":
 			continue // it does not end, or needs an OpenID provider or a browser: task-api's own tests have them
+		case "operator-dead-letters", "operator-replay", "operator-discard":
+			continue // for operators alone: TestAnOperatorReplaysAndDiscardsOnThePage
 		}
 		t.Run(op.ID, func(t *testing.T) {
 			u := u
@@ -52,6 +54,9 @@ func TestTheExampleOfEachOperation(t *testing.T) {
 				}
 				must[any](u, http.StatusAccepted, http.MethodPost, asks, object{"email": u.Email})
 				body = regexp.MustCompile(`"token": *"[^"]*"`).ReplaceAll(body, []byte(`"token": "`+u.mailedLink(1)+`"`))
+			case "operator-state":
+				u = s.newUser(t, "UTC")
+				u.operates()
 			case "login":
 				body = bytes.ReplaceAll(body, []byte("ada@example.org"), []byte(u.Email))
 			}

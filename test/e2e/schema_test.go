@@ -48,6 +48,11 @@ func TestEveryEventKeepsToItsSchema(t *testing.T) {
 	must[any](leaves, http.StatusAccepted, http.MethodDelete, "/api/auth/me", nil)
 	must[any](leaves, http.StatusNoContent, http.MethodPost, "/api/auth/me/restore", nil)
 	leaves.isErased()
+	operates := s.newUser(t, "UTC")
+	operates.operates()
+	must[any](operates, http.StatusNotFound, http.MethodPost, "/api/operator/dead-letters/notification/999999999/replay", nil)
+	must[any](operates, http.StatusNotFound, http.MethodPost, "/api/operator/dead-letters/notification/999999999/discard", object{"reason": "a test"})
+	operates.operates("--revoke")
 	eventually(t, func() error { // it is written beside the request
 		if s.query(t, "SELECT count(*) FROM task.events e JOIN task.users u ON e.key = u.id::text WHERE u.email = $1 AND type = 'audit.user.sign_in_failed'", u.Email) == 0 {
 			return errNotYet("the failed sign-in")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	operators "github.com/taskwire/taskwire/pkg/operator"
 	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/test/services"
 	"github.com/taskwire/taskwire/test/settings"
@@ -39,6 +40,9 @@ var (
 // asked is what services ask of task-api.
 var asked = map[string][]string{"recurring-task": {taskapi.OccurrencesPath}, "notification": {taskapi.RemindersPath, taskapi.AccountMailsPath}}
 
+// operated is what task-api asks each consumer for its operators.
+var operated = []Route{{"GET", operators.StatePath}, {"GET", operators.LettersPath}, {"POST", operators.ReplayPath}, {"POST", operators.DiscardPath}}
+
 // ReadCode reads it from the sources: the services' own packages can not be
 // imported from here.
 func ReadCode(read func(service string) map[string]settings.Setting) (Code, error) {
@@ -67,6 +71,12 @@ func ReadCode(read func(service string) map[string]settings.Setting) (Code, erro
 		code.Settings[service] = read(service)
 		for _, m := range routePattern.FindAllStringSubmatch(sources[service], -1) {
 			code.Routes[service] = append(code.Routes[service], Route{strings.ToUpper(m[1]), m[2]})
+		}
+		if strings.Contains(sources[service], "MountOperatorAPI(") {
+			for _, r := range operated {
+				code.Routes[service] = append(code.Routes[service], r)
+				code.Calls[Call{"task-api", service, r.Method, r.Path}] = true
+			}
 		}
 		if strings.Contains(sources[service], "MountUserAPI(") {
 			for _, m := range invokePattern.FindAllStringSubmatch(auth, -1) {

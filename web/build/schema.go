@@ -26,7 +26,7 @@ var used = []string{
 	"User", "Task", "TaskInput", "PreviewInput", "Preview", "QuickAddInput", "QuickAdded", "QuickAddPreview", "TaskPatch", "TaskMove", "List", "ListInput", "ListPatch",
 	"FeedPage", "AuditPage", "Comment", "CommentPage", "NotificationPage", "TrashPage", "Undone", "BulkInput", "BulkOutput", "Problem", "SignedIn", "Registration", "Credentials",
 	"ProfilePatch", "PasswordChange", "SessionList", "TokenPage", "TokenInput", "CreatedToken", "PasskeyOptions", "Passkey", "PasskeyList", "SecondFactor", "TOTP", "RecoveryCodes",
-	"ProviderList", "IdentityList", "ToBeErased", "InvitationPage", "InvitationInput", "ListMove",
+	"ProviderList", "IdentityList", "ToBeErased", "InvitationPage", "InvitationInput", "ListMove", "OperatorState", "DeadLetters", "Settled",
 }
 
 // types are the TypeScript types of the page, of the description of the API.

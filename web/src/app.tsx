@@ -26,6 +26,7 @@ import { Trash } from "./trash";
 import { Decisions, Status } from "./waiting";
 
 const Settings = later(() => import("./settings").then((part) => part.Settings));
+const Operator = later(() => import("./operator").then((part) => part.Operator));
 
 function App() {
   if (user.value === undefined) return <main>{connected.value ? <p>{t.loading}</p> : <p role="status">{t.offline}</p>}</main>;
@@ -41,6 +42,7 @@ function App() {
 function View({ list }: { list: List | undefined }) {
   const { view } = route.value;
   if (view === "settings") return <Settings />;
+  if (view === "operator") return <Operator />;
   if (!loaded.value) return <p>{t.loading}</p>;
   switch (view) {
     case "today":
@@ -66,7 +68,7 @@ function Shell() {
   const heading = useRef<HTMLHeadingElement>(null);
   const first = useRef(true);
   // A list that is not there any more: somebody else has deleted it, or it was never ours.
-  const lost = at.view === "list" && loaded.value && !list;
+  const lost = at.view === "list" ? loaded.value && !list : at.view === "operator" && !user.value?.is_operator;
   useEffect(() => {
     if (lost) go("today");
   }, [lost]);
@@ -116,7 +118,7 @@ function Shell() {
               {title}
             </h1>
             {list && !list.is_inbox && <ListActions key={list.id} list={list} />}
-            {at.view !== "trash" && at.view !== "notifications" && at.view !== "settings" && <Select />}
+            {at.view !== "trash" && at.view !== "notifications" && at.view !== "settings" && at.view !== "operator" && <Select />}
           </div>
           <Selection />
           <Status />

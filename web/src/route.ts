@@ -12,7 +12,7 @@ addEventListener("hashchange", () => {
 export const menuOpen = signal(false);
 
 export interface Route {
-  view: "today" | "upcoming" | "assigned" | "search" | "inbox" | "list" | "notifications" | "trash" | "settings";
+  view: "today" | "upcoming" | "assigned" | "search" | "inbox" | "list" | "notifications" | "trash" | "settings" | "operator";
   list?: string;
   params: URLSearchParams;
 }
@@ -29,6 +29,7 @@ export const route = computed<Route>(() => {
     case "notifications":
     case "trash":
     case "settings":
+    case "operator":
       return { view, params };
     case "list":
       return { view, list: id ?? "", params };

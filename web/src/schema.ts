@@ -80,6 +80,13 @@ export interface CommentPage {
   next_cursor: string | null;
 }
 
+export interface ConsumerState {
+  available: boolean;
+  dead_letters: number;
+  service: "audit-log" | "recurring-task" | "notification";
+  topics: HandledState[];
+}
+
 export interface CreatedToken {
   created_at: string;
   expires_at: string;
@@ -97,6 +104,21 @@ export interface Credentials {
   password: string;
 }
 
+export interface DeadLetter {
+  id: number;
+  reason: string;
+  received_at: string;
+  replays: number;
+  size: number;
+  topic: string;
+  type: string;
+}
+
+export interface DeadLetters {
+  items: DeadLetter[];
+  next_cursor: string | null;
+}
+
 export interface FeedChange {
   data?: unknown;
   id: string;
@@ -112,9 +134,27 @@ export interface FeedPage {
   next: string;
 }
 
+export interface FeedState {
+  waits_since: string | null;
+}
+
 export interface FieldError {
   location: string;
   message: string;
+}
+
+export interface Finding {
+  check: string;
+  dead_letters: number;
+  in_flight: number;
+  looked: number;
+  missing: number;
+}
+
+export interface HandledState {
+  behind_seconds: number;
+  handled_up_to: string | null;
+  topic: string;
 }
 
 export interface Identity {
@@ -221,6 +261,13 @@ export interface NotificationPage {
   unread: number;
 }
 
+export interface OperatorState {
+  consumers: ConsumerState[];
+  feed: FeedState;
+  reconcile: Reconciled;
+  topics: TopicState[];
+}
+
 export interface Passkey {
   backed_up: boolean;
   created_at: string;
@@ -323,6 +370,12 @@ export interface QuickAdded {
   task: Task;
 }
 
+export interface Reconciled {
+  checks: Finding[];
+  ended_at: string;
+  gaps: number;
+}
+
 export interface RecoveryCodes {
   recovery_codes: string[];
 }
@@ -394,6 +447,11 @@ export interface Session {
 
 export interface SessionList {
   items: Session[];
+}
+
+export interface Settled {
+  outcome: "replayed" | "discarded" | "failed" | "resolved";
+  reason: string;
 }
 
 export interface SignedIn {
@@ -487,6 +545,13 @@ export interface TokenPage {
   next_cursor: string | null;
 }
 
+export interface TopicState {
+  newest_published_at: string | null;
+  oldest_unpublished_at: string | null;
+  topic: string;
+  unpublished: number;
+}
+
 export interface TrashPage {
   items: Trashed[];
   next_cursor: string | null;
@@ -534,6 +599,7 @@ export interface User {
   email: string;
   erase_at: string | null;
   id: string;
+  is_operator: boolean;
   name: string;
   timezone: string;
   updated_at: string;

@@ -6,7 +6,7 @@ import { Copy } from "./copy";
 import { useForm } from "./form";
 import type { RecoveryCodes, SecondFactor, TOTP } from "./schema";
 import { act, useRead } from "./settings";
-import { t } from "./texts";
+import { t } from "./settings-texts";
 import { tell } from "./toast";
 
 export function SecondFactorSettings() {

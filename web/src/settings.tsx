@@ -10,7 +10,7 @@ import type { IdentityList, PasskeyList, PasswordChange, Problem, ProfilePatch, 
 import { addPasskey, passkeysThere } from "./passkeys";
 import { SecondFactorSettings } from "./second-factor";
 import { user, zone } from "./store";
-import { t } from "./texts";
+import { t } from "./settings-texts";
 import { complain, tell } from "./toast";
 import { recently } from "./sign-in-again";
 import { Tokens } from "./tokens";

@@ -128,6 +128,7 @@ export function Sidebar() {
       <ul>
         {link("trash", t.trash, 0, at.view === "trash")}
         {link("settings", t.settings, 0, at.view === "settings")}
+        {user.value?.is_operator && link("operator", t.operator, 0, at.view === "operator")}
       </ul>
       <p class="who" dir="auto">
         {user.value?.name || user.value?.email}

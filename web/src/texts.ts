@@ -108,30 +108,17 @@ const en = {
   spanKinds: { date: "Due", time: "Due", recurrence: "Repeats", list: "List", tag: "Tag", priority: "Priority", reminder: "Reminder" },
 
   // Settings and ways to sign in.
-  settings: "Settings", profile: "Profile", zone: "Time zone", zoneHint: "Where your days begin. Type to search.",
-  unverified: "not confirmed", newEmail: "New address", changeEmail: "Change the address",
-  newEmailHint: "We send a link there, and tell the old address. You keep that until you follow the link.",
-  currentPassword: "Password until now", newPassword: "New password", changePassword: "Change the password", passwordChanged: "The password is changed, and your other devices are signed out.",
-  noPassword: "Send me a link to set a password",
-  secondFactor: "Second factor", secondFactorLead: "Signing in with your password then also asks for a code that an application on your telephone shows.",
-  setUp: "Set up …", secretLead: "Add this secret to your application, and type the code that it shows then.", openApp: "Open in an application", turnOn: "Turn on",
-  secondFactorAdded: "Signing in asks for a code now.", secondFactorOn: (n: number) => `It is on. ${n === 1 ? "1 recovery code is" : `${n} recovery codes are`} left.`, secondFactorOff: "Turn off", secondFactorOffSure: "Turn the second factor off? Its recovery codes go with it.",
-  recoveryCodes: "Recovery codes", recoveryLead: "Keep these recovery codes where you find them without your telephone. Each signs in once instead of a code. They are not shown again.", kept: "I have kept it",
+  settings: "Settings", zone: "Time zone", 
+  
+  
+  
+  kept: "I have kept it",
   copy: "Copy", copied: "Copied.",
-  passkeys: "Passkeys", passkeysLead: "A passkey on your device signs you in without a password.", passkey: "Passkey", passkeyName: "Name of the passkey", addPasskey: "Add a passkey", passkeyAdded: "The passkey signs you in from now on.",
-  noPasskey: "The browser has used no passkey.", noPasskeysHere: "Passkeys do not work at this address.", backedUp: "shared by several devices",
-  since: (when: string) => `since ${when}`, lastUsed: (when: string) => `last used ${when}`, lastSeen: (when: string) => `last seen ${when}`, neverUsed: "never used",
+  noPasskey: "The browser has used no passkey.", noPasskeysHere: "Passkeys do not work at this address.", 
   remove: "Remove", removeSure: (what: string) => `Remove ${what}?`,
-  identities: "Sign-in elsewhere", linkTo: (name: string) => `Link ${name}`, unlink: "Unlink",
-  sessions: "Devices that are signed in", thisDevice: "this one", unknownDevice: "Unknown device", signOutOthers: "Sign out all others", othersSignedOut: "All other devices are signed out.",
-  tokens: "API tokens", tokensLead: "For programs of yours. A token does what you allow it, until you revoke it or it expires.", newToken: "New token", tokenName: "What it is for", mayDo: "What it may do",
-  theseListsAlone: "These lists alone", until: "Valid until", tokenOnce: "Copy it now: it is not shown again.", revoke: "Revoke", expires: (when: string) => `expires ${when}`, expired: (when: string) => `expired ${when}`,
-  scopes: {
-    "tasks:read": "Read tasks", "tasks:write": "Change tasks", "lists:read": "Read lists", "lists:write": "Change lists", "audit:read": "Read the history", notifications: "Notifications", "account:read": "Read your profile", webhooks: "Webhooks", caldav: "Calendar programs (CalDAV)",
-  },
-  mine: "Your data", exportLead: "All that there is of you, in a ZIP archive.", export: "Export", exported: "The export is saved.",
-  erase: "Delete the account", eraseLead: "You can have your account and all that is in it deleted.",
-  eraseMeans: "All your other devices are signed out at once. After some days the account goes for good: your lists that nobody else owns with all that is in them, also for others who are in them, and your comments. In lists that somebody else owns your tasks stay, without your name. Until then you can sign in and call it back.",
+  
+  until: "Valid until", 
+  
   erasedAt: (when: string) => `Your account is deleted for good ${when}.`, keepAccount: "Keep the account", accountKept: "The account stays.",
   code: "Code", codeHint: "As your application shows it, or a recovery code.", anotherWay: "Back",
   signInByPasskey: "Sign in with a passkey", signInAt: (name: string) => `Sign in with ${name}`,
@@ -169,6 +156,11 @@ const en = {
   },
 
   // The operator's corner.
+  operator: "Operator", state: "How far each topic is", never: "nothing yet",
+  
+  
+  
+  
 };
 
 type Texts = typeof en;
@@ -287,30 +279,17 @@ const de: Texts = {
   spanKinds: { date: "Fällig", time: "Fällig", recurrence: "Wiederholt", list: "Liste", tag: "Schlagwort", priority: "Priorität", reminder: "Erinnerung" },
 
   // Settings and ways to sign in.
-  settings: "Einstellungen", profile: "Profil", zone: "Zeitzone", zoneHint: "Wo deine Tage beginnen. Zum Suchen tippen.",
-  unverified: "nicht bestätigt", newEmail: "Neue Adresse", changeEmail: "Adresse ändern",
-  newEmailHint: "Wir schicken einen Link dorthin und sagen es der alten Adresse. Sie gilt, bis du dem Link folgst.",
-  currentPassword: "Bisheriges Passwort", newPassword: "Neues Passwort", changePassword: "Passwort ändern", passwordChanged: "Das Passwort ist geändert, deine anderen Geräte sind abgemeldet.",
-  noPassword: "Link zum Setzen eines Passworts schicken",
-  secondFactor: "Zweiter Faktor", secondFactorLead: "Die Anmeldung mit Passwort fragt dann auch nach einem Code, den eine App auf deinem Telefon zeigt.",
-  setUp: "Einrichten …", secretLead: "Gib dieses Geheimnis in deine App ein und tippe dann den Code ab, den sie zeigt.", openApp: "In einer App öffnen", turnOn: "Einschalten",
-  secondFactorAdded: "Die Anmeldung fragt jetzt nach einem Code.", secondFactorOn: (n) => `Er ist eingeschaltet. ${n === 1 ? "1 Ersatzcode ist" : `${n} Ersatzcodes sind`} übrig.`, secondFactorOff: "Ausschalten", secondFactorOffSure: "Den zweiten Faktor ausschalten? Seine Ersatzcodes gehen mit.",
-  recoveryCodes: "Ersatzcodes", recoveryLead: "Bewahre diese Ersatzcodes dort auf, wo du sie ohne dein Telefon findest. Jeder meldet einmal statt eines Codes an. Sie werden nicht noch einmal gezeigt.", kept: "Ist aufbewahrt",
+  settings: "Einstellungen", zone: "Zeitzone", 
+  
+  
+  
+  kept: "Ist aufbewahrt",
   copy: "Kopieren", copied: "Kopiert.",
-  passkeys: "Passkeys", passkeysLead: "Ein Passkey auf deinem Gerät meldet dich ohne Passwort an.", passkey: "Passkey", passkeyName: "Name des Passkeys", addPasskey: "Passkey anlegen", passkeyAdded: "Der Passkey meldet dich ab jetzt an.",
-  noPasskey: "Der Browser hat keinen Passkey verwendet.", noPasskeysHere: "Unter dieser Adresse gehen keine Passkeys.", backedUp: "auf mehreren Geräten",
-  since: (when) => `seit ${when}`, lastUsed: (when) => `zuletzt benutzt ${when}`, lastSeen: (when) => `zuletzt gesehen ${when}`, neverUsed: "nie benutzt",
+  noPasskey: "Der Browser hat keinen Passkey verwendet.", noPasskeysHere: "Unter dieser Adresse gehen keine Passkeys.", 
   remove: "Entfernen", removeSure: (what) => `${what} entfernen?`,
-  identities: "Anmeldung bei anderen", linkTo: (name) => `Mit ${name} verknüpfen`, unlink: "Verknüpfung lösen",
-  sessions: "Angemeldete Geräte", thisDevice: "dieses", unknownDevice: "Unbekanntes Gerät", signOutOthers: "Alle anderen abmelden", othersSignedOut: "Alle anderen Geräte sind abgemeldet.",
-  tokens: "API-Tokens", tokensLead: "Für deine Programme. Ein Token darf, was du ihm erlaubst, bis du es widerrufst oder es abläuft.", newToken: "Neues Token", tokenName: "Wofür es ist", mayDo: "Was es darf",
-  theseListsAlone: "Nur diese Listen", until: "Gültig bis", tokenOnce: "Jetzt kopieren: Es wird nicht noch einmal gezeigt.", revoke: "Widerrufen", expires: (when) => `läuft ab ${when}`, expired: (when) => `abgelaufen ${when}`,
-  scopes: {
-    "tasks:read": "Aufgaben lesen", "tasks:write": "Aufgaben ändern", "lists:read": "Listen lesen", "lists:write": "Listen ändern", "audit:read": "Den Verlauf lesen", notifications: "Benachrichtigungen", "account:read": "Dein Profil lesen", webhooks: "Webhooks", caldav: "Kalenderprogramme (CalDAV)",
-  },
-  mine: "Deine Daten", exportLead: "Alles, was es von dir gibt, in einem ZIP-Archiv.", export: "Exportieren", exported: "Der Export ist gespeichert.",
-  erase: "Konto löschen", eraseLead: "Du kannst dein Konto mit allem, was darin ist, löschen lassen.",
-  eraseMeans: "Alle deine anderen Geräte werden sofort abgemeldet. Nach einigen Tagen geht das Konto endgültig: deine Listen, die sonst niemandem gehören, mit allem darin, auch für andere darin, und deine Kommentare. In Listen, die auch anderen gehören, bleiben deine Aufgaben ohne deinen Namen. Bis dahin kannst du dich anmelden und es zurückholen.",
+  
+  until: "Gültig bis", 
+  
   erasedAt: (when) => `Dein Konto wird endgültig gelöscht: ${when}.`, keepAccount: "Konto behalten", accountKept: "Das Konto bleibt.",
   code: "Code", codeHint: "Wie ihn deine App zeigt, oder ein Ersatzcode.", anotherWay: "Zurück",
   signInByPasskey: "Mit Passkey anmelden", signInAt: (name) => `Mit ${name} anmelden`,
@@ -348,6 +327,11 @@ const de: Texts = {
   },
 
   // The operator's corner.
+  operator: "Betrieb", state: "Wie weit jedes Topic ist", never: "noch nichts",
+  
+  
+  
+  
 };
 
 // LANGUAGE is that of this page: the build makes one for each, and the server chooses by what

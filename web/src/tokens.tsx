@@ -9,7 +9,7 @@ import { useForm } from "./form";
 import type { APIToken, CreatedToken, TokenInput, TokenPage } from "./schema";
 import { act, moment, useRead } from "./settings";
 import { lists, sortedLists, zone } from "./store";
-import { t } from "./texts";
+import { t } from "./settings-texts";
 
 type Scope = TokenInput["scopes"][number];
 const scopes = Object.keys(t.scopes) as Scope[];

@@ -31,7 +31,7 @@ type AuditEntry struct {
 	TaskID    *uuid.UUID  `json:"task_id" nullable:"true" format:"uuid" doc:"The task it was done to; null where it was a list or the account"`
 	ListID    *uuid.UUID  `json:"list_id" nullable:"true" format:"uuid" doc:"The list that it happened in, whose members can read this; null where it was the account, and in entries of before there were lists"`
 	Actor     event.Actor `json:"actor" doc:"Who did it"`
-	Target    string      `json:"target" doc:"What it was done to: task, list or user and the id, or invitation and the address"`
+	Target    string      `json:"target" doc:"What it was done to: task, list or user and the id, invitation and the address, or dead_letter, the service and its number there"`
 	Before    Snapshot    `json:"before" doc:"The task, the list, the membership, the account or its API token before; null for what was created, and where the task came from a list that you are not a member of"`
 	After     Snapshot    `json:"after" doc:"The same afterwards; null for what was deleted"`
 	Changed   []string    `json:"changed" nullable:"false" doc:"The fields that differ"`

@@ -95,6 +95,14 @@ var notices = map[string][3]string{
 		"Your account is to be erased", "You have asked for your account to be erased, with all that is yours. Until then you can sign in, and call it back.",
 		"If it was not you, call it back and change your password.",
 	},
+	taskapi.NoticeOperatorGranted: {
+		"Your account is an operator's", "The operator has made yours an operator's account: it sees how the suite is, and what could not be handled.",
+		"If you do not expect this, tell the operator.",
+	},
+	taskapi.NoticeOperatorRevoked: {
+		"Your account is no operator's any more", "The operator has taken from your account what operators see.",
+		"If you do not expect this, tell the operator.",
+	},
 	taskapi.NoticeNewDevice: {
 		"A new device signed in", "A device that was not known before signed in to your account.",
 		"If it was not you, change your password: that signs all other devices out.",

@@ -25,6 +25,7 @@ type Listed struct {
 	Name       string     `bun:"name"`
 	Verified   bool       `bun:"verified"`
 	Outside    bool       `bun:"outside"`
+	Operator   bool       `bun:"operator"`
 	BlockedAt  *time.Time `bun:"blocked_at"`
 	CreatedAt  time.Time  `bun:"created_at"`
 	LastSeenAt *time.Time `bun:"last_seen_at"`
@@ -34,7 +35,7 @@ type Listed struct {
 // nil UUID; email is a part of their address, "" for all.
 func (s *Store) List(ctx context.Context, email string, after uuid.UUID, limit int) ([]Listed, error) {
 	var found []Listed
-	err := s.DB.NewRaw(`SELECT u.id, u.email, u.name, u.verified, u.password_hash IS NULL AS outside, u.blocked_at, u.created_at,
+	err := s.DB.NewRaw(`SELECT u.id, u.email, u.name, u.verified, u.password_hash IS NULL AS outside, u.operator, u.blocked_at, u.created_at,
 			(SELECT max(s.last_seen_at) FROM task.sessions s WHERE s.user_id = u.id) AS last_seen_at
 		FROM task.users u WHERE (strpos(lower(u.email), lower(?0)) > 0 OR ?0 = '') AND (u.id < ?1 OR ?1 = ?2)
 		ORDER BY u.id DESC LIMIT ?3`, email, after, uuid.Nil, limit).Scan(ctx, &found)

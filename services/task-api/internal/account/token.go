@@ -128,7 +128,7 @@ const passedLife = time.Minute
 // The version before of that service takes it for one of his own (aud). What an API token
 // may do has been looked at before; to which lists it is restricted is told beside it.
 func (k *Keys) SignPassed(caller auth.Caller, now time.Time) (string, error) {
-	return k.sign(auth.Claims{Email: caller.Email, ListsAlone: caller.Restricted()}, caller.UserID, jwt.ClaimStrings{k.services, k.aud}, now, now.Add(passedLife))
+	return k.sign(auth.Claims{Email: caller.Email, ListsAlone: caller.Restricted(), Operator: caller.Operator}, caller.UserID, jwt.ClaimStrings{k.services, k.aud}, now, now.Add(passedLife))
 }
 
 func (k *Keys) sign(claims auth.Claims, user uuid.UUID, audience jwt.ClaimStrings, now, expires time.Time) (string, error) {

@@ -37,6 +37,7 @@ type User struct {
 	UpdatedAt    time.Time  `bun:"updated_at" json:"updated_at" doc:"When your profile was last changed"`
 	PasswordHash *string    `bun:"password_hash" json:"-"`
 	BlockedAt    *time.Time `bun:"blocked_at" json:"-"`
+	Operator     bool       `bun:"operator" json:"is_operator" doc:"Whether you see the operator's corner"`
 	// EraseAt is when he is erased, if he has asked for it.
 	EraseAt *time.Time `bun:"erase_at" json:"erase_at" nullable:"true" doc:"When your account is erased, which you have asked for; null where you have not"`
 }

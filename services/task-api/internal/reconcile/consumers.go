@@ -29,6 +29,17 @@ var subscriptions = []subscription{
 	{"notification", "notification", event.TopicReminders},
 }
 
+// Consumers are the services that read topics.
+func Consumers() []string {
+	var names []string
+	for _, s := range subscriptions {
+		if !slices.Contains(names, s.service) {
+			names = append(names, s.service)
+		}
+	}
+	return names
+}
+
 // relevant are the events of a subscription that its service keeps in the inbox, where
 // these are not all.
 var relevant = map[subscription]event.Relevance{

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -39,19 +40,60 @@ var (
 // that could not make all of its checks has proven nothing, and is not kept.
 func (r *Reconciler) Record(ctx context.Context, db bun.IDB, results []Result) error {
 	var gaps int64
-	for _, result := range results {
+	checks := make([]Finding, len(results))
+	for i, result := range results {
 		if result.Undone != "" {
 			return nil
 		}
 		gaps += result.Missing
+		checks[i] = Finding{result.Check, result.Looked, result.InFlight, result.Letters, result.Missing}
 	}
 	if r.Since < proof {
 		return nil
 	}
-	if _, err := db.NewRaw("UPDATE task.reconciled SET ended_at = ?, gaps = ?", r.Now(), gaps).Exec(ctx); err != nil {
+	found, err := json.Marshal(checks)
+	if err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	if _, err := db.NewRaw("UPDATE task.reconciled SET ended_at = ?, gaps = ?, checks = ?::jsonb", r.Now(), gaps, string(found)).Exec(ctx); err != nil {
 		return fmt.Errorf("keep the result: %w", err)
 	}
 	return nil
+}
+
+// Finding is what a check has found, in numbers.
+type Finding struct {
+	Check    string `json:"check" doc:"What is to be true"`
+	Looked   int64  `json:"looked" doc:"How many were looked at"`
+	InFlight int64  `json:"in_flight" doc:"How many were still on their way"`
+	Letters  int64  `json:"dead_letters" doc:"How many are open dead letters"`
+	Missing  int64  `json:"missing" doc:"How many it is not true of"`
+}
+
+// Reconciled is the result of the last run that was kept.
+type Reconciled struct {
+	EndedAt time.Time `json:"ended_at" doc:"When it ended"`
+	Gaps    int64     `json:"gaps" doc:"How many gaps it found"`
+	Checks  []Finding `json:"checks" nullable:"false" doc:"What each check found; empty where none was kept yet"`
+}
+
+// Last reads it. Of a suite in which none has run yet it is the making of the suite,
+// without gaps and without checks.
+func Last(ctx context.Context, db bun.IDB) (Reconciled, error) {
+	var row struct {
+		EndedAt time.Time       `bun:"ended_at"`
+		Gaps    int64           `bun:"gaps"`
+		Checks  json.RawMessage `bun:"checks"`
+	}
+	kept := Reconciled{Checks: []Finding{}}
+	if err := db.NewRaw("SELECT ended_at, gaps, checks FROM task.reconciled").Scan(ctx, &row); err != nil {
+		return kept, fmt.Errorf("read the result of the last reconcile: %w", err)
+	}
+	kept.EndedAt, kept.Gaps = row.EndedAt.UTC(), row.Gaps
+	if err := json.Unmarshal(row.Checks, &kept.Checks); err != nil {
+		return kept, fmt.Errorf("read the checks of the last reconcile: %w", err)
+	}
+	return kept, nil
 }
 
 // Watch shows what Record has kept as metrics, until ctx ends, and who has to handle

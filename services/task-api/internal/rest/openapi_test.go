@@ -31,6 +31,7 @@ func TestOpenAPI(t *testing.T) {
 		passkeys.MountOpen(api)
 		passkeys.Mount(api)
 		(&SecondFactors{Failures: failures}).Mount(api)
+		(&Operator{Failures: failures}).Mount(api)
 		(&Erasure{Failures: failures}).Mount(api)
 		(&Export{Failures: failures}).Mount(api)
 		(&Feed{}).Mount(api)
