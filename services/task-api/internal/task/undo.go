@@ -237,10 +237,15 @@ func (u *undoing) roots(ctx context.Context, tx *change.Tx, ids []uuid.UUID) (ro
 			continue
 		}
 		for _, name := range differing(is.onTheWire(), *p.After) {
-			if name == "reminders" && is.madeAnew(p) && sameButForIDs(is.onTheWire().Reminders, p.After.Reminders) {
-				continue
+			switch {
+			case name == "reminders" && is.madeAnew(p) && sameButForIDs(is.onTheWire().Reminders, p.After.Reminders):
+			case name == "parent_id" && is.ParentID == nil && p.Before != nil:
+				// It has been back meanwhile, while the parent was not there; it gets it now.
+				after := *p.After
+				after.ParentID, p.After = nil, &after
+			default:
+				u.differs(id, name, changedSince)
 			}
-			u.differs(id, name, changedSince)
 		}
 		if !slices.Contains(roots, is.RootID) {
 			roots = append(roots, is.RootID)
