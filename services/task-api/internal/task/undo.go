@@ -644,8 +644,8 @@ func (u *undoing) putBack(ctx context.Context, tx *change.Tx, p *Past) error {
 		// It was completed without the rule. Whoever has completed tasks followed is told now.
 		kinds = []string{event.TaskUpdated, event.TaskCompleted}
 	}
-	if made := was.PristineVersion; made != nil && *made == p.Before.Version {
-		// Nobody has touched it once more.
+	if made := was.PristineVersion; made != nil && (*made == p.Before.Version || was.pristine()) {
+		// Nobody has touched it once more, or the request did not either: it took it along.
 		t.madeBySeries(was.Version + int64(len(kinds)))
 	}
 	if err := t.armQuietly(was, tx.Now); err != nil {
