@@ -402,3 +402,17 @@ func TestAListHasSoManyTasks(t *testing.T) {
 	u.remove(page.Items[0].ID)
 	u.create(object{"title": "x"})
 }
+
+// What goes along into another list takes room there, too.
+func TestSubtasksThatGoAlongNeedRoom(t *testing.T) {
+	u := start(t, "LIMIT_TASKS=2").newUser()
+	other := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Other"}).ID
+	u.create(object{"title": "x", "list_id": other})
+	parent := u.create(object{"title": "x"})
+	sub := u.create(object{"title": "x", "parent_id": parent.ID})
+	move := func() answer { return u.do(http.MethodPost, at(parent.ID)+"/move", object{"list_id": other}) }
+	require.Equal(t, "limit-reached", move().problem().code())
+	require.Equal(t, parent.ListID, u.task(http.StatusOK, http.MethodGet, at(parent.ID), nil).ListID, "all or nothing")
+	u.remove(sub.ID)
+	require.Equal(t, http.StatusOK, move().status)
+}

@@ -868,7 +868,7 @@ func TestAnUndoDoesNotOverfillAList(t *testing.T) {
 }
 
 // What was said about an occurrence that was skipped comes back with it, also from another
-// that was open already.
+// that was open already, and goes on there where it is skipped again.
 func TestASkipIsUndoneWhereAnotherOccurrenceIsOpen(t *testing.T) {
 	u := start(t).undone()
 	next := u.complete(u.weekly.ID)
@@ -876,8 +876,44 @@ func TestASkipIsUndoneWhereAnotherOccurrenceIsOpen(t *testing.T) {
 	u.reopen(u.weekly.ID)
 	u.say(u.weekly.ID, "Of the skipped one")
 	u.mark()
-	u.undo(u.do(http.MethodPost, at(u.weekly.ID)+"/skip", nil).request())
+	skip := u.do(http.MethodPost, at(u.weekly.ID)+"/skip", nil)
+	require.Equal(t, http.StatusOK, skip.status, "%s", skip.body)
+	after := u.everything()
+	undo := u.undo(skip.request())
 	require.Equal(t, u.before, u.everything())
+	redo := u.undo(undo)
+	require.Equal(t, after, u.everything(), "done again")
+	require.Empty(t, u.trash(), "its series has let it go")
+	u.undo(redo)
+	require.Equal(t, u.before, u.everything(), "and undone again")
+}
+
+// A rule that was taken away comes back to a task that is done since: what follows it comes
+// then, and goes with the rule.
+func TestARuleComesBackToATaskThatIsDone(t *testing.T) {
+	u := start(t).undone()
+	ended := u.do(http.MethodPatch, at(u.weekly.ID), object{"recurrence": nil})
+	require.Equal(t, http.StatusOK, ended.status, "%s", ended.body)
+	u.task(http.StatusOK, http.MethodPatch, at(u.weekly.ID)+"/complete", object{"is_complete": true})
+	without := u.everything()
+	told := u.toldSince(0)
+	undo := u.undo(ended.request())
+	require.Subset(t, types(u.toldSince(told[len(told)-1].Position)), []string{event.TaskUpdated, event.TaskCompleted})
+	is := u.task(http.StatusOK, http.MethodGet, at(u.weekly.ID), nil)
+	require.Equal(t, "FREQ=WEEKLY;COUNT=9", is.Recurrence.RRule)
+	next := u.spawnedBy(u.weekly.ID)
+	with := u.everything()
+	require.Contains(t, with, "task/"+next.String())
+
+	redo := u.undo(undo)
+	require.Equal(t, without, u.everything(), "the rule is gone again")
+	undo = u.undo(redo)
+	require.Equal(t, with, u.everything(), "and back again")
+
+	u.task(http.StatusOK, http.MethodPatch, at(next), object{"title": "Mine"})
+	refused := u.do(http.MethodPost, undoOf(undo), nil)
+	require.Equal(t, http.StatusConflict, refused.status, "what follows is not as the series made it")
+	require.Equal(t, "task/"+next.String()+".title", refused.problem().Errors[0].Location)
 }
 
 // A series that has ended, or gone on, does not begin anew because what became of one of
@@ -896,4 +932,30 @@ func TestAnUndoHasNothingFollowedAgain(t *testing.T) {
 	u.undo(requests[0])
 	u.follow(u.done.ID)
 	require.Equal(t, ended, u.everything())
+}
+
+// What was changed and deleted at once is in the trash as it was deleted, also when that is
+// done again.
+func TestWhatIsDeletedAgainIsInTheTrashAsItWas(t *testing.T) {
+	u := start(t).undone()
+	a := u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": []object{
+		{"op": "update", "id": u.plain.ID, "body": object{"title": "Changed", "is_complete": true}}, {"op": "delete", "id": u.plain.ID},
+	}})
+	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+	u.undo(u.undo(a.request()))
+	u.do(http.MethodPost, inTrash(u.plain.ID)+"/restore", nil)
+	is := u.task(http.StatusOK, http.MethodGet, at(u.plain.ID), nil)
+	require.Equal(t, "Changed", is.Title)
+	require.True(t, is.IsComplete)
+}
+
+// What follows a task may be its subtask: it does not become its own.
+func TestAnOccurrenceUnderTheOneBeforeIsNotItsOwnParent(t *testing.T) {
+	u := start(t).newUser()
+	first := u.create(object{"title": "x", "due_at": "2031-01-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
+	next := u.complete(first.ID)
+	u.task(http.StatusOK, http.MethodPatch, at(next), object{"parent_id": first.ID})
+	u.reopen(first.ID)
+	require.Equal(t, next, u.complete(first.ID), "it stands")
+	require.Equal(t, first.ID, *u.task(http.StatusOK, http.MethodGet, at(next), nil).ParentID)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/membership"
+	"github.com/taskwire/taskwire/services/audit-log/internal/trail"
 )
 
 // Ada made a task before there were lists, moved it from a list of her own into one with
@@ -88,6 +89,34 @@ func TestWhoReadsTheTrail(t *testing.T) {
 			own := idsOf(slices.DeleteFunc(slices.Clone(k.trail), func(c change) bool { return c.data.ListID != nil })...)
 			slices.Reverse(own)
 			require.Equal(t, own, append([]string{}, s.all(k.user, "/api/audit", none)...))
+		})
+	}
+}
+
+// From where somebody works is seen by himself, and by nobody else who is in the list.
+func TestWhereAMemberWorksIsNotShown(t *testing.T) {
+	s := newService(t)
+	ada, bob, list := uuid.New(), uuid.New(), uuid.New()
+	shared := newChange(ada, uuid.New(), "task.updated", time.Hour).in(list)
+	account := newChange(ada, uuid.Nil, "user.sign_in_failed", 2*time.Hour)
+	account.data.Actor.UserID = uuid.Nil
+	s.keep(shared, account)
+	door := s.by(list)
+	for name, k := range map[string]struct {
+		user uuid.UUID
+		want []string
+	}{
+		"who did it":       {ada, []string{"192.0.2.7 curl/8", "192.0.2.7 curl/8"}}, // whoever tried to sign in as him, too
+		"a member besides": {bob, []string{" "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var p trail.AuditPage
+			door.get(k.user, "/api/audit", http.StatusOK, &p)
+			var from []string
+			for _, e := range p.Items {
+				from = append(from, e.IP+" "+e.UserAgent)
+			}
+			require.Equal(t, k.want, from)
 		})
 	}
 }

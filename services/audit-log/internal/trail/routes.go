@@ -36,8 +36,8 @@ type AuditEntry struct {
 	After     Snapshot    `json:"after" doc:"The same afterwards; null for what was deleted"`
 	Changed   []string    `json:"changed" nullable:"false" doc:"The fields that differ"`
 	Truncated []string    `json:"truncated" nullable:"false" doc:"Fields of before and after that were shortened, because an event is at most 64 KiB"`
-	IP        string      `json:"ip" doc:"The address that the request came from; empty where there was no request"`
-	UserAgent string      `json:"user_agent" doc:"The program that sent the request"`
+	IP        string      `json:"ip" doc:"The address that the request came from; empty where there was no request, and of what another member did in a list"`
+	UserAgent string      `json:"user_agent" doc:"The program that sent the request; empty as ip is"`
 	RequestID string      `json:"request_id" doc:"The id of the request"`
 	TraceID   string      `json:"trace_id" doc:"The trace that the request belongs to"`
 	At        time.Time   `json:"at" doc:"When it was done"`
@@ -193,6 +193,10 @@ func (e entry) public(to reader) AuditEntry {
 	changed := e.Changed
 	if changed == nil {
 		changed = []string{}
+	}
+	if e.ListID != nil && e.ActorID != to.user {
+		// From where, and with what, a member works is no business of the others.
+		e.IP, e.UserAgent = "", ""
 	}
 	return AuditEntry{
 		ID: e.ID, Action: e.Action, TaskID: e.TaskID, ListID: e.ListID, Actor: event.Actor{UserID: e.ActorID, Email: e.ActorEmail},

@@ -32,7 +32,7 @@ type APIToken struct {
 	ListIDs    []uuid.UUID  `bun:"list_ids,array" json:"list_ids" nullable:"true" format:"uuid" doc:"The lists that it is for, as far as you are a member of them; null for all of yours"`
 	CreatedAt  time.Time    `bun:"created_at" json:"created_at" doc:"When it was made"`
 	ExpiresAt  time.Time    `bun:"expires_at" json:"expires_at" doc:"When it ends, or has ended; it is listed for 30 days from then"`
-	LastUsedAt *time.Time   `bun:"last_used_at" json:"last_used_at" nullable:"true" doc:"When it was last used, to the minute; null for never"`
+	LastUsedAt *time.Time   `bun:"last_used_at" json:"last_used_at" nullable:"true" doc:"When it was last used, to the minute; by an open stream, to ten minutes; null for never"`
 }
 
 // TokenLimits bound what a user can have. 0 is no limit.
@@ -75,18 +75,18 @@ func (a *APITokens) BySecret(ctx context.Context, secret string) (auth.Caller, e
 		return auth.Caller{}, auth.ErrRefused
 	}
 	hash := sha256.Sum256([]byte(secret))
-	return a.find(ctx, hash, "t.secret = ?", hash[:])
+	return a.find(ctx, hash, byRequest, "t.secret = ?", hash[:])
 }
 
-// Alive says whose an API token is that was shown before.
+// Alive says whose an API token is that was shown before, by what goes on.
 func (a *APITokens) Alive(ctx context.Context, caller auth.Caller) (auth.Caller, error) {
 	key := sha256.Sum256(slices.Concat(caller.TokenID[:], caller.UserID[:]))
-	return a.find(ctx, key, "t.id = ? AND t.user_id = ?", caller.TokenID, caller.UserID)
+	return a.find(ctx, key, goingOn, "t.id = ? AND t.user_id = ?", caller.TokenID, caller.UserID)
 }
 
-func (a *APITokens) find(ctx context.Context, key [sha256.Size]byte, where string, args ...any) (auth.Caller, error) {
+func (a *APITokens) find(ctx context.Context, key [sha256.Size]byte, by usage, where string, args ...any) (auth.Caller, error) {
 	now := a.changes.Now()
-	return a.callerOf(ctx, key, now, func() (id uuid.UUID, caller auth.Caller, err error) {
+	return a.callerOf(ctx, key, now, by, func() (id uuid.UUID, caller auth.Caller, err error) {
 		var found []struct {
 			APIToken
 			Restricted bool      `bun:"restricted"`

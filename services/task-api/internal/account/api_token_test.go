@@ -55,7 +55,7 @@ func TestATokenFromItsFirstUseToItsEnd(t *testing.T) {
 		require.Equal(t, now, seen()[0].LastUsedAt.UTC())
 	}
 	// A replica that writes later what was used earlier changes nothing.
-	tokens.use(made.ID, now.Add(-time.Hour))
+	tokens.use(made.ID, now.Add(-time.Hour), byRequest)
 	require.NoError(t, tokens.writeUsed(t.Context(), tokens.ofUse()))
 	require.Equal(t, now, seen()[0].LastUsedAt.UTC())
 

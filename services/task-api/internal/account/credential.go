@@ -37,13 +37,13 @@ func (c Credentials) Caller(ctx context.Context, credential string) (auth.Caller
 }
 
 // Alive says whether what a caller has shown is still good, of what can end before its
-// time. It returns auth.ErrRefused where it is not.
+// time, to what goes on for longer than a request. It returns auth.ErrRefused where it is not.
 func (c Credentials) Alive(ctx context.Context, caller auth.Caller) (err error) {
 	switch {
 	case caller.TokenID != uuid.Nil:
 		_, err = c.APITokens.Alive(ctx, caller)
 	case caller.SessionID != uuid.Nil:
-		_, err = c.Sessions.Alive(ctx, caller)
+		_, err = c.Sessions.alive(ctx, caller, goingOn)
 	default:
 		err = c.Sessions.notBlocked(ctx, caller.UserID)
 	}

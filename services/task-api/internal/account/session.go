@@ -29,7 +29,7 @@ type Session struct {
 	Device     string    `bun:"device" json:"device" doc:"As it calls itself (User-Agent)"`
 	IP         string    `bun:"ip" json:"ip" doc:"Where it signed in from"`
 	CreatedAt  time.Time `bun:"created_at" json:"created_at" doc:"When it signed in"`
-	LastSeenAt time.Time `bun:"last_seen_at" json:"last_seen_at" doc:"When it was last used, to the minute"`
+	LastSeenAt time.Time `bun:"last_seen_at" json:"last_seen_at" doc:"When it was last used, to the minute; by an open stream, to ten minutes"`
 	Current    bool      `bun:"current" json:"current" doc:"Whether it is the one that asks"`
 }
 
@@ -92,7 +92,7 @@ func (s *Sessions) ByCookie(ctx context.Context, secret string) (auth.Caller, er
 	}
 	hash := sha256.Sum256([]byte(secret))
 	now := s.changes.Now()
-	return s.callerOf(ctx, hash, now, func() (id uuid.UUID, caller auth.Caller, err error) {
+	return s.callerOf(ctx, hash, now, byRequest, func() (id uuid.UUID, caller auth.Caller, err error) {
 		found, err := s.stored(ctx, now, "s.secret = ?", hash[:])
 		switch {
 		case err != nil:
@@ -106,8 +106,12 @@ func (s *Sessions) ByCookie(ctx context.Context, secret string) (auth.Caller, er
 
 // Alive says whose the session of a token is.
 func (s *Sessions) Alive(ctx context.Context, caller auth.Caller) (auth.Caller, error) {
+	return s.alive(ctx, caller, byRequest)
+}
+
+func (s *Sessions) alive(ctx context.Context, caller auth.Caller, by usage) (auth.Caller, error) {
 	key := sha256.Sum256(slices.Concat(caller.SessionID[:], caller.UserID[:]))
-	alive, ok := s.isKnown(key, s.changes.Now())
+	alive, ok := s.isKnown(key, s.changes.Now(), by)
 	if !ok {
 		l, err := s.lookUp(ctx, caller.SessionID)
 		if err != nil {
@@ -118,7 +122,7 @@ func (s *Sessions) Alive(ctx context.Context, caller auth.Caller) (auth.Caller, 
 			return auth.Caller{}, auth.ErrRefused
 		}
 		alive = found.caller()
-		s.remember(l.known, key, found.ID, alive, l.at)
+		s.remember(l.known, key, found.ID, alive, l.at, by)
 	}
 	// The token ends before its session.
 	alive.IssuedAt, alive.ExpiresAt = caller.IssuedAt, caller.ExpiresAt

@@ -47,6 +47,16 @@ func TestASessionLivesFromItsLastUse(t *testing.T) {
 		require.NoError(t, sessions.writeUsed(t.Context(), sessions.ofUse()))
 		require.Equal(t, now.Unix(), lastSeen().Unix())
 	}
-	now = now.Add(30*24*time.Hour + time.Second)
+	// By what goes on it is known to ten minutes, so that it is not written each minute.
+	now = now.Truncate(10 * time.Minute).Add(10 * time.Minute)
+	for _, c := range []struct{ after, seen time.Duration }{{time.Minute, 0}, {9 * time.Minute, 0}, {12 * time.Minute, 10 * time.Minute}} {
+		began := now
+		now = began.Add(c.after)
+		require.NoError(t, Credentials{Sessions: sessions}.Alive(t.Context(), auth.Caller{UserID: u.ID, SessionID: opened.ID}))
+		require.NoError(t, sessions.writeUsed(t.Context(), sessions.ofUse()))
+		require.Equal(t, began.Add(c.seen).Unix(), lastSeen().Unix(), "%s", c.after)
+		now = began
+	}
+	now = now.Add(10*time.Minute + 30*24*time.Hour + time.Second)
 	require.ErrorIs(t, caller(), auth.ErrRefused)
 }

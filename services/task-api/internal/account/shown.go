@@ -53,10 +53,21 @@ func newShown() *shown {
 	return &shown{turns: make(chan struct{}, lookups), known: new(cache.Cache[[sha256.Size]byte, knownCaller]), used: map[uuid.UUID]time.Time{}}
 }
 
+// usage is to what it is known when a credential was used.
+type usage time.Duration
+
+const (
+	// byRequest is when a request has shown it.
+	byRequest usage = 0
+	// goingOn is by what goes on, as a stream does, and is asked for again and again: 1,000
+	// rows each minute were most of what streams took of the database at rest.
+	goingOn usage = usage(10 * time.Minute)
+)
+
 // callerOf is whose the credential with a key is: as is remembered, or as look finds it,
 // whose error is returned as it is. It is used then.
-func (s *shown) callerOf(ctx context.Context, key [sha256.Size]byte, now time.Time, look func() (id uuid.UUID, caller auth.Caller, err error)) (auth.Caller, error) {
-	if caller, ok := s.isKnown(key, now); ok {
+func (s *shown) callerOf(ctx context.Context, key [sha256.Size]byte, now time.Time, by usage, look func() (id uuid.UUID, caller auth.Caller, err error)) (auth.Caller, error) {
+	if caller, ok := s.isKnown(key, now, by); ok {
 		return caller, nil
 	}
 	if err := s.turn(ctx); err != nil {
@@ -68,29 +79,29 @@ func (s *shown) callerOf(ctx context.Context, key [sha256.Size]byte, now time.Ti
 	if err != nil {
 		return auth.Caller{}, err
 	}
-	s.remember(known, key, id, caller, now)
+	s.remember(known, key, id, caller, now, by)
 	return caller, nil
 }
 
 // isKnown is whose a credential is that was alive a moment ago. It is used then.
-func (s *shown) isKnown(key [sha256.Size]byte, now time.Time) (auth.Caller, bool) {
+func (s *shown) isKnown(key [sha256.Size]byte, now time.Time, by usage) (auth.Caller, bool) {
 	k, ok := s.all().Get(key)
 	if !ok || !now.Before(k.until) {
 		return auth.Caller{}, false
 	}
-	s.use(k.id, now)
+	s.use(k.id, now, by)
 	return k.caller, true
 }
 
 // remember keeps that a credential was alive when it was looked up, among those that were
 // known before: one that has ended since is in nothing that anybody reads any more.
-func (s *shown) remember(known knownCallers, key [sha256.Size]byte, id uuid.UUID, caller auth.Caller, at time.Time) {
+func (s *shown) remember(known knownCallers, key [sha256.Size]byte, id uuid.UUID, caller auth.Caller, at time.Time, by usage) {
 	k := knownCaller{id, caller, at.Add(knownTime)}
 	if caller.ExpiresAt.Before(k.until) {
 		k.until = caller.ExpiresAt
 	}
 	known.Put(key, k, mostKnown)
-	s.use(id, at)
+	s.use(id, at, by)
 }
 
 // turn waits for one of the lookups that the database may have at once; yield ends it.
@@ -111,10 +122,13 @@ func (s *shown) all() knownCallers {
 	return s.known
 }
 
-func (s *shown) use(id uuid.UUID, now time.Time) {
+func (s *shown) use(id uuid.UUID, now time.Time, by usage) {
+	now = now.Truncate(time.Duration(by))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.used[id] = now
+	if now.After(s.used[id]) {
+		s.used[id] = now
+	}
 }
 
 // forget has each looked up again.

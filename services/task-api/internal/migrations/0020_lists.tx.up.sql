@@ -147,17 +147,27 @@ ALTER TABLE task.tasks ADD CONSTRAINT tasks_list FOREIGN KEY (list_id) REFERENCE
 --bun:split
 
 -- Gives the tasks of before their list and place, some at a time: each batch is a
--- transaction, and a task that a request is changing has its turn later. It can be run
--- again wherever it was killed.
+-- transaction, and a task that a request is changing has its turn later. A batch that took
+-- longer than a request should wait is followed by a smaller one. It can be run again
+-- wherever it was killed.
 CREATE PROCEDURE task.place_tasks() LANGUAGE plpgsql AS $$
 DECLARE
+	many   int := 20; -- of a batch
 	placed bigint;
 	after  uuid := '00000000-0000-0000-0000-000000000000';
 	last   uuid;
+	began  timestamptz;
+	took   interval;
 BEGIN
 	LOOP
+		-- The inboxes come before, while no task is locked: a new one takes longer than a task.
+		PERFORM task.make_inbox(u.user_id) FROM (
+			SELECT DISTINCT n.user_id FROM (SELECT user_id, list_id FROM task.tasks WHERE id > after ORDER BY id LIMIT many) n WHERE n.list_id IS NULL
+		) u;
+		COMMIT;
+		began := clock_timestamp();
 		WITH next AS (
-			SELECT id FROM task.tasks WHERE id > after ORDER BY id LIMIT 100
+			SELECT id FROM task.tasks WHERE id > after ORDER BY id LIMIT many
 		), mine AS (
 			SELECT t.id, t.user_id FROM task.tasks t JOIN next USING (id) WHERE t.list_id IS NULL ORDER BY t.id FOR UPDATE OF t
 		), inboxes AS MATERIALIZED (
@@ -170,5 +180,11 @@ BEGIN
 		COMMIT;
 		EXIT WHEN placed = 0;
 		after := last;
+		took := clock_timestamp() - began;
+		IF took > interval '30 milliseconds' THEN
+			many := greatest(many / 2, 5);
+		ELSIF took < interval '15 milliseconds' THEN
+			many := least(many + 5, 100);
+		END IF;
 	END LOOP;
 END $$;

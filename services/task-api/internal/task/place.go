@@ -141,6 +141,12 @@ func takeSubtasks(ctx context.Context, tx *change.Tx, parent *Task) error {
 
 // take has tasks keep their places among each other in another list.
 func take(ctx context.Context, tx *change.Tx, tasks []*Task, list uuid.UUID) error {
+	if len(tasks) == 0 {
+		return nil
+	}
+	if err := tx.HasRoom(ctx, list, len(tasks)); err != nil {
+		return err
+	}
 	for _, t := range tasks {
 		was := t.clone()
 		t.ListID = list

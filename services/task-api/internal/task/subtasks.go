@@ -106,7 +106,7 @@ func (t *Task) copyUnder(last, next *Task, now time.Time) (*Task, error) {
 // their parent: they are left as they are, and stay beside its checklist. What of them is
 // done and not followed yet is followed first: its parent may be about to go.
 func moveSubtasks(ctx context.Context, tx *change.Tx, last, next *Task) error {
-	done, err := subtasksOf(ctx, tx, last.ID, "UPDATE", "recurrence IS NOT NULL AND series_id IS NOT NULL AND is_complete AND NOT followed")
+	done, err := subtasksOf(ctx, tx, last.ID, "UPDATE", "recurrence IS NOT NULL AND series_id IS NOT NULL AND is_complete AND NOT followed AND id <> ?", next.ID)
 	if err != nil {
 		return err
 	}
@@ -121,10 +121,11 @@ func moveSubtasks(ctx context.Context, tx *change.Tx, last, next *Task) error {
 	return moveAll(ctx, tx, last.ID, next.ID, "NOT is_complete")
 }
 
-// moveAll moves the subtasks with a rule that meet a condition to another parent.
+// moveAll moves the subtasks with a rule that meet a condition to another parent, which may
+// be one of them.
 func moveAll(ctx context.Context, tx *change.Tx, from, to uuid.UUID, where string) error {
 	for {
-		subtasks, err := subtasksOf(ctx, tx, from, "UPDATE", "recurrence IS NOT NULL AND "+where)
+		subtasks, err := subtasksOf(ctx, tx, from, "UPDATE", "recurrence IS NOT NULL AND id <> ? AND "+where, to)
 		if err != nil {
 			return err
 		}

@@ -175,7 +175,10 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 	}
 	// In batches, parents first: whose parent is neither there nor among them has none.
 	for {
-		var ids []uuid.UUID
+		var back []struct {
+			ID      uuid.UUID `bun:"id"`
+			Skipped bool      `bun:"skipped"`
+		}
 		err := tx.NewRaw(`WITH next AS MATERIALIZED (
 				SELECT x.* FROM task.trash x WHERE x.root_id IN (?) AND x.task IS NOT NULL
 				ORDER BY (x.task ->> 'parent_id' IS NOT NULL), x.id LIMIT ?
@@ -197,13 +200,18 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 				DELETE FROM task.trash WHERE id IN (SELECT id FROM next)
 			), forgotten AS (
 				DELETE FROM task.gone_occurrences g USING next x WHERE g.series_id = x.series_id AND g.task_id = x.id
+				RETURNING x.id, x.let_go AND x.id = x.root_id AND NOT g.taken_back AS skipped
 			)
-			SELECT id FROM back ORDER BY id`, bun.List(roots), batch, tx.Now, maxSubtasks).Scan(ctx, &ids)
+			SELECT id, EXISTS (SELECT FROM forgotten f WHERE f.id = back.id AND f.skipped) AS skipped FROM back ORDER BY id`, bun.List(roots), batch, tx.Now, maxSubtasks).Scan(ctx, &back)
 		if err != nil {
 			return n, fmt.Errorf("bring tasks back from the trash: %w", err)
 		}
-		if len(ids) == 0 {
+		if len(back) == 0 {
 			return n, nil
+		}
+		ids, skipped := make([]uuid.UUID, len(back)), map[uuid.UUID]bool{}
+		for i, b := range back {
+			ids[i], skipped[b.ID] = b.ID, b.Skipped
 		}
 		var found []*Task
 		if err := tx.NewSelect().Model(&found).Where("id IN (?)", bun.List(ids)).OrderExpr("id").Scan(ctx); err != nil {
@@ -213,7 +221,7 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 			return n, err
 		}
 		for _, t := range found {
-			if err := t.isBack(ctx, tx); err != nil {
+			if err := t.isBack(ctx, tx, skipped[t.ID]); err != nil {
 				return n, err
 			}
 		}
@@ -236,8 +244,9 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 	}
 }
 
-// isBack makes good what time has made of a task in the trash, and tells of it.
-func (t *Task) isBack(ctx context.Context, tx *change.Tx) error {
+// isBack makes good what time has made of a task in the trash, and tells of it, and whether
+// it had been skipped.
+func (t *Task) isBack(ctx context.Context, tx *change.Tx, skipped bool) error {
 	was := t.clone()
 	if err := leaveOthers(ctx, tx, t, t.AssigneeID); err != nil {
 		return err
@@ -254,7 +263,11 @@ func (t *Task) isBack(ctx context.Context, tx *change.Tx) error {
 	if err := update(ctx, tx, was, t); err != nil {
 		return err
 	}
-	return appendEvents(tx, []string{event.TaskRestored}, nil, t, nil)
+	var about map[string]any
+	if skipped {
+		about = map[string]any{event.MetaOccurrence: event.Skipped}
+	}
+	return appendEvents(tx, []string{event.TaskRestored}, nil, t, about)
 }
 
 // Purge takes something out of the trash for good.

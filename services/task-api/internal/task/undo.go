@@ -28,8 +28,30 @@ type Past struct {
 	After  *event.Task // as it was last
 	Gone   bool        // it was deleted then
 	At     time.Time   // when that was
-	Back   bool        // it was there before, and in the trash
-	Series bool        // its series made it, or, of one that is gone, let it go
+	Back   *event.Task // as it came back from the trash; nil where it did not
+	// Series says that its series made it, or, of one that is gone, let it go.
+	Series  bool
+	Skipped bool // of one that is back: it had been skipped
+}
+
+// ended says whether the request has taken the rule away. Whether the task is done since is
+// nobody's matter: it is followed when the rule is back.
+func (p *Past) ended() bool {
+	return p.Before != nil && p.Before.Recurrence != nil && p.After.Recurrence == nil
+}
+
+// begunDone says whether the request has given a rule to a task that was done, and stayed so.
+func (p *Past) begunDone() bool {
+	return p.Before != nil && p.Before.Recurrence == nil && p.After.Recurrence != nil && p.Before.IsComplete && p.After.IsComplete
+}
+
+// followedSince says whether something has come since that follows the task.
+func (p *Past) followedSince(ctx context.Context, tx *change.Tx) (bool, error) {
+	since, err := tx.NewSelect().Model((*Task)(nil)).Where("follows_id = ?", p.ID).Where("created_at > ?", p.At).Exists(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look for what follows the task: %w", err)
+	}
+	return since, nil
 }
 
 // Undo takes back what one request has made of tasks, by changes of their own. What has
@@ -77,10 +99,16 @@ func Undo(ctx context.Context, tx *change.Tx, all []*Past) error {
 	}
 	// Parents first: a subtask is in the list of its own.
 	slices.SortStableFunc(all, func(a, b *Past) int { return depth(a) - depth(b) })
-	for i, p := range all {
-		if p.Before == nil {
-			continue
+	var changed []*Past
+	for _, p := range all {
+		switch {
+		case p.Before != nil:
+			changed = append(changed, p)
+		case p.Back != nil && u.tasks[p.ID] != nil: // it goes into the trash as it was there
+			changed = append(changed, &Past{ID: p.ID, Before: p.Back, After: p.After})
 		}
+	}
+	for i, p := range changed {
 		if err := u.putBack(ctx, tx, p); err != nil {
 			return err
 		}
@@ -93,10 +121,7 @@ func Undo(ctx context.Context, tx *change.Tx, all []*Past) error {
 	if err := u.refusal(); err != nil {
 		return err
 	}
-	for _, p := range all {
-		if p.Before == nil {
-			continue
-		}
+	for _, p := range changed {
 		if err := followPast(ctx, tx, p); err != nil {
 			return err
 		}
@@ -194,7 +219,7 @@ func (u *undoing) roots(ctx context.Context, tx *change.Tx, ids []uuid.UUID) (ro
 	for _, id := range slices.Backward(gone) {
 		p, is := u.past[id], in[id]
 		switch {
-		case p.Before == nil && !p.Back:
+		case p.Before == nil && p.Back == nil:
 			continue // it was made and deleted
 		case is == nil && anotherTime(u.past, in, p):
 			continue // with the occurrence that it belonged to there is its like in the trash
@@ -212,10 +237,15 @@ func (u *undoing) roots(ctx context.Context, tx *change.Tx, ids []uuid.UUID) (ro
 			continue
 		}
 		for _, name := range differing(is.onTheWire(), *p.After) {
-			if name == "reminders" && is.madeAnew(p) && sameButForIDs(is.onTheWire().Reminders, p.After.Reminders) {
-				continue
+			switch {
+			case name == "reminders" && is.madeAnew(p) && sameButForIDs(is.onTheWire().Reminders, p.After.Reminders):
+			case name == "parent_id" && is.ParentID == nil && p.Before != nil:
+				// It has been back meanwhile, while the parent was not there; it gets it now.
+				after := *p.After
+				after.ParentID, p.After = nil, &after
+			default:
+				u.differs(id, name, changedSince)
 			}
-			u.differs(id, name, changedSince)
 		}
 		if !slices.Contains(roots, is.RootID) {
 			roots = append(roots, is.RootID)
@@ -360,7 +390,7 @@ func (u *undoing) check(ctx context.Context, tx *change.Tx, p *Past) error {
 	for _, name := range slices.Sorted(maps.Keys(was)) {
 		ours := !bytes.Equal(before[name], was[name])
 		// What the rest of a series counts from has to be as it was, too.
-		if inSeries && ((ruled || done) && slices.Contains(ofSeries, name) || ruled && name == "is_complete") {
+		if inSeries && ((ruled || done) && slices.Contains(ofSeries, name) || ruled && !p.ended() && name == "is_complete") {
 			ours = true
 		}
 		if name == "reminders" && p.Before != nil {
@@ -383,6 +413,15 @@ func (u *undoing) check(ctx context.Context, tx *change.Tx, p *Past) error {
 		return u.checkMade(ctx, tx, p, t)
 	case done && t.IsComplete:
 		return u.checkFollower(ctx, tx, t)
+	case ruled && p.begunDone():
+		since, err := p.followedSince(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if since {
+			return u.checkFollower(ctx, tx, t)
+		}
+		return u.checkLater(ctx, tx, p, t)
 	case ruled && t.SeriesID != nil:
 		return u.checkLater(ctx, tx, p, t)
 	}
@@ -479,7 +518,7 @@ func (u *undoing) checkMade(ctx context.Context, tx *change.Tx, p *Past, t *Task
 	if commented {
 		u.differs(p.ID, "comments", "have been added since")
 	}
-	if p.Back || t.SeriesID == nil || !t.IsComplete {
+	if p.Back != nil || t.SeriesID == nil || !t.IsComplete {
 		return nil // what follows one that was restored stays
 	}
 	return u.checkFollower(ctx, tx, t)
@@ -601,8 +640,12 @@ func (u *undoing) putBack(ctx context.Context, tx *change.Tx, p *Past) error {
 			kinds = []string{event.TaskCompleted}
 		}
 	}
-	if made := was.PristineVersion; made != nil && *made == p.Before.Version {
-		// Nobody has touched it once more.
+	if was.IsComplete && t.IsComplete && !was.recurs() && t.recurs() && !t.Followed {
+		// It was completed without the rule. Whoever has completed tasks followed is told now.
+		kinds = []string{event.TaskUpdated, event.TaskCompleted}
+	}
+	if made := was.PristineVersion; made != nil && (*made == p.Before.Version || was.pristine()) {
+		// Nobody has touched it once more, or the request did not either: it took it along.
 		t.madeBySeries(was.Version + int64(len(kinds)))
 	}
 	if err := t.armQuietly(was, tx.Now); err != nil {
@@ -738,7 +781,14 @@ func (u *undoing) rejoinSeries(ctx context.Context, tx *change.Tx, was, t *Task)
 // belongs to it, of a completed one what follows it, and of a reopened one what followed.
 func followPast(ctx context.Context, tx *change.Tx, p *Past) error {
 	moved, done := p.Before.ListID != p.After.ListID, p.Before.IsComplete != p.After.IsComplete && (p.Before.SeriesID != nil || p.After.SeriesID != nil)
-	if !moved && !done {
+	begun := false // by what follows a task that was done before it had a rule
+	if p.begunDone() {
+		var err error
+		if begun, err = p.followedSince(ctx, tx); err != nil {
+			return err
+		}
+	}
+	if !moved && !done && !begun {
 		return nil
 	}
 	t, err := lock(ctx, tx, p.ID)
@@ -751,10 +801,10 @@ func followPast(ctx context.Context, tx *change.Tx, p *Past) error {
 		}
 	}
 	switch {
+	case begun || done && !t.IsComplete:
+		return takeBack(ctx, tx, t)
 	case !done:
 		return nil
-	case !t.IsComplete:
-		return takeBack(ctx, tx, t)
 	case t.SeriesID == nil:
 		return nil
 	}
@@ -797,7 +847,15 @@ func (u *undoing) takeAway(ctx context.Context, tx *change.Tx, p *Past) error {
 		return nil // it follows one that stands again, and would come at once
 	case other != nil: // skips again
 		return letSkip(ctx, tx, t, *other)
-	case t.IsComplete && t.Followed && !p.Back: // it was made done
+	case p.Skipped && t.recurs() && !t.IsComplete: // likewise, where another stood already
+		next, err := openAfter(ctx, tx, t)
+		if err != nil {
+			return err
+		}
+		if next != nil {
+			return letSkip(ctx, tx, t, next.ID)
+		}
+	case t.IsComplete && t.Followed && p.Back == nil: // it was made done
 		if err := takeBack(ctx, tx, t); err != nil {
 			return err
 		}

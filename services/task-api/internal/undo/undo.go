@@ -120,7 +120,10 @@ func pastOf(logged []change.Logged) (all []*task.Past, err error) {
 		p := past[l.TaskID]
 		if p == nil {
 			_, follows := l.Metadata[event.MetaFollows]
-			p = &task.Past{ID: l.TaskID, Before: before, Series: follows, Back: l.Action == event.TaskRestored}
+			p = &task.Past{ID: l.TaskID, Before: before, Series: follows}
+			if l.Action == event.TaskRestored {
+				p.Back, p.Skipped = after, l.Metadata[event.MetaOccurrence] == event.Skipped
+			}
 			past[l.TaskID], all = p, append(all, p)
 		}
 		p.At, p.Gone = l.Timestamp, after == nil
