@@ -512,26 +512,32 @@ func TestTheServerIsUpgradedUnderAnOpenPage(t *testing.T) {
 	b.click("link", "Inbox 1 open task")
 	b.fill("textbox", "Add a task to Inbox", "Half of a ti")
 	build := func() string { return evaluate[string](b, `document.querySelector("script")?.src.split("/")[4] ?? ""`) }
-	require.Equal(t, d.own, build())
+	is := func(want string) {
+		t.Helper()
+		b.eventually(func() error {
+			if at := build(); at != want {
+				return fmt.Errorf("the page is %q", at)
+			}
+			return nil
+		})
+	}
+	is(d.own)
 	const next = "0123456789abcdef"
 	d.upgrade(next)
 	b.reads("There is a new version of this page.")
 	require.Equal(t, "Half of a ti", evaluate[string](b, `document.getElementById("add").value`))
 	b.click("button", "Reload")
-	b.eventually(func() error {
-		if at := build(); at != next {
-			return fmt.Errorf("the page is %s", at)
-		}
-		return nil
-	})
+	is(next)
 	b.see("heading", "Inbox")
 	require.Equal(t, "Half of a ti", evaluate[string](b, `document.getElementById("add").value`))
 	b.gone("button", "Reload")
 
 	b.click("button", "Task")
 	b.fill("textbox", "Description", "A long text")
-	d.upgrade("fedcba9876543210")
+	const another = "fedcba9876543210"
+	d.upgrade(another)
 	evaluate[bool](b, "location.reload(), true")
+	is(another)
 	b.see("dialog", "Edit task")
 	require.Equal(t, "A long text", evaluate[string](b, `document.getElementById("description").value`))
 	b.click("button", "Save")
