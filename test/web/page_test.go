@@ -576,6 +576,7 @@ func TestNothingMovesForWhoWantsThat(t *testing.T) {
 	b := signIn(t, newUser(t))
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}})
 	b.add("Add a task for today", "Quiet")
+	b.reads("Added: Quiet")
 	require.Equal(t, "none", evaluate[string](b, `getComputedStyle(document.querySelector(".toast")).animationName`))
 	require.Equal(t, 0, evaluate[int](b, `document.getAnimations().length`))
 }

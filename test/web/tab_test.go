@@ -240,12 +240,18 @@ func (b *tab) press(keys string, modifiers ...chromedp.Modifier) {
 	}
 }
 
-// add makes a task by the field for it.
+// add makes a task by the field for it, and waits until the server has it, where it is there.
 func (b *tab) add(field, title string) {
 	b.t.Helper()
 	b.fill("textbox", field, title)
 	b.press("\r")
 	b.see("button", title)
+	b.eventually(func() error {
+		if b.stored(`read("outbox", (s) => s.count())`) > 0 && !strings.Contains(evaluate[string](b, "document.body.innerText"), "Not connected") {
+			return fmt.Errorf("%q is not there yet", title)
+		}
+		return nil
+	})
 }
 
 // reads waits until the page says something.

@@ -62,14 +62,14 @@ export function inverse(c: Command, task: Task | undefined, all: Iterable<Task>)
   return move && command({ op: "move", move }, task);
 }
 
-const beyond = 2 ** 45; // places behind all that the server gives
+const beyond = 2 ** 54; // behind all places of the server; there each fourth number is exact
 
 // replay changes tasks as the commands do.
 export function replay(tasks: Map<string, Task>, commands: readonly Command[], user: { id: string; timezone: string }, inbox: string): Map<string, Task> {
   commands.forEach((c, n) => {
     const task = tasks.get(c.task);
     if (c.op === "add") {
-      if (!task) tasks.set(c.task, placeholder(c.task, c.input, beyond + n, user, inbox));
+      if (!task) tasks.set(c.task, placeholder(c.task, c.input, beyond + 4 * n, user, inbox));
       return;
     }
     if (c.op === "restore") {

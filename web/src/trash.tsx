@@ -1,6 +1,7 @@
 // What was deleted, and the way back.
 import { useEffect, useState } from "preact/hooks";
 import { request } from "./api";
+import { pending } from "./commands";
 import { sayMoment } from "./dates";
 import type { Trashed, TrashPage } from "./schema";
 import { lists, mayWrite, tasks, zone } from "./store";
@@ -11,7 +12,7 @@ export function Trash() {
   const [items, setItems] = useState<Trashed[] | null>(null);
   const [cursor, setCursor] = useState<string | null>(null);
   const [wrong, setWrong] = useState("");
-  // It has changed when a task has come or gone.
+  // It has changed when a task has come or gone, and the server has been told so.
   const size = tasks.value.size + lists.value.size;
 
   const load = async (from: string | null, before: Trashed[], still: () => boolean) => {
@@ -31,7 +32,7 @@ export function Trash() {
     return () => {
       over = true;
     };
-  }, [size]);
+  }, [size, pending.value.length]);
 
   const restore = async (item: Trashed) => {
     try {
