@@ -175,7 +175,7 @@ var states = []struct {
 	at     string
 	want   map[string]int // by kind; http.StatusUnauthorized where there is none
 }{
-	{name: "good", want: taken},
+	{name: "good", want: letIn},
 	{name: "expired", before: func(h *holder) {
 		switch h.kind {
 		case ofSession:
@@ -199,7 +199,7 @@ var states = []struct {
 	}},
 	{name: "of who has not verified his address", before: func(h *holder) { h.execute("UPDATE task.users SET verified = false WHERE id = ?", h.user) },
 		want: map[string]int{ofStranger: http.StatusOK}}, // his issuer signs him in
-	{name: "of who has verified it since", want: taken, before: func(h *holder) {
+	{name: "of who has verified it since", want: letIn, before: func(h *holder) {
 		if h.kind != ofStranger {
 			h.execute("UPDATE task.users SET verified = false WHERE id = ?", h.user)
 			require.Equal(h.t, http.StatusUnauthorized, h.nobody().do(http.MethodGet, "/api/tasks", nil, "Authorization", "Bearer "+h.secret).status)
@@ -220,12 +220,12 @@ var states = []struct {
 	{name: "for other scopes", of: []string{ofProgram}, want: map[string]int{ofProgram: http.StatusForbidden}, before: func(h *holder) {
 		h.scoped(allBut(auth.TasksRead, auth.AuditRead, auth.Notifications))
 	}},
-	{name: "where the key has been replaced", at: "another key", want: taken},
+	{name: "where the key has been replaced", at: "another key", want: letIn},
 	{name: "where the key of before is forgotten", at: "no other key", want: map[string]int{ofSession: http.StatusOK, ofProgram: http.StatusOK, ofStranger: http.StatusOK}},
 }
 
-// taken is that all of them are.
-var taken = map[string]int{ofSession: http.StatusOK, ofLogin: http.StatusOK, ofProgram: http.StatusOK, ofStranger: http.StatusOK}
+// letIn is that all of them are.
+var letIn = map[string]int{ofSession: http.StatusOK, ofLogin: http.StatusOK, ofProgram: http.StatusOK, ofStranger: http.StatusOK}
 
 // Whatever is shown, in whatever state it is, however, at any of three replicas and to any
 // service: the answer is the same. Where it ends, it ends at once. Another service is shown

@@ -251,17 +251,17 @@ func (b *tab) does(steps string) {
 	})()`))
 }
 
-type row struct {
+type savedRow struct {
 	ID, Title, Description string
 	Position               int64
 	Version                int64
 	IsComplete             bool `json:"is_complete"`
 }
 
-func rowsOf(t *testing.T, c *suite.Client) map[string]row {
+func rowsOf(t *testing.T, c *suite.Client) map[string]savedRow {
 	t.Helper()
-	rows := map[string]row{}
-	for _, r := range ask[struct{ Items []row }](t, c, http.MethodGet, "/api/tasks?limit=100", nil).Items {
+	rows := map[string]savedRow{}
+	for _, r := range ask[struct{ Items []savedRow }](t, c, http.MethodGet, "/api/tasks?limit=100", nil).Items {
 		require.NotContains(t, rows, r.Title, "made twice")
 		rows[r.Title] = r
 	}
@@ -335,7 +335,7 @@ func TestFiftyChangesWithoutAServer(t *testing.T) {
 	require.EqualValues(t, 2, got["edit 9"].Version, "once")
 	require.Equal(t, "theirs 6", got["edit 6"].Description, "nothing is written over silently")
 	require.Equal(t, "mine 5", got["edit 5"].Description)
-	moved := slices.SortedFunc(maps.Values(got), func(a, b row) int { return int(a.Position - b.Position) })
+	moved := slices.SortedFunc(maps.Values(got), func(a, b savedRow) int { return int(a.Position - b.Position) })
 	var order []string
 	for _, r := range moved {
 		if strings.HasPrefix(r.Title, "move") {
