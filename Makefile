@@ -67,7 +67,7 @@ test-e2e: ## Run the end-to-end tests
 # They are some of the end-to-end tests.
 .PHONY: test-web
 test-web: ## Try the page in a real browser (needs Chromium)
-	@cd "$(END_TO_END)" && $(GO) test -count=1 -timeout 10m ./web
+	@cd "$(END_TO_END)" && $(GO) test -count=1 -timeout 20m ./web
 
 .PHONY: page-speed
 page-speed: ## Measure the page with a long list in a real browser (TASKS=5000, TRACES=folder)

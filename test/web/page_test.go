@@ -114,6 +114,66 @@ func TestTheFirstDay(t *testing.T) {
 	b.see("heading", "Today")
 }
 
+// What somebody who has never seen taskwire does first, without a manual: register, add a
+// task that comes back, complete it, take that back, and read what became of it.
+func TestANewcomer(t *testing.T) {
+	b := open(t)
+	b.click("button", "Create an account")
+	b.fill("textbox", "E-mail address", fmt.Sprintf("orchids%d@example.org", time.Now().UnixNano()))
+	b.fill("textbox", "Password", suite.Password)
+	b.click("button", "Create an account")
+	b.see("heading", "Today")
+	b.see("StaticText", "Nothing is due. Add a task above, or press n.")
+	b.click("button", "+ New list")
+	b.fill("textbox", "Name of the list", "home")
+	b.press("\r")
+	b.see("heading", "home")
+
+	// It is seen as it is understood, before it is there.
+	b.click("link", "Upcoming")
+	b.fill("textbox", "Add a task for tomorrow", "Water the orchids every friday 9:00 #home !high")
+	for _, part := range []string{"every friday 9:00", "#home", "!high"} {
+		b.see("button", "Keep as text: "+part)
+	}
+	b.press("\r")
+	b.see("button", "Water the orchids")
+	said := func() string {
+		return evaluate[string](b, `[...document.querySelectorAll("main [data-task]")].map((row) => row.innerText.replace(/\s+/g, " ")).join("|")`)
+	}
+	for _, part := range []string{"9:00", "Every week", "Fri", "High", "home"} {
+		require.Contains(t, said(), part)
+	}
+	day := func() string { return evaluate[string](b, `document.querySelector("main h2").innerText`) }
+	first := day()
+
+	// Done: the next one is there, a week later.
+	b.click("checkbox", "Complete: Water the orchids")
+	b.reads("Completed: Water the orchids")
+	b.eventually(func() error {
+		if next := evaluate[int](b, `document.querySelectorAll("main [data-task]").length`); next != 1 || day() == first {
+			return fmt.Errorf("%d tasks, on %s as before", next, day())
+		}
+		return nil
+	})
+
+	// Not done after all: the one of this week is there, and it alone.
+	b.press("u")
+	b.reads("Undone.")
+	b.eventually(func() error {
+		if there := evaluate[int](b, `document.querySelectorAll("main [data-task]").length`); there != 1 || day() != first {
+			return fmt.Errorf("%d tasks, on %s", there, day())
+		}
+		return nil
+	})
+
+	// What became of it.
+	b.click("button", "Actions for Water the orchids")
+	b.click("button", "History")
+	b.see("dialog", "History of Water the orchids")
+	b.reads("Created")
+	b.reads("Completed")
+}
+
 func TestAForgottenPasswordIsMailed(t *testing.T) {
 	c := newUser(t)
 	b := open(t)
