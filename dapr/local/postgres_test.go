@@ -54,7 +54,7 @@ func TestTheLocaleOfACluster(t *testing.T) {
 			bin := t.TempDir()
 			script := "#!/bin/sh\nwhile [ \"$1\" ]; do case $1 in -D) data=$2;; --locale) locale=$2;; esac; shift; done\n" +
 				"case $locale in " + c.knows + ") mkdir \"$data\" && echo $locale > \"$data/locale\";; *) exit 1;; esac\n"
-			require.NoError(t, os.WriteFile(filepath.Join(bin, "initdb"), []byte(script), 0o755)) //nolint:gosec // a program
+			require.NoError(t, os.WriteFile(filepath.Join(bin, "initdb"), []byte(script), 0o755))
 			server := &cluster{bin: bin, home: t.TempDir()}
 			err := server.initialise(t.Context())
 			if c.made == "" {

@@ -528,7 +528,7 @@ func TestTheServerIsUpgradedUnderAnOpenPage(t *testing.T) {
 	require.Equal(t, "Half of a ti", evaluate[string](b, `document.getElementById("add").value`))
 	b.click("button", "Reload")
 	is(next)
-	b.see("heading", "Inbox")
+	b.see("textbox", "Add a task to Inbox")
 	require.Equal(t, "Half of a ti", evaluate[string](b, `document.getElementById("add").value`))
 	b.gone("button", "Reload")
 

@@ -176,12 +176,26 @@ func (b *tab) click(role, name string) {
 		if _, err := chromedp.Call(b.ctx, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: id}); err != nil {
 			return err
 		}
-		box, err := chromedp.Call(b.ctx, dom.GetBoxModel, dom.GetBoxModelParams{BackendNodeID: id})
+		node, err := chromedp.Call(b.ctx, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: id})
 		if err != nil {
 			return err
 		}
-		q := box.Model.Border
-		return chromedp.Do(b.ctx, chromedp.MouseClickXY((q[0]+q[4])/2, (q[1]+q[5])/2))
+		// What lies over it, or moves it, gets out of the way in a moment.
+		at, err := chromedp.Call(b.ctx, cdruntime.CallFunctionOn, cdruntime.CallFunctionOnParams{ObjectID: node.Object.ObjectID, ReturnByValue: new(true), FunctionDeclaration: `function () {
+			const e = this instanceof Element ? this : this.parentElement;
+			const box = e.getClientRects()[0];
+			if (!box) return [];
+			const at = [box.x + box.width / 2, box.y + box.height / 2];
+			return e.contains(document.elementFromPoint(...at)) ? at : [];
+		}`})
+		if err != nil {
+			return err
+		}
+		var point []float64
+		if err := json.Unmarshal(at.Result.Value, &point); err != nil || len(point) != 2 {
+			return fmt.Errorf("something lies over the %s %q: %w", role, name, err)
+		}
+		return chromedp.Do(b.ctx, chromedp.MouseClickXY(point[0], point[1]))
 	})
 }
 
@@ -193,10 +207,15 @@ func (b *tab) fill(role, name, text string) {
 		if err != nil || len(found) == 0 {
 			return fmt.Errorf("there is no %s %q to fill: %w", role, name, err)
 		}
-		_, err = chromedp.Call(b.ctx, dom.Focus, dom.FocusParams{BackendNodeID: found[0].BackendDOMNodeID})
-		return err
+		if _, err = chromedp.Call(b.ctx, dom.Focus, dom.FocusParams{BackendNodeID: found[0].BackendDOMNodeID}); err != nil {
+			return err
+		}
+		// A form that was drawn anew since has another field.
+		if !evaluate[bool](b, `(() => { const e = document.activeElement; e.select?.(); return !!e.select })()`) {
+			return fmt.Errorf("the %s %q has not kept the focus", role, name)
+		}
+		return nil
 	})
-	evaluate[bool](b, "document.activeElement.select(), true")
 	b.insert(text)
 }
 
