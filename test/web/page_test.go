@@ -540,6 +540,32 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 	b.gone("dialog", "Keyboard shortcuts")
 }
 
+// An all-day task is of its date, wherever somebody is.
+func TestAnAllDayTaskIsOfItsDate(t *testing.T) {
+	for _, zone := range []string{"Pacific/Auckland", "Europe/Berlin", "America/Los_Angeles"} {
+		t.Run(zone, func(t *testing.T) {
+			in, err := time.LoadLocation(zone)
+			require.NoError(t, err)
+			c := newUser(t)
+			ask[any](t, c, http.MethodPatch, "/api/auth/me", object{"timezone": zone})
+			today := time.Now().In(in).Format(time.DateOnly)
+			later := time.Now().In(in).AddDate(0, 0, 20)
+			create(t, c, object{"title": "Today's", "all_day": true, "due_at": today + "T00:00:00Z", "timezone": zone})
+			create(t, c, object{"title": "Later", "all_day": true, "due_at": later.Format(time.DateOnly) + "T00:00:00Z", "timezone": zone})
+			b := signIn(t, c)
+			b.add("Add a task for today", "Added")
+			b.see("button", "Today's")
+			b.gone("heading", "Overdue")
+			b.click("link", "Upcoming")
+			b.see("heading", later.Format("Mon, Jan 2, 2006"))
+			b.click("button", "Later")
+			b.see("dialog", "Edit task")
+			require.Equal(t, later.Format(time.DateOnly), evaluate[string](b, `document.getElementById("due").value`))
+			require.Empty(t, evaluate[string](b, `document.getElementById("time").value`))
+		})
+	}
+}
+
 // Who is fast undoes what he has just done, not what he did before.
 func TestUndoMeansTheChangeThatIsUnderWay(t *testing.T) {
 	c := newUser(t)

@@ -5,6 +5,7 @@ import { request } from "./api";
 import { quickAdd } from "./changes";
 import { recall, remember } from "./local";
 import type { QuickAddInput, QuickAddPreview, QuickAddSpan } from "./schema";
+import { user } from "./store";
 import { t } from "./texts";
 
 // Whoever types is not asked after each key, and hears what was understood once they pause.
@@ -40,7 +41,7 @@ const asText = (text: string, part: Part): string => text.slice(0, part.start) +
 const nothing = { of: "", parts: [] as Part[] };
 
 export function Add({ label, list, day }: { label: string; list?: string; day?: string }) {
-  const draft = `add.${list ?? label}`;
+  const draft = `add.${user.peek()?.id}.${list ?? label}`;
   const [text, setText] = useState(() => recall<string>("sessionStorage", draft) ?? "");
   useEffect(() => remember("sessionStorage", draft, text || undefined), [text]);
   const [understood, setUnderstood] = useState(nothing); // of a text, which may be gone
@@ -94,7 +95,9 @@ export function Add({ label, list, day }: { label: string; list?: string; day?: 
     if (what === "") return;
     setText(""); // who types fast goes on with the next one
     // What could not be added comes back, before what was typed meanwhile.
-    if (!(await quickAdd(what, list, day))) setText((now) => (now === "" ? what : what + " " + now));
+    if (await quickAdd(what, list, day)) return;
+    if (field.current) setText((now) => (now === "" ? what : what + " " + now));
+    else remember("sessionStorage", draft, [what, recall<string>("sessionStorage", draft)].filter(Boolean).join(" ")); // whoever adds is somewhere else by now
   };
   return (
     <>

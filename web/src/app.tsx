@@ -32,7 +32,7 @@ function App() {
   if (user.value === undefined) return <main>{connected.value ? <p>{t.loading}</p> : <p role="status">{t.offline}</p>}</main>;
   return (
     <>
-      {user.value === null ? <Account /> : <Shell />}
+      {user.value === null ? <Account /> : <Shell key={user.value.id} />}
       <Toasts />
     </>
   );

@@ -90,6 +90,11 @@ export async function moveTask(task: Task, by: 1 | -1): Promise<void> {
   const other = beside[beside.findIndex((o) => o.id === task.id) + by];
   if (!other || task.is_complete) return;
   const move: TaskMove = by < 0 ? { before: other.id } : { after: other.id };
+  await placeTask(task, move);
+}
+
+// placeTask puts a task beside another one of those it is among.
+export async function placeTask(task: Task, move: TaskMove): Promise<void> {
   complains(await act(command({ op: "move", move }, task), () => t.moved(task.title)));
 }
 

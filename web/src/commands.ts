@@ -79,7 +79,7 @@ export function replay(tasks: Map<string, Task>, commands: readonly Command[], u
     if (!task) return;
     switch (c.op) {
       case "edit":
-        tasks.set(c.task, { ...task, ...(c.patch as Partial<Task>) });
+        tasks.set(c.task, patched(task, c.patch, user.id));
         break;
       case "complete":
         tasks.set(c.task, { ...task, is_complete: c.is_complete });
@@ -92,6 +92,15 @@ export function replay(tasks: Map<string, Task>, commands: readonly Command[], u
     }
   });
   return tasks;
+}
+
+// patched is a task as the server would have it: a rule and one's own reminders are merged.
+function patched(task: Task, { recurrence, reminders, ...rest }: TaskPatch, user: string): Task {
+  const now = { ...task, ...(rest as Partial<Task>) };
+  if (recurrence === null) now.recurrence = null;
+  else if (recurrence) now.recurrence = { basis: "due", month_end: "clamp", dst_gap: "forward", missed: "collapse", ...task.recurrence, ...recurrence } as NonNullable<Task["recurrence"]>;
+  if (reminders) now.reminders = [...reminders.map((r) => ({ ...r, user_id: user })), ...task.reminders.filter((r) => r.user_id !== user)] as Task["reminders"];
+  return now;
 }
 
 function placeOf(tasks: Map<string, Task>, task: Task, move: TaskMove): number {

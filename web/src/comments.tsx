@@ -1,10 +1,10 @@
 // What people say about a task. Comments are asked for when the task is open, and follow the
 // feed from there; the page keeps them no longer.
-import { effect } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Field } from "./account";
 import { request } from "./api";
 import { sayMoment } from "./dates";
+import { recall, remember } from "./local";
 import { Markdown } from "./markdown";
 import type { Comment, CommentPage, FeedChange, Member, Task } from "./schema";
 import { commentListeners, connected, lists, mayWrite, tasks, user, zone } from "./store";
@@ -12,11 +12,12 @@ import { t } from "./texts";
 import { changing, complain, offerUndo, said } from "./toast";
 
 // drafts are what was typed and not sent, by the task or the comment that it is for: whoever
-// closes a task by mistake finds it again.
-const drafts = new Map<string, string>();
-effect(() => {
-  if (!user.value) drafts.clear(); // it is nothing to whoever signs in next
-});
+// closes a task by mistake, or loads the page anew, finds it again.
+const keyOf = (draft: string) => `draft.${user.peek()?.id}.comment.${draft}`;
+const drafts = {
+  get: (draft: string) => recall<string>("localStorage", keyOf(draft)),
+  set: (draft: string, text: string | undefined) => remember("localStorage", keyOf(draft), text),
+};
 
 type All = ReadonlyMap<string, Comment>;
 
@@ -126,7 +127,7 @@ export function Comments({ task }: { task: Task }) {
 
 function One(p: { comment: Comment; members: Member[]; mine: boolean; deletable: boolean; edit: (id: string, text: string) => Promise<void>; remove: (id: string) => Promise<void> }) {
   const { id, author, text, created_at, edited_at } = p.comment;
-  const [editing, setEditing] = useState(p.mine && drafts.has(id));
+  const [editing, setEditing] = useState(p.mine && drafts.get(id) !== undefined);
   const [busy, setBusy] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   const was = useRef(editing);
@@ -206,8 +207,7 @@ function Write(p: { draft: string; text: string; label: string; action: string; 
 
   const keep = (now: string) => {
     setText(now);
-    if (now === p.text) drafts.delete(p.draft);
-    else drafts.set(p.draft, now);
+    drafts.set(p.draft, now === p.text ? undefined : now);
   };
   const look = () => {
     const { selectionStart, selectionEnd, value } = field.current!;
@@ -228,7 +228,7 @@ function Write(p: { draft: string; text: string; label: string; action: string; 
     setWrong("");
     try {
       await p.send(text);
-      drafts.delete(p.draft);
+      drafts.set(p.draft, undefined);
       setText(p.text);
       p.onClose?.();
     } catch (e) {
@@ -260,6 +260,7 @@ function Write(p: { draft: string; text: string; label: string; action: string; 
           id={id}
           ref={field}
           dir="auto"
+          readOnly={busy}
           rows={3}
           maxLength={10000}
           value={text}
@@ -295,7 +296,7 @@ function Write(p: { draft: string; text: string; label: string; action: string; 
           <button
             type="button"
             onClick={() => {
-              drafts.delete(p.draft);
+              drafts.set(p.draft, undefined);
               p.onClose!();
             }}
           >

@@ -58,11 +58,15 @@ const days = new WeakMap<Task, { day: string; zone: string }>();
 
 export function dayOf(task: Task, zone: string): string {
   if (task.due_at === null) return "";
-  if (task.all_day) return task.due_at.slice(0, 10);
+  if (task.all_day) zone = task.timezone; // its date is the same everywhere
   let known = days.get(task);
-  if (known?.zone !== zone) days.set(task, (known = { day: wall(Date.parse(task.due_at), zone).day, zone }));
+  if (known?.zone !== zone) days.set(task, (known = { day: task.all_day ? dateOf(task.due_at, zone) : wall(Date.parse(task.due_at), zone).day, zone }));
   return known.day;
 }
+
+// dateOf is the date of an all-day task. The API answers its first moment in the task's zone;
+// what is sent, and shown until it is answered, is the date at midnight UTC.
+export const dateOf = (due: string, zone: string): string => (/T00:00:00(\.0+)?Z$/.test(due) ? due.slice(0, 10) : wall(Date.parse(due), zone).day);
 
 let today = { at: 0, day: "", zone: "" };
 

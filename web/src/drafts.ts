@@ -24,11 +24,11 @@ export function keepDraft<T, D>(id: string, draft: Draft<T, D> | undefined): voi
 // openDraft is the id of what was in work in this page before it was loaded anew.
 export const openDraft = (): string | undefined => recall("sessionStorage", open());
 
-// forgetDrafts is for who signs out.
-export function forgetDrafts(): void {
+// forgetDrafts is for who signs out. Those of others stay.
+export function forgetDrafts(user: string): void {
   try {
-    for (const key of Object.keys(localStorage)) if (key.startsWith("taskwire." + prefix)) localStorage.removeItem(key);
-    sessionStorage.clear();
+    for (const key of Object.keys(localStorage)) if (key.startsWith(`taskwire.${prefix}${user}.`)) localStorage.removeItem(key);
+    for (const key of Object.keys(sessionStorage)) if (key.startsWith("taskwire.") && key.includes(user)) sessionStorage.removeItem(key);
   } catch {
     // the browser keeps nothing
   }

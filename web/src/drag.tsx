@@ -1,7 +1,7 @@
 // Tasks in other places: dragged by their handle, or made part of another one. And what a
 // finger does to a row: to the right completes, to the left deletes.
 import { signal } from "@preact/signals";
-import { inOrder } from "./changes";
+import { inOrder, placeTask } from "./changes";
 import { request } from "./api";
 import { focusTask, fold, remove, shownItems, toggle } from "./rows";
 import type { BulkOperation, Task, TaskMove } from "./schema";
@@ -17,6 +17,7 @@ export const dragged = signal<{ ids: string[]; over: string; after: boolean } | 
 export const swiped = signal<{ id: string; far: boolean } | null>(null);
 
 async function place(task: Task, to: TaskMove): Promise<void> {
+  if (to.parent_id === undefined) return placeTask(task, to); // also without a server
   try {
     const a = await changing(request<Task>("POST", `/api/tasks/${task.id}/move`, to));
     putTask(a.data);

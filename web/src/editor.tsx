@@ -14,7 +14,7 @@ import { inputOf, type Reminding, Reminders, remindersOf } from "./reminders";
 import { Choose, goingOn, type Policies, Repeat } from "./repeat";
 import type { PreviewInput, RecurrencePatch, Task, TaskPatch } from "./schema";
 import { maySkip, skipTask } from "./series";
-import { lists, mayWrite, sortedLists, tasks, zone } from "./store";
+import { lists, mayWrite, tasks, zone } from "./store";
 import { focusSubtask, Parent, Subtasks } from "./subtasks";
 import { t } from "./texts";
 import { said } from "./toast";
@@ -91,7 +91,7 @@ function patchOf(was: Draft, d: Draft): TaskPatch {
   for (const key of Object.keys(defaults) as (keyof Policies)[]) if (d.policies[key] !== was.policies[key]) Object.assign(recurrence, { [key]: d.policies[key] });
   if (rule === null && before !== null) patch.recurrence = null;
   else if (rule !== null && Object.keys(recurrence).length > 0) patch.recurrence = recurrence;
-  if (d.reminders !== was.reminders) patch.reminders = d.reminders.map(inputOf);
+  if (JSON.stringify(d.reminders) !== JSON.stringify(was.reminders)) patch.reminders = d.reminders.map(inputOf);
   return patch;
 }
 
@@ -135,6 +135,7 @@ function Form({ opened }: { opened: Task }) {
   const writable = mayWrite(task.list_id) && !gone;
   const close = () => {
     keepDraft(task.id, undefined);
+    if (edited.peek()?.id !== task.id) return; // another one is open by now
     const parent = tasks.peek().get(openedFrom ?? "");
     openedFrom = null;
     edited.value = parent ?? null;
@@ -142,7 +143,11 @@ function Form({ opened }: { opened: Task }) {
   };
   const patch = patchOf(was, d);
   const changed = Object.keys(patch).length > 0;
-  const mayLeave = () => !changed || !writable || confirm(t.discard);
+  const mayLeave = () => {
+    if (changed && writable && !confirm(t.discard)) return false;
+    keepDraft(task.id, undefined);
+    return true;
+  };
   // An occurrence that is done leads nowhere any more, and a new rule counts from it anyhow.
   const ofSeries = task.recurrence !== null && !task.is_complete && patch.due_at != null && patch.recurrence === undefined;
   const asked = previewOf(task, was, d);
@@ -150,6 +155,7 @@ function Form({ opened }: { opened: Task }) {
   const members = lists.value.get(d.list)?.members.filter((m) => m.user_id !== null && m.state === "active") ?? [];
 
   const save = async () => {
+    if (busy) return;
     if (!changed) return close();
     setBusy(true);
     setWrong(null);
@@ -184,7 +190,7 @@ function Form({ opened }: { opened: Task }) {
             {said(wrong)}
           </p>
         )}
-        <fieldset disabled={!writable}>
+        <fieldset disabled={!writable || busy}>
           <Field id="title" label={t.title} wrong={at("title")}>
             <input id="title" dir="auto" required maxLength={200} value={d.title} aria-describedby="title-wrong" onInput={(e) => set("title", e.currentTarget.value)} />
           </Field>
@@ -223,8 +229,9 @@ function Form({ opened }: { opened: Task }) {
             <Choose id="priority" label={t.priority} value={d.priority} options={priorities.map((p) => [p, t.priorities[p]] as const)} wrong={at("priority")} onChoose={(p) => set("priority", p)} />
             <Field id="list" label={t.list} wrong={at("list_id")}>
               <select id="list" value={d.list} disabled={task.parent_id !== null} onChange={(e) => set("list", e.currentTarget.value)}>
-                {sortedLists.value
-                  .filter((l) => l.id === task.list_id || l.role !== "viewer")
+                {[...lists.value.values()]
+                  .filter((l) => l.id === task.list_id || (l.role !== "viewer" && !l.is_archived))
+                  .sort((a, b) => a.position - b.position)
                   .map((l) => (
                     <option key={l.id} value={l.id}>
                       {l.is_inbox ? t.inbox : l.name}

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { request } from "./api";
-import { sayMoment } from "./dates";
+import { dateOf, sayMoment } from "./dates";
 import { Dialog } from "./dialog";
 import { sayRule } from "./recurrence";
 import type { AuditEntry, AuditPage, Task } from "./schema";
@@ -132,7 +132,7 @@ function say(field: string, of: Record<string, unknown> | null): string {
   if (v === null || v === undefined || v === "" || (Array.isArray(v) && v.length === 0)) return t.nothing;
   switch (field) {
     case "due_at":
-      return of?.all_day ? String(v).slice(0, 10) : sayMoment(String(v), zone.value);
+      return of?.all_day ? dateOf(String(v), String(of.timezone ?? "UTC")) : sayMoment(String(v), zone.value);
     case "priority":
       return t.priorities[v as Task["priority"]] ?? String(v);
     case "recurrence":

@@ -113,7 +113,7 @@ addEventListener("keydown", (e) => {
       if (may) pick(task.id);
       break;
     case "*":
-      selectAll();
+      if (shownTasks().length > 0) selectAll();
       break;
     case "Escape":
       if (!selecting.peek()) return;

@@ -28,6 +28,9 @@ export const savedNow = signal<ReadonlySet<string>>(new Set());
 let local = new Local(null);
 let channel: BroadcastChannel | undefined;
 const unwritten = new Set<string>(); // commands that are in memory alone
+addEventListener("beforeunload", (e) => {
+  if (unwritten.size > 0) e.preventDefault();
+});
 const over = new Set<string>(); // commands that are done, or were taken back
 const asked = new Map<string, (o: Outcome) => void>();
 const requests = new Map<string, string>(); // of commands that were answered, to undo them
@@ -45,7 +48,7 @@ interface End {
   refused?: { status: number; problem: Failure["problem"] };
 }
 
-type Message = { put: Command } | { out: string[] } | { end: End } | { unkept: string };
+type Message = { put: Command; loose?: boolean } | { out: string[] } | { end: End } | { unkept: string };
 
 function tell(m: Message): void {
   channel?.postMessage(m);
@@ -58,7 +61,10 @@ function put(c: Command): void {
 }
 
 const without = (ids: string[]): void => {
-  for (const id of ids) over.add(id);
+  for (const id of ids) {
+    over.add(id);
+    unwritten.delete(id);
+  }
   pending.value = pending.peek().filter((c) => !ids.includes(c.id));
   late.value &&= pending.peek().length > 0;
 };
@@ -104,6 +110,8 @@ function listen(): void {
   channel.onmessage = (e: MessageEvent<Message>) => {
     const m = e.data;
     if ("put" in m) {
+      if (over.has(m.put.id)) return;
+      if (m.loose) unwritten.add(m.put.id); // the browser has no room for it: pages alone have it
       put(m.put);
       kick();
     } else if ("out" in m) without(m.out);
@@ -124,7 +132,7 @@ export function send(c: Command): Promise<Outcome> {
   if (connected.peek()) setTimeout(() => settle(c.id, { state: "waiting" }), 4_000);
   else settle(c.id, { state: "waiting" });
   void write(c).then(() => {
-    tell({ put: c });
+    tell({ put: c, loose: unwritten.has(c.id) });
     kick();
   });
   return outcome;
@@ -178,8 +186,14 @@ async function drain(of: Local): Promise<void> {
 // claim marks a command as one that the server may have, unless it has been taken back.
 async function claim(c: Command): Promise<boolean> {
   const tried = { ...c, tried: true };
+  if (unwritten.has(c.id)) {
+    put(tried);
+    void write(tried); // behind the write that may be under way
+    tell({ put: tried, loose: true });
+    return true;
+  }
   // Where the browser can not say, it is there.
-  if (unwritten.has(c.id) || (await local.swap<Command>("outbox", c.id, () => tried).catch(() => c))) {
+  if (await local.swap<Command>("outbox", c.id, () => tried).catch(() => c)) {
     if (pending.peek().some((o) => o.id === c.id)) put(tried);
     return true;
   }
@@ -220,7 +234,8 @@ async function perform(c: Command): Promise<End> {
     }
   } catch (e) {
     if (!(e instanceof Failure)) throw e;
-    if (e.code === "task-changed" || passing(e.status)) {
+    const foreign = e.status !== 413 && !e.problem?.type; // a proxy's words, not the API's
+    if (foreign || e.code === "task-changed" || passing(e.status)) {
       // What makes the server fail each time must not hold up the rest for ever.
       const n = (failures.get(c.id) ?? 0) + (e.status === 500 ? 1 : 0);
       failures.set(c.id, n);
@@ -331,7 +346,8 @@ export async function takeBack(c: Command): Promise<{ out: Command[] } | { reque
   const now = pending.peek().find((o) => o.id === c.id);
   if (!now) return requested();
   const kept = await local.swap<Command>("outbox", c.id, (o) => (o.tried ? o : undefined)).catch(() => undefined);
-  if (kept ? !kept.tried : !now.tried && unwritten.delete(c.id)) {
+  const still = pending.peek().find((o) => o.id === c.id);
+  if (kept ? !kept.tried : still && !still.tried && unwritten.delete(c.id)) {
     const out = pending.peek().filter((o) => o.id === c.id || (c.op === "add" && o.task === c.task));
     for (const o of out) unwritten.delete(o.id);
     const ids = out.map((o) => o.id);

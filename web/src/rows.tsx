@@ -253,6 +253,12 @@ function beside(id: string): string | undefined {
   return ids[at + 1] ?? ids[at - 1];
 }
 
+// leaves gives the focus to the task beside one that a change takes out of the view.
+function leaves(id: string, change: Promise<unknown>): void {
+  const next = beside(id);
+  void change.then(() => rowOf(id) ?? focusTask(next));
+}
+
 export async function toggle(task: Task): Promise<void> {
   const next = beside(task.id);
   const going = setComplete(task, !task.is_complete);
@@ -348,11 +354,11 @@ function Row(p: Item & { movable: boolean; withList: boolean }) {
           {writable && <button onClick={() => pick(id)}>{t.select.select}</button>}
           {writable && mayDefer(task) && (
             <>
-              <button onClick={() => void deferTask(task, 1)}>{t.deferDay}</button>
-              <button onClick={() => void deferTask(task, 7)}>{t.deferWeek}</button>
+              <button onClick={() => leaves(id, deferTask(task, 1))}>{t.deferDay}</button>
+              <button onClick={() => leaves(id, deferTask(task, 7))}>{t.deferWeek}</button>
             </>
           )}
-          {writable && maySkip(task) && <button onClick={() => void skipTask(task)}>{t.skipThis}</button>}
+          {writable && maySkip(task) && <button onClick={() => leaves(id, skipTask(task))}>{t.skipThis}</button>}
           {writable && <button onClick={() => void remove(task)}>{maySkip(task) ? t.deleteSeries : t.delete}</button>}
         </p>
       )}

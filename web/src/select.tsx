@@ -8,7 +8,7 @@ import { Dialog } from "./dialog";
 import { route } from "./route";
 import { shownTasks } from "./rows";
 import type { BulkOperation, BulkOutput, Task, TaskPatch } from "./schema";
-import { mayWrite, sortedLists, tasks, user, zone } from "./store";
+import { mayWrite, sortedLists, tasks, user, zone, takeOver } from "./store";
 import { t } from "./texts";
 import { changing, complain, offerUndoOf, said } from "./toast";
 
@@ -27,9 +27,10 @@ export function selectNone(): void {
   selected.value = new Set();
 }
 
+const who = computed(() => user.value?.id);
 effect(() => {
   // They are of one view, and of one user.
-  if (user.value) void route.value;
+  if (who.value) void route.value;
   changed.value = [];
   selectNone();
 });
@@ -108,14 +109,9 @@ export function bulk(operations: BulkOperation[], say: (n: number) => string): P
 
 // take takes over what the API has answered, all at once.
 function take(operations: BulkOperation[], { results }: BulkOutput): void {
-  const next = new Map(tasks.peek());
   const gone = new Set<string>();
-  for (const [i, { status, task }] of results.entries()) {
-    if (task && (next.get(task.id)?.version ?? 0) <= task.version) next.set(task.id, task);
-    else if (status === 204 || status === 404) gone.add(operations[i]!.id!);
-  }
-  for (const task of next.values()) if (gone.has(task.id) || gone.has(task.parent_id ?? "")) next.delete(task.id);
-  tasks.value = next;
+  for (const [i, { status }] of results.entries()) if (status === 204 || status === 404) gone.add(operations[i]!.id!);
+  takeOver(results.flatMap(({ task }) => task ?? []), gone);
 }
 
 const of = (ids: string[]) => ids.flatMap((id) => tasks.peek().get(id) ?? []);
@@ -291,5 +287,9 @@ export function Selection() {
 
 // Select begins a selection.
 export function Select() {
-  return !selecting.value && <button onClick={() => (selecting.value = true)}>{t.select.select}</button>;
+  return (
+    <button aria-pressed={selecting.value} onClick={() => (selecting.value ? selectNone() : (selecting.value = true))}>
+      {t.select.select}
+    </button>
+  );
 }

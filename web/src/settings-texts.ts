@@ -55,7 +55,7 @@ const de: typeof en = {
   mayDo: "Was es darf", theseListsAlone: "Nur diese Listen", tokenOnce: "Jetzt kopieren: Es wird nicht noch einmal gezeigt.", revoke: "Widerrufen", expires: (when) => `läuft ab ${when}`,
   expired: (when) => `abgelaufen ${when}`,
   scopes: {
-    "tasks:read": "Aufgaben lesen", "tasks:write": "Aufgaben ändern", "lists:read": "Listen lesen", "lists:write": "Listen ändern", "audit:read": "Den Verlauf lesen", notifications: "Benachrichtigungen", "account:read": "Dein Profil lesen", webhooks: "Webhooks", caldav: "Kalenderprogramme (CalDAV)",
+    "tasks:read": "Aufgaben lesen", "tasks:write": "Aufgaben ändern", "lists:read": "Listen lesen", "lists:write": "Listen ändern", "audit:read": "Den Verlauf lesen", notifications: "Mitteilungen", "account:read": "Dein Profil lesen", webhooks: "Webhooks", caldav: "Kalenderprogramme (CalDAV)",
   },
   mine: "Deine Daten", exportLead: "Alles, was es von dir gibt, in einem ZIP-Archiv.", export: "Exportieren", exported: "Der Export ist gespeichert.", erase: "Konto löschen",
   eraseLead: "Du kannst dein Konto mit allem, was darin ist, löschen lassen.",

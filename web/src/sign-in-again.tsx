@@ -1,6 +1,7 @@
 // What matters most asks for a sign-in of the last minutes. Whoever asks for it by recently
 // has it done once that is so, and knows nothing of it.
 import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { Failure } from "./api";
 import { Dialog } from "./dialog";
 import { SignIn } from "./sign-in";
@@ -32,6 +33,7 @@ export async function recently<T>(what: () => Promise<T>): Promise<T> {
 }
 
 export function SignInAgain() {
+  useEffect(() => () => answer.peek()?.(false), []); // whoever asked is not there any more
   const done = answer.value;
   const who = user.value;
   return (

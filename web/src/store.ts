@@ -50,6 +50,26 @@ export function putTask(task: Task): void {
   rows.value = new Map(rows.peek()).set(task.id, task);
 }
 
+// takeOver takes over many answers at once, as putTask and dropTask do for one.
+export function takeOver(put: Task[], gone: ReadonlySet<string>): void {
+  const next = new Map(rows.peek());
+  for (const task of put) {
+    touched.add(task.id);
+    if ((next.get(task.id)?.version ?? 0) > task.version) continue;
+    keep({ kind: "task", op: "put", id: task.id, list_id: task.list_id, version: task.version, data: task });
+    next.set(task.id, task);
+  }
+  if (gone.size > 0) {
+    for (const task of next.values()) {
+      if (!gone.has(task.id) && !gone.has(task.parent_id ?? "")) continue;
+      touched.add(task.id);
+      keep({ kind: "task", op: "gone", id: task.id, list_id: task.list_id });
+      next.delete(task.id);
+    }
+  }
+  rows.value = next;
+}
+
 export function dropTask(id: string): void {
   const next = new Map(rows.peek());
   for (const task of next.values()) {
@@ -132,14 +152,18 @@ async function readSnapshot(list?: string): Promise<{ next: string; changes: Fee
 
 async function readAnew(list: string): Promise<void> {
   resetting++;
-  const mine = era;
+  const [mine, before] = [era, rows.peek()];
   const { changes } = await readSnapshot(list);
   if (mine !== era) return;
   batch(() => {
+    // What has come, or gone, while it was read is later than it.
+    const now = rows.peek();
+    const since = [...now.values()].filter((task) => task.list_id === list && before.get(task.id) !== task);
     keep({ kind: "list", op: "reset", id: list, list_id: list });
-    rows.value = new Map([...rows.peek()].filter(([, task]) => task.list_id !== list));
-    apply(changes);
-    resetting--;
+    rows.value = new Map([...now].filter(([, task]) => task.list_id !== list));
+    apply(changes.filter((c) => c.kind !== "task" || !before.has(c.id) || now.has(c.id)));
+    since.forEach(putTask);
+    resetting = Math.max(0, resetting - 1);
   });
   hearComments(null);
 }
@@ -209,6 +233,7 @@ function rewrite(changes: FeedChange[], at: string): void {
     await to.write(["rows", "meta"], (store) => {
       store("rows").clear();
       store("meta").delete("place");
+      store("meta").delete("build"); // until all of it is there
     });
     for (let i = 0; i < changes.length; i += 1_000) {
       await to.write(["rows"], (store) => {
@@ -223,9 +248,15 @@ function rewrite(changes: FeedChange[], at: string): void {
   writing = writing.then(put).catch(unkept);
 }
 
-// unkept is where there is no room: what was seen is read from the server, then.
+// unkept is where there is no room: what was seen is read from the server the next time, also
+// where what comes later finds room.
 function unkept(): void {
-  local.write(["meta"], (store) => store("meta").delete("place")).catch(() => {}); // or nothing can be written
+  local
+    .write(["meta"], (store) => {
+      store("meta").delete("place");
+      store("meta").delete("build");
+    })
+    .catch(() => {}); // or nothing can be written
 }
 
 // lead has this page be the one that writes and sends, once no other one does. Without locks,
@@ -325,13 +356,16 @@ async function follow(): Promise<void> {
     return;
   }
   if (mine !== era || !user.peek()) return;
+  close(); // another one may have been begun meanwhile
   const stream = (source = new EventSource("/api/stream?since=" + encodeURIComponent(place)));
   stream.onopen = () => {
+    if (stream !== source) return;
     connected.value = true;
     tries = 0;
     kick();
   };
   stream.addEventListener("changes", (e) => {
+    if (stream !== source) return;
     place = e.lastEventId;
     for (const list of apply((JSON.parse(e.data as string) as FeedPage).changes)) {
       readAnew(list).catch(() => {
@@ -342,6 +376,7 @@ async function follow(): Promise<void> {
     }
   });
   stream.addEventListener("resync", () => {
+    if (stream !== source) return;
     place = "";
     void follow();
   });
@@ -371,8 +406,8 @@ addEventListener("online", () => user.peek() && !connected.peek() && void follow
 const pages = "BroadcastChannel" in window ? new BroadcastChannel("taskwire") : undefined;
 pages?.addEventListener("message", (e: MessageEvent<string>) => {
   if (user.peek() === undefined || (user.peek()?.id ?? "") === e.data) return;
-  if (e.data === "") lose();
-  else void start();
+  lose(); // nothing of the one before is shown or sent meanwhile
+  if (e.data !== "") void start();
 });
 
 // enter begins to follow what is this user's.
@@ -445,7 +480,7 @@ export function leave(): void {
   lose();
   remember("localStorage", "user", undefined);
   if (!who) return;
-  forgetDrafts();
+  forgetDrafts(who.id);
   pages?.postMessage("");
   void writing.finally(() => forgetLocal(who.id));
 }

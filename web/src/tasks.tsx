@@ -7,17 +7,19 @@ import { dayOf, isOverdue, now, plusDays, sayDay, todayIn } from "./dates";
 import { kept } from "./kept";
 import { flat, folded, Rows, type Group, type Item } from "./rows";
 import type { List, Task } from "./schema";
-import { mayWrite, tasks, user, zone } from "./store";
+import { lists, mayWrite, tasks, user, zone } from "./store";
 import { t } from "./texts";
 
 const open = computed(() => [...tasks.value.values()].filter((task) => !task.is_complete));
+// Of lists that are put away nothing is in the views of all lists.
+const current = computed(() => open.value.filter((task) => !lists.value.get(task.list_id)?.is_archived));
 const today = computed(() => todayIn(zone.value));
 
-export const overdue = computed(() => open.value.filter((task) => isOverdue(task, zone.value)).sort(byDue));
+export const overdue = computed(() => current.value.filter((task) => isOverdue(task, zone.value)).sort(byDue));
 // isDueToday works out the day of what is due about now alone: of thousands that takes long.
 const isDueToday = (task: Task) => task.due_at !== null && Math.abs(Date.parse(task.due_at) - now.value) < 2 * 86_400_000 && dayOf(task, zone.value) === today.value;
-export const dueToday = computed(() => open.value.filter((task) => isDueToday(task) && !isOverdue(task, zone.value)).sort(byDue));
-const assigned = computed(() => open.value.filter((task) => task.assignee_id === user.value?.id).sort(byDueOrNever));
+export const dueToday = computed(() => current.value.filter((task) => isDueToday(task) && !isOverdue(task, zone.value)).sort(byDue));
+const assigned = computed(() => current.value.filter((task) => task.assignee_id === user.value?.id).sort(byDueOrNever));
 
 // openIn counts the open tasks of each list.
 export const openIn = computed(() => {
@@ -51,7 +53,7 @@ const todayGroups = computed(() =>
     { key: "today", title: t.today, items: flat(dueToday.value) },
   ].filter((group) => group.items.length > 0),
 );
-const coming = computed(() => byDay(open.value.filter((task) => dayOf(task, zone.value) > today.value).sort(byDue)));
+const coming = computed(() => byDay(current.value.filter((task) => dayOf(task, zone.value) > today.value).sort(byDue)));
 const assignedGroups = computed(() => byDay(assigned.value));
 
 export function Today() {

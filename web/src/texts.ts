@@ -209,7 +209,7 @@ const de: Texts = {
   keyTable: {
     "j / k": "Nächste oder vorige Aufgabe", x: "Aufgabe erledigen oder wieder öffnen", "e / Enter": "Aufgabe bearbeiten", h: "Verlauf der Aufgabe", "#": "Aufgabe löschen",
     "Alt+↑ / Alt+↓": "Die Aufgabe, oder im Menü die Liste, nach oben oder unten", n: "Neue Aufgabe", u: "Letzte Änderung rückgängig machen", "g t / g u / g i / g a": "Zu Heute, Demnächst, Eingang, mir Zugewiesenem", "/": "Suche",
-    "Home / End": "Erste oder letzte Aufgabe", "← / →": "Unteraufgaben ein- oder ausklappen", "> / <": "Zum Teil der Aufgabe darüber machen, oder zu einer eigenen",
+    "Home / End": "Erste oder letzte Aufgabe", "← / →": "Teilaufgaben ein- oder ausklappen", "> / <": "Zum Teil der Aufgabe darüber machen, oder zu einer eigenen",
     v: "Aufgabe auswählen", "J / K": "Auch die nächste oder vorige auswählen", "*": "Alle auswählen", m: "Ausgewähltes ändern oder verschieben", Esc: "Auswahl beenden", "?": "Diese Liste",
   },
   singleKeys: "Kürzel mit einer einzigen Taste sind an",
@@ -322,7 +322,7 @@ const de: Texts = {
     dues: { keep: "Wie es ist", none: "Ohne Datum", today: "Heute", tomorrow: "Morgen", week: "In einer Woche", on: "An einem Tag …" }, day: "Tag", addTags: "Schlagwörter dazu", dropTags: "Schlagwörter weg",
     completed: (n) => `${mancheAufgaben(n)} erledigt.`, reopened: (n) => `${mancheAufgaben(n)} wieder geöffnet.`, deleted: (n) => `${mancheAufgaben(n)} gelöscht.`, moved: (n) => `${mancheAufgaben(n)} verschoben.`, changed: (n) => `${mancheAufgaben(n)} geändert.`,
     notDone: (n, titles, why) => `${n} nicht: ${titles.join(", ")}${n > titles.length ? " …" : ""} (${why})`,
-    indent: "Zum Teil der darüber machen", outdent: "Zu einer eigenen Aufgabe machen", subtasks: (title, n) => `Unteraufgaben von ${title}: ${n}`,
+    indent: "Zum Teil der darüber machen", outdent: "Zu einer eigenen Aufgabe machen", subtasks: (title, n) => `Teilaufgaben von ${title}: ${n}`,
     groupBy: "Gruppieren", groupings: { nothing: "Gar nicht: deine Reihenfolge", due: "Nach Fälligkeit", priority: "Nach Priorität" }, neverDue: "Ohne Datum", noPriority: "Ohne Priorität", nothingAssigned: "Dir ist nichts zugewiesen.",
   },
 

@@ -22,8 +22,10 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 const shownFor = 10_000;
 
 // What somebody did is nothing to whoever signs in next.
+let whose: string | undefined;
 effect(() => {
-  if (user.value) return;
+  if (user.value?.id === whose) return;
+  whose = user.value?.id;
   toast.value = null;
   lastChange = null;
 });

@@ -1,5 +1,5 @@
 // API tokens: what programs act with, each for what it says and for no longer.
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { Field } from "./account";
 import { request } from "./api";
 import { Copy } from "./copy";
@@ -68,6 +68,9 @@ function NewToken(p: { onMade: () => void; onClose: () => void }) {
     setMade((await request<CreatedToken>("POST", "/api/auth/tokens", input)).data);
     p.onMade();
   };
+  useLayoutEffect(() => {
+    if (made) document.getElementById("token")?.focus(); // it is shown once: also to who hears it
+  }, [made]);
   if (made)
     return (
       <Dialog title={t.newToken} onClose={p.onClose}>
