@@ -550,3 +550,80 @@ func TestTheServerIsUpgradedUnderAnOpenPage(t *testing.T) {
 	b.see("button", "Task")
 	b.reads("Not connected")
 }
+
+// What several edits say is there once the server answers: a policy alone, and one reminder
+// after the other.
+func TestEditsThatWaitAreOneAfterTheOther(t *testing.T) {
+	c, d := newUser(t), newDoor(t)
+	id := create(t, c, object{"title": "Bins", "due_at": "2031-01-06T09:00:00Z", "recurrence": object{"rrule": "FREQ=WEEKLY"}, "reminders": []object{{"before_due": "PT1H"}}}).ID
+	b := signInAt(t, d, c)
+	b.click("link", "Inbox 1 open task")
+	b.see("button", "Bins")
+	d.close()
+	b.edit("Bins")
+	b.special()
+	b.choose("basis", "completion")
+	b.save()
+	b.see("button", "Bins")
+	for _, minutes := range []string{"30", "10"} {
+		b.edit("Bins")
+		b.choose("remind-n", minutes)
+		b.click("button", "Add the reminder")
+		b.save()
+	}
+	b.edit("Bins")
+	b.text(".reminders", "1 hour before", "30 minutes before", "10 minutes before")
+	b.do("Cancel")
+	d.open()
+	b.online()
+	b.settled()
+	is := read(t, c, id)
+	require.Equal(t, "completion", is.Recurrence.Basis)
+	require.Equal(t, "FREQ=WEEKLY", is.Recurrence.RRule)
+	require.Len(t, is.Reminders, 3)
+}
+
+// Who signs in next in the same browser sees nothing that the one before had typed, and whoever
+// comes back finds it again.
+func TestWhatWasTypedIsNobodyElses(t *testing.T) {
+	c, next := newUser(t), newUser(t)
+	create(t, c, object{"title": "Mine"})
+	b := signIn(t, c)
+	b.fill("textbox", "Add a task for today", "Call the lawyer")
+	b.click("link", "Inbox 1 open task")
+	b.click("button", "Mine")
+	b.fill("textbox", "Description", "A secret")
+	b.fill("textbox", "Write a comment", "Another secret")
+	ask[any](t, c, http.MethodDelete, "/api/auth/sessions", nil)
+	b.see("heading", "Sign in")
+	evaluate[bool](b, `location.hash = "#/today", true`)
+	b.signIn(next)
+	b.see("textbox", "Add a task for today")
+	require.Empty(t, evaluate[string](b, `document.getElementById("add").value`))
+	require.NotContains(t, evaluate[string](b, "document.body.innerHTML"), "secret")
+	b.click("button", "Sign out")
+	b.see("heading", "Sign in")
+	b.fill("textbox", "E-mail address", c.Email)
+	b.fill("textbox", "Password", suite.Password)
+	b.click("button", "Sign in")
+	b.see("dialog", "Edit task")
+	require.Equal(t, "Call the lawyer", b.value("add"))
+	require.Equal(t, "A secret", b.value("description"))
+	b.eventually(func() error {
+		if typed := evaluate[[]string](b, `[...document.querySelectorAll("textarea")].map((e) => e.value)`); !slices.Contains(typed, "Another secret") {
+			return fmt.Errorf("the fields have %q", typed)
+		}
+		return nil
+	})
+}
+
+// A part of the page that is gone with the version before says so.
+func TestAPartOfAnotherVersion(t *testing.T) {
+	c, d := newUser(t), newDoor(t)
+	b := signInAt(t, d, c)
+	d.upgrade("0123456789abcdef")
+	b.click("link", "Settings")
+	b.reads("This part can not be shown: the server is away, or has a new version of the page.")
+	evaluate[bool](b, "location.reload(), true")
+	b.see("heading", "Profile")
+}

@@ -557,7 +557,11 @@ func TestAnAllDayTaskIsOfItsDate(t *testing.T) {
 			b.see("button", "Today's")
 			b.gone("heading", "Overdue")
 			b.click("link", "Upcoming")
-			b.see("heading", later.Format("Mon, Jan 2, 2006"))
+			day := later.Format("Mon, Jan 2")
+			if later.Year() != time.Now().In(in).Year() {
+				day += later.Format(", 2006")
+			}
+			b.see("heading", day)
 			b.click("button", "Later")
 			b.see("dialog", "Edit task")
 			require.Equal(t, later.Format(time.DateOnly), evaluate[string](b, `document.getElementById("due").value`))
