@@ -249,6 +249,8 @@ var openRoutes = []route{
 	{http.MethodGet, "/schemas/account-mail-event/v1"},
 	{http.MethodGet, "/"},
 	{http.MethodGet, "/assets/{version}/{name}"},
+	{http.MethodGet, "/sw.js"},
+	{http.MethodGet, "/manifest.webmanifest"},
 	{http.MethodGet, "/account/verify"},
 	{http.MethodGet, "/account/reset"},
 	{http.MethodGet, "/account/page.css"},

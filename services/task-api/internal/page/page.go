@@ -160,7 +160,8 @@ func mount(r chi.Router, built fs.FS) error {
 		pages[languageFor(r)].revalidate(w, r, policy)
 	})
 	for _, name := range []string{"sw.js", "manifest.webmanifest"} {
-		if contents[name] == nil {
+		if contents[name] == nil { // nobody has made the page
+			r.Get("/"+name, func(w http.ResponseWriter, r *http.Request) { httpapi.NothingHere().Write(w, r) })
 			continue
 		}
 		f, err := named(name)
