@@ -28,8 +28,9 @@ export const savedNow = signal<ReadonlySet<string>>(new Set());
 let local = new Local(null);
 let channel: BroadcastChannel | undefined;
 const unwritten = new Set<string>(); // commands that are in memory alone
+let noRoom = false; // the browser has refused to keep the last of them
 addEventListener("beforeunload", (e) => {
-  if (unwritten.size > 0) e.preventDefault();
+  if (noRoom && unwritten.size > 0) e.preventDefault();
 });
 const over = new Set<string>(); // commands that are done, or were taken back
 const asked = new Map<string, (o: Outcome) => void>();
@@ -121,7 +122,15 @@ function listen(): void {
 }
 
 // write has a command survive the page. Where there is no room it is there while that is open.
-const write = (c: Command): Promise<unknown> => local.write(["outbox"], (store) => store("outbox").put(c)).then(() => unwritten.delete(c.id), () => {});
+const write = (c: Command): Promise<unknown> => local.write(["outbox"], (store) => store("outbox").put(c)).then(
+    () => {
+      unwritten.delete(c.id);
+      noRoom = false;
+    },
+    () => {
+      noRoom = true;
+    },
+  );
 
 // send puts a command into the outbox. It answers what became of it, or soon that it waits.
 export function send(c: Command): Promise<Outcome> {
