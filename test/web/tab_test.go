@@ -181,10 +181,12 @@ func (b *tab) click(role, name string) {
 			return err
 		}
 		// What lies over it, or moves it, gets out of the way in a moment.
-		at, err := chromedp.Call(b.ctx, cdruntime.CallFunctionOn, cdruntime.CallFunctionOnParams{ObjectID: node.Object.ObjectID, ReturnByValue: new(true), FunctionDeclaration: `function () {
+		at, err := chromedp.Call(b.ctx, cdruntime.CallFunctionOn, cdruntime.CallFunctionOnParams{ObjectID: node.Object.ObjectID, ReturnByValue: new(true), AwaitPromise: new(true), FunctionDeclaration: `async function () {
 			const e = this instanceof Element ? this : this.parentElement;
+			const before = e.getClientRects()[0];
+			await new Promise((r) => setTimeout(r, 30));
 			const box = e.getClientRects()[0];
-			if (!box) return [];
+			if (!before || !box || before.x !== box.x || before.y !== box.y) return [];
 			const at = [box.x + box.width / 2, box.y + box.height / 2];
 			return e.contains(document.elementFromPoint(...at)) ? at : [];
 		}`})
