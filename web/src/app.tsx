@@ -25,8 +25,8 @@ import { Toasts } from "./toast";
 import { Trash } from "./trash";
 import { Decisions, Status } from "./waiting";
 
-const Settings = later(() => import("./settings").then((part) => part.Settings));
-const Operator = later(() => import("./operator").then((part) => part.Operator));
+const Settings = later(() => import("./parts").then((part) => part.Settings));
+const Operator = later(() => import("./parts").then((part) => part.Operator));
 
 function App() {
   if (user.value === undefined) return <main>{connected.value ? <p>{t.loading}</p> : <p role="status">{t.offline}</p>}</main>;

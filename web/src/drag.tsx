@@ -1,7 +1,8 @@
 // Tasks in other places: dragged by their handle, or made part of another one. And what a
 // finger does to a row: to the right completes, to the left deletes.
 import { signal } from "@preact/signals";
-import { inOrder, placeTask } from "./changes";
+import { placeTask } from "./changes";
+import { siblings } from "./commands";
 import { request } from "./api";
 import { focusTask, fold, remove, shownItems, toggle } from "./rows";
 import type { BulkOperation, Task, TaskMove } from "./schema";
@@ -27,11 +28,9 @@ async function place(task: Task, to: TaskMove): Promise<void> {
   }
 }
 
-const openBeside = (task: Task) => inOrder([...tasks.peek().values()].filter((o) => o.list_id === task.list_id && o.parent_id === task.parent_id && !o.is_complete));
-
 // indent makes a task the last subtask of the one above it.
 export async function indent(task: Task): Promise<void> {
-  const beside = openBeside(task);
+  const beside = siblings(tasks.peek().values(), task);
   const above = beside[beside.findIndex((o) => o.id === task.id) - 1];
   if (task.parent_id !== null || !above) return;
   fold(above.id, false);

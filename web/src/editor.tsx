@@ -14,7 +14,7 @@ import { inputOf, type Reminding, Reminders, remindersOf } from "./reminders";
 import { Choose, goingOn, type Policies, Repeat } from "./repeat";
 import type { PreviewInput, RecurrencePatch, Task, TaskPatch } from "./schema";
 import { maySkip, skipTask } from "./series";
-import { lists, mayWrite, tasks, zone } from "./store";
+import { lists, mayWrite, sortedWith, tasks, zone } from "./store";
 import { focusSubtask, Parent, Subtasks } from "./subtasks";
 import { t } from "./texts";
 import { said } from "./toast";
@@ -229,9 +229,8 @@ function Form({ opened }: { opened: Task }) {
             <Choose id="priority" label={t.priority} value={d.priority} options={priorities.map((p) => [p, t.priorities[p]] as const)} wrong={at("priority")} onChoose={(p) => set("priority", p)} />
             <Field id="list" label={t.list} wrong={at("list_id")}>
               <select id="list" value={d.list} disabled={task.parent_id !== null} onChange={(e) => set("list", e.currentTarget.value)}>
-                {[...lists.value.values()]
-                  .filter((l) => l.id === task.list_id || (l.role !== "viewer" && !l.is_archived))
-                  .sort((a, b) => a.position - b.position)
+                {sortedWith(task.list_id)
+                  .filter((l) => l.id === task.list_id || l.role !== "viewer")
                   .map((l) => (
                     <option key={l.id} value={l.id}>
                       {l.is_inbox ? t.inbox : l.name}

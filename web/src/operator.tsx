@@ -4,7 +4,8 @@ import { Field } from "./account";
 import { request } from "./api";
 import { sayMoment } from "./dates";
 import { Dialog } from "./dialog";
-import type { DeadLetter, DeadLetters, OperatorState, Settled } from "./schema";
+import { usePages } from "./pages";
+import type { DeadLetter, OperatorState, Settled } from "./schema";
 import { recently } from "./sign-in-again";
 import { zone } from "./store";
 import { t } from "./settings-texts";
@@ -119,29 +120,9 @@ function Progress({ state }: { state: OperatorState }) {
 
 // Letters reads them anew when there are more or fewer, or something was done with one.
 function Letters(p: { service: string; count: number; round: number; onSettled: (text: string) => void }) {
-  const [items, setItems] = useState<DeadLetter[]>([]);
-  const [cursor, setCursor] = useState<string | null>(null);
-  const [wrong, setWrong] = useState("");
   const [asked, setAsked] = useState<{ letter: DeadLetter; act: "replay" | "discard" } | null>(null);
   const path = `/api/operator/dead-letters/${p.service}`;
-  const load = async (from: string | null, before: DeadLetter[], still: () => boolean) => {
-    try {
-      const { data } = await request<DeadLetters>("GET", `${path}?limit=50${from ? "&cursor=" + encodeURIComponent(from) : ""}`);
-      if (!still()) return;
-      setItems([...before, ...data.items]);
-      setCursor(data.next_cursor);
-      setWrong("");
-    } catch (e) {
-      if (still()) setWrong(said(e));
-    }
-  };
-  useEffect(() => {
-    let over = false;
-    void load(null, [], () => !over);
-    return () => {
-      over = true;
-    };
-  }, [p.service, p.count, p.round]);
+  const { items, more, wrong } = usePages<DeadLetter>(path, [p.count, p.round]);
   return (
     <section>
       <h3>{t.deadLettersOf(p.service, p.count)}</h3>
@@ -151,7 +132,7 @@ function Letters(p: { service: string; count: number; round: number; onSettled: 
         </p>
       )}
       <ul class="tasks">
-        {items.map((letter) => (
+        {items?.map((letter) => (
           <li key={letter.id} class="task">
             <span class="what">
               <span>{`${t.letter(letter.id)} · ${letter.topic} · ${letter.type}`}</span>
@@ -167,7 +148,7 @@ function Letters(p: { service: string; count: number; round: number; onSettled: 
           </li>
         ))}
       </ul>
-      {cursor !== null && <button onClick={() => void load(cursor, items, () => true)}>{t.more}</button>}
+      {more && <button onClick={more}>{t.more}</button>}
       {asked && (
         <Confirm
           path={`${path}/${asked.letter.id}/${asked.act}`}

@@ -6,7 +6,7 @@ import { kept } from "./kept";
 import { go, menuOpen, refine, route } from "./route";
 import { flat, Rows } from "./rows";
 import type { Task } from "./schema";
-import { lists, tasks, user, zone } from "./store";
+import { lists, sortedWith, tasks, user, zone } from "./store";
 import { byDueOrNever } from "./tasks";
 import { locale, t } from "./texts";
 
@@ -149,7 +149,7 @@ export function Search() {
           />
         </div>
         <div class="pair">
-          <Choice field="list" label={t.list} options={[["", s.any], ...[...lists.value.values()].filter((l) => !l.is_archived || l.id === w.list).sort((a, b) => a.position - b.position).map((l) => [l.id, l.is_inbox ? t.inbox : l.name] as const)]} />
+          <Choice field="list" label={t.list} options={[["", s.any], ...sortedWith(w.list).map((l) => [l.id, l.is_inbox ? t.inbox : l.name] as const)]} />
           <Choice field="tag" label={s.tag} options={[["", s.any], ...[...new Set([...tags.value, ...(w.tag ? [w.tag] : [])])].map((tag) => [tag, tag] as const)]} />
           <Choice field="priority" label={t.priority} options={[["", s.any], ...Object.entries(t.priorities)]} />
           <Choice field="due" label={s.due} options={[["", s.any], ...Object.entries(s.dues)]} />

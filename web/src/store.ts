@@ -23,7 +23,11 @@ export const connected = signal(true);
 // zone is where days begin for who is signed in.
 export const zone = computed(() => user.value?.timezone ?? browserZone);
 
-export const sortedLists = computed(() => [...lists.value.values()].filter((l) => !l.is_archived).sort((a, b) => a.position - b.position || (a.id < b.id ? -1 : 1)));
+const allSorted = computed(() => [...lists.value.values()].sort((a, b) => a.position - b.position || (a.id < b.id ? -1 : 1)));
+// sortedWith are the lists in their order: those that are put away are not among them, but for
+// the one that is looked at.
+export const sortedWith = (id?: string): List[] => allSorted.value.filter((l) => !l.is_archived || l.id === id);
+export const sortedLists = computed(() => sortedWith());
 export const inbox = computed(() => sortedLists.value.find((l) => l.is_inbox));
 
 export const mayWrite = (list: string): boolean => (lists.value.get(list)?.role ?? "viewer") !== "viewer";

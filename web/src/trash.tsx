@@ -1,43 +1,21 @@
 // What was deleted, and the way back.
-import { useEffect, useState } from "preact/hooks";
 import { request } from "./api";
 import { pending } from "./commands";
 import { sayMoment } from "./dates";
-import type { Trashed, TrashPage } from "./schema";
+import { usePages } from "./pages";
+import type { Trashed } from "./schema";
 import { lists, mayWrite, tasks, zone } from "./store";
 import { t } from "./texts";
-import { changing, complain, offerUndo, said } from "./toast";
+import { changing, complain, offerUndo } from "./toast";
 
 export function Trash() {
-  const [items, setItems] = useState<Trashed[] | null>(null);
-  const [cursor, setCursor] = useState<string | null>(null);
-  const [wrong, setWrong] = useState("");
   // It has changed when a task has come or gone, and the server has been told so.
-  const size = tasks.value.size + lists.value.size;
-
-  const load = async (from: string | null, before: Trashed[], still: () => boolean) => {
-    try {
-      const { data } = await request<TrashPage>("GET", "/api/trash?limit=50" + (from ? "&cursor=" + encodeURIComponent(from) : ""));
-      if (!still()) return;
-      setItems([...before, ...data.items]);
-      setCursor(data.next_cursor);
-      setWrong("");
-    } catch (e) {
-      if (still()) setWrong(said(e));
-    }
-  };
-  useEffect(() => {
-    let over = false;
-    void load(null, [], () => !over);
-    return () => {
-      over = true;
-    };
-  }, [size, pending.value.length]);
+  const { items, drop, more, wrong } = usePages<Trashed>("/api/trash", [tasks.value.size + lists.value.size, pending.value.length]);
 
   const restore = async (item: Trashed) => {
     try {
       const a = await changing(request("POST", `/api/trash/${item.id}/restore`));
-      setItems((now) => now?.filter((i) => i.id !== item.id) ?? null);
+      drop((i) => i.id === item.id);
       offerUndo(t.restored(item.title), a.requestId);
     } catch (e) {
       complain(e);
@@ -69,7 +47,7 @@ export function Trash() {
           </li>
         ))}
       </ul>
-      {cursor !== null && <button onClick={() => void load(cursor, items ?? [], () => true)}>{t.more}</button>}
+      {more && <button onClick={more}>{t.more}</button>}
     </>
   );
 }
