@@ -4,33 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/test/suite"
 )
-
-// passesAxe looks for what keeps people out of what the page shows now, light and dark.
-func passesAxe(b *tab, where string) {
-	b.t.Helper()
-	if !evaluate[bool](b, `"axe" in window`) {
-		axe, err := os.ReadFile(filepath.Join(npm(b.t), "node_modules", "axe-core", "axe.min.js"))
-		require.NoError(b.t, err)
-		evaluate[bool](b, string(axe)+"; true")
-	}
-	for _, scheme := range []string{"light", "dark"} {
-		call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
-		require.Empty(b.t, evaluate[[]string](b, `axe.run(document, {resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then((r) =>
-			r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html + " " + n.failureSummary).join("; ")))`), "%s, %s", where, scheme)
-	}
-}
 
 // previews types texts into the description that is open, one after another, and returns the
 // markup of what is shown of each, how deep it is, and how long that took.
@@ -152,7 +134,7 @@ func TestMarkdown(t *testing.T) {
 	require.Zero(t, evaluate[int](b, `document.querySelectorAll("dialog :is(img, script, svg, iframe, i, b)").length`))
 	previews(b, []string{"# A\n\n### B\n- [x] c\n\n> d `e`\n\n[f](https://g.example)\n\n```\nh\n```"})
 	b.see("heading", "B")
-	passesAxe(b, "a description")
+	b.accessible("a description")
 }
 
 // shared is a list that two people are in, with a task.
@@ -190,7 +172,7 @@ func TestComments(t *testing.T) {
 	other.fill("textbox", "Write a comment", "I look at it. @")
 	other.see("listbox", "Members to mention")
 	other.reads("1 member: Enter mentions")
-	passesAxe(other, "a mention")
+	other.accessible("a mention")
 	other.press("\x1b")
 	other.gone("listbox", "Members to mention")
 	other.see("dialog", "Edit task")
@@ -238,7 +220,7 @@ func TestComments(t *testing.T) {
 	one.click("button", "Delete: Looked at it.")
 	one.reads("Deleted the comment.")
 	other.gone("button", "Edit: Looked at it.")
-	passesAxe(one, "comments")
+	one.accessible("comments")
 	one.click("button", "Undo")
 	other.see("button", "Edit: Looked at it.")
 	one.see("button", "Delete: Looked at it.")
@@ -257,7 +239,7 @@ func TestComments(t *testing.T) {
 	one.click("link", "Notifications 1 unread")
 	one.see("heading", "Notifications")
 	one.reads("Grace mentioned you in a comment")
-	passesAxe(one, "notifications")
+	one.accessible("notifications")
 	one.click("button", "Roof")
 	one.see("dialog", "Edit task")
 	one.reads("Looked at it.")

@@ -209,7 +209,6 @@ func TestMembersAreAccessible(t *testing.T) {
 		ask[any](t, owner, http.MethodPost, "/api/lists/"+list.ID+"/members", object{"email": c.Email, "role": "owner"})
 	}
 	b := signIn(t, c)
-	b.withAxe()
 	b.narrow()
 	b.see("button", "Accept: Theirs")
 	b.seemly("invitations")

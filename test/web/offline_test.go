@@ -11,8 +11,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -348,7 +346,7 @@ func TestFiftyChangesWithoutAServer(t *testing.T) {
 	// What two have written is there for who decides.
 	b.click("button", "2 changes need you")
 	b.see("dialog", "Changes that need you")
-	accessible(b, "decisions")
+	b.accessible("decisions")
 	text := func(label string) string {
 		return evaluate[string](b, fmt.Sprintf(`[...document.querySelectorAll("dialog textarea")].filter((e) => e.labels[0].innerText === %q).map((e) => e.value).sort().join("|")`, label))
 	}
@@ -365,16 +363,6 @@ func TestFiftyChangesWithoutAServer(t *testing.T) {
 		}
 		return nil
 	})
-}
-
-// accessible has axe look at the page.
-func accessible(b *tab, where string) {
-	b.t.Helper()
-	axe, err := os.ReadFile(filepath.Join(npm(b.t), "node_modules", "axe-core", "axe.min.js"))
-	require.NoError(b.t, err)
-	evaluate[bool](b, string(axe)+"; true")
-	require.Empty(b.t, evaluate[[]string](b, `axe.run(document, {resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then((r) =>
-		r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html + " " + n.failureSummary).join("; ")))`), where)
 }
 
 // The server has done it, and nobody heard: what is sent again changes nothing again.

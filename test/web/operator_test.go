@@ -3,11 +3,8 @@ package web
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
@@ -69,18 +66,4 @@ func TestTheOperatorsCorner(t *testing.T) {
 	b.narrow()
 	require.False(t, evaluate[bool](b, "document.documentElement.scrollWidth > innerWidth"), "it is not wider than a telephone")
 	b.accessible("the operator's corner")
-}
-
-// accessible has axe look at what is shown, light and dark.
-func (b *tab) accessible(where string) {
-	b.t.Helper()
-	axe, err := os.ReadFile(filepath.Join(npm(b.t), "node_modules", "axe-core", "axe.min.js"))
-	require.NoError(b.t, err)
-	evaluate[bool](b, string(axe)+"; true")
-	for _, scheme := range []string{"light", "dark"} {
-		call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
-		found := evaluate[[]string](b, `axe.run(document, {resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then((r) =>
-			r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html + " " + n.failureSummary).join("; ")))`)
-		require.Empty(b.t, found, "%s, %s", where, scheme)
-	}
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/fetch"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
@@ -677,15 +676,7 @@ func TestADraftIsNotLostByEscape(t *testing.T) {
 	create(t, c, object{"title": "Draft", "due_at": time.Now().UTC().Format(time.DateOnly) + "T00:00:00Z", "all_day": true})
 	b := signIn(t, c)
 	answers := make(chan bool, 1)
-	require.NoError(t, chromedp.Listen(b.ctx, func(ev any) {
-		if _, ok := ev.(*page.EventJavascriptDialogOpening); ok {
-			yes := <-answers
-			go func() {
-				_, _ = chromedp.Call(b.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: yes})
-			}() // the test sees what comes of it
-		}
-	}))
-	call(b, page.Enable, page.EnableParams{})
+	b.asked(func() bool { return <-answers })
 	b.click("button", "Draft")
 	b.fill("textbox", "Description", "A long text")
 	answers <- false

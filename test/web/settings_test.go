@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -14,7 +13,6 @@ import (
 
 	browserdomain "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 	"github.com/jackc/pgx/v5"
@@ -23,19 +21,6 @@ import (
 
 	"github.com/taskwire/taskwire/test/suite"
 )
-
-// agree has the browser's own questions be answered with yes.
-func (b *tab) agree() {
-	b.t.Helper()
-	require.NoError(b.t, chromedp.Listen(b.ctx, func(ev any) {
-		if _, ok := ev.(*page.EventJavascriptDialogOpening); ok {
-			go func() {
-				_, _ = chromedp.Call(b.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
-			}() // the test sees what comes of it
-		}
-	}))
-	call(b, page.Enable, page.EnableParams{})
-}
 
 // settingsOf opens the settings of somebody who has signed in.
 func settingsOf(t *testing.T, c *suite.Client) *tab {
@@ -346,28 +331,17 @@ func TestAnAccountGoesAndIsCalledBack(t *testing.T) {
 	require.Nil(t, evaluate[any](b, `fetch("/api/auth/me").then((r) => r.json()).then((u) => u.erase_at)`))
 }
 
-// seemly says what axe finds in what the page shows, and whether it fits.
+// seemly is accessible, and whether what the page shows fits.
 func (b *tab) seemly(where string) {
 	b.t.Helper()
-	found := evaluate[[]string](b, `axe.run(document, {resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then((r) =>
-		r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html + " " + n.failureSummary).join("; ")))`)
-	require.Empty(b.t, found, where)
+	b.accessible(where)
 	require.LessOrEqual(b.t, evaluate[int](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"), 0, "%s is too wide", where)
-}
-
-func (b *tab) withAxe() {
-	b.t.Helper()
-	axe, err := os.ReadFile(filepath.Join(npm(b.t), "node_modules", "axe-core", "axe.min.js"))
-	require.NoError(b.t, err)
-	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}})
-	evaluate[bool](b, string(axe)+"; true")
 }
 
 func TestSettingsAreAccessible(t *testing.T) {
 	c := newUser(t)
 	ask[any](t, c, http.MethodPost, "/api/auth/tokens", object{"name": "Clock", "scopes": []string{"tasks:read"}})
 	b := settingsOf(t, c)
-	b.withAxe()
 	b.see("button", "Revoke: Clock")
 	b.click("button", "Set up …")
 	b.see("link", "Open in an application")

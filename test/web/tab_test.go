@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	cdruntime "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -331,4 +332,24 @@ type thing struct{ ID string }
 func create(t *testing.T, c *suite.Client, task object) thing {
 	t.Helper()
 	return ask[thing](t, c, http.MethodPost, "/api/tasks", task)
+}
+
+// asked has the browser's own questions be answered. It is called for each of them.
+func (b *tab) asked(answer func() bool) {
+	b.t.Helper()
+	require.NoError(b.t, chromedp.Listen(b.ctx, func(ev any) {
+		if _, ok := ev.(*page.EventJavascriptDialogOpening); ok {
+			yes := answer()
+			go func() {
+				_, _ = chromedp.Call(b.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: yes})
+			}() // the test sees what comes of it
+		}
+	}))
+	call(b, page.Enable, page.EnableParams{})
+}
+
+// agree has all of them be answered with yes.
+func (b *tab) agree() {
+	b.t.Helper()
+	b.asked(func() bool { return true })
 }

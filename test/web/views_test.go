@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -507,54 +505,41 @@ func TestGroupsInAList(t *testing.T) {
 }
 
 func TestTheViewsOfTasksAreAccessible(t *testing.T) {
-	axe, err := os.ReadFile(filepath.Join(npm(t), "node_modules", "axe-core", "axe.min.js"))
-	require.NoError(t, err)
 	c := newUser(t)
 	me := ask[thing](t, c, http.MethodGet, "/api/auth/me", nil)
 	parent := create(t, c, object{"title": "Beds", "priority": "urgent", "tags": []string{"green"}, "due_at": "2020-02-03T04:05:00Z", "assignee_id": me.ID})
 	create(t, c, object{"title": "Dig", "parent_id": parent.ID})
 	ask[any](t, c, http.MethodPost, "/api/lists", object{"name": strings.Repeat("Donaudampfschifffahrt", 4)})
 	b := signIn(t, c)
-	evaluate[bool](b, string(axe)+"; true")
-	fine := func(where string) {
-		t.Helper()
-		for _, scheme := range []string{"light", "dark"} {
-			call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
-			found := evaluate[[]string](b, `axe.run(document, {resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then((r) =>
-				r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html + " " + n.failureSummary).join("; ")))`)
-			require.Empty(t, found, "%s, %s", where, scheme)
-		}
-		require.LessOrEqual(t, evaluate[int](b, `document.documentElement.scrollWidth`), evaluate[int](b, "innerWidth"), where)
-	}
 	b.click("link", "Search")
 	b.fill("searchbox", "Words in the title or description", "bed")
 	b.see("button", "Beds")
-	fine("a search")
+	b.seemly("a search")
 	b.fill("textbox", "Name of this search", "Beds everywhere")
 	b.press("\r")
 	b.see("link", "Beds everywhere")
-	fine("a search by name")
+	b.seemly("a search by name")
 	b.click("link", "Assigned to me")
 	b.see("button", "Beds")
-	fine("what is assigned")
+	b.seemly("what is assigned")
 	b.click("link", "Inbox 2 open tasks")
 	b.see("button", "Subtasks of Beds: 1")
 	b.click("button", "Select")
 	b.click("checkbox", "Select: Dig")
 	b.reads("1 selected")
-	fine("a selection")
+	b.seemly("a selection")
 	b.click("button", "Change or move …")
 	b.see("dialog", "Change Dig")
 	b.set("change-due", "on")
 	b.see("Date", "Day")
-	fine("a change of several")
+	b.seemly("a change of several")
 	b.press("\x1b")
 	b.narrow()
 	b.gone("dialog", "Change Dig")
-	fine("a selection on a phone")
+	b.seemly("a selection on a phone")
 	b.visit("/#/search?q=bed")
 	b.see("button", "Beds")
-	fine("a search on a phone")
+	b.seemly("a search on a phone")
 }
 
 // fillList makes open tasks in a list, or the inbox: Task 0, Task 1 and so on.
