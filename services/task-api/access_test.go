@@ -250,6 +250,7 @@ var openRoutes = []route{
 	{http.MethodGet, "/"},
 	{http.MethodGet, "/assets/{version}/{name}"},
 	{http.MethodGet, "/sw.js"},
+	{http.MethodGet, "/again.js"},
 	{http.MethodGet, "/manifest.webmanifest"},
 	{http.MethodGet, "/account/verify"},
 	{http.MethodGet, "/account/reset"},

@@ -74,7 +74,7 @@ var measurements = []struct {
 	name string
 	run  func(context.Context) error
 }{
-	{"api", api}, {"start", start}, {"relay", relay}, {"lists", lists}, {"placing", placing}, {"feed", feed}, {"retention", retention}, {"reminders", reminders}, {"outage", brokerOutage},
+	{"api", api}, {"start", start}, {"relay", relay}, {"lists", lists}, {"placing", placing}, {"feed", feed}, {"sign-ins", signIns}, {"retention", retention}, {"reminders", reminders}, {"outage", brokerOutage},
 }
 
 func main() {

@@ -33,6 +33,7 @@ type door struct {
 	shut    bool
 	lose    func(r *http.Request) bool // the server does it, and its answer is lost
 	build   string                     // of the page instead of the server's own; "" for that
+	other   func(path string) bool     // a replica of another version is asked for this one's file
 	own     string                     // the server's build
 	changes []string                   // method and path of what went through to the server
 }
@@ -87,6 +88,7 @@ func newDoor(t *testing.T) *door {
 	d.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.mu.Lock()
 		shut, build := d.shut, d.build
+		other := d.other != nil && strings.HasPrefix(r.URL.Path, "/assets/") && d.other(r.URL.Path)
 		if !shut && r.Method != http.MethodGet {
 			d.changes = append(d.changes, r.Method+" "+r.URL.Path)
 		}
@@ -94,8 +96,8 @@ func newDoor(t *testing.T) *door {
 		switch {
 		case shut:
 			panic(http.ErrAbortHandler)
-		case build != "" && strings.HasPrefix(r.URL.Path, "/assets/"+d.own+"/"):
-			http.NotFound(w, r) // the new version has its own alone
+		case other, build != "" && strings.HasPrefix(r.URL.Path, "/assets/"+d.own+"/"):
+			http.NotFound(w, r) // a version has its own alone
 		default:
 			proxy.ServeHTTP(w, r)
 		}
@@ -537,6 +539,38 @@ func TestTheServerIsUpgradedUnderAnOpenPage(t *testing.T) {
 	b.visit("/?again#/inbox")
 	b.see("button", "Task")
 	b.reads("Not connected")
+}
+
+// While a new version is rolled out the page of one replica asks another one for what it is
+// made of, in vain: it is loaded anew until all of it is of one.
+func TestThePageAndItsFilesAreOfTwoReplicas(t *testing.T) {
+	for _, kind := range []string{"app.en.js", "app.css"} {
+		t.Run(kind, func(t *testing.T) {
+			d := newDoor(t)
+			lacks := 2
+			d.set(func() {
+				d.other = func(path string) bool {
+					if !strings.HasSuffix(path, kind) || lacks == 0 {
+						return false
+					}
+					lacks--
+					return true
+				}
+			})
+			b := openAt(t, d.URL)
+			b.eventually(func() error {
+				whole, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`document.querySelector("#app > *") !== null && document.styleSheets.length > 0 && history.state === null`))
+				if err == nil && !whole {
+					err = errors.New("it is not whole")
+				}
+				return err // while it is being loaded nothing answers
+			})
+			b.see("button", "Sign in")
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			require.Zero(t, lacks)
+		})
+	}
 }
 
 // What several edits say is there once the server answers: a policy alone, and one reminder

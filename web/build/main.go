@@ -75,8 +75,8 @@ var languages = []string{"en", "de"}
 
 // build makes the page in a folder: for each language index.LANGUAGE.html with
 // app.LANGUAGE.js and what that imports, which is loaded at once, and the parts that are
-// loaded when they are wanted; app.css, icon.svg, licences.txt, sw.js and
-// manifest.webmanifest. The server puts a hash of what is in all of them into their
+// loaded when they are wanted; app.css, icon.svg, licences.txt, and sw.js, again.js and
+// manifest.webmanifest, whose addresses have no version. The server puts a hash of what is in all of them into their
 // addresses. What a build before has left there goes.
 func build(web, out string) error {
 	web, err := filepath.Abs(web)
@@ -98,7 +98,7 @@ func build(web, out string) error {
 	if files["licences.txt"], err = licences(web); err != nil {
 		return err
 	}
-	if _, err := bundle(web, "", files, api.EntryPoint{InputPath: "src/app.css", OutputPath: "app"}, api.EntryPoint{InputPath: "src/sw.ts", OutputPath: "sw"}); err != nil {
+	if _, err := bundle(web, "", files, api.EntryPoint{InputPath: "src/app.css", OutputPath: "app"}, api.EntryPoint{InputPath: "src/sw.ts", OutputPath: "sw"}, api.EntryPoint{InputPath: "src/again.ts", OutputPath: "again"}); err != nil {
 		return err
 	}
 	index, err := os.ReadFile(filepath.Join(web, "src", "index.html"))
@@ -115,7 +115,7 @@ func build(web, out string) error {
 		for _, name := range imports["app."+language+".js"] {
 			fmt.Fprintf(&preloads, "<link rel=\"modulepreload\" href=\"/assets/VERSION/%s\">\n", name)
 		}
-		page := strings.NewReplacer("LANGUAGE", language, "<script", preloads.String()+"<script").Replace(string(index))
+		page := strings.NewReplacer("LANGUAGE", language, "<script type", preloads.String()+"<script type").Replace(string(index))
 		files["index."+language+".html"] = []byte(page)
 	}
 	for name, content := range files {

@@ -40,19 +40,24 @@ export class Local {
   }
 
   all<T>(s: Store): Promise<T[]> {
-    return this.read(s, [] as T[], (store) => store.getAll());
-  }
-
-  meta(key: string): Promise<string> {
-    return this.read("meta", "", (store) => store.get(key));
-  }
-
-  private read<T>(s: Store, none: T, ask: (store: IDBObjectStore) => IDBRequest): Promise<T> {
     return new Promise((done, failed) => {
-      if (!this.db) return done(none);
-      const asked = ask(this.db.transaction(s).objectStore(s));
-      asked.onsuccess = () => done((asked.result as T | undefined) ?? none);
+      if (!this.db) return done([]);
+      const asked = this.db.transaction(s).objectStore(s).getAll();
+      asked.onsuccess = () => done(asked.result as T[]);
       asked.onerror = () => failed(asked.error);
+    });
+  }
+
+  // seen is what a page has written of the server, with its place in the feed and the build of
+  // that page: of one moment, while another page may be writing.
+  seen<T>(): Promise<{ rows: T[]; place: string; build: string }> {
+    return new Promise((done, failed) => {
+      if (!this.db) return done({ rows: [], place: "", build: "" });
+      const tx = this.db.transaction(["rows", "meta"]);
+      const [rows, meta] = [tx.objectStore("rows").getAll(), tx.objectStore("meta")];
+      const [place, build] = [meta.get("place"), meta.get("build")];
+      tx.oncomplete = () => done({ rows: rows.result, place: place.result ?? "", build: build.result ?? "" });
+      tx.onabort = () => failed(tx.error);
     });
   }
 }

@@ -274,7 +274,8 @@ function lead(): void {
       place = "";
       void follow();
     }
-    void load(local).then(() => era === mine && kick());
+    // What the browser has taken away meanwhile is not read; what is known here is sent all the same.
+    void load(local).catch(() => {}).then(() => era === mine && kick());
     void flush();
   };
   if (!navigator.locks) return begin();
@@ -419,7 +420,13 @@ export function enter(who: User): void {
   void begin(who, true);
 }
 
-async function begin(who: User, there: boolean): Promise<void> {
+// openSeen opens what is kept of a user, and reads what was seen.
+async function openSeen(user: string) {
+  const opened = await openLocal(user);
+  return { opened, seen: await opened.seen<FeedChange>() };
+}
+
+async function begin(who: User, there: boolean, opening = openSeen(who.id)): Promise<void> {
   batch(() => {
     lose();
     user.value = who;
@@ -430,19 +437,19 @@ async function begin(who: User, there: boolean): Promise<void> {
   remember("localStorage", "user", who);
   if (there) pages?.postMessage(who.id);
   try {
-    const opened = await openLocal(who.id);
+    const { opened, seen } = await opening;
     if (mine !== era) return opened.close();
     local = opened;
-    const [seen, at, of] = await Promise.all([local.all<FeedChange>("rows"), local.meta("place"), local.meta("build"), load(local)]);
+    await load(local);
     if (mine !== era) return;
-    if (at !== "") {
+    if (seen.place !== "") {
       batch(() => {
-        apply(seen);
+        apply(seen.rows);
         unwritten.clear();
         loaded.value = true;
       });
       // Another page than this one may have left out what this one needs.
-      if (of === build) place = at;
+      if (seen.build === build) place = seen.place;
     }
   } catch {
     local = new Local(null); // this browser's database is broken
@@ -496,23 +503,31 @@ whenSignedOut(() => {
   lose();
 });
 
-// start finds out who is signed in. Where the server does not say so soon, it is who was.
+// start finds out who is signed in. Where the server does not say so soon, it is who was: what
+// was seen by him is read meanwhile.
 export async function start(): Promise<void> {
   const was = recall<User>("localStorage", "user");
   const mine = era;
   const asking = request<User>("GET", "/api/auth/me");
-  const slow = was && setTimeout(() => mine === era && void begin(was, false), 2_500);
+  let opening = was && openSeen(was.id);
+  const take = (who: User, there: boolean) => {
+    const seen = who.id === was?.id ? opening : undefined;
+    if (seen) opening = undefined;
+    void begin(who, there, seen);
+  };
+  const slow = was && setTimeout(() => mine === era && take(was, false), 2_500);
   try {
     const { data } = await asking;
-    if (mine === era) enter(data);
+    if (mine === era) take(data, true);
   } catch (e) {
     if (mine !== era) return;
-    if (was) void begin(was, false);
+    if (was) take(was, false);
     else {
       connected.value = false;
       setTimeout(() => void start(), 2_000); // the server does not answer
     }
   } finally {
     clearTimeout(slow);
+    opening?.then(({ opened }) => opened.close()).catch(() => {}); // nobody wants it
   }
 }

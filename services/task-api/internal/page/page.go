@@ -116,7 +116,7 @@ func (f file) revalidate(w http.ResponseWriter, r *http.Request, policy string) 
 	f.serve(w, r)
 }
 
-// Mount adds the page at /, its service worker and manifest, and what it is made of at
+// Mount adds the page at /, its service worker, the script that loads it anew, and manifest, and what it is made of at
 // /assets/VERSION/. The version is of what is in the files: they are kept for ever by
 // browsers, and no page loads those of another one. What is not there is a 404, and never the
 // page.
@@ -159,7 +159,7 @@ func mount(r chi.Router, built fs.FS) error {
 		w.Header().Add("Vary", "Accept-Language")
 		pages[languageFor(r)].revalidate(w, r, policy)
 	})
-	for _, name := range []string{"sw.js", "manifest.webmanifest"} {
+	for _, name := range []string{"sw.js", "again.js", "manifest.webmanifest"} {
 		if contents[name] == nil { // nobody has made the page
 			r.Get("/"+name, func(w http.ResponseWriter, r *http.Request) { httpapi.NothingHere().Write(w, r) })
 			continue
