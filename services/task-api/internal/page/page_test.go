@@ -40,6 +40,7 @@ func builtPage(script string) fstest.MapFS {
 		"app.css":       {Data: []byte("p {}")},
 		"icon.svg":      {Data: []byte("<svg/>")},
 		"sw.js":         {Data: []byte(`const build="VERSION";`)},
+		"again.js":      {Data: []byte("again()")},
 
 		"manifest.webmanifest": {Data: []byte(`{"icons":[{"src":"/assets/VERSION/icon.svg"}]}`)},
 	}
@@ -91,6 +92,9 @@ func TestTheServiceWorkerIsOfThisBuild(t *testing.T) {
 	require.Equal(t, http.StatusNotModified, one("/sw.js", "If-None-Match", worker.Header().Get("ETag")).Code)
 	require.Equal(t, http.StatusOK, two("/sw.js", "If-None-Match", worker.Header().Get("ETag")).Code, "a browser learns of another page")
 
+	for _, get := range []func(string, ...string) *httptest.ResponseRecorder{one, two} {
+		require.Equal(t, "again()", get("/again.js").Body.String(), "of no version: every replica has it")
+	}
 	manifest := one("/manifest.webmanifest")
 	require.Equal(t, "application/manifest+json", manifest.Header().Get("Content-Type"))
 	require.Contains(t, manifest.Body.String(), "/assets/"+at+"/icon.svg")
