@@ -501,7 +501,9 @@ func TestTheServerIsUpgradedUnderAnOpenPage(t *testing.T) {
 	b := signInAt(t, d, c)
 	b.click("link", "Inbox 1 open task")
 	b.fill("textbox", "Add a task to Inbox", "Half of a ti")
-	build := func() string { return evaluate[string](b, `document.querySelector("script[type]")?.src.split("/")[4] ?? ""`) }
+	build := func() string {
+		return evaluate[string](b, `document.querySelector("script[type]")?.src.split("/")[4] ?? ""`)
+	}
 	is := func(want string) {
 		t.Helper()
 		b.eventually(func() error {
