@@ -236,7 +236,8 @@ async function perform(c: Command): Promise<End> {
         end.gone = true;
         break;
       case "restore":
-        a = await request("POST", `/api/trash/${c.task}/restore`);
+        // Where it is not in the trash any more it is restored, or gone for good.
+        a = await request("POST", `/api/trash/${c.task}/restore`).catch((e: Failure) => (e.status === 404 ? request<Task>("GET", at) : Promise.reject(e)));
         break;
       default:
         throw new Failure(503, null); // of a later version of the page: that sends it
