@@ -23,7 +23,7 @@ import { Assigned, ListView, Today, Upcoming } from "./tasks";
 import { t } from "./texts";
 import { Toasts } from "./toast";
 import { Trash } from "./trash";
-import { Decisions, Status } from "./waiting";
+import { Decisions, Status, Waiting } from "./waiting";
 
 const Settings = later(() => import("./parts").then((part) => part.Settings));
 const Operator = later(() => import("./parts").then((part) => part.Operator));
@@ -132,6 +132,7 @@ function Shell() {
       <History />
       <Change />
       <Help />
+      <Waiting />
       <Decisions />
       <SignInAgain />
     </>

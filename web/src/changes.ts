@@ -33,8 +33,9 @@ async function act(c: Command, say: (data: unknown) => string): Promise<Outcome>
   return o;
 }
 
-// revoke undoes a command, whether the server has it or not.
-async function revoke(c: Command, back: Command | undefined): Promise<void> {
+// revoke undoes a command, whether the server has it or not. What the server can not have
+// needs no command back.
+export async function revoke(c: Command, back?: Command): Promise<void> {
   const taken = await takeBack(c);
   if (taken && "request" in taken) return void undo(taken.request, t.undone, t.redo);
   if (!taken && !back) return complain(null);

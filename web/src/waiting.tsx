@@ -1,7 +1,8 @@
 // What has not reached the server yet, and what came back from there for somebody to decide.
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { Failure } from "./api";
+import { revoke } from "./changes";
 import { command, pending } from "./commands";
 import { Dialog } from "./dialog";
 import { newId } from "./local";
@@ -12,6 +13,10 @@ import { said } from "./toast";
 import { newPage } from "./version";
 
 const opened = signal(false);
+const listed = signal(false); // what waits
+effect(() => {
+  if (pending.value.length === 0) listed.value = false;
+});
 const delayed = computed(() => late.value || !connected.value);
 const waitingTasks = computed(() => new Set(delayed.value ? pending.value.map((c) => c.task) : []));
 const conflictTasks = computed(() => new Set(kept.value.map((k) => (k.what === "conflict" ? k.task : ""))));
@@ -37,6 +42,11 @@ export function Status() {
       <p class="offline" role="status">
         {!connected.value && <span>{t.offline}</span>} {n > 0 && delayed.value && <span>{t.waiting(n)}</span>}
       </p>
+      {n > 0 && delayed.value && (
+        <p>
+          <button onClick={() => (listed.value = true)}>{t.undo} …</button>
+        </p>
+      )}
       {kept.value.length > 0 && (
         <p>
           <button class="wrong" onClick={() => (opened.value = true)}>
@@ -50,6 +60,34 @@ export function Status() {
         </p>
       )}
     </>
+  );
+}
+
+// Waiting has what waits, the last change first, to undo what the server can not have yet:
+// also what was done before a reload, of which no toast tells any more.
+export function Waiting() {
+  return (
+    listed.value && (
+      <Dialog title={t.waiting(pending.value.length)} onClose={() => (listed.value = false)}>
+        <ul class="tasks">
+          {pending.value.toReversed().map((c) => {
+            const deed = `${t.deeds[c.op]}: ${c.title}`;
+            return (
+              <li key={c.id} class="task">
+                <span class="what" dir="auto">
+                  {deed}
+                </span>
+                {!c.tried && (
+                  <button aria-label={`${t.undo}: ${deed}`} onClick={() => void revoke(c)}>
+                    {t.undo}
+                  </button>
+                )}
+              </li>
+            );
+          })}
+        </ul>
+      </Dialog>
+    )
   );
 }
 
