@@ -7,9 +7,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"flag"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -110,5 +114,44 @@ func TestVendoredFilesAreAsTheyWerePublished(t *testing.T) {
 	}))
 	for name, file := range vendored {
 		require.True(t, known[file], name)
+	}
+}
+
+// The German words are for what the server says: what is reworded there has none any more.
+func TestTheGermanWordsAreForWhatTheServerSays(t *testing.T) {
+	source, err := os.ReadFile("../src/german.ts")
+	require.NoError(t, err)
+	problems, fields, found := strings.Cut(string(source), "const fields")
+	require.True(t, found)
+
+	known, err := os.ReadFile("../../pkg/httpapi/kind.go")
+	require.NoError(t, err)
+	codes := regexp.MustCompile(`[ ](?:"([a-z-]+)"|([a-z]+)): "`).FindAllStringSubmatch(problems, -1)
+	require.Greater(t, len(codes), 30)
+	for _, code := range codes {
+		require.Contains(t, string(known), strconv.Quote(code[1]+code[2]))
+	}
+
+	// What is checked by the schema of a request says huma.
+	where := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/danielgtaylor/huma/v2")
+	where.Dir = "../../pkg"
+	huma, err := where.Output()
+	require.NoError(t, err)
+	var said strings.Builder
+	for _, root := range []string{"../../pkg", "../../services/task-api", filepath.Join(strings.TrimSpace(string(huma)), "validation")} {
+		sources := os.DirFS(root)
+		require.NoError(t, fs.WalkDir(sources, ".", func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			content, err := fs.ReadFile(sources, path)
+			said.Write(content)
+			return err
+		}))
+	}
+	words := regexp.MustCompile(`(?m)^  (?:"([^"]+)"|'([^']+)'): "`).FindAllStringSubmatch(fields, -1)
+	require.Greater(t, len(words), 50)
+	for _, word := range words {
+		require.True(t, strings.Contains(said.String(), word[1]+word[2]), "the server never says %q", word[1]+word[2])
 	}
 }

@@ -35,6 +35,16 @@ function parse(text: string): unknown {
   }
 }
 
+declare const LANGUAGE: "en" | "de";
+
+// refusal is a Failure that the server has answered, in the language of the page. Where the
+// words for it can not be loaded it stays in English.
+export async function refusal(status: number, problem: Problem | null): Promise<Failure> {
+  const failure = new Failure(status, problem);
+  if (LANGUAGE === "de" && failure.code && failure.code !== "unauthenticated") await import("./german").then(({ inGerman }) => inGerman(problem!), () => {});
+  return failure;
+}
+
 // request asks the API, and throws a Failure unless it succeeds.
 export async function request<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
   const init: RequestInit = { method, credentials: "same-origin", headers };
@@ -52,7 +62,7 @@ export async function request<T>(method: string, path: string, body?: unknown, h
   }
   const data = text === "" ? undefined : parse(text);
   if (!res.ok) {
-    const failure = new Failure(res.status, (data as Problem | undefined) ?? null);
+    const failure = await refusal(res.status, (data as Problem | undefined) ?? null);
     if (failure.code === "unauthenticated") signedOut();
     throw failure;
   }

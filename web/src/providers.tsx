@@ -1,7 +1,7 @@
 // Providers where people sign in besides: the browser goes there, and comes back.
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { Failure, request } from "./api";
+import { Failure, refusal, request } from "./api";
 import type { Problem, Provider, ProviderList } from "./schema";
 import { t } from "./texts";
 
@@ -30,7 +30,7 @@ export async function leaveFor(url: string): Promise<void> {
   } catch {
     throw new Failure(0, null);
   }
-  if (res.type !== "opaqueredirect") throw new Failure(res.status, (await res.json().catch(() => null)) as Problem | null);
+  if (res.type !== "opaqueredirect") throw await refusal(res.status, (await res.json().catch(() => null)) as Problem | null);
   try {
     sessionStorage.setItem(placeBefore, location.hash);
   } catch {
@@ -63,7 +63,7 @@ export function CameBack() {
   return (
     code !== "" && (
       <p class="wrong" role="alert">
-        {t.cameBack[code] ?? t.problems[code] ?? t.failed}
+        {t.cameBack[code] ?? t.failed}
       </p>
     )
   );

@@ -2,7 +2,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { Field } from "./account";
-import { Failure, request } from "./api";
+import { refusal, request } from "./api";
 import { instant, now, plusDays, wall } from "./dates";
 import { Dialog } from "./dialog";
 import { route } from "./route";
@@ -84,7 +84,7 @@ export function bulk(operations: BulkOperation[], say: (n: number) => string): P
             const o = some[j]!;
             failed.delete(o.id!);
             if (!r.problem || r.status === 404) done++;
-            else failed.set(o.id!, new Failure(r.status, r.problem));
+            else failed.set(o.id!, await refusal(r.status, r.problem));
             if (r.status === 503) again.push(o);
           }
           take(some, a.data);

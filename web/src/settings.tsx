@@ -1,7 +1,7 @@
 // What people set for themselves: who they are, how they sign in, and who else may.
 import { useEffect, useState } from "preact/hooks";
 import { Field } from "./account";
-import { Failure, request } from "./api";
+import { Failure, refusal, request } from "./api";
 import { sayMoment } from "./dates";
 import { Dialog } from "./dialog";
 import { useForm } from "./form";
@@ -322,7 +322,7 @@ async function exported(): Promise<void> {
   let archive: Blob;
   try {
     const res = await fetch("/api/auth/export", { method: "POST", credentials: "same-origin" });
-    if (!res.ok) throw new Failure(res.status, (await res.json().catch(() => null)) as Problem | null);
+    if (!res.ok) throw await refusal(res.status, (await res.json().catch(() => null)) as Problem | null);
     archive = await res.blob();
   } catch (e) {
     throw e instanceof Failure ? e : new Failure(0, null); // it broke off

@@ -53,6 +53,7 @@ const en = {
   singleKeys: "Shortcuts of a single key are on",
   failed: "That did not work.", noAnswer: "The server does not answer. Nothing has been changed; try again.",
   changedSince: (fields: string) => `It has been changed since (${fields}): not undone.`,
+  // What is said better than by the server; in German all of it is (german.ts).
   problems: { "last-occurrence": "It is the last one of its rule: complete it, or delete it." } as Record<string, string>,
 
   // Offline.
@@ -126,7 +127,7 @@ const en = {
   cameBack: {
     "link-first": "There is no account here for you at this provider. If you have one, sign in with your password and link the provider in the settings.", "identity-taken": "Your account at this provider is linked to another account here.",
     "provider-refused": "The provider has not signed you in.", "sign-in-not-begun": "That took too long, or was begun in another browser. Please try again.",
-    "registration-closed": "Not everybody can get an account here.", "account-blocked": "The account is blocked.", "sign-in-again": "That took too long. Please try again.", unavailable: "The provider does not answer. Please try again later.",
+    "registration-closed": "Not everybody can get an account here.", "account-blocked": "The account is blocked.", "sign-in-again": "That took too long. Please try again.", "too-many-attempts": "There were too many attempts. Please try again later.", unavailable: "The provider does not answer. Please try again later.",
   } as Record<string, string>,
 
   // Members and invitations.
@@ -215,16 +216,7 @@ const de: Texts = {
   singleKeys: "Kürzel mit einer einzigen Taste sind an",
   failed: "Das ging nicht.", noAnswer: "Der Server antwortet nicht. Nichts wurde geändert; bitte noch einmal versuchen.",
   changedSince: (fields) => `Inzwischen geändert (${fields}): nicht rückgängig gemacht.`,
-  problems: {
-    "wrong-password": "E-Mail-Adresse oder Passwort stimmen nicht.", "email-taken": "Mit dieser Adresse gibt es schon ein Konto.", "address-unverified": "Die Adresse ist noch nicht bestätigt: bitte dem Link in der Mail folgen.",
-    "too-many-attempts": "Zu viele Versuche. Bitte später noch einmal.", "too-many-requests": "Zu viele Anfragen. Bitte später noch einmal.", "registration-closed": "Hier kann sich nicht jeder ein Konto anlegen.",
-    "account-blocked": "Das Konto ist gesperrt.", "read-only": "Diese Liste ist nur zum Lesen.", "owners-only": "Das darf nur, wem die Liste gehört.", "not-found": "Das gibt es nicht (mehr).", unavailable: "Ein Teil des Dienstes ist gerade nicht da. Bitte später noch einmal.",
-    "sign-in-again": "Dafür bitte noch einmal anmelden.", "not-undoable": "Das kann nicht rückgängig gemacht werden.", "limit-reached": "Mehr davon kann es nicht geben.",
-    "last-occurrence": "Das ist der letzte Termin der Regel: erledigen, oder löschen.",
-    "wrong-code": "Der Code stimmt nicht oder wurde schon verwendet. Bitte den nächsten.", "second-factor-required": "Der Passkey hat nicht gefragt, wer du bist: bitte mit Passwort und Code anmelden.", "wrong-passkey": "Dieser Passkey gehört zu keinem Konto hier.",
-    "second-factor-exists": "Es gibt schon einen zweiten Faktor.", "last-way-in": "Dann könntest du dich nicht mehr anmelden: erst ein Passwort setzen oder einen anderen Weg anlegen.", "sign-in-not-begun": "Das hat zu lange gedauert. Bitte noch einmal.",
-    "last-owner": "Die Liste gehört sonst niemandem: gib sie erst jemand anderem auch.", "already-member": "Wer diese Adresse hat, ist schon Mitglied.", "private-inbox": "Der Eingang gehört dir allein.",
-  },
+  problems: {},
 
   // Offline.
   waits: "wartet", waiting: (n) => (n === 1 ? "1 Änderung wartet." : `${n} Änderungen warten.`), willBeSent: (title) => `Wird gespeichert, sobald der Server da ist: ${title}`,
@@ -297,7 +289,7 @@ const de: Texts = {
   cameBack: {
     "link-first": "Für dich bei diesem Anbieter gibt es hier kein Konto. Wenn du eines hast, melde dich mit dem Passwort an und verknüpfe den Anbieter in den Einstellungen.", "identity-taken": "Dein Konto bei diesem Anbieter ist mit einem anderen Konto hier verknüpft.",
     "provider-refused": "Der Anbieter hat dich nicht angemeldet.", "sign-in-not-begun": "Das hat zu lange gedauert oder wurde in einem anderen Browser begonnen. Bitte noch einmal.",
-    "registration-closed": "Hier kann sich nicht jeder ein Konto anlegen.", "account-blocked": "Das Konto ist gesperrt.", "sign-in-again": "Das hat zu lange gedauert. Bitte noch einmal.", unavailable: "Der Anbieter antwortet nicht. Bitte später noch einmal.",
+    "registration-closed": "Hier kann sich nicht jeder ein Konto anlegen.", "account-blocked": "Das Konto ist gesperrt.", "sign-in-again": "Das hat zu lange gedauert. Bitte noch einmal.", "too-many-attempts": "Zu viele Versuche. Bitte später noch einmal.", unavailable: "Der Anbieter antwortet nicht. Bitte später noch einmal.",
   },
 
   // Members and invitations.
