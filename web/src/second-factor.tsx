@@ -4,10 +4,24 @@ import { Field } from "./account";
 import { request } from "./api";
 import { Copy } from "./copy";
 import { useForm } from "./form";
+import { qr } from "./qr";
 import type { RecoveryCodes, SecondFactor, TOTP } from "./schema";
 import { act, useRead } from "./settings";
 import { t } from "./settings-texts";
 import { tell } from "./toast";
+
+// Code is a text to scan, dark on light whatever the page is: applications read no other.
+function Code({ text }: { text: string }) {
+  const rows = qr(text);
+  if (!rows) return null; // it is too long
+  const size = rows.length + 8;
+  return (
+    <svg role="img" aria-label={t.secretPicture} width="224" height="224" viewBox={`-4 -4 ${size} ${size}`} shape-rendering="crispEdges">
+      <rect x="-4" y="-4" width={size} height={size} fill="#fff" />
+      <path fill="#000" d={rows.map((row, y) => row.map((dark, x) => (dark ? `M${x} ${y}h1v1h-1z` : "")).join("")).join("")} />
+    </svg>
+  );
+}
 
 export function SecondFactorSettings() {
   const [there, read] = useRead<SecondFactor>("/api/auth/totp");
@@ -55,6 +69,7 @@ export function SecondFactorSettings() {
         >
           {form.alert}
           <p>{t.secretLead}</p>
+          <Code text={begun.url} />
           <p>
             <code id="secret">{begun.secret.replace(/(.{4})(?=.)/g, "$1 ")}</code>
           </p>
