@@ -7,6 +7,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// loseFirstAnswers loses the answer to each change that is asked for the first time.
+func (d *door) loseFirstAnswers() {
+	lost := map[string]bool{}
+	d.set(func() {
+		d.lose = func(r *http.Request) bool {
+			what := r.Method + " " + r.URL.Path
+			first := r.Method != http.MethodGet && !lost[what]
+			lost[what] = true
+			return first
+		}
+	})
+}
+
 // A restore whose answer was lost is sent again, and finds nothing in the trash: it has been
 // done, and needs nobody.
 func TestARestoreWhoseAnswerWasLost(t *testing.T) {
@@ -15,17 +28,7 @@ func TestARestoreWhoseAnswerWasLost(t *testing.T) {
 	b := signInAt(t, d, c)
 	b.click("link", "Inbox 1 open task")
 	b.see("button", "Back")
-	lost := map[string]int{}
-	d.set(func() {
-		d.lose = func(r *http.Request) bool {
-			what := r.Method + " " + r.URL.Path
-			if r.Method == http.MethodGet || lost[what] > 0 {
-				return false
-			}
-			lost[what]++
-			return true
-		}
-	})
+	d.loseFirstAnswers()
 	// Of a deletion whose answer is lost nobody knows the request, which would undo it.
 	b.does(`await remove("Back")`)
 	b.settled()
@@ -35,6 +38,28 @@ func TestARestoreWhoseAnswerWasLost(t *testing.T) {
 	require.Equal(t, 2, d.sent("POST /api/trash/"+id+"/restore"))
 	require.Zero(t, b.stored(`read("kept", (s) => s.count())`))
 	require.Contains(t, rowsOf(t, c), "Back")
+}
+
+func TestARestoreFromTheTrashWhoseAnswerWasLost(t *testing.T) {
+	c, d := newUser(t), newDoor(t)
+	id := create(t, c, object{"title": "Back"}).ID
+	list := ask[thing](t, c, http.MethodPost, "/api/lists", object{"name": "Garden"}).ID
+	ask[any](t, c, http.MethodDelete, "/api/tasks/"+id, nil)
+	ask[any](t, c, http.MethodDelete, "/api/lists/"+list, nil)
+	b := signInAt(t, d, c)
+	b.click("link", "Trash")
+	b.see("button", "Restore: Back")
+	d.loseFirstAnswers()
+	b.click("button", "Restore: Back")
+	b.reads("Restored: Back")
+	b.gone("button", "Restore: Back")
+	b.click("button", "Restore: Garden")
+	b.reads("Restored: Garden")
+	b.see("link", "Garden")
+	require.Contains(t, rowsOf(t, c), "Back")
+	for _, one := range []string{id, list} {
+		require.Equal(t, 2, d.sent("POST /api/trash/"+one+"/restore"))
+	}
 }
 
 // After a reload no toast offers to undo what waits: it is found where it is said that it does.

@@ -236,9 +236,8 @@ async function perform(c: Command): Promise<End> {
         end.gone = true;
         break;
       case "restore":
-        // Where it is not in the trash any more it is restored, or gone for good.
-        a = await request("POST", `/api/trash/${c.task}/restore`).catch((e: Failure) => (e.status === 404 ? request<Task>("GET", at) : Promise.reject(e)));
-        break;
+        end.request = await restore(c.task, at);
+        return end;
       default:
         throw new Failure(503, null); // of a later version of the page: that sends it
     }
@@ -258,8 +257,23 @@ async function perform(c: Command): Promise<End> {
   end.request = a.requestId;
   end.data = a.data;
   const row = c.op === "add" ? (a.data as QuickAdded).task : (a.data as Task | undefined);
-  if (row && c.op !== "restore") end.row = row;
+  if (row) end.row = row;
   return end;
+}
+
+// restore brings back from the trash what has an address of its own then. Where no answer comes
+// it asks once more: what is not in the trash any more is there, or gone for good. It answers the
+// request to undo, or "" where that is not known.
+export async function restore(id: string, at: string, tries = 1): Promise<string> {
+  try {
+    return (await request("POST", `/api/trash/${id}/restore`)).requestId;
+  } catch (e) {
+    const { status } = e as Failure;
+    if (status === 0 && tries > 0) return restore(id, at, 0);
+    if (status !== 404) throw e;
+    await request("GET", at);
+    return "";
+  }
 }
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(typeof a === "string" ? a.trim() : a) === JSON.stringify(typeof b === "string" ? b.trim() : b);

@@ -1,22 +1,22 @@
 // What was deleted, and the way back.
-import { request } from "./api";
 import { pending } from "./commands";
 import { sayMoment } from "./dates";
+import { restore } from "./outbox";
 import { usePages } from "./pages";
 import type { Trashed } from "./schema";
 import { lists, mayWrite, tasks, zone } from "./store";
 import { t } from "./texts";
-import { changing, complain, offerUndo } from "./toast";
+import { changing, complain, offerUndo, tell } from "./toast";
 
 export function Trash() {
   // It has changed when a task has come or gone, and the server has been told so.
   const { items, drop, more, wrong } = usePages<Trashed>("/api/trash", [tasks.value.size + lists.value.size, pending.value.length]);
 
-  const restore = async (item: Trashed) => {
+  const bringBack = async (item: Trashed) => {
     try {
-      const a = await changing(request("POST", `/api/trash/${item.id}/restore`));
+      const by = await changing(restore(item.id, `/api/${item.kind}s/${item.id}`));
       drop((i) => i.id === item.id);
-      offerUndo(t.restored(item.title), a.requestId);
+      (by ? offerUndo : tell)(t.restored(item.title), by);
     } catch (e) {
       complain(e);
     }
@@ -40,7 +40,7 @@ export function Trash() {
               </span>
             </span>
             {(item.kind === "list" || mayWrite(item.list_id)) && (
-              <button aria-label={`${t.restore}: ${item.title}`} onClick={() => void restore(item)}>
+              <button aria-label={`${t.restore}: ${item.title}`} onClick={() => void bringBack(item)}>
                 {t.restore}
               </button>
             )}
