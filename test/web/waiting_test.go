@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -80,6 +81,12 @@ func TestWhatWaitsIsUndoneAfterAReload(t *testing.T) {
 	b.accessible("what waits")
 	b.click("button", "Undo: Complete or reopen: Two")
 	b.see("dialog", "3 changes are waiting.")
+	b.eventually(func() error {
+		if at := evaluate[string](b, `document.activeElement.ariaLabel ?? ""`); at != "Undo: Edit: One" {
+			return fmt.Errorf("the focus is on %q", at)
+		}
+		return nil
+	})
 	b.click("button", "Redo")
 	b.see("dialog", "4 changes are waiting.")
 	b.click("button", "Undo: Complete or reopen: Two")

@@ -78,7 +78,14 @@ export function Waiting() {
                   {deed}
                 </span>
                 {!c.tried && (
-                  <button aria-label={`${t.undo}: ${deed}`} onClick={() => void revoke(c)}>
+                  <button
+                    aria-label={`${t.undo}: ${deed}`}
+                    onClick={(e) => {
+                      const all = e.currentTarget.closest("ul")!;
+                      // Its own is gone by then: the one before that is next.
+                      void revoke(c).then(() => requestAnimationFrame(() => all.querySelector("button")?.focus()));
+                    }}
+                  >
                     {t.undo}
                   </button>
                 )}
