@@ -36,11 +36,15 @@ func TestTheAsyncAPIDocument(t *testing.T) {
 		require.Equal(t, topic, parsed.Channels[topic].Address)
 		require.Equal(t, "#/channels/"+topic, parsed.Operations["send-"+topic].Channel["$ref"])
 	}
+	payloads := map[string]*jsonschema.Schema{}
+	for _, kind := range event.Types {
+		payloads[kind.Name] = compile(t, raw, "asyncapi.json", "#/components/messages/"+kind.Name+"/payload")
+	}
 	for _, kind := range event.Types {
 		require.Contains(t, parsed.Channels[kind.Topic].Messages, kind.Name)
 		example := readExample(t, kind.Name)
 		for _, other := range event.Types {
-			err := compile(t, raw, "asyncapi.json", "#/components/messages/"+other.Name+"/payload").Validate(example)
+			err := payloads[other.Name].Validate(example)
 			if other == kind {
 				require.NoError(t, err, kind.Name)
 			} else {
