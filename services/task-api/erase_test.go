@@ -171,6 +171,26 @@ func (e *erasable) look(s *running) {
 	}
 }
 
+// A letter can be of another length in capitals, and become another one in small than it came from.
+func TestAnErasedAddressInAnyCase(t *testing.T) {
+	s := start(t)
+	s.consumers()
+	u, bob := s.newUser(), s.newUser()
+	s.execute("UPDATE task.users SET email = 'straße.kiå@example.org' WHERE id = ?", u.user)
+	task := bob.create(object{"title": "Call"})
+	written := []string{"straße.kiå@example.org", "STRAẞE.KIÅ@EXAMPLE.ORG", "straẞe.\u212aİ\u212b@example.org"}
+	bob.say(task.ID, "to "+strings.Join(written, " and ")+".")
+	s.isErased(u.user)
+	require.Equal(t, "to former member and former member and former member.", bob.comments(task.ID, "").Items[0].Text)
+	for _, address := range written {
+		for _, table := range s.tables() {
+			var left bool
+			require.NoError(t, s.db.NewRaw("SELECT EXISTS (SELECT FROM task."+table+" x WHERE strpos(x::text, ?) > 0)", address).Scan(t.Context(), &left))
+			require.False(t, left, "%s in %s", address, table)
+		}
+	}
+}
+
 func TestWhoIsErasedIsGone(t *testing.T) {
 	s := start(t)
 	s.consumers()

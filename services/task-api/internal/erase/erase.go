@@ -185,9 +185,19 @@ func comments(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 	return n == 0, err
 }
 
+// oneWay are letters that become the first of theirs in small, and which that does not become
+// in capitals: who ignores case in a regular expression does not find them by it.
+var oneWay = []string{"ßẞ", "iIİ", "kK\u212a", "åÅ\u212b", "ωΩ\u2126"}
+
 // address is, in SQL with x for his row of erasures, any of his addresses as a regular
 // expression: a longer one goes before one that it begins with.
-const address = `(SELECT string_agg(regexp_replace(e, '([^[:alnum:]@])', '\\\1', 'g'), '|' ORDER BY length(e) DESC) FROM unnest(x.emails) e)`
+var address = func() string {
+	one := `regexp_replace(e, '([^[:alnum:]@])', '\\\1', 'g')`
+	for _, letters := range oneWay {
+		one = "regexp_replace(" + one + ", '[" + letters + "]', '[" + letters + "]', 'g')"
+	}
+	return "(SELECT string_agg(" + one + ", '|' ORDER BY length(e) DESC) FROM unnest(x.emails) e)"
+}()
 
 // names is, in SQL with x as above, that a text has one of his addresses in it.
 func names(text string) string {

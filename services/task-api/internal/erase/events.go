@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -195,10 +197,20 @@ func (s scrubber) without(in string) string {
 	return out.String()
 }
 
-// at is how long the address of his is that a text begins with; 0 for none.
+// at is how long, in bytes, the address of his is that a text begins with; 0 for none. A letter
+// can be longer in the other case, as ẞ is.
 func (s scrubber) at(text string) int {
 	for _, email := range s.emails {
-		if n := len(email); n <= len(text) && strings.EqualFold(text[:n], email) {
+		n := 0
+		for _, letter := range email {
+			there, size := utf8.DecodeRuneInString(text[n:])
+			if size == 0 || unicode.ToLower(there) != unicode.ToLower(letter) {
+				n = 0
+				break
+			}
+			n += size
+		}
+		if n > 0 {
 			return n
 		}
 	}
