@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 )
 
-// reachable tells whether any account may enter dir: each folder above it lets
+// reachable reports whether any account may enter dir: each folder above it lets
 // others through.
 func reachable(dir string) bool {
 	for {

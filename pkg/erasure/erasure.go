@@ -1,6 +1,6 @@
 // Package erasure is a consumer's part in erasing an account. task-api tells of it by an
 // event that has the user's id and nothing else. The consumer notes it with the event
-// (Told), erases what it has of him beside the events, some at a time (Run), and notes when
+// (Record), erases what it has of him beside the events, some at a time (Run), and notes when
 // all of it is gone: reconcile takes that for the acknowledgement.
 //
 // Of who was erased the hash of his id stays, so that an event of his that comes later, out
@@ -74,13 +74,13 @@ func Hash(id uuid.UUID) []byte {
 	return sum[:]
 }
 
-// Told notes that something is to be erased, in the transaction of the event that says so.
+// Record records that something is to be erased, in the transaction of the event that says so.
 // What was erased before is, or stays, as it is.
-func (k *Keeper) Told(ctx context.Context, tx bun.IDB, kind string, id uuid.UUID) error {
+func (k *Keeper) Record(ctx context.Context, tx bun.IDB, kind string, id uuid.UUID) error {
 	_, err := tx.NewRaw("INSERT INTO ?.erased (id, told_at, kind, subject, pseudonym) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 		bun.Ident(k.Schema), Hash(id), k.Now(), kind, id, uuid.New()).Exec(ctx)
 	if err != nil {
-		return fmt.Errorf("note that a %s is to be erased: %w", kind, err)
+		return fmt.Errorf("record that a %s is to be erased: %w", kind, err)
 	}
 	return nil
 }

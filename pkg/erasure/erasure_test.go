@@ -42,7 +42,7 @@ func TestOneThatFailsHoldsUpNobody(t *testing.T) {
 		return true, nil
 	}}
 	for _, id := range []uuid.UUID{first, second} {
-		require.NoError(t, k.Told(t.Context(), db, erasure.User, id))
+		require.NoError(t, k.Record(t.Context(), db, erasure.User, id))
 		now = now.Add(time.Second)
 	}
 	now = now.Add(erasure.DefaultSettle)

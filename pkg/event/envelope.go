@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Source is the CloudEvents source of everything that task-api tells.
+// Source is the CloudEvents source of all events of task-api.
 const Source = "/taskwire/task-api"
 
 // Extensions of the envelope.

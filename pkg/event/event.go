@@ -25,7 +25,7 @@ const (
 // Topics lists every topic of the suite.
 var Topics = []string{TopicTasks, TopicReminders, TopicAudit}
 
-// The types of event. An audit type is AuditPrefix and the action it tells of.
+// The types of event. An audit type is AuditPrefix and an action.
 const (
 	TaskCreated   = "task.created"
 	TaskUpdated   = "task.updated"

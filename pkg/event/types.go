@@ -1,6 +1,6 @@
 package event
 
-// The actions on accounts that audit events tell of.
+// The actions on accounts that audit events record.
 const (
 	UserRegistered   = "user.registered"
 	UserUpdated      = "user.updated"
@@ -44,7 +44,7 @@ const (
 // TaskPurged is when a task in the trash is gone for good: told to the audit trail alone.
 const TaskPurged = "task.purged"
 
-// The actions on lists and their members that audit events tell of.
+// The actions on lists and their members that audit events record.
 const (
 	ListCreated = "list.created"
 	ListUpdated = "list.updated"
@@ -60,7 +60,7 @@ const (
 	MemberRemoved  = "member.removed"
 )
 
-// The actions on comments that audit events tell of.
+// The actions on comments that audit events record.
 const (
 	CommentCreated = "comment.created"
 	CommentUpdated = "comment.updated"

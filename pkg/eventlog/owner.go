@@ -67,7 +67,7 @@ func ownOnce(ctx context.Context, url, schema string, log *slog.Logger, well fun
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- work(working, epoch) }()
-	for told := false; ; told = true {
+	for logged := false; ; logged = true {
 		select {
 		case err := <-ended:
 			return err
@@ -81,7 +81,7 @@ func ownOnce(ctx context.Context, url, schema string, log *slog.Logger, well fun
 			<-ended
 			return fmt.Errorf("keep the event log: %w", err)
 		}
-		if well(); !told { // not of one that ends at once, again and again
+		if well(); !logged { // not of one that ends at once, again and again
 			log.InfoContext(ctx, "this process owns the event log", "epoch", epoch)
 		}
 	}

@@ -425,7 +425,7 @@ func (r *Relay) publishBatch(ctx context.Context, topic string, batch []Message)
 	}
 }
 
-// traced is what the traces are told of a batch.
+// traced are the messages of a batch, as spans name them.
 func traced(batch []Message) []telemetry.Message {
 	messages := make([]telemetry.Message, len(batch))
 	for i, m := range batch {

@@ -22,7 +22,7 @@ type Trust struct {
 	TLS          bool    // browsers are told to come by TLS alone
 }
 
-// insider tells whether a request comes from the own sidecar or a proxy in front.
+// insider reports whether a request comes from the own sidecar or a proxy in front.
 func (t Trust) insider(r *http.Request) bool {
 	if IsSidecar(r, t.SidecarToken) {
 		return true
@@ -35,7 +35,7 @@ func (t Trust) insider(r *http.Request) bool {
 	return err == nil && t.Proxies.include(addr.Unmap())
 }
 
-// IsSidecar tells whether a request carries the token that the own sidecar was
+// IsSidecar reports whether a request carries the token that the own sidecar was
 // started with. Hashes are compared, so that the time taken says nothing of the
 // length either.
 func IsSidecar(r *http.Request, token string) bool {

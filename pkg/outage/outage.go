@@ -33,7 +33,7 @@ type Outage struct {
 	began    time.Time // the first failure
 	worked   time.Time // the first success since the last failure
 	failures int
-	told     []string
+	logged   []string
 	back     *time.Timer // runs since worked
 }
 
@@ -55,14 +55,14 @@ func (o *Outage) failed(cause string) bool {
 		o.back = nil
 	}
 	if !o.on.Load() {
-		o.began, o.failures, o.told = time.Now(), 0, nil
+		o.began, o.failures, o.logged = time.Now(), 0, nil
 		o.on.Store(true)
 	}
 	o.failures++
-	if len(o.told) >= max(o.Causes, 1) || slices.Contains(o.told, cause) {
+	if len(o.logged) >= max(o.Causes, 1) || slices.Contains(o.logged, cause) {
 		return false
 	}
-	o.told = append(o.told, cause)
+	o.logged = append(o.logged, cause)
 	return true
 }
 

@@ -32,16 +32,16 @@ var Silent = Teller{out: io.Discard}
 // Bar is the progress of one piece of work.
 type Bar struct {
 	Teller
-	what        string
-	total, done int64
-	said        int64 // what the last line said
-	began, told time.Time
-	bar         *progressbar.ProgressBar // nil where there is no terminal
+	what           string
+	total, done    int64
+	said           int64 // what the last line said
+	began, printed time.Time
+	bar            *progressbar.ProgressBar // nil where there is no terminal
 }
 
 // Begin starts a piece of work of which total is to be done.
 func (t Teller) Begin(what string, total int64) *Bar {
-	b := &Bar{Teller: t, what: what, total: total, began: time.Now(), told: time.Now()}
+	b := &Bar{Teller: t, what: what, total: total, began: time.Now(), printed: time.Now()}
 	if t.terminal && total > 0 {
 		b.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(t.out), progressbar.OptionSetDescription(what),
 			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true),
@@ -58,10 +58,10 @@ func (b *Bar) Add(n int) {
 		_ = b.bar.Set64(min(b.done, b.total))
 		return
 	}
-	if b.terminal || time.Since(b.told) < every {
+	if b.terminal || time.Since(b.printed) < every {
 		return
 	}
-	b.told = time.Now()
+	b.printed = time.Now()
 	b.line()
 }
 

@@ -164,14 +164,14 @@ func (r *rrule) expand(to []day, anchor, begin, end day) []day {
 	return to
 }
 
-// anchored tells whether the day of the month comes from the anchor, as in
+// anchored reports whether the day of the month comes from the anchor, as in
 // "every month" and "every year".
 func (r *rrule) anchored() bool {
 	return (r.freq == monthly || r.freq == yearly) &&
 		len(r.byDay)+len(r.byMonthDay)+len(r.byYearDay)+len(r.byWeekNo) == 0
 }
 
-// clamped tells whether d stands in for a day that its month lacks.
+// clamped reports whether d stands in for a day that its month lacks.
 func (r *rrule) clamped(anchor, d day) bool {
 	if !r.anchored() {
 		return false
@@ -221,7 +221,7 @@ func (r *rrule) choose(found []day) []day {
 	return slices.Compact(chosen)
 }
 
-// onWeekday tells whether BYDAY admits d, numbers counting from first or last.
+// onWeekday reports whether BYDAY admits d, numbers counting from first or last.
 func (r *rrule) onWeekday(d, first, last day) bool {
 	weekday := d.weekday()
 	for _, w := range r.byDay {
@@ -232,7 +232,7 @@ func (r *rrule) onWeekday(d, first, last day) bool {
 	return false
 }
 
-// fromEitherEnd tells whether list has d's place between first and last: from
+// fromEitherEnd reports whether list has d's place between first and last: from
 // 1 on, or back from -1.
 func fromEitherEnd(list []int, d, first, last day) bool {
 	return slices.Contains(list, int(d-first)+1) || slices.Contains(list, -(int(last-d)+1))
@@ -252,7 +252,7 @@ func (r *rrule) weeksAround(d day) weekYear {
 	return w
 }
 
-// admit tells whether list has the number of d's week, from 1 on or back from -1.
+// admit reports whether list has the number of d's week, from 1 on or back from -1.
 func (w weekYear) admit(list []int, d day) bool {
 	i := 0
 	for d >= w[i+1] {

@@ -329,7 +329,7 @@ func (s *series) untilDay() day {
 	return s.rule.until.day
 }
 
-// beyondUntil tells whether the series ends before o.
+// beyondUntil reports whether the series ends before o.
 func (s *series) beyondUntil(o dated) bool {
 	u := s.rule.until
 	switch {

@@ -292,7 +292,7 @@ func (h *idempotent) try(ctx context.Context, s *Subscriber, d delivery) (Outloo
 	return MayBeHandled, guarded(func() error { return check(d.Event) })
 }
 
-// traced is what the traces are told of a batch.
+// traced are the messages of a batch, as spans name them.
 func traced(batch []delivery) []telemetry.Message {
 	messages := make([]telemetry.Message, len(batch))
 	for i, d := range batch {

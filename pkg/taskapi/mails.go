@@ -60,7 +60,7 @@ const (
 	MailInvitation = "invitation"
 )
 
-// What a MailNotice tells of.
+// What a MailNotice is about.
 const (
 	NoticePasswordChanged = "password_changed"
 	NoticeAddressChanged  = "address_changed"

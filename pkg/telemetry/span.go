@@ -14,7 +14,7 @@ import (
 // tracer is of the provider that Start has set.
 func tracer() trace.Tracer { return otel.Tracer("github.com/taskwire/taskwire/pkg/telemetry") }
 
-// Message is an event on its way, as a trace tells of it.
+// Message is an event on its way, as a span names it.
 type Message struct {
 	ID          string
 	Type        string // "" where only the envelope knows it

@@ -15,10 +15,10 @@ import (
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/pkg/subscribe/deadletter"
 	"github.com/taskwire/taskwire/pkg/taskapi"
+	"github.com/taskwire/taskwire/services/recurring-task/internal/followup"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/ledger"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/migrations"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/preview"
-	"github.com/taskwire/taskwire/services/recurring-task/internal/spawn"
 )
 
 func main() {
@@ -54,11 +54,11 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 // them over: the sidecar or an operator.
 func subscriptions(cfg settings, base service.Base) *subscribe.Subscriber {
 	erased := ledger.NewEraser(base.DB, time.Now, base.Log)
-	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: base.DB}, Erased: erased, TaskAPI: &taskapi.Client{Sidecar: invoke.At(cfg.SidecarURL(), cfg.DaprAPIToken)}, Log: base.Log}
+	consumer := &followup.Consumer{Ledger: &ledger.Store{DB: base.DB}, Erased: erased, TaskAPI: &taskapi.Client{Sidecar: invoke.At(cfg.SidecarURL(), cfg.DaprAPIToken)}, Log: base.Log}
 	events := subscribe.New(subscribe.Options{
 		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Erased: erased, Log: base.Log, Now: time.Now,
 	})
-	spawner.Subscribe(events)
+	consumer.Subscribe(events)
 	return events
 }
 

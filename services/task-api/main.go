@@ -181,8 +181,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		r.Group(func(r chi.Router) {
 			r.Use(accounts.SignedIn, callers.InFlight, callers.Writes, bodies)
 			// By whose connections a request is served, so many at once of a user.
-			share := func() chi.Middlewares { return chi.Chain(callers.Share(), accounts.AdmitOutside) }
-			door.Mount(r, share)
+			connections := func() chi.Middlewares { return chi.Chain(callers.Connections(), accounts.AdmitOutside) }
+			door.Mount(r, connections)
 			// Who waits for changes has no connection meanwhile.
 			(&rest.Feed{Store: changed, Hub: hub, Beats: beats, Credentials: credentials, Failures: failures, Closing: ctx}).Mount(httpapi.NewAPI(r.With(accounts.AdmitOutside)))
 			// Who reads an export has no connection while he reads.
@@ -192,9 +192,9 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 			(&rest.Operator{
 				Users: users, Events: watch, Held: held, Call: door.Call, Now: time.Now, Failures: failures,
 				Reconciled: func(ctx context.Context) (reconcile.Reconciled, error) { return reconcile.Last(ctx, db) },
-			}).Mount(httpapi.NewAPI(r.With(share()...)))
+			}).Mount(httpapi.NewAPI(r.With(connections()...)))
 			r.Group(func(r chi.Router) {
-				r.Use(share()...)
+				r.Use(connections()...)
 				mine := httpapi.NewAPI(r)
 				accounts.Mount(mine)
 				(&rest.APITokens{Tokens: apiTokens, Failures: failures}).Mount(mine)

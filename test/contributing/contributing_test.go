@@ -328,7 +328,7 @@ func TestATopicThatIsNotKnownIsNoticed(t *testing.T) {
 	root := copied(t)
 	for path, change := range map[string][2]string{
 		"pkg/event/event.go":              {"const (\n\tTopicTasks ", "const (\n\tTopicLists     = \"lists\"\n\tTopicTasks "},
-		"services/recurring-task/main.go": {"\treturn events\n", "\tevents.Idempotent(event.TopicLists, spawner.Handle)\n\treturn events\n"},
+		"services/recurring-task/main.go": {"\treturn events\n", "\tevents.Idempotent(event.TopicLists, consumer.Handle)\n\treturn events\n"},
 	} {
 		require.NoError(t, replace(filepath.Join(root, path), change[0], change[1]))
 	}

@@ -19,7 +19,7 @@ import (
 const maxReason = 80
 
 func (c *command) list(ctx context.Context) error {
-	// One more than is shown tells whether there are more.
+	// One more than is shown reports whether there are more.
 	of := c.of
 	of.Limit++
 	letters, err := c.events.Letters(ctx, of)

@@ -66,9 +66,9 @@ func (r *Recorder) erase(ctx context.Context, tx bun.Tx, events []subscribe.Even
 		var err error
 		switch {
 		case e.Action == event.UserErased:
-			err = r.Erased.Told(ctx, tx, erasure.User, e.UserID)
+			err = r.Erased.Record(ctx, tx, erasure.User, e.UserID)
 		case e.Action == event.ListPurged && e.ListID != nil && wentWithAccount(events[i]):
-			err = r.Erased.Told(ctx, tx, erasure.List, *e.ListID)
+			err = r.Erased.Record(ctx, tx, erasure.List, *e.ListID)
 		}
 		if err != nil {
 			return err

@@ -222,7 +222,7 @@ func (c *Consumer) Tasks(ctx context.Context, tx bun.Tx, events []subscribe.Even
 	var gone []uuid.UUID
 	for _, e := range events {
 		if e.Type() == event.AccountErased {
-			if err := c.tellErased(ctx, tx, e); err != nil {
+			if err := c.recordErased(ctx, tx, e); err != nil {
 				return err
 			}
 			continue
@@ -257,7 +257,7 @@ func (c *Consumer) Tasks(ctx context.Context, tx bun.Tx, events []subscribe.Even
 		return fmt.Errorf("find the deliveries of %d tasks: %w", len(tasks), err)
 	}
 	for _, r := range rows {
-		reason := pointless(r, latest[r.TaskID])
+		reason := cancelReason(r, latest[r.TaskID])
 		if reason == "" {
 			continue
 		}
@@ -270,8 +270,8 @@ func (c *Consumer) Tasks(ctx context.Context, tx bun.Tx, events []subscribe.Even
 	return nil
 }
 
-// tellErased notes who was erased.
-func (c *Consumer) tellErased(ctx context.Context, tx bun.Tx, e subscribe.Event) error {
+// recordErased records who was erased.
+func (c *Consumer) recordErased(ctx context.Context, tx bun.Tx, e subscribe.Event) error {
 	data, err := event.DataOf[event.AccountEvent](e.Event)
 	if err == nil && data.UserID == uuid.Nil {
 		err = errors.New("user_id is missing")
@@ -279,12 +279,12 @@ func (c *Consumer) tellErased(ctx context.Context, tx bun.Tx, e subscribe.Event)
 	if err != nil {
 		return subscribe.Poison(err)
 	}
-	return c.erased.Told(ctx, tx, erasure.User, data.UserID)
+	return c.erased.Record(ctx, tx, erasure.User, data.UserID)
 }
 
-// pointless says why a delivery is not to be made after what the event tells;
+// cancelReason says why a delivery is not to be made after what the event tells;
 // "" when it stands as far as the event knows.
-func pointless(r Row, e event.TaskEvent) string {
+func cancelReason(r Row, e event.TaskEvent) string {
 	// The two topics have no common order. An event from before the reminder
 	// fell due was known to whoever sent the reminder.
 	if !e.Timestamp.After(r.EventAt) {

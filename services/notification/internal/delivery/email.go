@@ -68,7 +68,7 @@ func send(work context.Context, jobs <-chan mailJob) {
 	}
 }
 
-// unrecorded tells that it could not be written down what became of a mail.
+// unrecorded logs that it could not be written down what became of a mail.
 func (m *emailer) unrecorded(ctx context.Context, r *Row, err error) {
 	if !database.IsOutage(err) {
 		m.recording.Failed(ctx, err, "delivery_id", r.ID)
@@ -197,7 +197,7 @@ func (m *emailer) record(ctx context.Context, r *Row, verdict recipient.Verdict,
 	return nil
 }
 
-// withheld tells of a mail that is not sent though its reminder stands.
+// withheld logs and counts a mail that is not sent though its reminder stands.
 func (m *emailer) withheld(ctx context.Context, r *Row, reason recipient.Verdict) {
 	mailsWithheld.WithLabelValues(string(reason)).Inc()
 	m.outcome(ctx, r, Cancelled, slog.String("reason", string(reason)))

@@ -55,7 +55,7 @@ func observeLateness(r *Row, at time.Time) {
 	lateness.WithLabelValues(r.Channel).Observe(r.lateAt(at).Seconds())
 }
 
-// traced is what the traces of deliveries are told of them.
+// traced are deliveries as messages, as spans name them.
 func traced(rows []Row) []telemetry.Message {
 	messages := make([]telemetry.Message, len(rows))
 	for i, r := range rows {

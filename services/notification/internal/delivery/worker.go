@@ -86,8 +86,8 @@ func askMails(ctx context.Context, check Checker, rows []Row) ([]standing, error
 	return standings, nil
 }
 
-// worker delivers what is due on one channel: it claims, checks, and gives what
-// stands to hand.
+// worker delivers what is due on one channel: it claims, checks, and dispatches what
+// stands.
 type worker struct {
 	channel string
 	batch   int // how many it claims at once, at most taskapi.MaxCheck

@@ -123,7 +123,7 @@ func (s *Store) page(ctx context.Context, in *listInput) (*listOutput, error) {
 		after.At = after.At.UTC()
 	}
 	user := auth.CallerOf(ctx).UserID
-	// One more than asked for tells whether there is another page.
+	// One more than asked for reports whether there is another page.
 	items, err := s.list(ctx, user, in.Unread, after, in.Limit+1)
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ type Message struct {
 // Reminded is why the mail of a reminder came.
 const Reminded = "An account of taskwire with your address has reminders by mail."
 
-// Reminder is what a reminder mail tells of.
+// Reminder is what a reminder mail is about.
 type Reminder struct {
 	Title string
 	DueAt *time.Time

@@ -51,7 +51,7 @@ const (
 
 // APITokens are the API tokens of the users.
 type APITokens struct {
-	*shown
+	*credentialCache
 
 	db      *bun.DB
 	changes *change.Writer
@@ -65,7 +65,7 @@ type APITokens struct {
 // NewAPITokens returns the API tokens in a database. Ended receives when one has ended in
 // another replica.
 func NewAPITokens(db *bun.DB, changes *change.Writer, limits TokenLimits, ended <-chan struct{}, log *slog.Logger) *APITokens {
-	return &APITokens{shown: newShown(), db: db, changes: changes, limits: limits, log: log, ended: ended}
+	return &APITokens{credentialCache: newCredentialCache(), db: db, changes: changes, limits: limits, log: log, ended: ended}
 }
 
 // BySecret is whose API token this is, and what it may do. Its error is auth.ErrRefused
@@ -188,7 +188,7 @@ func (a *APITokens) Create(ctx context.Context, actor access.Actor, draft TokenD
 		if err := noticeOf(ctx, tx, taskapi.NoticeTokenCreated); err != nil {
 			return err
 		}
-		return tellToken(tx, event.UserTokenCreated, t)
+		return appendTokenAudit(tx, event.UserTokenCreated, t)
 	})
 	if err != nil {
 		return nil, "", err
@@ -250,7 +250,7 @@ func (a *APITokens) Revoke(ctx context.Context, actor access.Actor, id uuid.UUID
 }
 
 // revoke deletes API tokens of the actor's in a change, and says how many. Other replicas
-// hear of it with the commit, as of sessions. Of those that had expired nothing is told.
+// hear of it with the commit, as of sessions. Those that had expired get no event.
 func revoke(ctx context.Context, tx *change.Tx, where string, args ...any) (n int, err error) {
 	var gone []*APIToken
 	if err := tx.NewRaw("DELETE FROM task.api_tokens t WHERE "+where+" RETURNING "+listedColumns, args...).Scan(ctx, &gone); err != nil {
@@ -260,7 +260,7 @@ func revoke(ctx context.Context, tx *change.Tx, where string, args ...any) (n in
 		if !t.ExpiresAt.After(tx.Now) {
 			continue
 		}
-		if err := tellToken(tx, event.UserTokenRevoked, t); err != nil {
+		if err := appendTokenAudit(tx, event.UserTokenRevoked, t); err != nil {
 			return 0, err
 		}
 	}
@@ -270,15 +270,15 @@ func revoke(ctx context.Context, tx *change.Tx, where string, args ...any) (n in
 	return len(gone), nil
 }
 
-// tellToken appends the audit event of what became of an API token. Readers of the trail
+// appendTokenAudit appends the audit event of what became of an API token. Readers of the trail
 // see the token after it was made, and before it was revoked.
-func tellToken(tx *change.Tx, action string, t *APIToken) error {
+func appendTokenAudit(tx *change.Tx, action string, t *APIToken) error {
 	before, after := any(nil), any(t)
 	if action == event.UserTokenRevoked {
 		before, after = t, nil
 	}
 	user := tx.Actor.UserID
-	return tx.TellAudit(user, event.AuditEvent{
+	return tx.AppendAudit(user, event.AuditEvent{
 		Frame:  event.Frame{Metadata: map[string]any{event.MetaToken: t.ID, event.MetaName: t.Name, event.MetaScopes: t.Scopes}},
 		Action: action, Target: "user/" + user.String(),
 	}, before, after)

@@ -36,8 +36,8 @@ func (d *Doorkeeper) ChangePassword(ctx context.Context, actor access.Actor, ses
 		return err
 	}
 	defer done()
-	guesses := counted{d.Limits.ForDevice(), "password " + u.ID.String()}
-	wait, _, err := d.Attempts.Count(ctx, guesses.limit, guesses.key)
+	attempts := counted{d.Limits.ForDevice(), "password " + u.ID.String()}
+	wait, _, err := d.Attempts.Count(ctx, attempts.limit, attempts.key)
 	switch {
 	case err != nil:
 		return err
@@ -52,7 +52,7 @@ func (d *Doorkeeper) ChangePassword(ctx context.Context, actor access.Actor, ses
 		d.Failed.Note(ctx, actor.Origin, u.Email, reasonPassword)
 		return refuse.Part("current", "is not your password")
 	}
-	if err := d.Attempts.GiveBack(ctx, guesses.limit, guesses.key); err != nil {
+	if err := d.Attempts.GiveBack(ctx, attempts.limit, attempts.key); err != nil {
 		return err
 	}
 	hash := hashPassword(wanted)

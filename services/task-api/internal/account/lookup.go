@@ -80,9 +80,9 @@ func (s *Sessions) ask(ctx context.Context, l *lookup) {
 	defer close(l.done)
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
-	l.err = s.turn(ctx)
+	l.err = s.acquire(ctx)
 	if l.err == nil {
-		defer s.yield()
+		defer s.release()
 	}
 	s.joining.mu.Lock()
 	if s.joining.next == l {

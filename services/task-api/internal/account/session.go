@@ -43,7 +43,7 @@ const (
 
 // Sessions are who is signed in.
 type Sessions struct {
-	*shown
+	*credentialCache
 
 	db      *bun.DB
 	changes *change.Writer
@@ -59,7 +59,7 @@ type Sessions struct {
 // NewSessions returns the sessions in a database. Ended receives when one has ended in
 // another replica.
 func NewSessions(db *bun.DB, changes *change.Writer, ended <-chan struct{}, log *slog.Logger) *Sessions {
-	return &Sessions{shown: newShown(), db: db, changes: changes, log: log, ended: ended}
+	return &Sessions{credentialCache: newCredentialCache(), db: db, changes: changes, log: log, ended: ended}
 }
 
 // Opened is a session that has just begun.
@@ -136,10 +136,10 @@ func (s *Sessions) notBlocked(ctx context.Context, user uuid.UUID) error {
 	if k, ok := known.Get(key); ok && now.Before(k.until) {
 		return nil
 	}
-	if err := s.turn(ctx); err != nil {
+	if err := s.acquire(ctx); err != nil {
 		return err
 	}
-	defer s.yield()
+	defer s.release()
 	var blocked bool
 	if err := s.db.NewRaw("SELECT EXISTS (SELECT FROM task.users WHERE id = ? AND blocked_at IS NOT NULL) OR EXISTS (SELECT FROM task.erasures WHERE id = ?)", user, erasure.Hash(user)).Scan(ctx, &blocked); err != nil {
 		return fmt.Errorf("look whether a user is blocked: %w", err)

@@ -279,11 +279,11 @@ func (d *Doorkeeper) letInWith(ctx context.Context, from Stranger, u *User, f *s
 	if code == "" {
 		return nil, refuse.Because(refuse.SecondFactorRequired, "the password is right; send a code of your application, or a recovery code, with it")
 	}
-	guesses := counted{d.Limits.ForCodes(), "code of a stranger " + u.ID.String()}
+	attempts := counted{d.Limits.ForCodes(), "code of a stranger " + u.ID.String()}
 	if from.knows(u) {
-		guesses.key = "code of a device " + from.device.id
+		attempts.key = "code of a device " + from.device.id
 	}
-	wait, first, err := d.Attempts.Count(ctx, guesses.limit, guesses.key)
+	wait, first, err := d.Attempts.Count(ctx, attempts.limit, attempts.key)
 	if err != nil {
 		return nil, err
 	}
@@ -306,7 +306,7 @@ func (d *Doorkeeper) letInWith(ctx context.Context, from Stranger, u *User, f *s
 	if err != nil {
 		return nil, err
 	}
-	return opened, d.Attempts.GiveBack(ctx, guesses.limit, guesses.key)
+	return opened, d.Attempts.GiveBack(ctx, attempts.limit, attempts.key)
 }
 
 var errWrongCode = refuse.Because(refuse.WrongCode, "the code is wrong, or was used before; send the next one that your application shows")

@@ -28,7 +28,7 @@ type Mail struct {
 	About   About
 }
 
-// About is what a mail tells of.
+// About is what a mail is about.
 type About struct {
 	Notice     string    `json:"notice,omitempty"`
 	IP         string    `json:"ip,omitempty"`

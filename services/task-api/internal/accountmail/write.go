@@ -97,11 +97,11 @@ func (s *Store) write(ctx context.Context, tx *change.Tx, id uuid.UUID) (taskapi
 		m.Address = u.Email
 		tx.Later("UPDATE task.account_mails SET address = ? WHERE id = ?", m.Address, id)
 	}
-	if reason := s.pointless(&m, u); reason != "" {
+	if reason := s.cancelReason(&m, u); reason != "" {
 		return no(reason)
 	}
 	if m.Kind == taskapi.MailNotice {
-		if enough, err := enough(ctx, tx, &m, id); err != nil || enough {
+		if full, err := noticesUsedUp(ctx, tx, &m, id); err != nil || full {
 			out.Reason = taskapi.MailTooMany
 			return out, err
 		}
@@ -145,8 +145,8 @@ func owner(ctx context.Context, tx *change.Tx, m *row) (*person, error) {
 	return u, nil
 }
 
-// pointless says why a mail is not to be sent; "" where it is.
-func (s *Store) pointless(m *row, u *person) string {
+// cancelReason says why a mail is not to be sent; "" where it is.
+func (s *Store) cancelReason(m *row, u *person) string {
 	own := u != nil && SameAddress(u.Email, m.Address)
 	switch {
 	case m.Kind == taskapi.MailInvitation: // who has no account is invited, too
@@ -169,8 +169,8 @@ func (s *Store) pointless(m *row, u *person) string {
 // could have any number sent.
 const mostNotices = 20
 
-// enough says whether a user has had his notices of an hour before this one.
-func enough(ctx context.Context, tx *change.Tx, m *row, id uuid.UUID) (bool, error) {
+// noticesUsedUp says whether a user has had his notices of an hour before this one.
+func noticesUsedUp(ctx context.Context, tx *change.Tx, m *row, id uuid.UUID) (bool, error) {
 	var before int
 	err := tx.NewRaw("SELECT count(*) FROM task.account_mails WHERE user_id = ? AND kind = ? AND created_at > ? AND (created_at, id) < (?, ?)",
 		m.UserID, taskapi.MailNotice, m.CreatedAt.Add(-time.Hour), m.CreatedAt, id).Scan(ctx, &before)

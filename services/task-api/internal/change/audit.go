@@ -82,8 +82,8 @@ func (tx *Tx) Metadata(about map[string]any) map[string]any {
 	return all
 }
 
-// TellAudit appends an audit event, in the order of what has the key.
-func (tx *Tx) TellAudit(key uuid.UUID, e event.AuditEvent, before, after any) error {
+// AppendAudit appends an audit event, in the order of what has the key.
+func (tx *Tx) AppendAudit(key uuid.UUID, e event.AuditEvent, before, after any) error {
 	if err := tx.Audit(&e, before, after); err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ type Tx struct {
 	limits    Limits
 	rooms     *cache.Cache[uuid.UUID, *atomic.Int64] // left in lists, see TakeRoom
 	events    []eventlog.Entry
-	told      bool // there are or were events
+	appended  bool // there are or were events
 	placed    int64
 	reminder  bool
 }
@@ -71,7 +71,7 @@ func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.
 				return err
 			}
 			tx.write(ctx)
-			if tx.told {
+			if tx.appended {
 				tx.remember()
 			}
 			return nil
@@ -96,7 +96,7 @@ func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.
 
 // Append adds events, which are written when all else is.
 func (tx *Tx) Append(events ...eventlog.Entry) {
-	tx.events, tx.told = slices.Concat(tx.events, events), true
+	tx.events, tx.appended = slices.Concat(tx.events, events), true
 }
 
 // Flush writes all so far, for a change of so many tasks that their events are too
@@ -122,7 +122,7 @@ func (tx *Tx) NextPosition() int64 {
 func (tx *Tx) ReminderSet() { tx.reminder = true }
 
 func (tx *Tx) wake(w *Writer) {
-	if tx.told {
+	if tx.appended {
 		w.Events.Raise()
 	}
 	if tx.reminder {

@@ -43,7 +43,7 @@ func (tx *Tx) KeepWhole(id uuid.UUID, version int64, texts Texts) {
 	tx.Later("INSERT INTO task.cut_texts (entity_id, version, before, after) VALUES (?, ?, ?, ?)", id, version, texts.Before, texts.After)
 }
 
-// Logged is a change that the log tells of, with the texts that its event has cut, whole.
+// Logged is a change as the log has it, with the texts that its event has cut, whole.
 type Logged struct {
 	event.AuditEvent
 	Cut *Texts

@@ -161,7 +161,7 @@ func (s *Store) Add(ctx context.Context, actor access.Actor, task uuid.UUID, tex
 		if c, err = one(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := tell(tx, event.CommentCreated, nil, c); err != nil {
+		if err := appendAudit(tx, event.CommentCreated, nil, c); err != nil {
 			return err
 		}
 		if err := notify(ctx, tx, t, c); err != nil {
@@ -233,7 +233,7 @@ func (s *Store) Edit(ctx context.Context, actor access.Actor, id uuid.UUID, text
 		}
 		after.Text, after.EditedAt = *text, &tx.Now
 		tx.Later("UPDATE task.comments SET text = ?, edited_at = ? WHERE id = ?", after.Text, after.EditedAt, id)
-		return tell(tx, event.CommentUpdated, before, c)
+		return appendAudit(tx, event.CommentUpdated, before, c)
 	})
 	return c, err
 }
@@ -249,6 +249,6 @@ func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID) er
 			return errAuthorsOnly
 		}
 		tx.Later("DELETE FROM task.comments WHERE id = ?", id)
-		return tell(tx, event.CommentDeleted, c, nil)
+		return appendAudit(tx, event.CommentDeleted, c, nil)
 	})
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
-// tell appends the audit event of what became of a comment. It is told in the order of
+// appendAudit appends the audit event of what became of a comment. It is in the order of
 // its task.
-func tell(tx *change.Tx, action string, before, after *Comment) error {
+func appendAudit(tx *change.Tx, action string, before, after *Comment) error {
 	c := after
 	if c == nil {
 		c = before

@@ -14,7 +14,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
-// notify appends an event for each member of the list who is to be told of a new comment:
+// notify appends an event for each member of the list who is to be notified of a new comment:
 // who is mentioned in it, and who is to do the task; not its author.
 func notify(ctx context.Context, tx *change.Tx, t *about, c *Comment) error {
 	addresses := mentions(c.Text)

@@ -45,12 +45,12 @@ func (s *Store) Undo(ctx context.Context, tx *change.Tx, l change.Logged) error 
 		return differs(after.ID, "text", "has been changed since")
 	case before == nil:
 		tx.Later("DELETE FROM task.comments WHERE id = ?", is.ID)
-		return tell(tx, event.CommentDeleted, is, nil)
+		return appendAudit(tx, event.CommentDeleted, is, nil)
 	}
 	then := *is
 	then.Text, then.EditedAt = before.Text, before.EditedAt
 	tx.Later("UPDATE task.comments SET text = ?, edited_at = ? WHERE id = ?", then.Text, then.EditedAt, is.ID)
-	return tell(tx, event.CommentUpdated, is, &then)
+	return appendAudit(tx, event.CommentUpdated, is, &then)
 }
 
 // undoDelete adds a comment again that was deleted, where it was. Nobody is told of it
@@ -78,7 +78,7 @@ func (s *Store) undoDelete(ctx context.Context, tx *change.Tx, c *Comment) error
 	if err != nil {
 		return err
 	}
-	return tell(tx, event.CommentCreated, nil, is)
+	return appendAudit(tx, event.CommentCreated, nil, is)
 }
 
 func differs(id uuid.UUID, part, message string) error {

@@ -65,7 +65,7 @@ type erasing struct {
 type step func(ctx context.Context, tx *change.Tx, of *erasing) (done bool, err error)
 
 // steps are what is done, in this order. Rows of erasures name their places.
-var steps = []step{lists, own, comments, mentions, trash, events, end}
+var steps = []step{eraseLists, eraseOwn, eraseComments, eraseMentions, eraseTrash, scrubEvents, endErasure}
 
 // Run erases until ctx ends. Any number of replicas may run it: one is at an account.
 func (e *Eraser) Run(ctx context.Context) error {
@@ -156,13 +156,13 @@ func begin(ctx context.Context, tx *change.Tx, failing any) (begun uuid.UUID, er
 	return user, nil
 }
 
-// lists ends memberships, and takes the lists away that have no other owner.
-func lists(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
+// eraseLists ends memberships, and takes the lists away that have no other owner.
+func eraseLists(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 	return list.Erase(ctx, tx, of.UserID)
 }
 
-// own deletes what is his alone.
-func own(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
+// eraseOwn deletes what is his alone.
+func eraseOwn(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 	for _, table := range His {
 		res, err := tx.NewRaw("DELETE FROM task."+table+" WHERE ctid IN (SELECT ctid FROM task."+table+" WHERE user_id = ? LIMIT ?)", of.UserID, rows).Exec(ctx)
 		if err != nil {
@@ -175,8 +175,8 @@ func own(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 	return true, nil
 }
 
-// comments deletes what he has said. An empty comment would say as much as none.
-func comments(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
+// eraseComments deletes what he has said. An empty comment would say as much as none.
+func eraseComments(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 	res, err := tx.NewRaw("DELETE FROM task.comments WHERE id IN (SELECT id FROM task.comments WHERE author_id = ? LIMIT ?)", of.UserID, rows).Exec(ctx)
 	if err != nil {
 		return false, fmt.Errorf("erase comments: %w", err)
@@ -204,8 +204,8 @@ func names(text string) string {
 	return "EXISTS (SELECT FROM unnest(x.emails) e WHERE strpos(lower(" + text + "), lower(e)) > 0)"
 }
 
-// mentions replaces his address in what others have said: they have mentioned him by it.
-func mentions(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
+// eraseMentions replaces his address in what others have said: they have mentioned him by it.
+func eraseMentions(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 	var last []uuid.UUID
 	err := tx.NewRaw(`WITH next AS MATERIALIZED (
 			SELECT id, text FROM task.comments WHERE id > ? ORDER BY id LIMIT ?
@@ -231,8 +231,8 @@ const (
 	former = "former member"
 )
 
-// trash takes his comments and reminders out of what others have thrown away.
-func trash(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
+// eraseTrash takes his comments and reminders out of what others have thrown away.
+func eraseTrash(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 	var last []uuid.UUID
 	without := func(column, key string) string {
 		return column + ` = (SELECT jsonb_agg(o.e ORDER BY o.n) FROM jsonb_array_elements(t.` + column + `) WITH ORDINALITY o (e, n) WHERE o.e ->> '` + key + `' IS DISTINCT FROM x.user_id::text)`
@@ -264,8 +264,8 @@ func trash(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 	return !more, nil
 }
 
-// end deletes the account, and tells of it.
-func end(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
+// endErasure deletes the account, and appends the event of it.
+func endErasure(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 	tx.Later("DELETE FROM task.feed WHERE list_id = ?", of.UserID)
 	tx.Later("DELETE FROM task.users WHERE id = ?", of.UserID)
 	tx.Later("UPDATE task.erasures SET done_at = ?, user_id = NULL, emails = NULL, name = NULL, step = NULL, reached = NULL, reached_at = NULL, reached_position = NULL WHERE id = ?", tx.Now, of.ID)
@@ -274,7 +274,7 @@ func end(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 		return false, err
 	}
 	tx.Append(eventlog.Entry{Topic: event.TopicTasks, Type: event.AccountErased, Key: of.UserID.String(), Time: tx.Now, Data: data})
-	return true, tx.TellAudit(of.UserID, event.AuditEvent{
+	return true, tx.AppendAudit(of.UserID, event.AuditEvent{
 		Frame: event.Frame{UserID: of.UserID}, Action: event.UserErased, Target: "user/" + of.UserID.String(),
 	}, nil, nil)
 }

@@ -29,10 +29,10 @@ type logged struct {
 	Gone     bool      `bun:"gone"` // its task has gone with an account
 }
 
-// events takes what was his out of the events that are kept. They keep their places, their
+// scrubEvents takes what was his out of the events that are kept. They keep their places, their
 // ids, and what makes them events: which task or list, which version, when, what was done.
 // So a replay, an undo of others and reconcile find what they look for.
-func events(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
+func scrubEvents(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 	var emails []string // the longest first
 	if err := tx.NewRaw("SELECT e FROM task.erasures x, unnest(x.emails) e WHERE x.id = ? ORDER BY length(e) DESC", of.ID).Scan(ctx, &emails); err != nil {
 		return false, fmt.Errorf("read whose events are looked for: %w", err)

@@ -1,7 +1,7 @@
 // Package feed tells clients what has changed for them: since a place that they have seen,
 // as it is now. A client that has applied all up to a place has what the server had there.
 //
-// Places are transactions (ADR 0015): a change is settled, and told, once no older
+// Places are transactions (ADR 0015): a change is settled, and sent, once no older
 // transaction is under way that may still write.
 package feed
 
@@ -25,7 +25,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
 
-// The kinds of things that are told of.
+// The kinds of things that changes are of.
 const (
 	KindTask    = "task"
 	KindList    = "list"
@@ -53,7 +53,7 @@ type Change struct {
 	Member  *list.Member
 	Comment *comment.Comment
 
-	// JSON is how it is told, where it is told to many. Nobody may change it.
+	// JSON is its encoding, where it is sent to many. Nobody may change it.
 	JSON []byte
 }
 
@@ -91,7 +91,7 @@ func ParsePlace(cursor string) (Place, error) {
 // head is where the feed is settled up to: below the oldest transaction under way, and no
 // further than behind what has been committed in the feed. Transactions behind that may be
 // on no disk yet, such as those that came to nothing. Where Postgres dies it gives their
-// numbers again, and a client whose place is beyond them would never be told of what they
+// numbers again, and a client whose place is beyond them would never be sent what they
 // are of then.
 type head struct {
 	Log     uuid.UUID `bun:"id"`
@@ -263,7 +263,7 @@ func (s *Store) fill(ctx context.Context, actor access.Actor, rows []row) ([]Cha
 }
 
 // Snapshot gives all that the actor sees in his lists, or in some of them, to each, thing
-// by thing. It begins after the place that Now gave: what changes meanwhile is told from
+// by thing. It begins after the place that Now gave: what changes meanwhile is sent from
 // there.
 func (s *Store) Snapshot(ctx context.Context, actor access.Actor, each func(Change) error, lists ...uuid.UUID) error {
 	var after *list.Place

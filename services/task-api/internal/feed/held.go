@@ -8,7 +8,7 @@ import (
 )
 
 // Held tells a feed that stands still: a transaction holds it back that has been under way
-// for long, and what was committed meanwhile can not be told.
+// for long, and what was committed meanwhile can not be sent.
 type Held struct {
 	Store *Store
 	// For is how long a transaction may hold changes back.

@@ -18,26 +18,26 @@ import (
 // a list little more.
 type Hub struct {
 	Store *Store
-	// Encode makes a change's JSON, once for all who are told of it.
+	// Encode makes a change's JSON, once for all who are sent it.
 	Encode func(Change) ([]byte, error)
 	Log    *slog.Logger
 
 	mu      sync.Mutex
 	waiting map[uuid.UUID]map[*Watch]struct{} // by list
-	changed int64                             // all below has been told, where
+	changed int64                             // all below has been sent, where
 	looked  bool                              // while somebody waits
 }
 
 // Watch is somebody who waits.
 type Watch struct {
-	hub   *Hub
-	actor access.Actor
-	only  []uuid.UUID // lists of which alone it is told; of all where there are none
-	lists []uuid.UUID
-	woken chan struct{}
-	since int64   // what has changed from there is told, in the lists
-	told  []*news // since the last Page
-	alone bool    // something was not told: it is to be read
+	hub    *Hub
+	actor  access.Actor
+	only   []uuid.UUID // lists only changes in these; in all where there are none
+	lists  []uuid.UUID
+	woken  chan struct{}
+	since  int64    // what has changed from there is queued, in the lists
+	queued []*batch // since the last Page
+	missed bool     // something was not queued: it is to be read
 }
 
 // Watch begins to wait, for an actor, for what changes in all of his lists or only in some.
@@ -55,7 +55,7 @@ func (w *Watch) Set(lists ...uuid.UUID) {
 	w.hub.mu.Lock()
 	defer w.hub.mu.Unlock()
 	w.leave()
-	w.since, w.told, w.alone = w.hub.changed, nil, false
+	w.since, w.queued, w.missed = w.hub.changed, nil, false
 	if w.hub.waiting == nil {
 		w.hub.waiting = map[uuid.UUID]map[*Watch]struct{}{}
 	}
@@ -85,29 +85,29 @@ func (w *Watch) leave() {
 }
 
 const (
-	// lookAgain is how soon it is looked again while transactions are under way that may
+	// pollInterval is how soon it is looked again while transactions are under way that may
 	// have changed something.
-	lookAgain = 10 * time.Millisecond
-	// lookAnyhow is how long a lost signal may go unnoticed.
-	lookAnyhow = time.Second
+	pollInterval = 10 * time.Millisecond
+	// idleInterval is how long a lost signal may go unnoticed.
+	idleInterval = time.Second
 )
 
 // Run wakes who waits, until ctx ends. The signal says that something was committed.
 func (h *Hub) Run(ctx context.Context, signal <-chan struct{}) error {
 	failing := &outage.Outage{Log: h.Log, Gone: "changes can not be told; trying again", Back: "changes are told again"}
 	return database.Repeat(ctx, failing, signal, func(ctx context.Context) (time.Duration, error) {
-		if !h.awaited() {
-			return lookAnyhow, nil
+		if !h.hasWatches() {
+			return idleInterval, nil
 		}
-		open, err := h.look(ctx)
+		open, err := h.poll(ctx)
 		if open {
-			return lookAgain, err
+			return pollInterval, err
 		}
-		return lookAnyhow, err
+		return idleInterval, err
 	})
 }
 
-func (h *Hub) awaited() bool {
+func (h *Hub) hasWatches() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.waiting) == 0 {
@@ -116,9 +116,9 @@ func (h *Hub) awaited() bool {
 	return len(h.waiting) > 0
 }
 
-// look tells who waits what has changed since the last look, and says whether there may
+// poll tells who waits what has changed since the last look, and says whether there may
 // be more in a moment.
-func (h *Hub) look(ctx context.Context) (open bool, err error) {
+func (h *Hub) poll(ctx context.Context) (open bool, err error) {
 	now, err := h.Store.head(ctx)
 	if err != nil {
 		return false, err
@@ -148,10 +148,10 @@ func (h *Hub) look(ctx context.Context) (open bool, err error) {
 	return now.Open, nil
 }
 
-// wake wakes who waits and tells it the news; of nil it has to read for itself.
-func wake(watches map[*Watch]struct{}, n *news) {
+// wake wakes who waits and queues a batch for it; of nil it has to read for itself.
+func wake(watches map[*Watch]struct{}, n *batch) {
 	for w := range watches {
-		w.tell(n)
+		w.queue(n)
 		select {
 		case w.woken <- struct{}{}:
 		default:

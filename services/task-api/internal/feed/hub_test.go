@@ -101,7 +101,7 @@ func (f *fixture) lookUntil(so func() bool) {
 	f.t.Helper()
 	require.Eventually(f.t, func() bool {
 		f.counted.n = 0
-		_, err := f.look(f.t.Context())
+		_, err := f.poll(f.t.Context())
 		require.NoError(f.t, err)
 		return so()
 	}, 30*time.Second, time.Millisecond)
@@ -156,7 +156,7 @@ func TestNobodyIsWokenWhereNothingHasEverChanged(t *testing.T) {
 	require.True(t, f.woken(), "since it is another log")
 	f.places[0] = f.readSelf(f.members[0])
 	require.Zero(t, f.places[0].Changed)
-	_, err := f.look(t.Context())
+	_, err := f.poll(t.Context())
 	require.NoError(t, err)
 	require.False(t, f.woken())
 
@@ -179,7 +179,7 @@ func TestNewsAreInTheirOrderAndOnce(t *testing.T) {
 	f.do("UPDATE task.tasks SET version = 2, title = 'again' WHERE id = ?", first)
 	f.lookUntil(func() bool {
 		rows := 0
-		for _, n := range f.members[0].told {
+		for _, n := range f.members[0].queued {
 			rows += len(n.rows)
 		}
 		return rows == 3
@@ -213,7 +213,7 @@ func TestWhoIsNotToldReadsForHimself(t *testing.T) {
 		}},
 		{"too much has changed", func(f *fixture) {
 			f.do(`INSERT INTO task.tasks (id, user_id, list_id, position, title, description, is_complete, priority, tags, all_day, timezone, version, created_at, updated_at)
-				SELECT gen_random_uuid(), ?, ?, n, 'x', '', false, 0, '{}', false, 'UTC', 1, now(), now() FROM generate_series(0, ?) n`, uuid.New(), f.list, mostNews)
+				SELECT gen_random_uuid(), ?, ?, n, 'x', '', false, 0, '{}', false, 'UTC', 1, now(), now() FROM generate_series(0, ?) n`, uuid.New(), f.list, maxBatch)
 		}},
 		{"his place is of another log", func(f *fixture) {
 			f.task(uuid.New())
@@ -240,7 +240,7 @@ func TestWhoIsNotToldReadsForHimself(t *testing.T) {
 
 func TestWhoIsSlowReadsForHimself(t *testing.T) {
 	f := newFixture(t, 2)
-	for range mostTold + 1 {
+	for range maxQueued + 1 {
 		f.task(uuid.New())
 		f.lookUntil(f.woken)
 	}
@@ -287,7 +287,7 @@ func TestWhoWaitsForSomeListsIsToldOfThem(t *testing.T) {
 	f.task(other)
 	f.list = w.only[0]
 	f.task(his)
-	f.lookUntil(func() bool { return len(w.told) > 0 })
+	f.lookUntil(func() bool { return len(w.queued) > 0 })
 	from := f.places[0]
 	ids, known := f.heard(0)
 	require.True(t, known)
@@ -300,7 +300,7 @@ func TestWhoWaitsForSomeListsIsToldOfThem(t *testing.T) {
 
 	// What becomes of his membership he reads himself.
 	f.do("DELETE FROM task.members WHERE user_id = ? AND list_id = ?", w.actor.UserID, f.list)
-	f.lookUntil(func() bool { return w.alone })
+	f.lookUntil(func() bool { return w.missed })
 	_, known = w.Page(p.Next)
 	require.False(t, known)
 }
@@ -314,7 +314,7 @@ func TestThePlaceBehindTheFirstChanges(t *testing.T) {
 	}
 	f.lookUntil(func() bool {
 		rows := 0
-		for _, n := range f.members[0].told {
+		for _, n := range f.members[0].queued {
 			rows += len(n.rows)
 		}
 		return rows == len(ids)

@@ -27,28 +27,28 @@ import (
 )
 
 // Routes says which service answers which addresses, what the caller must be allowed
-// before a request is passed on, and whether the service is told which lists he is a
+// before a request is passed on, and whether the service is sent which lists he is a
 // member of. In a path {id} is a task. The history of one is not asked for where it is
-// now, but told by what happened in which list.
+// now: each entry belongs to the list that it happened in.
 //
 // An API token needs the scope of a route; without one no token may ask. A token that is
-// restricted to lists may not where the service tells of more than is in lists.
+// restricted to lists may not where the service answers more than is in lists.
 var Routes = []struct {
 	Pattern string
 	AppID   string
-	ask     ask
+	may     permission
 	lists   bool
 	scope   auth.Scope
 	more    bool // than is in lists
 }{
-	{"GET /api/audit", "audit-log", own, true, auth.AuditRead, false},
-	{"GET /api/tasks/{id}/history", "audit-log", own, true, auth.AuditRead, false},
-	{"GET /api/notifications", "notification", own, false, auth.Notifications, true},
-	{"POST /api/notifications/read-all", "notification", own, false, auth.Notifications, true},
-	{"PATCH /api/notifications/{notification}", "notification", own, false, auth.Notifications, true},
-	{"POST /api/notifications/{notification}/read", "notification", own, false, auth.Notifications, true},
-	{"POST /api/recurrence/preview", "recurring-task", own, false, auth.TasksRead, false},
-	{"GET /api/tasks/{id}/occurrences", "recurring-task", ofTask, true, auth.TasksRead, false},
+	{"GET /api/audit", "audit-log", anyUser, true, auth.AuditRead, false},
+	{"GET /api/tasks/{id}/history", "audit-log", anyUser, true, auth.AuditRead, false},
+	{"GET /api/notifications", "notification", anyUser, false, auth.Notifications, true},
+	{"POST /api/notifications/read-all", "notification", anyUser, false, auth.Notifications, true},
+	{"PATCH /api/notifications/{notification}", "notification", anyUser, false, auth.Notifications, true},
+	{"POST /api/notifications/{notification}/read", "notification", anyUser, false, auth.Notifications, true},
+	{"POST /api/recurrence/preview", "recurring-task", anyUser, false, auth.TasksRead, false},
+	{"GET /api/tasks/{id}/occurrences", "recurring-task", seesTask, true, auth.TasksRead, false},
 }
 
 // OpenRoutes are those for whoever has a link out of a mail: he is not signed in,
@@ -73,7 +73,7 @@ const openBody = 4 << 10
 // openPolicy is the Content-Security-Policy of their page: one form, to itself.
 const openPolicy = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// unavailable tells the answers of a service that is not there, which may be as
+// unavailable tells apart the answers of a service that is not there, which may be as
 // it should (scaled to zero), from failures of task-api: both are 5xx.
 var unavailable = promauto.NewCounterVec(prometheus.CounterOpts{
 	Name: "taskwire_front_door_unavailable_total", Help: "Requests that could not be passed on to a service, and were answered with 503.",
@@ -120,27 +120,27 @@ func (d *Door) Mount(r chi.Router, perService func() chi.Middlewares) {
 		}
 		through := d.proxy(route.AppID)
 		if route.lists {
-			through = d.tellsLists(through)
+			through = d.withLists(through)
 		}
-		through = d.asks(route.ask, d.signs(through))
+		through = d.authorize(route.may, d.withServiceToken(through))
 		if route.more {
-			through = withoutRestricted(through)
+			through = refuseRestricted(through)
 		}
-		r.Handle(route.Pattern, needs(route.scope)(within(through)))
+		r.Handle(route.Pattern, requireScope(route.scope)(within(through)))
 	}
 }
 
-// needs passes on requests of callers who have a scope. None is for no API token.
-func needs(scope auth.Scope) func(http.Handler) http.Handler {
+// requireScope passes on requests of callers who have a scope. None is for no API token.
+func requireScope(scope auth.Scope) func(http.Handler) http.Handler {
 	if scope == "" {
 		return auth.Require()
 	}
 	return auth.Require(scope)
 }
 
-// withoutRestricted passes requests on to next, but for those of who is restricted to some
+// refuseRestricted passes requests on to next, but for those of who is restricted to some
 // lists.
-func withoutRestricted(next http.Handler) http.Handler {
+func refuseRestricted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if auth.CallerOf(r.Context()).Restricted() {
 			httpapi.NewProblem(httpapi.NotForTokens, "the API token is for some lists alone, and this is about all that is yours").Write(w, r)
@@ -150,10 +150,10 @@ func withoutRestricted(next http.Handler) http.Handler {
 	})
 }
 
-// signs passes requests on to next with a token for the other services alone, and for a
+// withServiceToken passes requests on to next with a token for the other services alone, and for a
 // moment: whoever steals one there can not come in by it, and what the caller has shown
 // here is shown to nobody else.
-func (d *Door) signs(next http.Handler) http.Handler {
+func (d *Door) withServiceToken(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, err := d.sign(auth.CallerOf(r.Context()), time.Now())
 		if err != nil {

@@ -3,7 +3,7 @@
 // Sign-ins and registrations are counted in Postgres, for all replicas together
 // (Windows): they are few, and whoever guesses would go from one replica to the
 // next. Requests, writes, the pool's connections and the hashing of passwords
-// are bounded in each replica (Users, Share, Turns): it is that replica's memory
+// are bounded in each replica (Requests, PerKey, Turns): it is that replica's memory
 // and cores that they protect, and asking the database about each request would
 // cost more than most requests do.
 package limit

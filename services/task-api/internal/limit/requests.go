@@ -136,21 +136,21 @@ const (
 	// searchTurns are those of searches: each may look through many long texts, which
 	// costs Postgres what a hundred lists do.
 	searchTurns = 2
-	// shareWait is how long a request waits for the user's others, and for
+	// connectionWait is how long a request waits for the user's others, and for
 	// everybody's.
-	shareWait = 10 * time.Second
+	connectionWait = 10 * time.Second
 )
 
-// Share returns a middleware by which each client's requests use at most a third
+// Connections returns a middleware by which each client's requests use at most a third
 // of a pool of connections at once: of the own database's, or of a service's
 // behind the front door. All clients' take turns (Fair). Each call makes one for
 // another pool.
-func (u *Requests) Share() func(http.Handler) http.Handler {
-	places := NewShare(poolShare)
+func (u *Requests) Connections() func(http.Handler) http.Handler {
+	places := NewPerKey(poolShare)
 	reads, writes, searches := NewFair(readTurns, time.Now), NewFair(writeTurns, time.Now), NewFair(searchTurns, time.Now)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			waiting, cancel := context.WithTimeout(r.Context(), shareWait)
+			waiting, cancel := context.WithTimeout(r.Context(), connectionWait)
 			defer cancel()
 			key := u.key(r)
 			leave, err := places.Take(waiting, key)

@@ -56,7 +56,7 @@ func TestBucketsOutOfUseAreForgotten(t *testing.T) {
 }
 
 func TestAShareHoldsUpItsOwnerAlone(t *testing.T) {
-	s := NewShare(2)
+	s := NewPerKey(2)
 	var done []func()
 	for range 2 {
 		d, err := s.Take(t.Context(), "a")

@@ -48,7 +48,7 @@ func leave(ctx context.Context, tx *change.Tx, id, user uuid.UUID, role access.R
 	if err := task.Forget(ctx, tx, id, user); err != nil {
 		return err
 	}
-	return tellErased(tx, event.MemberRemoved, id, user, "user/"+user.String(), nil, &membership{ListID: id, UserID: &user, Role: role, State: Active})
+	return appendErasedAudit(tx, event.MemberRemoved, id, user, "user/"+user.String(), nil, &membership{ListID: id, UserID: &user, Role: role, State: Active})
 }
 
 // takeAway deletes a list. The other members see nothing of it from the first step on.
@@ -61,12 +61,12 @@ func takeAway(ctx context.Context, tx *change.Tx, id, user uuid.UUID) error {
 	}
 	tx.Later("DELETE FROM task.members WHERE list_id = ?", id)
 	tx.Later("DELETE FROM task.lists WHERE id = ?", id)
-	return tellErased(tx, event.ListPurged, id, user, "list/"+id.String(), map[string]any{event.MetaErased: true}, nil)
+	return appendErasedAudit(tx, event.ListPurged, id, user, "list/"+id.String(), map[string]any{event.MetaErased: true}, nil)
 }
 
-// tellErased tells the audit trail of what became of a list with a user.
-func tellErased(tx *change.Tx, action string, list, user uuid.UUID, target string, about map[string]any, before *membership) error {
-	return tx.TellAudit(list, event.AuditEvent{
+// appendErasedAudit appends the audit event of what became of a list with a user.
+func appendErasedAudit(tx *change.Tx, action string, list, user uuid.UUID, target string, about map[string]any, before *membership) error {
+	return tx.AppendAudit(list, event.AuditEvent{
 		Frame: event.Frame{UserID: user, Metadata: about}, Action: action, Target: target, ListID: &list,
 	}, orNothing(before), nil)
 }

@@ -7,13 +7,13 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
-// tell appends the audit event of what became of a list.
-func tell(tx *change.Tx, action string, before, after *List) error {
-	return tellOf(tx, after.ID, action, "list/"+after.ID.String(), before.state(), after.state())
+// appendAudit appends the audit event of what became of a list.
+func appendAudit(tx *change.Tx, action string, before, after *List) error {
+	return appendAuditOf(tx, after.ID, action, "list/"+after.ID.String(), before.state(), after.state())
 }
 
-// tellOf appends the audit event of what somebody did in a list. It belongs to that list,
+// appendAuditOf appends the audit event of what somebody did in a list. It belongs to that list,
 // and in its order.
-func tellOf(tx *change.Tx, list uuid.UUID, action, target string, before, after any) error {
-	return tx.TellAudit(list, event.AuditEvent{Action: action, Target: target, ListID: &list}, before, after)
+func appendAuditOf(tx *change.Tx, list uuid.UUID, action, target string, before, after any) error {
+	return tx.AppendAudit(list, event.AuditEvent{Action: action, Target: target, ListID: &list}, before, after)
 }

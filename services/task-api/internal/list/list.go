@@ -194,7 +194,7 @@ func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key
 		if l, err = one(ctx, tx, actor, id); err != nil {
 			return err
 		}
-		if err := tell(tx, event.ListCreated, nil, l); err != nil {
+		if err := appendAudit(tx, event.ListCreated, nil, l); err != nil {
 			return err
 		}
 		if key != nil {
@@ -294,7 +294,7 @@ func save(tx *change.Tx, before, l *List) error {
 	l.Version, l.UpdatedAt = before.Version+1, tx.Now
 	tx.Later("UPDATE task.lists SET name = ?, color = ?, is_archived = ?, version = ?, updated_at = ? WHERE id = ?",
 		l.Name, l.Color, l.IsArchived, l.Version, l.UpdatedAt, l.ID)
-	return tell(tx, event.ListUpdated, before, l)
+	return appendAudit(tx, event.ListUpdated, before, l)
 }
 
 // Delete moves a list of the actor's and its tasks into the trash. Its members find it
@@ -325,7 +325,7 @@ func throwAway(ctx context.Context, tx *change.Tx, l *List) error {
 	tx.Later("UPDATE task.members SET trashed = true WHERE list_id = ?", l.ID)
 	tx.Later("INSERT INTO task.trash (id, root_id, list_id, title, version, deleted_by, deleted_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		l.ID, l.ID, l.ID, l.Name, l.Version+1, tx.Actor.UserID, tx.Now)
-	return tellOf(tx, l.ID, event.ListDeleted, "list/"+l.ID.String(), l.state(), nil)
+	return appendAuditOf(tx, l.ID, event.ListDeleted, "list/"+l.ID.String(), l.state(), nil)
 }
 
 // lock reads a list of the actor once it is locked: the members of a list and what it is

@@ -104,7 +104,7 @@ func (s *Store) Invite(ctx context.Context, actor access.Actor, id uuid.UUID, em
 				return err
 			}
 		}
-		return tellMember(tx, event.MemberInvited, nil, &membership{id, nil, i.Email, role, Invited})
+		return appendMemberAudit(tx, event.MemberInvited, nil, &membership{id, nil, i.Email, role, Invited})
 	})
 	return i, err
 }
@@ -123,7 +123,7 @@ func touch(tx *change.Tx, l *List) {
 	tx.Later("UPDATE task.lists SET version = version + 1, updated_at = ? WHERE id = ?", tx.Now, l.ID)
 }
 
-func tellMember(tx *change.Tx, action string, before, after *membership) error {
+func appendMemberAudit(tx *change.Tx, action string, before, after *membership) error {
 	is := after
 	if is == nil {
 		is = before
@@ -132,7 +132,7 @@ func tellMember(tx *change.Tx, action string, before, after *membership) error {
 	if is.UserID != nil {
 		target = "user/" + is.UserID.String()
 	}
-	return tellOf(tx, is.ListID, action, target, orNothing(before), orNothing(after))
+	return appendAuditOf(tx, is.ListID, action, target, orNothing(before), orNothing(after))
 }
 
 // orNothing keeps a nil *membership from becoming a non-nil any.
@@ -201,7 +201,7 @@ func (s *Store) Accept(ctx context.Context, actor access.Actor, id uuid.UUID) (*
 		if l, err = one(ctx, tx, actor, i.ListID); err != nil {
 			return err
 		}
-		return tellMember(tx, event.MemberJoined, nil, &membership{l.ID, &actor.UserID, i.Email, l.Role, Active})
+		return appendMemberAudit(tx, event.MemberJoined, nil, &membership{l.ID, &actor.UserID, i.Email, l.Role, Active})
 	})
 	return l, err
 }
@@ -213,7 +213,7 @@ func (s *Store) Decline(ctx context.Context, actor access.Actor, id uuid.UUID) e
 		if err != nil {
 			return err
 		}
-		return tellMember(tx, event.MemberDeclined, &membership{i.ListID, nil, i.Email, i.Role, Invited}, nil)
+		return appendMemberAudit(tx, event.MemberDeclined, &membership{i.ListID, nil, i.Email, i.Role, Invited}, nil)
 	})
 }
 
@@ -231,7 +231,7 @@ func (s *Store) Withdraw(ctx context.Context, actor access.Actor, id uuid.UUID) 
 		if i, err = s.answer(ctx, tx, id, where); err != nil {
 			return err
 		}
-		return tellMember(tx, event.MemberDeclined, &membership{i.ListID, nil, i.Email, i.Role, Invited}, nil)
+		return appendMemberAudit(tx, event.MemberDeclined, &membership{i.ListID, nil, i.Email, i.Role, Invited}, nil)
 	})
 }
 
@@ -276,7 +276,7 @@ func (s *Store) SetRole(ctx context.Context, actor access.Actor, id, user uuid.U
 		is.Role, m = role, &is
 		tx.Later("UPDATE task.members SET role = ? WHERE user_id = ? AND list_id = ?", string(role), user, id)
 		touch(tx, l)
-		return tellMember(tx, event.MemberUpdated, &membership{id, &user, was.Email, was.Role, Active}, &membership{id, &user, is.Email, role, Active})
+		return appendMemberAudit(tx, event.MemberUpdated, &membership{id, &user, was.Email, was.Role, Active}, &membership{id, &user, is.Email, role, Active})
 	})
 	return m, err
 }
@@ -309,7 +309,7 @@ func (s *Store) Remove(ctx context.Context, actor access.Actor, id, user uuid.UU
 		if err := task.Forget(ctx, tx, id, user); err != nil {
 			return err
 		}
-		return tellMember(tx, event.MemberRemoved, &membership{id, &user, was.Email, was.Role, Active}, nil)
+		return appendMemberAudit(tx, event.MemberRemoved, &membership{id, &user, was.Email, was.Role, Active}, nil)
 	})
 }
 

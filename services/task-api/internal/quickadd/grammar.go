@@ -168,7 +168,7 @@ func (p *parser) times(i int) []phrase {
 		}
 		found = append(found, phrase{kind: Time, from: i, to: to, place: where, value: fmt.Sprintf("%02d:%02d", h, m), minute: 60*h + m})
 	}
-	told := func(where place) place { // a word before it leaves no doubt
+	placeOr := func(where place) place { // a word before it leaves no doubt
 		if called {
 			return anywhere
 		}
@@ -176,9 +176,9 @@ func (p *parser) times(i int) []phrase {
 	}
 	key, next := p.key(at), p.key(at+1)
 	if m := clock24.FindStringSubmatch(key); m != nil {
-		add(at+1, told(atEnds), m[1], m[2], "")
+		add(at+1, placeOr(atEnds), m[1], m[2], "")
 		if next == "am" || next == "pm" {
-			add(at+2, told(atEnd), m[1], m[2], next)
+			add(at+2, placeOr(atEnd), m[1], m[2], next)
 		}
 	}
 	if m := clock12.FindStringSubmatch(key); m != nil {
@@ -199,7 +199,7 @@ func (p *parser) times(i int) []phrase {
 			add(at+1, atEnd, key, "", "")
 		}
 		if next == "am" || next == "pm" {
-			add(at+2, told(atEnd), key, "", next)
+			add(at+2, placeOr(atEnd), key, "", next)
 		}
 	}
 	return found
@@ -360,51 +360,51 @@ func (p *parser) monday() time.Time {
 }
 
 // days are the dates that begin with a word, behind another that tells of a date, or "".
-func (p *parser) days(i int, told string) []day {
+func (p *parser) days(i int, marker string) []day {
 	var found []day
 	key := p.key(i)
-	if told == "" || told == "by" || told == "due" || told == "bis" || dateWords[told] == nobody {
-		if n, ok := nearDays[key]; ok && (told != "" || p.plainly(i)) {
+	if marker == "" || marker == "by" || marker == "due" || marker == "bis" || dateWords[marker] == nobody {
+		if n, ok := nearDays[key]; ok && (marker != "" || p.plainly(i)) {
 			found = append(found, day{to: i + 1, date: p.today.AddDate(0, 0, n)})
 		}
 	}
-	if w, ok := weekdays[key]; ok && (told != "" || ordinals[p.key(i-1)] == 0 && !others[p.key(i-1)]) {
-		same := dateWords[told] == nobody || dateWords[told] == w.language
+	if w, ok := weekdays[key]; ok && (marker != "" || ordinals[p.key(i-1)] == 0 && !others[p.key(i-1)]) {
+		same := dateWords[marker] == nobody || dateWords[marker] == w.language
 		switch {
-		case w.full && told == "":
-			found = append(found, day{i + 1, atEnd, p.weekday(w.day, told)})
-		case !same && told != "": // "5 am Friday"
+		case w.full && marker == "":
+			found = append(found, day{i + 1, atEnd, p.weekday(w.day, marker)})
+		case !same && marker != "": // "5 am Friday"
 		case w.full:
-			found = append(found, day{i + 1, anywhere, p.weekday(w.day, told)})
-		case told != "":
-			found = append(found, day{i + 1, atEnd, p.weekday(w.day, told)})
+			found = append(found, day{i + 1, anywhere, p.weekday(w.day, marker)})
+		case marker != "":
+			found = append(found, day{i + 1, atEnd, p.weekday(w.day, marker)})
 		case w.language == english:
-			found = append(found, day{i + 1, beforeTime, p.weekday(w.day, told)})
+			found = append(found, day{i + 1, beforeTime, p.weekday(w.day, marker)})
 		}
 	}
-	if told == "this" || told == "next" || told == "diesen" || told == "nächsten" || told == "kommenden" {
+	if marker == "this" || marker == "next" || marker == "diesen" || marker == "nächsten" || marker == "kommenden" {
 		return found
 	}
-	if (told == "on" || told == "by" || told == "due") && key == "the" && p.joined(i, i+2) {
+	if (marker == "on" || marker == "by" || marker == "due") && key == "the" && p.joined(i, i+2) {
 		if n := p.ordinalDay(i + 1); n > 0 {
 			found = append(found, day{i + 2, atEnd, first(p.today, func(d time.Time) bool { return d.Day() == n })})
 		}
 	}
-	if told == "am" && strings.HasSuffix(key, ".") {
+	if marker == "am" && strings.HasSuffix(key, ".") {
 		if n := p.ordinalDay(i); n > 0 {
 			found = append(found, day{i + 1, atEnd, first(p.today, func(d time.Time) bool { return d.Day() == n })})
 		}
 	}
 	for _, d := range p.monthDays(i) {
-		if told == "am" && !strings.HasSuffix(key, ".") { // "5 am 5 May"
+		if marker == "am" && !strings.HasSuffix(key, ".") { // "5 am 5 May"
 			continue
 		}
-		if told != "" {
+		if marker != "" {
 			d.place = anywhere
 		}
 		found = append(found, day{d.to, d.place, p.dated(d.year, d.month, d.day)})
 	}
-	return append(found, p.numbers(i, told)...)
+	return append(found, p.numbers(i, marker)...)
 }
 
 // plainly says whether a word is written as in a sentence: "USA Today" is a name.
@@ -419,8 +419,8 @@ func (p *parser) plainly(i int) bool {
 
 // weekday is the first such day after today; with "this" today counts, and "next" is that
 // of the next week, which begins on Monday.
-func (p *parser) weekday(day time.Weekday, told string) time.Time {
-	switch told {
+func (p *parser) weekday(day time.Weekday, marker string) time.Time {
+	switch marker {
 	case "this", "diesen":
 		return first(p.today, func(d time.Time) bool { return d.Weekday() == day })
 	case "next", "nächsten":
@@ -512,11 +512,11 @@ func (p *parser) dated(year int, month time.Month, day int) time.Time {
 }
 
 // numbers are dates in digits.
-func (p *parser) numbers(i int, told string) []day {
+func (p *parser) numbers(i int, marker string) []day {
 	one := func(year, month, of string) []day {
 		y, m, d := 0, dayOf(month), dayOf(of)
 		where := anywhere
-		if year == "" && told == "" { // "2.5. litres"
+		if year == "" && marker == "" { // "2.5. litres"
 			where = atEnd
 		}
 		if year != "" {
@@ -534,7 +534,7 @@ func (p *parser) numbers(i int, told string) []day {
 	if m := dotDate.FindStringSubmatch(key); m != nil && !noNumberAfter[p.key(i-1)] {
 		return one(m[3], m[2], m[1])
 	}
-	if told == "am" { // "5 am 2027-05-05"
+	if marker == "am" { // "5 am 2027-05-05"
 		return nil
 	}
 	if m := isoDate.FindStringSubmatch(key); m != nil {

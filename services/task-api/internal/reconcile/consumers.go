@@ -206,7 +206,7 @@ func (c *comparison) account(ctx context.Context, s subscription, lost []loggedE
 		case isLetter && isOpen:
 			result.Letters++
 		case isLetter: // an operator has decided that it shall have no effect
-		case e.OccurredAt.After(c.young):
+		case e.OccurredAt.After(c.recentFrom):
 			result.InFlight++
 		default:
 			missing = append(missing, e)
@@ -215,9 +215,9 @@ func (c *comparison) account(ctx context.Context, s subscription, lost []loggedE
 	return missing, nil
 }
 
-// entriesTold checks that every audit entry is that of an event, by its place
+// entriesLogged checks that every audit entry is that of an event, by its place
 // in the log.
-func (c *comparison) entriesTold(ctx context.Context, result *Result) error {
+func (c *comparison) entriesLogged(ctx context.Context, result *Result) error {
 	type row struct {
 		ID     uuid.UUID `bun:"id"`
 		Action string    `bun:"action"`

@@ -13,7 +13,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/event"
 )
 
-// erasures are the services that are told of an erased account, and by which event.
+// erasures are the services that learn of an erased account, and by which event.
 var erasures = []struct {
 	subscription
 	kind string
@@ -79,7 +79,7 @@ func (c *comparison) acknowledged(ctx context.Context, s subscription, events []
 		case erased:
 		case !known:
 			lost = append(lost, e)
-		case e.OccurredAt.After(c.young):
+		case e.OccurredAt.After(c.recentFrom):
 			result.InFlight++
 		default:
 			result.missing("%s has not erased an account yet (event %s)", s.service, e.ID)

@@ -121,7 +121,7 @@ func (s *scan) read(ctx context.Context, bar *progress.Bar) error {
 	})
 }
 
-// batch reads and tells the next events, and says how many they were.
+// batch reads and passes on the next events, and returns how many they were.
 func (s *scan) batch(ctx context.Context, tx bun.Tx, bar *progress.Bar, which string, from int64) (int, error) {
 	var rows []loggedEvent
 	err := tx.NewRaw(`SELECT coalesce(e.seq, 0) AS seq, e.position, e.id, e.type, e.key, e.occurred_at,

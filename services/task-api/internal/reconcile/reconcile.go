@@ -1,5 +1,5 @@
-// Package reconcile proves that what was changed has been told, and that what
-// was told has had its effect: it compares the tasks with the event log, and
+// Package reconcile proves that what was changed has been logged, and that what
+// was logged has had its effect: it compares the tasks with the event log, and
 // the log with what the consumers made of it, and names what is missing.
 //
 // It only reads (but for its own result, see Record, and Forget), in short transactions,
@@ -82,10 +82,10 @@ type check struct {
 
 // What an operator does about the gaps of a check.
 const (
-	replayed = "task-api reconcile --replay, with the same --since, publishes these events again; a consumer that has one for handled is made to forget it first"
-	untold   = "no replay can mend this, since the log does not hold the event: it is written together with the change. Somebody has worked on the tables by hand, or it is a bug that should be reported. The next change of the task tells how it is then; the audit trail keeps its hole"
-	unfired  = "no replay can mend this, since the log does not hold the event. To have such a reminder fire now, as the owner of the tables: UPDATE task.reminders SET armed = true WHERE id = '…'"
-	unlogged = "no replay can mend this, since the log does not hold the event, after the restore of an older backup of task-api, say. The entry stays, as the record of what was lost"
+	replayed    = "task-api reconcile --replay, with the same --since, publishes these events again; a consumer that has one for handled is made to forget it first"
+	neverLogged = "no replay can mend this, since the log does not hold the event: it is written together with the change. Somebody has worked on the tables by hand, or it is a bug that should be reported. The next change of the task tells how it is then; the audit trail keeps its hole"
+	unfired     = "no replay can mend this, since the log does not hold the event. To have such a reminder fire now, as the owner of the tables: UPDATE task.reminders SET armed = true WHERE id = '…'"
+	unlogged    = "no replay can mend this, since the log does not hold the event, after the restore of an older backup of task-api, say. The entry stays, as the record of what was lost"
 )
 
 // Settle is Run, and Run again after each pause while something is missing,
@@ -109,7 +109,7 @@ func (r *Reconciler) Settle(ctx context.Context, wait, pause time.Duration) ([]R
 // Run makes every check, and says of those that could not be made why.
 func (r *Reconciler) Run(ctx context.Context) ([]Result, error) {
 	horizon := r.Now().Add(-r.Since)
-	c := &comparison{Reconciler: r, horizon: horizon, young: r.Now().Add(-grace)}
+	c := &comparison{Reconciler: r, horizon: horizon, recentFrom: r.Now().Add(-grace)}
 	results := []Result{}
 	for _, check := range c.checks() {
 		result := Result{Check: check.name, Remedy: check.remedy}
@@ -133,16 +133,16 @@ func (r *Reconciler) Run(ctx context.Context) ([]Result, error) {
 // comparison is one run.
 type comparison struct {
 	*Reconciler
-	horizon time.Time // what happened before is not looked at
-	young   time.Time // what happened after may be in flight
+	horizon    time.Time // what happened before is not looked at
+	recentFrom time.Time // what happened after may be in flight
 }
 
 func (c *comparison) checks() []check {
 	checks := []check{
-		{"every version of a task is told", []string{"task.tasks", "task.events"}, c.tasks, untold},
+		{"every version of a task is told", []string{"task.tasks", "task.events"}, c.tasks, neverLogged},
 		{"every fired reminder is told", []string{"task.reminders", "task.events"}, c.reminders, unfired},
 		{"every audit event has its entry", []string{"task.events", "audit.entries", "audit.inbox", "audit.dead_letters"}, c.entries, replayed},
-		{"every audit entry has its event", []string{"task.events", "audit.entries"}, c.entriesTold, unlogged},
+		{"every audit entry has its event", []string{"task.events", "audit.entries"}, c.entriesLogged, unlogged},
 	}
 	for _, s := range subscriptions {
 		which := "every event of "

@@ -12,7 +12,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/event"
 )
 
-// run is the versions of a task that a topic tells of.
+// run is the versions of a task that a topic has events of.
 type run struct {
 	first, last int64
 	began       time.Time // when the first of them happened
@@ -137,7 +137,7 @@ func (r *run) add(e loggedEvent, topic string, result *Result) {
 	r.last, r.deleted = e.Version, kind == event.TaskDeleted
 }
 
-// unseen looks up the tasks that the log tells of and that were not read before.
+// unseen looks up the tasks that the log has events of and that were not read before.
 func (c *comparison) unseen(ctx context.Context, known map[uuid.UUID]*history) error {
 	var ids []uuid.UUID
 	look := func() error {

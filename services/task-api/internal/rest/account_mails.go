@@ -72,7 +72,7 @@ func (a *Accounts) reset(ctx context.Context, actor access.Actor, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return a.know(ctx, from, u)
+	return a.rememberDevice(ctx, from, u)
 }
 
 func (a *Accounts) verify(ctx context.Context, actor access.Actor, in *struct {
@@ -84,12 +84,12 @@ func (a *Accounts) verify(ctx context.Context, actor access.Actor, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return a.know(ctx, a.Keys.Stranger(actor.Origin, in.Device), u)
+	return a.rememberDevice(ctx, a.Keys.Stranger(actor.Origin, in.Device), u)
 }
 
-// know makes the browser a known device of a user's, who has shown that a mail came to him.
+// rememberDevice makes the browser a known device of a user's, who has shown that a mail came to him.
 // Where a sign-in takes more than a password it does not: a device has guesses of its own.
-func (a *Accounts) know(ctx context.Context, from account.Stranger, u *account.User) (*known, error) {
+func (a *Accounts) rememberDevice(ctx context.Context, from account.Stranger, u *account.User) (*known, error) {
 	more, err := a.Doorkeeper.Store.HasSecondFactor(ctx, u.ID)
 	if err != nil || more {
 		return &known{}, err

@@ -197,7 +197,7 @@ func (a *Accounts) signedIn(u *account.User, session *account.Opened, from accou
 	if err != nil {
 		return nil, err
 	}
-	out := &signedIn{SetCookie: []http.Cookie{a.cookie(auth.Cookie, "/", session.Secret, session.Expires), device}}
+	out := &signedIn{SetCookie: []http.Cookie{a.newCookie(auth.Cookie, "/", session.Secret, session.Expires), device}}
 	out.Body.User, out.Body.Token, out.Body.ExpiresAt = *u, token, expires.UTC()
 	return out, nil
 }
@@ -209,7 +209,7 @@ func (a *Accounts) deviceCookie(from account.Stranger, u *account.User) (http.Co
 		return http.Cookie{}, err
 	}
 	value, until, err := a.Keys.SignDevice(device, a.Now())
-	return a.cookie(DeviceCookie, "/api/auth", value, until), err
+	return a.newCookie(DeviceCookie, "/api/auth", value, until), err
 }
 
 // credentialOf is the credential that a request shows by a cookie or a header, which comes first.
@@ -232,12 +232,12 @@ func (a *Accounts) logout(ctx context.Context, actor access.Actor, in *struct {
 	if err := a.endSession(ctx, actor, credentialOf(in.Cookie, in.Authorization)); err != nil {
 		return nil, err
 	}
-	return &dropped{a.droppedCookie(auth.Cookie, "/")}, nil
+	return &dropped{a.expiredCookie(auth.Cookie, "/")}, nil
 }
 
-// droppedCookie takes a cookie from a browser.
-func (a *Accounts) droppedCookie(name, path string) http.Cookie {
-	c := a.cookie(name, path, "", time.Unix(1, 0))
+// expiredCookie takes a cookie from a browser.
+func (a *Accounts) expiredCookie(name, path string) http.Cookie {
+	c := a.newCookie(name, path, "", time.Unix(1, 0))
 	c.MaxAge = -1
 	return c
 }
@@ -255,8 +255,8 @@ func (a *Accounts) endSession(ctx context.Context, actor access.Actor, credentia
 	return a.Doorkeeper.Sessions.End(ctx, actor, caller.SessionID)
 }
 
-// cookie is one that a browser keeps until it expires, by whatever clock it has.
-func (a *Accounts) cookie(name, path, value string, expires time.Time) http.Cookie {
+// newCookie makes one that a browser keeps until it expires, by whatever clock it has.
+func (a *Accounts) newCookie(name, path, value string, expires time.Time) http.Cookie {
 	return http.Cookie{
 		Name: name, Value: value, Path: path, Expires: expires, MaxAge: int(expires.Sub(a.Now()).Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.SecureCookies,

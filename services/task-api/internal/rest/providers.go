@@ -137,7 +137,7 @@ func (a *Providers) begin(ctx context.Context, actor access.Actor, in *beginInpu
 	if err != nil {
 		return nil, err
 	}
-	return &moved{address, []http.Cookie{a.Accounts.cookie(errandCookie, a.path(""), value, expires)}}, nil
+	return &moved{address, []http.Cookie{a.Accounts.newCookie(errandCookie, a.path(""), value, expires)}}, nil
 }
 
 // mayLink says who begins to link a provider to his account. No other page may have him do
@@ -225,7 +225,7 @@ func (a *Providers) signInOf(ctx context.Context, actor access.Actor, in *finish
 	if err := back(ctx); err != nil {
 		return nil, err
 	}
-	out := &moved{Location: strings.TrimSuffix(a.Public.Path, "/") + "/", SetCookie: []http.Cookie{a.Accounts.droppedCookie(errandCookie, a.path(""))}}
+	out := &moved{Location: strings.TrimSuffix(a.Public.Path, "/") + "/", SetCookie: []http.Cookie{a.Accounts.expiredCookie(errandCookie, a.path(""))}}
 	if errand.User != uuid.Nil {
 		return out, a.link(ctx, actor, errand, in.Session, claimed)
 	}

@@ -12,7 +12,7 @@ import (
 
 // Erase deletes some of the tasks of a list that goes with the account whose it was, past
 // the trash, and says whether that was all. Each has its event, without what it said: the
-// consumers are told that it is gone, and nothing of it is told once more.
+// consumers get the event that it is gone, and no other after it.
 func Erase(ctx context.Context, tx *change.Tx, list uuid.UUID) (done bool, err error) {
 	var found []*Task
 	// Subtasks first: a parent goes after the last of them.
@@ -56,7 +56,7 @@ func Erase(ctx context.Context, tx *change.Tx, list uuid.UUID) (done bool, err e
 	return len(trashed) == 0, forgetSeries(ctx, tx, series)
 }
 
-// gone notes that there was a task, of which nothing is to be told any more.
+// gone notes that there was a task, of which there are to be no more events.
 func gone(tx *change.Tx, id uuid.UUID) {
 	tx.Later("INSERT INTO task.purged (id, with_account) VALUES (?, true) ON CONFLICT (id) DO UPDATE SET with_account = true", id)
 }

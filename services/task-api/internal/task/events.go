@@ -61,7 +61,7 @@ func taskData(frame event.Frame, state event.Task) (json.RawMessage, error) {
 	return encodeCut(e)
 }
 
-// auditData is what the audit trail is told, and the texts of which that has only a part.
+// auditData is what the audit trail gets, and the texts of which that has only a part.
 func auditData(tx *change.Tx, frame event.Frame, before *Task, state event.Task) (data json.RawMessage, cut *change.Texts, err error) {
 	e := event.AuditEvent{Frame: frame, Action: frame.EventType, Target: "task/" + frame.TaskID.String(), ListID: &state.ListID}
 	var was, is event.Task

@@ -60,7 +60,7 @@ func assign(ctx context.Context, tx *change.Tx, before, t *Task) error {
 		}
 	}
 	for _, r := range slices.Clone(t.Reminders) {
-		if r.BeforeDue == nil || has[*r.BeforeDue] || len(t.Reminders) >= mostReminders {
+		if r.BeforeDue == nil || has[*r.BeforeDue] || len(t.Reminders) >= maxRemindersOfAll {
 			continue
 		}
 		has[*r.BeforeDue] = true

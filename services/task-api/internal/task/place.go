@@ -20,19 +20,19 @@ import (
 // equal ones the lower id is first. A new task goes to the end: its position is the time
 // in microseconds, for which nobody has to ask what the last one is (ADR 0014). So there
 // is room between tasks that were made one after another, and where there is none any
-// more, those around are spread (see spread).
+// more, those around are moved apart (makeRoom).
 
 const (
-	// apart is how far a task is put from the one that it is put before or behind, where
+	// gap is how far a task is put from the one that it is put before or behind, where
 	// nothing is on the other side.
-	apart = 1 << 20
-	// room is how far apart tasks are at least once they are spread.
-	room = 1 << 12
-	// spreadAtOnce is among how many tasks room is looked for first.
-	spreadAtOnce = 16
-	// mostSpread is how many tasks a move spreads at most. There is always room among so
+	gap = 1 << 20
+	// minGap is how far apart tasks are at least once they are renumbered.
+	minGap = 1 << 12
+	// firstRenumbered is among how many tasks room is looked for first.
+	firstRenumbered = 16
+	// maxRenumbered is how many tasks a move renumbers at most. There is always room among so
 	// many: 2^53 positions are for more tasks than a list can have.
-	mostSpread = 1 << 14
+	maxRenumbered = 1 << 14
 )
 
 // settle checks where an edit has put a task, or where a new one is to be: its parent and
@@ -232,14 +232,14 @@ func place(ctx context.Context, tx *change.Tx, t *Task, to Move) error {
 	switch {
 	case next != nil:
 		if high, err = spotOf(ctx, tx, t, *next, name); err == nil {
-			low, err = beside(ctx, tx, t, *high, true)
+			low, err = neighbour(ctx, tx, t, *high, true)
 		}
 	case previous != nil:
 		if low, err = spotOf(ctx, tx, t, *previous, name); err == nil {
-			high, err = beside(ctx, tx, t, *low, false)
+			high, err = neighbour(ctx, tx, t, *low, false)
 		}
 	default:
-		low, err = beside(ctx, tx, t, spot{uuid.Max, maxPosition}, true)
+		low, err = neighbour(ctx, tx, t, spot{uuid.Max, maxPosition}, true)
 	}
 	if err != nil {
 		return err
@@ -251,9 +251,9 @@ func place(ctx context.Context, tx *change.Tx, t *Task, to Move) error {
 		// New tasks go behind it.
 		t.Position = max(tx.Now.UnixMicro(), low.Position+1)
 	case low == nil:
-		t.Position = high.Position - apart
+		t.Position = high.Position - gap
 	case high.Position-low.Position < 2:
-		return spread(ctx, tx, t, *low, *high)
+		return makeRoom(ctx, tx, t, *low, *high)
 	default:
 		t.Position = low.Position + (high.Position-low.Position)/2
 	}
@@ -279,17 +279,17 @@ func spotOf(ctx context.Context, tx *change.Tx, t *Task, id uuid.UUID, name stri
 	return s, nil
 }
 
-// beside is the next task before or behind a spot; nil for none.
-func beside(ctx context.Context, tx *change.Tx, t *Task, at spot, before bool) (*spot, error) {
-	found, err := around(ctx, tx, t, at, before, 1)
+// neighbour is the next task before or behind a spot; nil for none.
+func neighbour(ctx context.Context, tx *change.Tx, t *Task, at spot, before bool) (*spot, error) {
+	found, err := neighbours(ctx, tx, t, at, before, 1)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
 	return &spot{found[0].ID, found[0].Position}, nil
 }
 
-// around reads up to n tasks before or behind a spot, the nearest first.
-func around(ctx context.Context, tx *change.Tx, t *Task, at spot, before bool, n int) ([]*Task, error) {
+// neighbours reads up to n tasks before or behind a spot, the nearest first.
+func neighbours(ctx context.Context, tx *change.Tx, t *Task, at spot, before bool, n int) ([]*Task, error) {
 	than, direction := ">", ""
 	if before {
 		than, direction = "<", " DESC"
@@ -303,16 +303,16 @@ func around(ctx context.Context, tx *change.Tx, t *Task, at spot, before bool, n
 	return found, nil
 }
 
-// spread makes room for t between two tasks that have none: those around are put as far
+// makeRoom makes room for t between two tasks that have none: those around are put as far
 // from each other as the room between the first and the last of them allows. There are
 // more of them, the less room there is.
-func spread(ctx context.Context, tx *change.Tx, t *Task, low, high spot) error {
-	for n := spreadAtOnce; ; n *= 4 {
-		before, err := around(ctx, tx, t, spot{high.ID, high.Position}, true, n)
+func makeRoom(ctx context.Context, tx *change.Tx, t *Task, low, high spot) error {
+	for n := firstRenumbered; ; n *= 4 {
+		before, err := neighbours(ctx, tx, t, spot{high.ID, high.Position}, true, n)
 		if err != nil {
 			return err
 		}
-		behind, err := around(ctx, tx, t, spot{low.ID, low.Position}, false, n)
+		behind, err := neighbours(ctx, tx, t, spot{low.ID, low.Position}, false, n)
 		if err != nil {
 			return err
 		}
@@ -323,7 +323,7 @@ func spread(ctx context.Context, tx *change.Tx, t *Task, low, high spot) error {
 		case len(before) == n:
 			from, before = before[0].Position, before[1:]
 		case len(before) > 0:
-			from = before[0].Position - int64(len(before)+len(behind)+2)*apart
+			from = before[0].Position - int64(len(before)+len(behind)+2)*gap
 		}
 		switch {
 		case len(behind) == n:
@@ -334,7 +334,7 @@ func spread(ctx context.Context, tx *change.Tx, t *Task, low, high spot) error {
 		}
 		from, to = max(from, minPosition), min(to, maxPosition)
 		step := (to - from) / int64(len(before)+len(behind)+2)
-		if step < room && n < mostSpread {
+		if step < minGap && n < maxRenumbered {
 			continue
 		}
 		if step < 2 {

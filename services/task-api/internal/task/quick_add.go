@@ -62,7 +62,7 @@ func (s *Store) QuickAdd(ctx context.Context, actor access.Actor, text Text, key
 			}
 			if t == nil {
 				if t, err = create(ctx, tx, id, draft); err != nil {
-					return text.blame(err)
+					return text.asFieldOfText(err)
 				}
 			}
 			if key != nil {
@@ -82,7 +82,7 @@ func (s *Store) Understand(ctx context.Context, actor access.Actor, text Text) (
 		if draft, spans, err = text.understand(ctx, tx); err != nil {
 			return err
 		}
-		return text.blame(draft.apply(&Task{UserID: tx.Actor.UserID}, askingIn(ctx, tx)))
+		return text.asFieldOfText(draft.apply(&Task{UserID: tx.Actor.UserID}, askingIn(ctx, tx)))
 	})
 	return draft, spans, err
 }
@@ -152,8 +152,8 @@ func listsToNameIn(ctx context.Context, tx *change.Tx) ([]quickadd.List, error) 
 	return lists, nil
 }
 
-// blame turns a refusal of parts of a task into one of the text that they came from.
-func (in Text) blame(err error) error {
+// asFieldOfText turns a refusal of parts of a task into one of the text that they came from.
+func (in Text) asFieldOfText(err error) error {
 	var no *refuse.Error
 	if !errors.As(err, &no) || len(no.Fields) == 0 {
 		return err

@@ -63,8 +63,8 @@ func (p *problems) reminders(t *Task, user uuid.UUID, in []ReminderDraft) {
 	if len(t.Reminders) > maxReminders {
 		p.add("reminders", fmt.Sprintf("there can be %d", maxReminders))
 	}
-	if t.Reminders = append(t.Reminders, others...); len(t.Reminders) > mostReminders {
-		p.add("reminders", fmt.Sprintf("there can be %d of all members together", mostReminders))
+	if t.Reminders = append(t.Reminders, others...); len(t.Reminders) > maxRemindersOfAll {
+		p.add("reminders", fmt.Sprintf("there can be %d of all members together", maxRemindersOfAll))
 	}
 }
 

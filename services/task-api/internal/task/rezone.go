@@ -57,7 +57,7 @@ func (s *Store) Count(ctx context.Context) (n int64, err error) {
 func (s *Store) Rezone(ctx context.Context, dryRun bool, each func(Rezoned), looked func(int)) error {
 	var after uuid.UUID
 	for {
-		n, last, found, err := s.ahead(ctx, after)
+		n, last, found, err := s.withTimesAhead(ctx, after)
 		if err != nil || n == 0 {
 			return err
 		}
@@ -81,7 +81,7 @@ func (s *Store) Rezone(ctx context.Context, dryRun bool, each func(Rezoned), loo
 				each(*done)
 			}
 		}
-		if err := s.note(ctx, unknown); err != nil {
+		if err := s.saveWalls(ctx, unknown); err != nil {
 			return err
 		}
 		looked(n)
@@ -89,10 +89,10 @@ func (s *Store) Rezone(ctx context.Context, dryRun bool, each func(Rezoned), loo
 	}
 }
 
-// ahead reads of the next n tasks behind an id those that are open and of which
+// withTimesAhead reads of the next n tasks behind an id those that are open and of which
 // something lies ahead. It walks along the primary key: an index for this alone would
 // cost every change of a task more than a walk costs that is made a few times a year.
-func (s *Store) ahead(ctx context.Context, after uuid.UUID) (n int, last uuid.UUID, found []*Task, err error) {
+func (s *Store) withTimesAhead(ctx context.Context, after uuid.UUID) (n int, last uuid.UUID, found []*Task, err error) {
 	var end struct {
 		N  int       `bun:"n"`
 		ID uuid.UUID `bun:"id"`
@@ -116,7 +116,7 @@ func (s *Store) ahead(ctx context.Context, after uuid.UUID) (n int, last uuid.UU
 // rezone moves what lies ahead of t to where it was meant.
 func (t *Task) rezone(now time.Time) error {
 	if t.DueAt != nil && t.DueAt.After(now) {
-		at, err := meant(t.DueWall, *t.DueAt, t.Timezone, t.AllDay)
+		at, err := meantAt(t.DueWall, *t.DueAt, t.Timezone, t.AllDay)
 		if err != nil {
 			return fmt.Errorf("task %s: %w", t.ID, err)
 		}
@@ -127,7 +127,7 @@ func (t *Task) rezone(now time.Time) error {
 		if r.At == nil || !r.At.After(now) {
 			continue
 		}
-		at, err := meant(r.AtWall, *r.At, t.Timezone, false)
+		at, err := meantAt(r.AtWall, *r.At, t.Timezone, false)
 		if err != nil {
 			return fmt.Errorf("task %s: %w", t.ID, err)
 		}
@@ -182,7 +182,7 @@ func (s *Store) rezoneOne(ctx context.Context, id uuid.UUID) (done *Rezoned, err
 		if err := t.arm(before, tx.Now); err != nil {
 			return err
 		}
-		t.silence(before, tx.Now)
+		t.armLatestMissed(before, tx.Now)
 		if t.pristine() {
 			t.madeBySeries(t.Version + 1)
 		}
@@ -199,13 +199,13 @@ func (s *Store) rezoneOne(ctx context.Context, id uuid.UUID) (done *Rezoned, err
 	return done, nil
 }
 
-// silence undoes what arm does with reminders whose moment was past and still is. arm
+// armLatestMissed undoes what arm does with reminders whose moment was past and still is. arm
 // takes those that moved for set anew by their user, and fires the latest; here that of a
 // week before would come a second time, because its moment of then is another now. Of
 // those that had yet to fire, and whose moment is past now, the latest fires. One that
 // has fired just now is taken for one of these: when its task moved, its delivery may
 // have been called off.
-func (t *Task) silence(before *Task, now time.Time) {
+func (t *Task) armLatestMissed(before *Task, now time.Time) {
 	var latest *Reminder
 	for i := range t.Reminders {
 		r, was := &t.Reminders[i], before.Reminders[i]
@@ -223,10 +223,10 @@ func (t *Task) silence(before *Task, now time.Time) {
 	}
 }
 
-// note writes down what the clocks show, of tasks of which nothing else changes; they
+// saveWalls writes down what the clocks show, of tasks of which nothing else changes; they
 // come in pairs, as they were and as they are. Whoever has changed one meanwhile has
 // written that down himself.
-func (s *Store) note(ctx context.Context, pairs []*Task) error {
+func (s *Store) saveWalls(ctx context.Context, pairs []*Task) error {
 	if len(pairs) == 0 {
 		return nil
 	}
@@ -270,9 +270,9 @@ func (s *Store) note(ctx context.Context, pairs []*Task) error {
 	return nil
 }
 
-// meant is the moment for the time on the wall that text says was meant with at. It is
+// meantAt is the moment for the time on the wall that text says was meant with at. It is
 // at, where the clock shows that time at that moment, and where it is not known.
-func meant(text string, at time.Time, zone string, allDay bool) (time.Time, error) {
+func meantAt(text string, at time.Time, zone string, allDay bool) (time.Time, error) {
 	wall, ok := wallOf(text, at, zone)
 	location, err := recurrence.Location(zone)
 	if err != nil || !ok || clock(at, location).Equal(wall) {

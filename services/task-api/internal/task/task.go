@@ -15,13 +15,13 @@ import (
 
 // Limits of a task, which the doors say in their own way. Lengths count characters.
 const (
-	maxTitle       = 200
-	maxDescription = 20000
-	maxTags        = 20
-	maxTag         = 50
-	maxReminders   = 20  // of a member
-	mostReminders  = 100 // of all: an event has them all
-	maxSubtasks    = 200
+	maxTitle          = 200
+	maxDescription    = 20000
+	maxTags           = 20
+	maxTag            = 50
+	maxReminders      = 20  // of a member
+	maxRemindersOfAll = 100 // of all: an event has them all
+	maxSubtasks       = 200
 )
 
 // The fields of a task: as they are stored, as a user wants them, whole (Draft) or in

@@ -146,7 +146,7 @@ func Restore(ctx context.Context, tx *change.Tx, root uuid.UUID) (*Trashed, erro
 		tx.Later("UPDATE task.lists SET trashed_at = NULL, version = version + 1, updated_at = ? WHERE id = ?", tx.Now, root)
 		tx.Later("UPDATE task.members SET trashed = false WHERE list_id = ?", root)
 		tx.Later("DELETE FROM task.trash WHERE id = ?", root)
-		if err := tellOfList(tx, event.ListRestored, root); err != nil {
+		if err := appendListAudit(tx, event.ListRestored, root); err != nil {
 			return nil, err
 		}
 	}
@@ -281,7 +281,7 @@ func (s *Store) Purge(ctx context.Context, actor access.Actor, root uuid.UUID) e
 	})
 }
 
-// purge deletes what was thrown away with a root. The audit trail is told of each task.
+// purge deletes what was thrown away with a root. Each task gets its audit event.
 func purge(ctx context.Context, tx *change.Tx, what *Trashed) error {
 	for {
 		var gone []struct {
@@ -306,7 +306,7 @@ func purge(ctx context.Context, tx *change.Tx, what *Trashed) error {
 				continue // it has been gone
 			}
 			tx.Later("INSERT INTO task.purged (id) VALUES (?) ON CONFLICT DO NOTHING", g.ID)
-			err := tx.TellAudit(g.ID, event.AuditEvent{
+			err := tx.AppendAudit(g.ID, event.AuditEvent{
 				Frame: event.Frame{TaskID: g.ID, UserID: g.UserID}, Action: event.TaskPurged, Target: "task/" + g.ID.String(), ListID: &g.ListID,
 			}, nil, nil)
 			if err != nil {
@@ -328,12 +328,12 @@ func purge(ctx context.Context, tx *change.Tx, what *Trashed) error {
 	}
 	tx.Later("DELETE FROM task.trash WHERE id = ?", what.ID)
 	tx.Later("DELETE FROM task.lists WHERE id = ?", what.ID)
-	return tellOfList(tx, event.ListPurged, what.ID)
+	return appendListAudit(tx, event.ListPurged, what.ID)
 }
 
-// tellOfList appends the audit event of a list that came back, or is gone for good.
-func tellOfList(tx *change.Tx, action string, list uuid.UUID) error {
-	return tx.TellAudit(list, event.AuditEvent{Action: action, Target: "list/" + list.String(), ListID: &list}, nil, nil)
+// appendListAudit appends the audit event of a list that came back, or is gone for good.
+func appendListAudit(tx *change.Tx, action string, list uuid.UUID) error {
+	return tx.AppendAudit(list, event.AuditEvent{Action: action, Target: "list/" + list.String(), ListID: &list}, nil, nil)
 }
 
 // forgetSeries forgets what series have had of which there is nothing left.

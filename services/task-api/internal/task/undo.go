@@ -685,7 +685,7 @@ func (t *Task) tooManyReminders() bool {
 			return true
 		}
 	}
-	return len(t.Reminders) > mostReminders
+	return len(t.Reminders) > maxRemindersOfAll
 }
 
 // armQuietly works out when the reminders fire. Of those that were put back none comes

@@ -17,15 +17,17 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/rest"
 )
 
-// ask says whether an actor may ask another service for what r names
+// permission says whether an actor may ask another service for what r names
 // (access.ErrRefused).
-type ask func(ctx context.Context, db bun.IDB, actor access.Actor, r *http.Request) error
+type permission func(ctx context.Context, db bun.IDB, actor access.Actor, r *http.Request) error
 
-// own is for what services keep for each user.
-func own(_ context.Context, _ bun.IDB, actor access.Actor, _ *http.Request) error { return actor.Own() }
+// anyUser is for what services keep for each user.
+func anyUser(_ context.Context, _ bun.IDB, actor access.Actor, _ *http.Request) error {
+	return actor.Own()
+}
 
-// ofTask is for what services keep of the task in the path.
-func ofTask(ctx context.Context, db bun.IDB, actor access.Actor, r *http.Request) error {
+// seesTask is for what services keep of the task in the path.
+func seesTask(ctx context.Context, db bun.IDB, actor access.Actor, r *http.Request) error {
 	id, err := uuid.Parse(chi.URLParam(r, "id"))
 	if err != nil {
 		return nil //nolint:nilerr // the service says what an id looks like
@@ -33,16 +35,16 @@ func ofTask(ctx context.Context, db bun.IDB, actor access.Actor, r *http.Request
 	return actor.Task(ctx, db, id)
 }
 
-// tellsLists passes requests on to next with the lists that the actor is a member of
+// withLists passes requests on to next with the lists that the actor is a member of
 // today, for a service that has things that happened in lists. The one that the request
-// names is among them, also where there are too many to tell.
-func (d *Door) tellsLists(next http.Handler) http.Handler {
+// names is among them, also where there are too many to name.
+func (d *Door) withLists(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		named, err := uuid.Parse(r.URL.Query().Get("list_id"))
 		if err != nil {
 			named = uuid.Nil // the service says what an id looks like
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), askTime)
+		ctx, cancel := context.WithTimeout(r.Context(), lookupTime)
 		lists, err := rest.ActorOf(r.Context()).Lists(ctx, d.db, named, membership.Most)
 		cancel()
 		if err != nil {
@@ -53,15 +55,15 @@ func (d *Door) tellsLists(next http.Handler) http.Handler {
 	})
 }
 
-// askTime is how long the database has to say whose a task is, or who a member of what.
-const askTime = 5 * time.Second
+// lookupTime is how long the database has to say whose a task is, or who a member of what.
+const lookupTime = 5 * time.Second
 
-// asks passes requests on to next. One for a task that is not the actor's goes on with
+// authorize passes requests on to next. One for a task that is not the actor's goes on with
 // an id that nothing has: to the last word and the time it takes, the answer is that
 // of the service to an id that never was.
-func (d *Door) asks(may ask, next http.Handler) http.Handler {
+func (d *Door) authorize(may permission, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), askTime)
+		ctx, cancel := context.WithTimeout(r.Context(), lookupTime)
 		err := may(ctx, d.db, rest.ActorOf(r.Context()), r)
 		cancel()
 		id := chi.URLParam(r, "id")

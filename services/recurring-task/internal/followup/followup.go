@@ -1,7 +1,7 @@
-// Package spawn has the next occurrence created when a recurring task is completed, and
+// Package followup has the next occurrence created when a recurring task is completed, and
 // the ledger written. What follows is decided by task-api, which knows the whole series
 // as it is now; here only events are known, each of which may be late.
-package spawn
+package followup
 
 import (
 	"context"
@@ -20,17 +20,17 @@ import (
 	"github.com/taskwire/taskwire/services/recurring-task/internal/ledger"
 )
 
-// Spawner turns completions into next occurrences.
-type Spawner struct {
+// Consumer turns completions into next occurrences.
+type Consumer struct {
 	Ledger  *ledger.Store
 	Erased  *erasure.Keeper
 	TaskAPI *taskapi.Client
 	Log     *slog.Logger
 }
 
-// Subscribe has events handled by s.
-func (s *Spawner) Subscribe(events *subscribe.Subscriber) {
-	events.Idempotent(event.TopicTasks, s.Handle)
+// Subscribe has events handled by c.
+func (c *Consumer) Subscribe(events *subscribe.Subscriber) {
+	events.Idempotent(event.TopicTasks, c.Handle)
 	events.Only(event.TopicTasks, event.OfSeries)
 	events.Check(event.TopicTasks, Check)
 }
@@ -76,22 +76,22 @@ func dataOf(e subscribe.Event) (event.TaskEvent, error) {
 // Handle is the effect of an event on task-events that is event.OfSeries. It may run
 // again for the same event: the ledger takes no older version, and task-api lets a task
 // be followed once for each completion.
-func (s *Spawner) Handle(ctx context.Context, e subscribe.Event) error {
+func (c *Consumer) Handle(ctx context.Context, e subscribe.Event) error {
 	if e.Type() == event.AccountErased {
 		user, err := erasedUser(e)
 		if err != nil {
 			return subscribe.Poison(err)
 		}
-		return s.Erased.Told(ctx, s.Erased.DB, erasure.User, user)
+		return c.Erased.Record(ctx, c.Erased.DB, erasure.User, user)
 	}
 	data, err := dataOf(e)
 	if err != nil {
 		return subscribe.Poison(err)
 	}
 	if data.Metadata[event.MetaErased] == true {
-		return s.Ledger.ForgetSeries(ctx, *data.TaskData.SeriesID)
+		return c.Ledger.ForgetSeries(ctx, *data.TaskData.SeriesID)
 	}
-	erased, err := s.Erased.Among(ctx, s.Erased.DB, map[uuid.UUID]bool{data.TaskData.UserID: true})
+	erased, err := c.Erased.Among(ctx, c.Erased.DB, map[uuid.UUID]bool{data.TaskData.UserID: true})
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (s *Spawner) Handle(ctx context.Context, e subscribe.Event) error {
 		data.TaskData.UserID = ledger.Nobody
 	}
 	t := data.TaskData
-	if err := s.Ledger.Record(ctx, e.Type(), data, e.Time()); err != nil {
+	if err := c.Ledger.Record(ctx, e.Type(), data, e.Time()); err != nil {
 		return err
 	}
 	if t.Recurrence == nil {
@@ -111,23 +111,23 @@ func (s *Spawner) Handle(ctx context.Context, e subscribe.Event) error {
 	switch e.Type() {
 	case event.TaskCreated:
 		if after, ok := data.Metadata[event.MetaFollows].(string); ok && t.DueAt != nil {
-			return s.recordMissed(ctx, t, after, t.DueAt.Add(-time.Nanosecond), e.Time())
+			return c.recordMissed(ctx, t, after, t.DueAt.Add(-time.Nanosecond), e.Time())
 		}
 	case event.TaskCompleted:
-		return s.follow(ctx, t, e.Time())
+		return c.follow(ctx, t, e.Time())
 	}
 	return nil
 }
 
 // follow has task-api create what comes after t. A task that is gone, was reopened or
 // recurs no more is not followed.
-func (s *Spawner) follow(ctx context.Context, t event.Task, at time.Time) error {
-	following, status, err := s.TaskAPI.Follow(ctx, t.ID)
+func (c *Consumer) follow(ctx context.Context, t event.Task, at time.Time) error {
+	following, status, err := c.TaskAPI.Follow(ctx, t.ID)
 	switch {
 	case err != nil:
 		return err
 	case status == http.StatusNotFound, status == http.StatusConflict:
-		s.Log.DebugContext(ctx, "no occurrence follows", "task_id", t.ID, "series_id", *t.SeriesID, "status", status)
+		c.Log.DebugContext(ctx, "no occurrence follows", "task_id", t.ID, "series_id", *t.SeriesID, "status", status)
 		return nil
 	case status != http.StatusOK && status != http.StatusCreated:
 		return fmt.Errorf("have task %s followed: task-api answered %d", t.ID, status)
@@ -136,17 +136,17 @@ func (s *Spawner) follow(ctx context.Context, t event.Task, at time.Time) error 
 		if t.DueAt != nil && t.DueAt.After(until) {
 			until = *t.DueAt
 		}
-		return s.recordMissed(ctx, t, *t.Occurrence, until, at)
+		return c.recordMissed(ctx, t, *t.Occurrence, until, at)
 	}
 	return nil // its event tells what was missed before it
 }
 
 // recordMissed records what t's series has passed over from an occurrence on.
-func (s *Spawner) recordMissed(ctx context.Context, t event.Task, after string, until, at time.Time) error {
+func (c *Consumer) recordMissed(ctx context.Context, t event.Task, after string, until, at time.Time) error {
 	missed, err := t.Recurrence.Rule(t.Timezone, t.AllDay).Passed(after, until)
 	if err != nil {
 		// task-api has validated the rule: another answer will not come.
 		return subscribe.Poison(fmt.Errorf("work out what was missed before task %s: %w", t.ID, err))
 	}
-	return s.Ledger.RecordMissed(ctx, t, missed, at)
+	return c.Ledger.RecordMissed(ctx, t, missed, at)
 }

@@ -1,4 +1,4 @@
-package spawn_test
+package followup_test
 
 import (
 	"bytes"
@@ -27,9 +27,9 @@ import (
 	"github.com/taskwire/taskwire/pkg/recurrence"
 	"github.com/taskwire/taskwire/pkg/subscribe"
 	"github.com/taskwire/taskwire/pkg/taskapi"
+	"github.com/taskwire/taskwire/services/recurring-task/internal/followup"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/ledger"
 	"github.com/taskwire/taskwire/services/recurring-task/internal/migrations"
-	"github.com/taskwire/taskwire/services/recurring-task/internal/spawn"
 )
 
 func TestMain(m *testing.M) { os.Exit(databasetest.Main(m)) }
@@ -68,9 +68,9 @@ func newSuite(t *testing.T) *suite {
 	s := &suite{t: t, db: db, answers: map[uuid.UUID]taskapi.Following{}, series: uuid.New()}
 	sidecar := httptest.NewServer(http.HandlerFunc(s.taskAPI))
 	t.Cleanup(sidecar.Close)
-	spawner := &spawn.Spawner{Ledger: &ledger.Store{DB: db}, Erased: ledger.NewEraser(db, time.Now, log), TaskAPI: &taskapi.Client{Sidecar: invoke.At(sidecar.URL, daprToken)}, Log: log}
+	consumer := &followup.Consumer{Ledger: &ledger.Store{DB: db}, Erased: ledger.NewEraser(db, time.Now, log), TaskAPI: &taskapi.Client{Sidecar: invoke.At(sidecar.URL, daprToken)}, Log: log}
 	events := subscribe.New(subscribe.Options{DB: db, Schema: migrations.Name, AppAPIToken: appToken, Log: log, Now: time.Now})
-	spawner.Subscribe(events)
+	consumer.Subscribe(events)
 	s.events = events
 	s.router = chi.NewRouter()
 	events.Mount(s.router)

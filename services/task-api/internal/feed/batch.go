@@ -10,11 +10,11 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 )
 
-// news is what has become of tasks and comments, read once for all who wait for it: they
+// batch is what has become of tasks and comments, read once for all who wait for it: they
 // are the same for whoever may see them. Lists are not, and memberships say who may.
-type news struct {
+type batch struct {
 	log     uuid.UUID
-	settled int64 // all below is in it, or was told before
+	settled int64 // all below is in it, or was sent before
 	rows    []row
 	changes []Change                         // of the rows
 	members map[uuid.UUID]map[uuid.UUID]bool // by list, as of after the changes were read
@@ -22,32 +22,32 @@ type news struct {
 }
 
 const (
-	// mostNews is how many changes are read for all. Where there are more, as after a
+	// maxBatch is how many changes are read for all. Where there are more, as after a
 	// bulk, each reads for himself.
-	mostNews = 200
-	// mostTold is how many news wait for somebody who is slow.
-	mostTold = 16
+	maxBatch = 200
+	// maxQueued is how many batches wait for somebody who is slow.
+	maxQueued = 16
 )
 
 // in is nil where somebody who waits for a list has to read for himself.
-func (n *news) in(list uuid.UUID) *news {
+func (n *batch) in(list uuid.UUID) *batch {
 	if n == nil || n.others[list] {
 		return nil
 	}
 	return n
 }
 
-// read reads what has changed since the last look, and in which lists. The news are nil
+// read reads what has changed since the last look, and in which lists. The batch is nil
 // where that is too much.
-func (h *Hub) read(ctx context.Context, now head) (*news, []uuid.UUID, error) {
+func (h *Hub) read(ctx context.Context, now head) (*batch, []uuid.UUID, error) {
 	const since = " FROM task.feed WHERE changed >= ?::text::xid8 AND changed < ?::text::xid8"
 	from, to := fmt.Sprint(h.changed), fmt.Sprint(now.Settled)
-	n := &news{log: now.Log, settled: now.Settled, others: map[uuid.UUID]bool{}}
-	err := h.Store.DB.NewRaw("SELECT list_id, kind, entity_id, changed::text::bigint AS changed, gone"+since+" ORDER BY task.feed.changed, list_id, kind, entity_id LIMIT ?", from, to, mostNews+1).Scan(ctx, &n.rows)
+	n := &batch{log: now.Log, settled: now.Settled, others: map[uuid.UUID]bool{}}
+	err := h.Store.DB.NewRaw("SELECT list_id, kind, entity_id, changed::text::bigint AS changed, gone"+since+" ORDER BY task.feed.changed, list_id, kind, entity_id LIMIT ?", from, to, maxBatch+1).Scan(ctx, &n.rows)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read what has changed: %w", err)
 	}
-	if len(n.rows) > mostNews {
+	if len(n.rows) > maxBatch {
 		var lists []uuid.UUID
 		if err := h.Store.DB.NewRaw("SELECT DISTINCT list_id"+since, from, to).Scan(ctx, &lists); err != nil {
 			return nil, nil, fmt.Errorf("read in which lists something has changed: %w", err)
@@ -79,34 +79,34 @@ func (h *Hub) read(ctx context.Context, now head) (*news, []uuid.UUID, error) {
 			return nil, nil, fmt.Errorf("write what has changed as JSON: %w", err)
 		}
 	}
-	// After the changes: who is out of a list is told nothing of later.
+	// After the changes: who is out of a list is sent nothing later.
 	n.members, err = access.Members(ctx, h.Store.DB, lists...)
 	return n, lists, err
 }
 
-// tell keeps news for the next Page.
-func (w *Watch) tell(n *news) {
+// queue keeps a batch for the next Page.
+func (w *Watch) queue(n *batch) {
 	switch {
-	case n == nil, len(w.told) == mostTold:
-		w.told, w.alone = nil, true
-	case w.alone, len(w.told) > 0 && w.told[len(w.told)-1] == n: // it is there, by another list
+	case n == nil, len(w.queued) == maxQueued:
+		w.queued, w.missed = nil, true
+	case w.missed, len(w.queued) > 0 && w.queued[len(w.queued)-1] == n: // it is there, by another list
 	default:
-		w.told = append(w.told, n)
+		w.queued = append(w.queued, n)
 	}
 }
 
-// Page is what was told since a place, in the lists that are watched. It is not known where
+// Page is what was queued since a place, in the lists that are watched. It is not known where
 // something else has changed, or before the watch was set.
 func (w *Watch) Page(from Place) (p Page, known bool) {
 	w.hub.mu.Lock()
-	told, alone, since := w.told, w.alone, w.since
-	w.told = nil
+	queued, missed, since := w.queued, w.missed, w.since
+	w.queued = nil
 	w.hub.mu.Unlock()
-	if alone || len(told) == 0 || from.Changed < since || from.ID != uuid.Nil {
+	if missed || len(queued) == 0 || from.Changed < since || from.ID != uuid.Nil {
 		return Page{}, false
 	}
 	p.Next = from
-	for _, n := range told {
+	for _, n := range queued {
 		if n.log != from.Log {
 			return Page{}, false
 		}

@@ -7,33 +7,33 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Share lets a few requests of each key work at once; further ones of that key
+// PerKey lets a few requests of each key work at once; further ones of that key
 // wait for their turn, in order, and hold up nobody else.
-type Share struct {
+type PerKey struct {
 	size int64
 	mu   sync.Mutex
-	keys map[string]*sharing
+	keys map[string]*keyTurns
 }
 
-// sharing is there as long as somebody works or waits.
-type sharing struct {
+// keyTurns is there as long as somebody works or waits.
+type keyTurns struct {
 	turns *semaphore.Weighted
 	users int
 }
 
-// NewShare lets n requests of each key work at once.
-func NewShare(n int) *Share { return &Share{size: int64(n), keys: map[string]*sharing{}} }
+// NewPerKey lets n requests of each key work at once.
+func NewPerKey(n int) *PerKey { return &PerKey{size: int64(n), keys: map[string]*keyTurns{}} }
 
 // Take waits for a place, and returns what gives it back. Those without a key
 // need none.
-func (s *Share) Take(ctx context.Context, key string) (done func(), err error) {
+func (s *PerKey) Take(ctx context.Context, key string) (done func(), err error) {
 	if key == "" {
 		return func() {}, nil
 	}
 	s.mu.Lock()
 	k := s.keys[key]
 	if k == nil {
-		k = &sharing{turns: semaphore.NewWeighted(s.size)}
+		k = &keyTurns{turns: semaphore.NewWeighted(s.size)}
 		s.keys[key] = k
 	}
 	k.users++

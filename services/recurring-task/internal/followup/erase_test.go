@@ -1,4 +1,4 @@
-package spawn_test
+package followup_test
 
 import (
 	"context"

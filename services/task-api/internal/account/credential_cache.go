@@ -20,7 +20,7 @@ import (
 
 const (
 	// knownTime is how long a credential is taken for alive that was, where no replica has
-	// said that one has ended (they tell each other at once).
+	// said that one has ended (they notify each other at once).
 	knownTime = 5 * time.Second
 	// mostKnown is how many are remembered, of some 200 bytes each.
 	mostKnown = 20_000
@@ -29,10 +29,10 @@ const (
 	lookups = 4
 )
 
-// shown are the credentials of one kind that requests have shown. The database is asked
+// credentialCache knows the credentials of one kind that requests have shown. The database is asked
 // for one at most every knownTime, and when each was used last is written beside the
 // requests.
-type shown struct {
+type credentialCache struct {
 	turns chan struct{}
 
 	mu    sync.Mutex
@@ -49,8 +49,8 @@ type knownCaller struct {
 	until  time.Time
 }
 
-func newShown() *shown {
-	return &shown{turns: make(chan struct{}, lookups), known: new(cache.Cache[[sha256.Size]byte, knownCaller]), used: map[uuid.UUID]time.Time{}}
+func newCredentialCache() *credentialCache {
+	return &credentialCache{turns: make(chan struct{}, lookups), known: new(cache.Cache[[sha256.Size]byte, knownCaller]), used: map[uuid.UUID]time.Time{}}
 }
 
 // usage is to what it is known when a credential was used.
@@ -66,14 +66,14 @@ const (
 
 // callerOf is whose the credential with a key is: as is remembered, or as look finds it,
 // whose error is returned as it is. It is used then.
-func (s *shown) callerOf(ctx context.Context, key [sha256.Size]byte, now time.Time, by usage, look func() (id uuid.UUID, caller auth.Caller, err error)) (auth.Caller, error) {
+func (s *credentialCache) callerOf(ctx context.Context, key [sha256.Size]byte, now time.Time, by usage, look func() (id uuid.UUID, caller auth.Caller, err error)) (auth.Caller, error) {
 	if caller, ok := s.isKnown(key, now, by); ok {
 		return caller, nil
 	}
-	if err := s.turn(ctx); err != nil {
+	if err := s.acquire(ctx); err != nil {
 		return auth.Caller{}, err
 	}
-	defer s.yield()
+	defer s.release()
 	known := s.all()
 	id, caller, err := look()
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *shown) callerOf(ctx context.Context, key [sha256.Size]byte, now time.Ti
 }
 
 // isKnown is whose a credential is that was alive a moment ago. It is used then.
-func (s *shown) isKnown(key [sha256.Size]byte, now time.Time, by usage) (auth.Caller, bool) {
+func (s *credentialCache) isKnown(key [sha256.Size]byte, now time.Time, by usage) (auth.Caller, bool) {
 	k, ok := s.all().Get(key)
 	if !ok || !now.Before(k.until) {
 		return auth.Caller{}, false
@@ -95,7 +95,7 @@ func (s *shown) isKnown(key [sha256.Size]byte, now time.Time, by usage) (auth.Ca
 
 // remember keeps that a credential was alive when it was looked up, among those that were
 // known before: one that has ended since is in nothing that anybody reads any more.
-func (s *shown) remember(known knownCallers, key [sha256.Size]byte, id uuid.UUID, caller auth.Caller, at time.Time, by usage) {
+func (s *credentialCache) remember(known knownCallers, key [sha256.Size]byte, id uuid.UUID, caller auth.Caller, at time.Time, by usage) {
 	k := knownCaller{id, caller, at.Add(knownTime)}
 	if caller.ExpiresAt.Before(k.until) {
 		k.until = caller.ExpiresAt
@@ -104,8 +104,8 @@ func (s *shown) remember(known knownCallers, key [sha256.Size]byte, id uuid.UUID
 	s.use(id, at, by)
 }
 
-// turn waits for one of the lookups that the database may have at once; yield ends it.
-func (s *shown) turn(ctx context.Context) error {
+// acquire waits for one of the lookups that the database may have at once; release ends it.
+func (s *credentialCache) acquire(ctx context.Context) error {
 	select {
 	case s.turns <- struct{}{}:
 		return nil
@@ -114,15 +114,15 @@ func (s *shown) turn(ctx context.Context) error {
 	}
 }
 
-func (s *shown) yield() { <-s.turns }
+func (s *credentialCache) release() { <-s.turns }
 
-func (s *shown) all() knownCallers {
+func (s *credentialCache) all() knownCallers {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.known
 }
 
-func (s *shown) use(id uuid.UUID, now time.Time, by usage) {
+func (s *credentialCache) use(id uuid.UUID, now time.Time, by usage) {
 	now = now.Truncate(time.Duration(by))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +132,7 @@ func (s *shown) use(id uuid.UUID, now time.Time, by usage) {
 }
 
 // forget has each looked up again.
-func (s *shown) forget() {
+func (s *credentialCache) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known = new(cache.Cache[[sha256.Size]byte, knownCaller])
@@ -140,7 +140,7 @@ func (s *shown) forget() {
 
 // listen forgets whenever one has ended in some replica, until ctx ends, and calls also
 // then, unless it is nil.
-func (s *shown) listen(ctx context.Context, ended <-chan struct{}, also func()) error {
+func (s *credentialCache) listen(ctx context.Context, ended <-chan struct{}, also func()) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -170,7 +170,7 @@ type ofUse struct {
 }
 
 // keepUsed does so every usedEvery, until ctx ends.
-func (s *shown) keepUsed(ctx context.Context, of ofUse) error {
+func (s *credentialCache) keepUsed(ctx context.Context, of ofUse) error {
 	failing := &outage.Outage{Log: of.log, Gone: "it can not be written when " + of.kind + " were used; trying again", Back: "it is written again when " + of.kind + " were used"}
 	err := database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
 		if err := s.writeUsed(ctx, of); err != nil {
@@ -188,7 +188,7 @@ func (s *shown) keepUsed(ctx context.Context, of ofUse) error {
 	return err
 }
 
-func (s *shown) writeUsed(ctx context.Context, of ofUse) error {
+func (s *credentialCache) writeUsed(ctx context.Context, of ofUse) error {
 	s.mu.Lock()
 	used := s.used
 	s.used = map[uuid.UUID]time.Time{}
