@@ -31,11 +31,11 @@ type Options struct {
 
 // Deliverer delivers on every channel.
 type Deliverer struct {
-	email, account *emailer
-	inApp          *worker
-	jobs           chan mailJob // of both emailers
-	conns          int
-	grace          time.Duration
+	workers []*worker // one per channel
+	mail    *mail.Sender
+	jobs    chan mailJob // of both emailers
+	conns   int
+	grace   time.Duration
 }
 
 // NewDeliverer returns a deliverer that works once Run is called.
@@ -45,7 +45,7 @@ func NewDeliverer(o Options) *Deliverer {
 	inApp.dispatch = inApp.show
 
 	jobs := make(chan mailJob)
-	mailer := func(channel string) *emailer {
+	mailer := func(channel string) *worker {
 		m := &emailer{
 			// A few mails ahead for each connection: none idles while the next batch is
 			// claimed and checked, and none waits so long that its check grows old.
@@ -55,16 +55,19 @@ func NewDeliverer(o Options) *Deliverer {
 		}
 		m.recording = &outage.Outage{Log: m.log, Gone: "cannot record what became of a delivery; trying again", Back: "what becomes of deliveries is recorded again"}
 		m.dispatch = m.enqueue
-		return m
+		return m.worker
 	}
-	return &Deliverer{email: mailer(Email), account: mailer(Account), inApp: inApp, jobs: jobs, conns: o.Connections, grace: stopGrace(o.ShutdownTimeout)}
+	return &Deliverer{
+		workers: []*worker{inApp, mailer(Email), mailer(Account)},
+		mail:    o.Mail, jobs: jobs, conns: o.Connections, grace: stopGrace(o.ShutdownTimeout),
+	}
 }
 
 // Wake makes the workers look for what is due now.
 func (d *Deliverer) Wake() {
-	d.email.wake()
-	d.account.wake()
-	d.inApp.wake()
+	for _, w := range d.workers {
+		w.wake()
+	}
 }
 
 // stopGrace is how long a mail that is on its way may go on after a stop was
@@ -85,12 +88,12 @@ func (d *Deliverer) Run(ctx context.Context) error {
 	for range d.conns {
 		senders.Go(func() { send(work, d.jobs) })
 	}
-	workers.Go(func() { d.inApp.run(ctx, work) })
-	workers.Go(func() { d.email.run(ctx, work) })
-	workers.Go(func() { d.account.run(ctx, work) })
+	for _, w := range d.workers {
+		workers.Go(func() { w.run(ctx, work) })
+	}
 	workers.Wait()
 	close(d.jobs)
 	senders.Wait()
-	d.email.sender.CloseIdle()
+	d.mail.CloseIdle()
 	return nil
 }

@@ -22,4 +22,14 @@
 // and is woken when its own replica stores a reminder. Rows that another
 // replica stored and then died over are found by a look at the index every few
 // seconds.
+//
+// # Another channel
+//
+// All that knows the channels by name, in this package but for the first:
+//
+//   - a migration that lets deliveries_channel_check have its name;
+//   - row.go: the name, in channels if every reminder goes through it;
+//   - observe.go: what can become of its deliveries, in outcomes;
+//   - a file of its own, as inapp.go and email.go are, with what dispatches a batch;
+//   - delivery.go: its worker, in NewDeliverer.
 package delivery
