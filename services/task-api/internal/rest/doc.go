@@ -1,4 +1,14 @@
 // Package rest is the HTTP door of task-api: its routes, what a request says and
 // an answer shows, and the problem documents that refusals become. What may be
 // done, and what it does, is the domain's.
+//
+// # Another door
+//
+// A door for another protocol, such as CalDAV, is a package beside this one. It
+//
+//   - makes an actor of a request (ActorOf), whom accounts.SignedIn has let in;
+//   - asks the domain's stores (task, list, comment, feed …), which ask access;
+//   - says what refuse.Error says in its protocol's words, as problem does here;
+//   - has its routes mounted in main.go, at "The doors", behind the same limits;
+//   - is left out of depguard's rule "domain" in .golangci.yml, as doors are.
 package rest
