@@ -178,6 +178,15 @@ func unmarshal(raw []byte, e *cloudevents.Event) error {
 	return e.UnmarshalJSON(raw)
 }
 
+// ErasedUser is who was erased, as an event of type AccountErased says.
+func ErasedUser(e cloudevents.Event) (uuid.UUID, error) {
+	data, err := DataOf[AccountEvent](e)
+	if err == nil && data.UserID == uuid.Nil {
+		err = errors.New("user_id is missing")
+	}
+	return data.UserID, err
+}
+
 // DataOf decodes the data of an event into T, one of this package's payloads.
 // An error is final: the same bytes will fail again.
 func DataOf[T any](e cloudevents.Event) (T, error) {

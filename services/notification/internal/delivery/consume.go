@@ -272,14 +272,11 @@ func (c *Consumer) Tasks(ctx context.Context, tx bun.Tx, events []subscribe.Even
 
 // recordErased records who was erased.
 func (c *Consumer) recordErased(ctx context.Context, tx bun.Tx, e subscribe.Event) error {
-	data, err := event.DataOf[event.AccountEvent](e.Event)
-	if err == nil && data.UserID == uuid.Nil {
-		err = errors.New("user_id is missing")
-	}
+	user, err := event.ErasedUser(e.Event)
 	if err != nil {
 		return subscribe.Poison(err)
 	}
-	return c.erased.Record(ctx, tx, erasure.User, data.UserID)
+	return c.erased.Record(ctx, tx, erasure.User, user)
 }
 
 // cancelReason says why a delivery is not to be made after what the event tells;

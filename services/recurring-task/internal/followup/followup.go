@@ -38,20 +38,11 @@ func (c *Consumer) Subscribe(events *subscribe.Subscriber) {
 // Check says why an event on task-events can never be handled.
 func Check(e subscribe.Event) error {
 	if e.Type() == event.AccountErased {
-		_, err := erasedUser(e)
+		_, err := event.ErasedUser(e.Event)
 		return err
 	}
 	_, err := dataOf(e)
 	return err
-}
-
-// erasedUser is who was erased.
-func erasedUser(e subscribe.Event) (uuid.UUID, error) {
-	data, err := event.DataOf[event.AccountEvent](e.Event)
-	if err == nil && data.UserID == uuid.Nil {
-		err = errors.New("user_id is missing")
-	}
-	return data.UserID, err
 }
 
 // dataOf decodes an event and refuses what could never be handled.
@@ -78,7 +69,7 @@ func dataOf(e subscribe.Event) (event.TaskEvent, error) {
 // be followed once for each completion.
 func (c *Consumer) Handle(ctx context.Context, e subscribe.Event) error {
 	if e.Type() == event.AccountErased {
-		user, err := erasedUser(e)
+		user, err := event.ErasedUser(e.Event)
 		if err != nil {
 			return subscribe.Poison(err)
 		}

@@ -3,7 +3,6 @@ package account
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"fmt"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -44,14 +43,9 @@ type errandClaims struct {
 // it is no token.
 func (k *Keys) SignErrand(e Errand, now time.Time) (value string, expires time.Time, err error) {
 	expires = now.Add(errandLife)
-	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, errandClaims{jwt.RegisteredClaims{
-		Issuer: k.issuer, Audience: jwt.ClaimStrings{k.errandAudience()}, ExpiresAt: jwt.NewNumericDate(expires),
-	}, e})
-	t.Header["kid"] = k.accepted[0].id
-	if value, err = t.SignedString(k.private); err != nil {
-		return "", expires, fmt.Errorf("sign the cookie of an errand: %w", err)
-	}
-	return value, expires, nil
+	claims := &errandClaims{Errand: e}
+	value, err = k.signCookie(k.errandAudience(), expires, &claims.RegisteredClaims, claims)
+	return value, expires, err
 }
 
 // longestErrand is more than SignErrand makes, in bytes.
@@ -60,13 +54,11 @@ const longestErrand = 2 << 10
 // Errand is the one whose cookie has a value; false where it is not ours or has taken too
 // long.
 func (k *Keys) Errand(value string) (Errand, bool) {
-	if value == "" || len(value) > longestErrand {
+	var claims errandClaims
+	if !k.readCookie(value, longestErrand, k.errandAudience(), &claims) {
 		return Errand{}, false
 	}
-	var claims errandClaims
-	_, err := jwt.ParseWithClaims(value, &claims, k.Keyfunc, jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
-		jwt.WithIssuer(k.issuer), jwt.WithAudience(k.errandAudience()), jwt.WithExpirationRequired())
-	return claims.Errand, err == nil && claims.State != ""
+	return claims.Errand, claims.State != ""
 }
 
 func (k *Keys) errandAudience() string { return k.aud + "/errand" }

@@ -228,6 +228,22 @@ func (s *Store) Identities(ctx context.Context, actor access.Actor) ([]*Identity
 // RemoveIdentity takes one of the actor's away, unless it is the last way in which he can
 // sign in.
 func (s *Store) RemoveIdentity(ctx context.Context, actor access.Actor, id uuid.UUID) error {
+	return s.removeWayIn(ctx, actor, "link to a provider", taskapi.NoticeIdentityRemoved, event.UserIdentityRemoved,
+		func(ctx context.Context, tx *change.Tx, u *User) (about map[string]any, err error) {
+			var issuers []string
+			if err := tx.NewRaw("DELETE FROM task.identities WHERE user_id = ? AND id = ? RETURNING issuer", u.ID, id).Scan(ctx, &issuers); err != nil {
+				return nil, fmt.Errorf("remove the identity: %w", err)
+			}
+			if len(issuers) == 0 {
+				return nil, nil
+			}
+			return map[string]any{event.MetaIssuer: issuers[0]}, nil
+		})
+}
+
+// changeWaysIn changes by what the actor signs in, for which he has to have signed in
+// recently. His row is locked.
+func (s *Store) changeWaysIn(ctx context.Context, actor access.Actor, f func(ctx context.Context, tx *change.Tx, u *User) error) error {
 	if err := actor.SignedInRecently(s.Changes.Now()); err != nil {
 		return err
 	}
@@ -236,20 +252,29 @@ func (s *Store) RemoveIdentity(ctx context.Context, actor access.Actor, id uuid.
 		if err != nil {
 			return err
 		}
-		var issuers []string
-		if err := tx.NewRaw("DELETE FROM task.identities WHERE user_id = ? AND id = ? RETURNING issuer", u.ID, id).Scan(ctx, &issuers); err != nil {
-			return fmt.Errorf("remove the identity: %w", err)
+		return f(ctx, tx, u)
+	})
+}
+
+// removeWayIn takes away something that the actor can sign in by, unless it is the last. It
+// is remove that deletes it, and returns what the audit trail says of it; nil for nothing
+// there.
+func (s *Store) removeWayIn(ctx context.Context, actor access.Actor, what, notice, action string, remove func(ctx context.Context, tx *change.Tx, u *User) (about map[string]any, err error)) error {
+	return s.changeWaysIn(ctx, actor, func(ctx context.Context, tx *change.Tx, u *User) error {
+		about, err := remove(ctx, tx, u)
+		if err != nil {
+			return err
 		}
-		if len(issuers) == 0 {
-			return refuse.Missing("link to a provider")
+		if about == nil {
+			return refuse.Missing(what)
 		}
 		if err := keepsAWayIn(ctx, tx, u); err != nil {
 			return err
 		}
-		if err := noticeOf(ctx, tx, taskapi.NoticeIdentityRemoved); err != nil {
+		if err := noticeOf(ctx, tx, notice); err != nil {
 			return err
 		}
-		return appendAudit(tx, event.UserIdentityRemoved, u, nil, nil, map[string]any{event.MetaIssuer: issuers[0]})
+		return appendAudit(tx, action, u, nil, nil, about)
 	})
 }
 

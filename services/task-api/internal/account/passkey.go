@@ -283,30 +283,17 @@ func (p *Passkeys) of(ctx context.Context, user uuid.UUID) ([]*Passkey, error) {
 // Remove takes a passkey of the actor's away, unless it is the last way in which he can
 // sign in.
 func (p *Passkeys) Remove(ctx context.Context, actor access.Actor, id uuid.UUID) error {
-	store := p.doorkeeper.Store
-	if err := actor.SignedInRecently(store.Changes.Now()); err != nil {
-		return err
-	}
-	return store.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		u, err := lockUser(ctx, tx, actor.UserID)
-		if err != nil {
-			return err
-		}
-		var gone []uuid.UUID
-		if err := tx.NewRaw("DELETE FROM task.passkeys WHERE user_id = ? AND id = ? RETURNING id", u.ID, id).Scan(ctx, &gone); err != nil {
-			return fmt.Errorf("remove the passkey: %w", err)
-		}
-		if len(gone) == 0 {
-			return refuse.Missing("passkey")
-		}
-		if err := keepsAWayIn(ctx, tx, u); err != nil {
-			return err
-		}
-		if err := noticeOf(ctx, tx, taskapi.NoticePasskeyRemoved); err != nil {
-			return err
-		}
-		return appendAudit(tx, event.UserPasskeyRemoved, u, nil, nil, map[string]any{event.MetaPasskey: id})
-	})
+	return p.doorkeeper.Store.removeWayIn(ctx, actor, "passkey", taskapi.NoticePasskeyRemoved, event.UserPasskeyRemoved,
+		func(ctx context.Context, tx *change.Tx, u *User) (about map[string]any, err error) {
+			var gone []uuid.UUID
+			if err := tx.NewRaw("DELETE FROM task.passkeys WHERE user_id = ? AND id = ? RETURNING id", u.ID, id).Scan(ctx, &gone); err != nil {
+				return nil, fmt.Errorf("remove the passkey: %w", err)
+			}
+			if len(gone) == 0 {
+				return nil, nil
+			}
+			return map[string]any{event.MetaPasskey: id}, nil
+		})
 }
 
 // BeginSignIn is what a browser is asked for, to sign somebody in; it says who that is. So

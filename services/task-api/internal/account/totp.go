@@ -111,14 +111,7 @@ func hasSecondFactor() error {
 // actor's application has the secret. What it returns is kept nowhere: codes that sign in
 // instead, each once.
 func (s *Store) ConfirmTOTP(ctx context.Context, actor access.Actor, code string) (recovery []string, err error) {
-	if err := actor.SignedInRecently(s.Changes.Now()); err != nil {
-		return nil, err
-	}
-	err = s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		u, err := lockUser(ctx, tx, actor.UserID)
-		if err != nil {
-			return err
-		}
+	err = s.changeWaysIn(ctx, actor, func(ctx context.Context, tx *change.Tx, u *User) error {
 		f, err := factorOf(ctx, tx, actor.UserID)
 		switch {
 		case err != nil:
@@ -155,14 +148,7 @@ func (s *Store) ConfirmTOTP(ctx context.Context, actor access.Actor, code string
 // RemoveTOTP has sign-ins ask the actor for no code any more, and forgets his recovery
 // codes. Where there is no second factor, nothing happens.
 func (s *Store) RemoveTOTP(ctx context.Context, actor access.Actor) error {
-	if err := actor.SignedInRecently(s.Changes.Now()); err != nil {
-		return err
-	}
-	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		u, err := lockUser(ctx, tx, actor.UserID)
-		if err != nil {
-			return err
-		}
+	return s.changeWaysIn(ctx, actor, func(ctx context.Context, tx *change.Tx, u *User) error {
 		var confirmed []bool
 		if err := tx.NewRaw("DELETE FROM task.second_factors WHERE user_id = ? RETURNING confirmed_at IS NOT NULL", actor.UserID).Scan(ctx, &confirmed); err != nil {
 			return fmt.Errorf("remove the second factor: %w", err)

@@ -304,35 +304,36 @@ func (s *Store) snapshotOf(ctx context.Context, actor access.Actor, l *list.List
 			return err
 		}
 	}
+	err := inBatches(func(behind uuid.UUID) ([]*task.Task, error) {
+		return s.Tasks.InList(ctx, actor, l.ID, behind, snapshotBatch)
+	}, func(t *task.Task) (uuid.UUID, error) {
+		return t.ID, each(Change{ListID: l.ID, Kind: KindTask, ID: t.ID, Op: Put, Task: t})
+	})
+	if err != nil {
+		return err
+	}
+	return inBatches(func(behind uuid.UUID) ([]*comment.Comment, error) {
+		return s.Comments.InList(ctx, actor, l.ID, behind, snapshotBatch)
+	}, func(c *comment.Comment) (uuid.UUID, error) {
+		return c.ID, each(Change{ListID: l.ID, Kind: KindComment, ID: c.ID, Op: Put, Comment: c})
+	})
+}
+
+// inBatches passes on what is read, snapshotBatch at a time, each batch from behind the last
+// id of the one before.
+func inBatches[T any](read func(behind uuid.UUID) ([]T, error), each func(T) (uuid.UUID, error)) error {
 	var behind uuid.UUID
 	for {
-		tasks, err := s.Tasks.InList(ctx, actor, l.ID, behind, snapshotBatch)
+		found, err := read(behind)
 		if err != nil {
 			return err
 		}
-		for _, t := range tasks {
-			behind = t.ID
-			if err := each(Change{ListID: l.ID, Kind: KindTask, ID: t.ID, Op: Put, Task: t}); err != nil {
+		for _, one := range found {
+			if behind, err = each(one); err != nil {
 				return err
 			}
 		}
-		if len(tasks) < snapshotBatch {
-			break
-		}
-	}
-	behind = uuid.Nil
-	for {
-		comments, err := s.Comments.InList(ctx, actor, l.ID, behind, snapshotBatch)
-		if err != nil {
-			return err
-		}
-		for _, c := range comments {
-			behind = c.ID
-			if err := each(Change{ListID: l.ID, Kind: KindComment, ID: c.ID, Op: Put, Comment: c}); err != nil {
-				return err
-			}
-		}
-		if len(comments) < snapshotBatch {
+		if len(found) < snapshotBatch {
 			return nil
 		}
 	}

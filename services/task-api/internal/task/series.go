@@ -38,11 +38,9 @@ func (t *Task) joinSeries(before *Task, e edit) error {
 	case t.Recurrence == nil:
 		return nil
 	case before == nil || !before.recurs():
-		series, err := uuid.NewV7()
-		if err != nil {
-			return fmt.Errorf("make a series id: %w", err)
+		if err := t.nameSeries(); err != nil {
+			return err
 		}
-		t.SeriesID = &series
 		return t.begin()
 	case anotherRule(before.Recurrence, t.Recurrence):
 		if moved := e.due && !equalTime(t.DueAt, before.DueAt); moved || t.DueAt == nil || t.Timezone != before.Timezone || t.AllDay != before.AllDay {
@@ -176,11 +174,9 @@ func keepApart(ctx context.Context, tx *change.Tx, before, t *Task) error {
 		if !taken {
 			return nil
 		}
-		series, err := uuid.NewV7()
-		if err != nil {
-			return fmt.Errorf("make a series id: %w", err)
+		if err := t.nameSeries(); err != nil {
+			return err
 		}
-		t.SeriesID = &series
 	}
 	leftSeries(tx, *before.SeriesID, t)
 	return nil
@@ -207,6 +203,11 @@ func (t *Task) leaveSeries(ctx context.Context, tx *change.Tx) error {
 	if !elsewhere {
 		return nil
 	}
+	return t.nameSeries()
+}
+
+// nameSeries gives a task a series of its own, with a new id.
+func (t *Task) nameSeries() error {
 	series, err := uuid.NewV7()
 	if err != nil {
 		return fmt.Errorf("make a series id: %w", err)

@@ -1,0 +1,32 @@
+package account
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// signCookie makes the value of a cookie that says claims, for an audience and a time. With
+// an audience of its own it is no token of a user's, and opens nothing.
+func (k *Keys) signCookie(audience string, expires time.Time, registered *jwt.RegisteredClaims, claims jwt.Claims) (string, error) {
+	registered.Issuer, registered.Audience, registered.ExpiresAt = k.issuer, jwt.ClaimStrings{audience}, jwt.NewNumericDate(expires)
+	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims)
+	t.Header["kid"] = k.accepted[0].id
+	value, err := t.SignedString(k.private)
+	if err != nil {
+		return "", fmt.Errorf("sign a cookie: %w", err)
+	}
+	return value, nil
+}
+
+// readCookie reads into claims what signCookie has made, of at most so many bytes; false
+// where the value is not ours, for another audience, or has expired.
+func (k *Keys) readCookie(value string, longest int, audience string, claims jwt.Claims) bool {
+	if value == "" || len(value) > longest {
+		return false
+	}
+	_, err := jwt.ParseWithClaims(value, claims, k.Keyfunc, jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
+		jwt.WithIssuer(k.issuer), jwt.WithAudience(audience), jwt.WithExpirationRequired())
+	return err == nil
+}
