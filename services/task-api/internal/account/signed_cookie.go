@@ -1,7 +1,6 @@
 package account
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -11,13 +10,7 @@ import (
 // an audience of its own it is no token of a user's, and opens nothing.
 func (k *Keys) signCookie(audience string, expires time.Time, registered *jwt.RegisteredClaims, claims jwt.Claims) (string, error) {
 	registered.Issuer, registered.Audience, registered.ExpiresAt = k.issuer, jwt.ClaimStrings{audience}, jwt.NewNumericDate(expires)
-	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims)
-	t.Header["kid"] = k.accepted[0].id
-	value, err := t.SignedString(k.private)
-	if err != nil {
-		return "", fmt.Errorf("sign a cookie: %w", err)
-	}
-	return value, nil
+	return k.signClaims(claims)
 }
 
 // readCookie reads into claims what signCookie has made, of at most so many bytes; false

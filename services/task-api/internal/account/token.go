@@ -140,6 +140,11 @@ func (k *Keys) sign(claims auth.Claims, user uuid.UUID, audience jwt.ClaimString
 		Issuer: k.issuer, Audience: audience, Subject: user.String(), ID: id.String(),
 		IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
 	}
+	return k.signClaims(claims)
+}
+
+// signClaims makes a token that says claims.
+func (k *Keys) signClaims(claims jwt.Claims) (string, error) {
 	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims)
 	t.Header["kid"] = k.accepted[0].id
 	token, err := t.SignedString(k.private)
