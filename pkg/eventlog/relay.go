@@ -276,16 +276,40 @@ func nextLimit(window []row) int {
 	return max(min(limit, 2*max(len(window), firstWindow), windowRows), firstWindow/4)
 }
 
-// prepared runs the relay's most frequent statements past bun. Prepared once, and
+// byIndex is what the relay's most frequent statements are planned under: one plan for
+// all of their values, which takes rows from an index in the order that they are wanted in.
+//
+// Postgres thinks of what was written since it last looked at a partition (ANALYZE) as a
+// few rows. Left to itself it reads all of a backlog and sorts it, for each window anew,
+// and plans for that each time.
+const byIndex = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_sort', 'off', true),
+	set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)`
+
+// prepared runs one of the relay's most frequent statements, past bun. Prepared once, and
 // answered in binary, they cost this process and Postgres half as much; to plan one for
 // the partitions of a month takes longer than to run it.
-func (r *Relay) prepared(ctx context.Context, run func(*pgx.Conn) error) error {
+func (r *Relay) prepared(ctx context.Context, query string, args []any, read func(pgx.BatchResults) error) error {
 	conn, err := r.DB.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close()
-	return conn.Raw(func(driver any) error { return run(driver.(*stdlib.Conn).Conn()) })
+	return conn.Raw(func(driver any) (err error) {
+		conn := driver.(*stdlib.Conn).Conn()
+		if _, err := conn.Prepare(ctx, query, query); err != nil {
+			return err
+		}
+		// Together they are one transaction, with which the settings end.
+		batch := &pgx.Batch{}
+		batch.Queue(byIndex)
+		batch.Queue(query, args...)
+		results := conn.SendBatch(ctx, batch)
+		defer func() { err = errors.Join(err, results.Close()) }()
+		if _, err := results.Exec(); err != nil {
+			return err
+		}
+		return read(results)
+	})
 }
 
 // window reads the next rows of a topic in their order.
@@ -294,8 +318,8 @@ func (r *Relay) window(ctx context.Context, topic string, cursor, upTo int64, si
 	query := `SELECT seq, id, type, key, trace_parent, occurred_at, data FROM ` + pgx.Identifier{r.Schema, "events"}.Sanitize() + `
 		WHERE topic = $1 AND seq > $2 AND seq <= $3 AND recorded_at >= $4 ORDER BY seq LIMIT $5`
 	window := make([]row, 0, limit)
-	err := r.prepared(ctx, func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, query, pgx.QueryExecModeCacheStatement, topic, cursor, upTo, since, limit)
+	err := r.prepared(ctx, query, []any{topic, cursor, upTo, since, limit}, func(results pgx.BatchResults) error {
+		rows, err := results.Query()
 		if err != nil {
 			return err
 		}

@@ -138,7 +138,7 @@ func (r *Relay) place(ctx context.Context, epoch int64, since time.Time, h horiz
 	var p placing
 	query := strings.ReplaceAll(`
 		WITH head AS (
-			SELECT last_seq FROM ?.event_head WHERE epoch = $1 FOR UPDATE
+			SELECT last_seq FROM ?.event_head WHERE single AND epoch = $1 FOR UPDATE
 		), fresh AS (
 			SELECT recorded_at, position FROM ?.events
 			WHERE seq IS NULL AND recorded_at >= $3 AND position > $4 AND EXISTS (SELECT FROM head) ORDER BY position LIMIT $2
@@ -149,13 +149,13 @@ func (r *Relay) place(ctx context.Context, epoch int64, since time.Time, h horiz
 			WHERE e.recorded_at = n.recorded_at AND e.position = n.position AND e.recorded_at >= $3 RETURNING e.topic, e.recorded_at, e.position, e.seq
 		), moved AS (
 			UPDATE ?.event_head SET last_seq = last_seq + (SELECT count(*) FROM placed), horizon = $5
-			WHERE epoch = $1 AND EXISTS (SELECT FROM placed)
+			WHERE single AND epoch = $1 AND EXISTS (SELECT FROM placed)
 		)
 		SELECT count(*), coalesce(array_agg(DISTINCT topic), '{}'), coalesce(min(recorded_at), now()), coalesce(max(seq), 0), coalesce(max(position), 0),
 			now(), pg_current_xact_id()::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::text::bigint, NOT EXISTS (SELECT FROM head) FROM placed`,
 		"?", pgx.Identifier{r.Schema}.Sanitize())
-	err := r.prepared(ctx, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, query, pgx.QueryExecModeCacheStatement, epoch, placeRows, since, h.behind(since.IsZero()), h.all).Scan(
+	err := r.prepared(ctx, query, []any{epoch, placeRows, since, h.behind(since.IsZero()), h.all}, func(results pgx.BatchResults) error {
+		return results.QueryRow().Scan(
 			&p.Count, &p.Topics, &p.Since, &p.UpTo, &p.Last, &p.Now, &p.XID, &p.OldestXID, &p.Fenced)
 	})
 	if err != nil {
