@@ -17,6 +17,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -70,28 +71,36 @@ const missing = `<!doctype html>
 
 // file is what is served, as it is and packed.
 type file struct {
-	kind, tag     string
-	plain, packed []byte
+	kind, tag string
+	plain     []byte
+	// packed packs it when it is first asked for: all of them together take as long as
+	// half of the service's start.
+	packed func() ([]byte, error)
 }
 
-func newFile(name string, content []byte) (file, error) {
-	var packed bytes.Buffer
-	w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
-	if err != nil {
-		return file{}, fmt.Errorf("pack %s: %w", name, err)
-	}
-	if _, err := w.Write(content); err != nil {
-		return file{}, fmt.Errorf("pack %s: %w", name, err)
-	}
-	if err := w.Close(); err != nil {
-		return file{}, fmt.Errorf("pack %s: %w", name, err)
-	}
+func newFile(name string, content []byte) file {
 	kind := mime.TypeByExtension(path.Ext(name))
 	if path.Ext(name) == ".webmanifest" { // not every system knows it
 		kind = "application/manifest+json"
 	}
 	whole := sha256.Sum256(content)
-	return file{kind: kind, tag: `W/"` + hex.EncodeToString(whole[:])[:16] + `"`, plain: content, packed: packed.Bytes()}, nil
+	packed := sync.OnceValues(func() ([]byte, error) { return pack(content) })
+	return file{kind: kind, tag: `W/"` + hex.EncodeToString(whole[:])[:16] + `"`, plain: content, packed: packed}
+}
+
+func pack(content []byte) ([]byte, error) {
+	var packed bytes.Buffer
+	w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	if err != nil {
+		return nil, fmt.Errorf("pack a file of the page: %w", err)
+	}
+	if _, err := w.Write(content); err != nil {
+		return nil, fmt.Errorf("pack a file of the page: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("pack a file of the page: %w", err)
+	}
+	return packed.Bytes(), nil
 }
 
 // serve writes the file, packed where the browser takes that.
@@ -101,8 +110,11 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	h.Add("Vary", "Accept-Encoding")
 	content := f.plain
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		h.Set("Content-Encoding", "gzip")
-		content = f.packed
+		// What can not be packed, which memory never refuses, goes as it is.
+		if packed, err := f.packed(); err == nil {
+			h.Set("Content-Encoding", "gzip")
+			content = packed
+		}
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
@@ -139,7 +151,7 @@ func mount(r chi.Router, built fs.FS) error {
 		sum.Write(contents[name])
 	}
 	at := hex.EncodeToString(sum.Sum(nil))[:16]
-	named := func(name string) (file, error) {
+	named := func(name string) file {
 		content := bytes.ReplaceAll(contents[name], []byte(version), []byte(at))
 		delete(contents, name) // the others are in the folder of the version
 		return newFile(name, content)
@@ -149,11 +161,7 @@ func mount(r chi.Router, built fs.FS) error {
 		if contents[index(language)] == nil {
 			contents = map[string][]byte{index(language): []byte(missing)}
 		}
-		page, err := named(index(language))
-		if err != nil {
-			return err
-		}
-		pages = append(pages, page)
+		pages = append(pages, named(index(language)))
 	}
 	r.Get("/", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Accept-Language")
@@ -164,17 +172,12 @@ func mount(r chi.Router, built fs.FS) error {
 			r.Get("/"+name, func(w http.ResponseWriter, r *http.Request) { httpapi.NothingHere().Write(w, r) })
 			continue
 		}
-		f, err := named(name)
-		if err != nil {
-			return err
-		}
+		f := named(name)
 		r.Get("/"+name, func(w http.ResponseWriter, r *http.Request) { f.revalidate(w, r, workerPolicy) })
 	}
 	assets := map[string]file{}
 	for name, content := range contents {
-		if assets[name], err = newFile(name, content); err != nil {
-			return err
-		}
+		assets[name] = newFile(name, content)
 	}
 	r.Get("/assets/{version}/{name}", func(w http.ResponseWriter, r *http.Request) {
 		asset, ok := assets[chi.URLParam(r, "name")]
