@@ -32,24 +32,21 @@ var lag = promauto.NewHistogramVec(prometheus.HistogramOpts{
 // other is the label of a type that is not the suite's.
 const other = "other"
 
-// typesOf are the labels of the types that the suite publishes on a topic.
-func typesOf(topic string) []string {
-	if topic == event.TopicAudit {
-		return []string{"audit"}
-	}
-	var names []string
+// labels are those of the types that the suite publishes, by topic.
+var labels = func() map[string][]string {
+	labels := map[string][]string{event.TopicAudit: {"audit"}}
 	for _, t := range event.Types {
-		if t.Topic == topic {
-			names = append(names, t.Name)
+		if t.Topic != event.TopicAudit {
+			labels[t.Topic] = append(labels[t.Topic], t.Name)
 		}
 	}
-	return names
-}
+	return labels
+}()
 
 // countFromZero makes the counters of a topic: an increase is seen from a value
 // that was there before it, and the first step would be missed.
 func countFromZero(topic string) {
-	for _, kind := range append(typesOf(topic), other) {
+	for _, kind := range append(slices.Clone(labels[topic]), other) {
 		for _, outcome := range []string{outcomeHandled, outcomeDuplicate, outcomeDeadLetter, outcomeRetry} {
 			consumed.WithLabelValues(topic, kind, outcome)
 		}
@@ -78,7 +75,7 @@ func (d delivery) label() string {
 	if strings.HasPrefix(kind, event.AuditPrefix) {
 		kind = "audit"
 	}
-	if !slices.Contains(typesOf(d.Topic), kind) {
+	if !slices.Contains(labels[d.Topic], kind) {
 		return other
 	}
 	return kind

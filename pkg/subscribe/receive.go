@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -53,8 +52,8 @@ func (s *Subscriber) receive(topic string, effect effect) http.HandlerFunc {
 			return
 		}
 		defer s.room.Release(room)
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if err != nil {
+		body := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), maxInHand)+bytes.MinRead))
+		if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
 			// Not read to its end: the sidecar delivers it again.
 			httpapi.Unavailable("the delivery could not be read").Write(w, r)
 			return
@@ -63,7 +62,7 @@ func (s *Subscriber) receive(topic string, effect effect) http.HandlerFunc {
 			Entries *[]entry `json:"entries"`
 		}
 		// What is no JSON object at all is a single event, and a bad one.
-		if bytes.Contains(body, []byte(`"entries"`)) && json.Unmarshal(body, &bulk) == nil && bulk.Entries != nil {
+		if bytes.Contains(body.Bytes(), []byte(`"entries"`)) && json.Unmarshal(body.Bytes(), &bulk) == nil && bulk.Entries != nil {
 			deliveries := make([]delivery, len(*bulk.Entries))
 			for i, e := range *bulk.Entries {
 				deliveries[i] = newDelivery(topic, e.EntryID, unwrap(e.Event), e.Metadata)
@@ -75,7 +74,7 @@ func (s *Subscriber) receive(topic string, effect effect) http.HandlerFunc {
 			answer(w, map[string]any{"statuses": statuses})
 			return
 		}
-		errs := s.handle(r.Context(), effect, []delivery{newDelivery(topic, "", unwrap(body), metadataOf(r.Header))})
+		errs := s.handle(r.Context(), effect, []delivery{newDelivery(topic, "", unwrap(body.Bytes()), metadataOf(r.Header))})
 		answer(w, map[string]any{"status": statusOf(errs[0])})
 	}
 }

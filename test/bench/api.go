@@ -124,22 +124,29 @@ func (d *deployment) create(publishing bool) creating {
 }
 
 // backlog creates with the broker stopped, and says how many of the events that have
-// waited become audit rows in a second once it is back.
-func (d *deployment) backlog(ctx context.Context) (stopped round, rate float64, err error) {
+// waited become audit rows in a second once it is back, and what each process worked for
+// an event of both topics until all have arrived.
+func (d *deployment) backlog(ctx context.Context) (stopped, drained round, err error) {
 	before, err := consumed(ctx, d.Suite)
 	if err != nil {
-		return stopped, 0, err
+		return stopped, drained, err
 	}
 	if err := d.Signal("broker", syscall.SIGSTOP); err != nil {
-		return stopped, 0, err
+		return stopped, drained, err
 	}
 	l, err := closed(ctx, d.users, 16, times(*waiting))
-	if err := errors.Join(err, d.Signal("broker", syscall.SIGCONT)); err != nil {
-		return stopped, 0, err
+	if err != nil {
+		return stopped, drained, errors.Join(err, d.Signal("broker", syscall.SIGCONT))
 	}
-	back := time.Now()
-	audited, err := arrived(ctx, d.Suite, before, len(l.times))
-	return l.round(), float64(len(l.times)) / audited.Sub(back).Seconds(), err
+	drained, err = watched(d.PIDs, func() (round, int, error) {
+		if err := d.Signal("broker", syscall.SIGCONT); err != nil {
+			return round{}, 0, err
+		}
+		back := time.Now()
+		audited, err := arrived(ctx, d.Suite, before, len(l.times))
+		return round{rate: float64(len(l.times)) / audited.Sub(back).Seconds()}, len(l.times), err
+	})
+	return l.round(), drained, err
 }
 
 // The rows of the tables, of which those of another commit have its name behind them.
@@ -255,12 +262,12 @@ func (r results) add(ctx context.Context, n int, subjects []subject, all, on []*
 		}
 		add(untilAudit+d.label, atOpenRate, load{times: times}.round())
 		progress("round %d of %d: %s%s", n, *rounds, fromBacklog, d.label)
-		stopped, rate, err := d.backlog(ctx)
+		stopped, drained, err := d.backlog(ctx)
 		if err != nil {
 			return err
 		}
 		add(brokerStopped+d.label, 16, stopped)
-		add(fromBacklog+d.label, 16, round{rate: rate})
+		add(fromBacklog+d.label, 16, drained)
 	}
 	return nil
 }

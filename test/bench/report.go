@@ -38,6 +38,9 @@ func (r report) print() {
 	for _, name := range r.subjects {
 		r.printCost(name)
 	}
+	for _, s := range r.sides {
+		r.printDraining(s)
+	}
 	r.printRatios()
 	fmt.Printf("\n| | |\n|---|---|\n")
 	for _, s := range r.sides {
@@ -103,6 +106,23 @@ func (r report) printCost(name string) {
 	printRow(client, func(c int) string {
 		return r.sample(name, c, func(one round) float64 { return one.cpu[client] }).String()
 	})
+}
+
+// printDraining writes what the events of a create in a backlog cost each process, once
+// the broker is back.
+func (r report) printDraining(s side) {
+	name := fromBacklog + s.label
+	rounds := r.results[subjectRounds{name, 16}]
+	if len(rounds) == 0 || len(rounds[0].cpu) == 0 {
+		return // there is no /proc
+	}
+	fmt.Printf("\n| CPU ms for the two events of a create, %s | |\n|---|---|\n", name)
+	for _, p := range slices.Sorted(maps.Keys(rounds[0].cpu)) {
+		if p != client {
+			fmt.Printf("| %s | %s |\n", p, r.sample(name, 16, func(one round) float64 { return one.cpu[p] }))
+		}
+	}
+	fmt.Printf("| **all of these** | %s |\n", r.sample(name, 16, round.total))
 }
 
 // printRatios sets what creates of this tree are in a second against the others.
