@@ -49,3 +49,20 @@ func TestALookReadsNoMoreOfABacklogThanItTakes(t *testing.T) {
 		})
 	}
 }
+
+// A migration can make what is prepared unfit for its tables: the next try is well.
+func TestAStatementIsPreparedAnewAfterItHasFailed(t *testing.T) {
+	l := newLooker(t)
+	l.r.DB.SetMaxOpenConns(1)
+	l.write(1)
+	require.Equal(t, 1, l.look(true))
+	read := func() error {
+		_, err := l.r.window(t.Context(), "a", 0, math.MaxInt64, time.Time{}, 1)
+		return err
+	}
+	require.NoError(t, read())
+	_, err := l.r.DB.ExecContext(t.Context(), "ALTER TABLE log.events ALTER COLUMN type TYPE varchar")
+	require.NoError(t, err)
+	require.ErrorContains(t, read(), "cached plan must not change result type")
+	require.NoError(t, read())
+}

@@ -294,7 +294,7 @@ func (r *Relay) prepared(ctx context.Context, query string, args []any, read fun
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close()
-	return conn.Raw(func(driver any) (err error) {
+	return conn.Raw(func(driver any) error {
 		conn := driver.(*stdlib.Conn).Conn()
 		if _, err := conn.Prepare(ctx, query, query); err != nil {
 			return err
@@ -304,11 +304,19 @@ func (r *Relay) prepared(ctx context.Context, query string, args []any, read fun
 		batch.Queue(byIndex)
 		batch.Queue(query, args...)
 		results := conn.SendBatch(ctx, batch)
-		defer func() { err = errors.Join(err, results.Close()) }()
-		if _, err := results.Exec(); err != nil {
-			return err
+		_, err := results.Exec()
+		if err == nil {
+			err = read(results)
 		}
-		return read(results)
+		if closed := results.Close(); err == nil {
+			err = closed
+		}
+		if err != nil {
+			// A migration can have made it unfit for its tables: the next try prepares it anew.
+			// Where this fails, too, the connection is gone, and all that was prepared with it.
+			_ = conn.Deallocate(ctx, query)
+		}
+		return err
 	})
 }
 
