@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/page"
 )
 
 type bulkAnswer struct {
@@ -116,6 +117,61 @@ func TestFiveHundredChangesAtOnce(t *testing.T) {
 	for i, task := range page.Items {
 		require.Equal(t, fmt.Sprint(i), task.Title)
 	}
+}
+
+// Few words that change many large tasks are answered with no more than a page of them,
+// and of what is too much to be read again at once nothing is undone.
+func TestAnAnswerToManyChangesIsBounded(t *testing.T) {
+	s := start(t)
+	u := s.newUser()
+	u.create(object{"title": "first"}) // which makes the inbox
+	_, err := s.db.NewRaw(`INSERT INTO task.tasks (id, user_id, list_id, title, description, is_complete, priority, tags, all_day, timezone, version, position, created_at, updated_at)
+		SELECT gen_random_uuid(), user_id, list_id, n::text, repeat('💥', 20000), false, 0, '{}', false, 'UTC', 1, n, created_at, created_at
+		FROM task.tasks, generate_series(1, 40) n WHERE user_id = ?`, u.user).Exec(t.Context())
+	require.NoError(t, err)
+	var ids []uuid.UUID
+	require.NoError(t, s.db.NewRaw("SELECT id FROM task.tasks WHERE title <> 'first' ORDER BY position").Scan(t.Context(), &ids))
+	change := func(ids []uuid.UUID, atomic bool) answer {
+		operations := []object{}
+		for _, id := range ids {
+			operations = append(operations, object{"op": "complete", "id": id})
+		}
+		operations = append(operations, object{"op": "create", "body": object{"title": "new"}})
+		a := u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": operations, "atomic": atomic})
+		require.Equal(t, http.StatusOK, a.status, "%.500s", a.body)
+		require.Less(t, len(a.body), page.Bytes+100_000)
+		var out bulkAnswer
+		require.NoError(t, json.Unmarshal(a.body, &out))
+		shown := 0
+		for _, r := range out.Results[:len(ids)] {
+			require.Equal(t, http.StatusOK, r.Status)
+			if r.Task != nil {
+				require.Len(t, []rune(r.Task.Description), 20_000)
+				shown++
+			}
+		}
+		require.Contains(t, []int{25, 26}, shown, "as many as there is room for")
+		require.Equal(t, "new", out.Results[len(ids)].Task.Title, "nothing else says its id")
+		return a
+	}
+	undo := func(a answer) answer {
+		return u.do(http.MethodPost, "/api/operations/"+a.header.Get("X-Request-Id")+"/undo", nil)
+	}
+	few := undo(change(ids, true))
+	require.Equal(t, http.StatusOK, few.status, "%.500s", few.body)
+	change(ids, false)
+	many := change(ids, true)
+	// As if it had been of seven times as many.
+	_, err = s.db.NewRaw(`INSERT INTO task.events (id, recorded_at, topic, type, key, trace_parent, occurred_at, data)
+		SELECT gen_random_uuid(), e.recorded_at, e.topic, e.type, e.key, e.trace_parent, e.occurred_at, e.data
+		FROM task.operations o JOIN task.events e USING (recorded_at), generate_series(2, 7) WHERE o.request_id = ? AND e.topic = 'audit-logs'`,
+		many.header.Get("X-Request-Id")).Exec(t.Context())
+	require.NoError(t, err)
+	before := s.state()
+	refused := undo(many)
+	require.Equal(t, "not-undoable", refused.problem().code(), "%.500s", refused.body)
+	require.Contains(t, refused.problem().Detail, "too much")
+	require.Equal(t, before, s.state())
 }
 
 // A client that chose the id asks as often as it likes, for ever.

@@ -99,6 +99,14 @@ func (tx *Tx) Append(events ...eventlog.Entry) {
 	tx.events, tx.appended = slices.Concat(tx.events, events), true
 }
 
+// Waiting is how many bytes of events are yet to be written.
+func (tx *Tx) Waiting() (bytes int) {
+	for _, e := range tx.events {
+		bytes += len(e.Data)
+	}
+	return bytes
+}
+
 // Flush writes all so far, for a change of so many tasks that their events are too
 // much to keep.
 func (tx *Tx) Flush(ctx context.Context) error {

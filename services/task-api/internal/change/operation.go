@@ -55,9 +55,12 @@ type Texts struct {
 	After  string `bun:"after"`
 }
 
-// mostLogged is how many changes of a request are read at most: 500 at once, of tasks with
-// a checklist each.
-const mostLogged = 10_000
+// mostLogged and mostLoggedBytes are how many changes of a request are read at most, and of
+// which size: 500 at once, of tasks with a checklist each. They are all in memory meanwhile.
+const (
+	mostLogged      = 10_000
+	mostLoggedBytes = 16 << 20
+)
 
 var (
 	errNoOperation = refuse.Missing("request of yours that has changed anything")
@@ -76,16 +79,20 @@ func (tx *Tx) Operation(ctx context.Context, request string, actions ...string) 
 		RecordedAt time.Time `bun:"recorded_at"`
 		RequestID  string    `bun:"request_id"`
 		Data       string    `bun:"data"`
+		Bytes      int64     `bun:"bytes"` // of this one and those before
 	}
 	// A partition of the log is looked into by its key, (recorded_at, position).
-	err := tx.NewRaw(`SELECT e.recorded_at, coalesce(o.logged_as, o.request_id) AS request_id, e.data
+	err := tx.NewRaw(`SELECT recorded_at, request_id, data, bytes FROM (
+		SELECT e.recorded_at, e.position, coalesce(o.logged_as, o.request_id) AS request_id, e.data,
+			sum(octet_length(e.data)) OVER (ORDER BY e.recorded_at, e.position) AS bytes
 		FROM task.operations o JOIN task.events e ON e.recorded_at = o.recorded_at AND e.topic = ?
-		WHERE o.user_id = ? AND o.request_id = ? AND (? OR e.type IN (?)) ORDER BY o.recorded_at, e.position LIMIT ?`,
-		event.TopicAudit, tx.Actor.UserID, request, len(types) == 0, bun.List(append(types, "")), mostLogged+1).Scan(ctx, &rows)
+		WHERE o.user_id = ? AND o.request_id = ? AND (? OR e.type IN (?)) ORDER BY e.recorded_at, e.position LIMIT ?) x
+		WHERE bytes - octet_length(data) <= ? ORDER BY recorded_at, position`,
+		event.TopicAudit, tx.Actor.UserID, request, len(types) == 0, bun.List(append(types, "")), mostLogged+1, mostLoggedBytes).Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("read what the request has changed: %w", err)
 	}
-	if len(rows) > mostLogged {
+	if n := len(rows); n > mostLogged || n > 0 && rows[n-1].Bytes > mostLoggedBytes {
 		return nil, errTooMuch
 	}
 	found := make([]Logged, 0, len(rows))

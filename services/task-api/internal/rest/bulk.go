@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
@@ -32,7 +34,7 @@ type BulkOperation struct {
 // BulkResult is what became of one of them.
 type BulkResult struct {
 	Status  int              `json:"status" doc:"As the request would have been answered"`
-	Task    *Task            `json:"task,omitempty" doc:"The task, as it is then"`
+	Task    *Task            `json:"task,omitempty" doc:"The task, as it is then. Behind the first 2 MiB of tasks only what was created has one"`
 	Problem *httpapi.Problem `json:"problem,omitempty" doc:"Why it was not done"`
 }
 
@@ -77,8 +79,11 @@ func (a *Tasks) together(ctx context.Context, api huma.API, actor access.Actor, 
 		return nil, indexed(problem(err, bulkPlace(failed)+".body."), failed)
 	}
 	results := make([]BulkResult, len(operations))
+	var there room
 	for i, o := range operations {
-		results[i] = o.result(tasks[i])
+		if results[i], err = o.result(tasks[i], &there); err != nil {
+			return nil, err
+		}
 	}
 	return results, nil
 }
@@ -86,6 +91,7 @@ func (a *Tasks) together(ctx context.Context, api huma.API, actor access.Actor, 
 // each makes the changes for themselves.
 func (a *Tasks) each(ctx context.Context, api huma.API, actor access.Actor, operations []BulkOperation) ([]BulkResult, error) {
 	results := make([]BulkResult, len(operations))
+	var there room
 	for i, o := range operations {
 		step, err := o.step(api, bulkPlace(i))
 		var tasks []*task.Task
@@ -93,7 +99,9 @@ func (a *Tasks) each(ctx context.Context, api huma.API, actor access.Actor, oper
 			tasks, _, err = a.Store.Together(ctx, actor, []task.Step{step})
 		}
 		if err == nil {
-			results[i] = o.result(tasks[0])
+			if results[i], err = o.result(tasks[0], &there); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		var p *httpapi.Problem
@@ -116,16 +124,36 @@ func indexed(err error, i int) error {
 	return err
 }
 
-func (o BulkOperation) result(t *task.Task) BulkResult {
-	switch {
-	case o.Op == "delete":
-		return BulkResult{Status: http.StatusNoContent}
-	case o.Op == "create":
-		body := shown(t)
-		return BulkResult{Status: http.StatusCreated, Task: &body}
+// room is how much of a page the tasks of an answer have taken: tasks that are as large
+// as they can be, changed by a few words, would be an answer of 40 MB.
+type room struct{ taken int }
+
+func (r *room) holds(t *Task) (bool, error) {
+	raw, err := json.Marshal(t)
+	if err != nil {
+		return false, fmt.Errorf("measure a task: %w", err)
+	}
+	r.taken += len(raw)
+	return r.taken <= page.Bytes, nil
+}
+
+func (o BulkOperation) result(t *task.Task, there *room) (BulkResult, error) {
+	result := BulkResult{Status: http.StatusOK}
+	switch o.Op {
+	case "delete":
+		result.Status = http.StatusNoContent
+	case "create":
+		result.Status = http.StatusCreated
+	}
+	if t == nil {
+		return result, nil
 	}
 	body := shown(t)
-	return BulkResult{Status: http.StatusOK, Task: &body}
+	fits, err := there.holds(&body)
+	if fits || o.Op == "create" { // nothing else says its id
+		result.Task = &body
+	}
+	return result, err
 }
 
 // step is the change that the operation asks for.

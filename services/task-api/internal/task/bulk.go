@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
@@ -53,14 +54,21 @@ func DeleteStep(id uuid.UUID, match Versions) Step {
 	return Step{id, func(ctx context.Context, tx *change.Tx) (*Task, error) { return nil, throwOut(ctx, tx, id, match) }}
 }
 
-// flushEvery is after how many steps what they have written is sent.
-const flushEvery = 50
+// What steps have written is sent after so many of them, or so many bytes of events: one
+// that deletes a task with a long checklist has as many events as 200 others.
+const (
+	flushEvery = 50
+	flushBytes = 1 << 20
+)
 
 // Together makes changes in one transaction, one after another: all of them, or, where
-// one is refused, none. Then it says which that was.
+// one is refused, none. Then it says which that was. It answers each task as it is then;
+// where their texts are more than a page has room for, nil for those that come later and
+// are not new.
 func (s *Store) Together(ctx context.Context, actor access.Actor, steps []Step) (tasks []*Task, failed int, err error) {
 	err = s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		tasks = make([]*Task, len(steps))
+		kept := 0
 		if ids := idsOf(steps); len(ids) > 1 { // one locks what it needs
 			lockAll(tx, ids)
 		}
@@ -70,8 +78,12 @@ func (s *Store) Together(ctx context.Context, actor access.Actor, steps []Step) 
 			if err != nil {
 				return err
 			}
-			tasks[i] = t
-			if i%flushEvery == flushEvery-1 {
+			if t != nil {
+				if kept += len(t.Title) + len(t.Description); kept <= page.Bytes || step.id == uuid.Nil {
+					tasks[i] = t
+				}
+			}
+			if i%flushEvery == flushEvery-1 || tx.Waiting() > flushBytes {
 				if err := tx.Flush(ctx); err != nil {
 					return err
 				}

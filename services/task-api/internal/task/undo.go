@@ -112,7 +112,7 @@ func Undo(ctx context.Context, tx *change.Tx, all []*Past) error {
 		if err := u.putBack(ctx, tx, p); err != nil {
 			return err
 		}
-		if i%flushEvery == flushEvery-1 {
+		if i%flushEvery == flushEvery-1 || tx.Waiting() > flushBytes {
 			if err := tx.Flush(ctx); err != nil {
 				return err
 			}
