@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -125,4 +126,7 @@ func TestReadinessSaysThatPublishingIsOff(t *testing.T) {
 	require.Equal(t, http.StatusOK, code)
 	require.Equal(t, "degraded", status)
 	require.Equal(t, map[string]string{"database": "ok", "disk": "ok", "events": "publishing is off", "feed": "ok"}, checks)
+	eventually(t, "the log says so, too", func() bool {
+		return slices.ContainsFunc(s.logged(), func(l logLine) bool { return strings.HasPrefix(l.Msg, "event publishing is switched off") })
+	})
 }

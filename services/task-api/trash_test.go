@@ -248,9 +248,14 @@ func TestACursorOfNoTimeIsRefused(t *testing.T) {
 	task := u.create(object{"title": "x"})
 	for _, at := range []string{"0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"} {
 		cursor := base64.RawURLEncoding.EncodeToString([]byte(`{"a":"` + at + `","i":"` + uuid.NewString() + `"}`))
-		for _, path := range []string{"/api/trash", "/api/invitations", commentsOn(task.ID)} {
+		for _, path := range []string{"/api/trash", "/api/invitations", "/api/auth/tokens", commentsOn(task.ID)} {
 			a := u.do(http.MethodGet, path+"?cursor="+cursor, nil)
 			require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s %s: %s", path, at, a.body)
+		}
+		for _, sort := range []string{"created_at", "-updated_at", "due_at"} {
+			cursor := base64.RawURLEncoding.EncodeToString([]byte(`{"s":"` + sort + `","v":"` + at + `","i":"` + uuid.NewString() + `"}`))
+			a := u.do(http.MethodGet, "/api/tasks?sort="+sort+"&cursor="+cursor, nil)
+			require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s %s: %s", sort, at, a.body)
 		}
 	}
 }

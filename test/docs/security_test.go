@@ -3,6 +3,7 @@ package docs
 import (
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -10,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A requirement that docs/security.md says is met names a test that there is.
-func TestWhatSecurityNamesIsTested(t *testing.T) {
-	root := os.DirFS("../..")
+// tests are the names of all tests that there are.
+func tests(t *testing.T) map[string]bool {
+	t.Helper()
 	there := map[string]bool{}
 	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-	require.NoError(t, fs.WalkDir(root, ".", func(path string, d fs.DirEntry, err error) error {
+	require.NoError(t, fs.WalkDir(os.DirFS(root), ".", func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -24,13 +25,46 @@ func TestWhatSecurityNamesIsTested(t *testing.T) {
 		case !strings.HasSuffix(path, "_test.go"):
 			return nil
 		}
-		text, err := fs.ReadFile(root, path)
+		text, err := os.ReadFile(filepath.Join(root, path))
 		for _, found := range declared.FindAllSubmatch(text, -1) {
 			there[string(found[1])] = true
 		}
 		return err
 	}))
-	text, err := fs.ReadFile(root, "docs/security.md")
+	return there
+}
+
+var aTest = regexp.MustCompile("`(Test\\w+)`")
+
+// What docs/reliability.md says may not happen names a test that there is.
+func TestWhatMayNotHappenIsTested(t *testing.T) {
+	there := tests(t)
+	text, err := os.ReadFile(filepath.Join(root, "docs/reliability.md"))
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(text), "\n## What no client may do, and the tests that hold it\n")
+	require.True(t, found)
+	section, _, _ = strings.Cut(section, "\n## ")
+	rows := 0
+	for line := range strings.Lines(section) {
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| What may not happen ") {
+			continue
+		}
+		rows++
+		cells := strings.Split(line, "|")
+		require.Len(t, cells, 4, line)
+		named := aTest.FindAllStringSubmatch(cells[2], -1)
+		require.NotEmpty(t, named, "it names no test: %s", line)
+		for _, name := range named {
+			require.True(t, there[name[1]], "there is no %s: %s", name[1], line)
+		}
+	}
+	require.Greater(t, rows, 30)
+}
+
+// A requirement that docs/security.md says is met names a test that there is.
+func TestWhatSecurityNamesIsTested(t *testing.T) {
+	there := tests(t)
+	text, err := os.ReadFile(filepath.Join(root, "docs/security.md"))
 	require.NoError(t, err)
 	rows := 0
 	for line := range strings.Lines(string(text)) {
@@ -40,7 +74,7 @@ func TestWhatSecurityNamesIsTested(t *testing.T) {
 		rows++
 		cells := strings.Split(line, "|")
 		require.Len(t, cells, 5, line)
-		named := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(cells[3], -1)
+		named := aTest.FindAllStringSubmatch(cells[3], -1)
 		answer := strings.TrimSpace(cells[3])
 		require.True(t, len(named) > 0 || strings.HasPrefix(answer, "No") || strings.HasPrefix(answer, "Here") || strings.HasPrefix(answer, "Not ours"),
 			"it names no test, and does not say where it is or why not: %s", line)

@@ -2,6 +2,7 @@
 package release
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,4 +67,23 @@ func TestEveryActionIsPinned(t *testing.T) {
 			require.Regexp(t, `^uses: (\./\S+|[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$`, use, file)
 		}
 	}
+}
+
+// What is broken, or has a newer version, is noticed without anybody looking for it.
+func TestVersionsAndVulnerabilitiesAreLookedAfter(t *testing.T) {
+	workflow, err := os.ReadFile(filepath.Join(manifests.Root, ".github/workflows/ci.yml"))
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^\s+- run: make vulncheck$`, string(workflow))
+	makefile, err := os.ReadFile(filepath.Join(manifests.Root, "Makefile"))
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^GOVULNCHECK := golang\.org/x/vuln/cmd/govulncheck@v\d+\.\d+\.\d+$`, string(makefile))
+	text, err := os.ReadFile(filepath.Join(manifests.Root, "renovate.json"))
+	require.NoError(t, err)
+	var renovate struct {
+		Extends                []string
+		OSVVulnerabilityAlerts bool `json:"osvVulnerabilityAlerts"`
+	}
+	require.NoError(t, json.Unmarshal(text, &renovate))
+	require.Subset(t, renovate.Extends, []string{"docker:pinDigests", "helpers:pinGitHubActionDigests"})
+	require.True(t, renovate.OSVVulnerabilityAlerts)
 }

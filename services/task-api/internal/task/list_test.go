@@ -25,6 +25,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
 
@@ -274,6 +275,24 @@ func TestAPageIsBoundedInBytes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// S3: 24 searches of one user kept the database from all others.
+func TestASearchThatTakesTooLongIsGivenUp(t *testing.T) {
+	s := newStore(t, databasetest.New(t))
+	a := newAccount(t, s)
+	a.create(Draft{Title: "x"})
+	tx, err := s.DB.BeginTx(a.ctx, nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(a.ctx, "LOCK TABLE task.search") // as good as texts and words that no index knows
+	require.NoError(t, err)
+	_, err = a.List(a.ctx, a.actor, Query{Text: "x", Sort: "created_at", Limit: 5})
+	var refused *refuse.Error
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, refuse.Busy, refused.Code)
+	require.Contains(t, refused.Detail, "the search took too long")
+	require.NoError(t, tx.Rollback())
+	require.Equal(t, []string{"x"}, a.titles(Query{Text: "x"}))
 }
 
 // plans is what the database does for a list.
