@@ -267,7 +267,7 @@ func (l *listing) walkFound(ctx context.Context, n int) ([]listed, error) {
 }
 
 // fewFound is how many tasks that the search index knows of are looked up and sorted: some
-// milliseconds' work, in which a walk passes ten times as many.
+// milliseconds' work, in which a walk passes five times as many.
 const fewFound = 1000
 
 // gather finds all tasks of the list by what they are filtered by, and sorts them, unless
