@@ -255,6 +255,14 @@ func TestWhatARequestHasChangedIsUndoneAndDoneAgain(t *testing.T) {
 			u.follow(u.weekly.ID)
 			return a
 		},
+		"an occurrence that was done, and what follows it was moved after its checklist was": func(u *undone) answer {
+			a := u.do(http.MethodPatch, at(u.weekly.ID)+"/complete", object{"is_complete": true})
+			next := u.spawnedBy(u.weekly.ID)
+			item := u.do(http.MethodPost, at(u.behind.ID)+"/move", object{"parent_id": next})
+			u.undo(u.do(http.MethodPost, at(next)+"/move", object{"before": u.plain.ID}).request())
+			u.undo(item.request())
+			return a
+		},
 		"a list that was made": func(u *undone) answer { return u.do(http.MethodPost, "/api/lists", object{"name": "New"}) },
 		"a list that was changed": func(u *undone) answer {
 			return u.do(http.MethodPatch, "/api/lists/"+u.shared.String(), object{"name": "x", "color": nil, "is_archived": true})
@@ -865,6 +873,21 @@ func TestAnUndoDoesNotOverfillAList(t *testing.T) {
 		require.Equal(t, "limit-reached", u.do(http.MethodPost, undoOf(a.request()), nil).problem().code())
 	}
 	require.Equal(t, "limit-reached", u.do(http.MethodPost, inTrash(first.ID)+"/restore", nil).problem().code())
+}
+
+// What a user has made of an occurrence, and makes of it again, is his: it does not go with
+// what it follows.
+func TestWhatIsDoneAgainIsNotTheSeriesWork(t *testing.T) {
+	u := start(t).undone()
+	done := u.do(http.MethodPatch, at(u.weekly.ID)+"/complete", object{"is_complete": true})
+	next := u.spawnedBy(u.weekly.ID)
+	undo := u.undo(u.do(http.MethodPatch, at(next), object{"title": "Mine"}).request())
+	redo := u.undo(undo)
+	refused := u.do(http.MethodPost, undoOf(done.request()), nil)
+	require.Equal(t, http.StatusConflict, refused.status, "%s", refused.body)
+	require.Equal(t, "task/"+next.String()+".title", refused.problem().Errors[0].Location)
+	u.undo(redo)
+	u.undo(done.request())
 }
 
 // What was said about an occurrence that was skipped comes back with it, also from another

@@ -116,9 +116,7 @@ func Forget(ctx context.Context, tx *change.Tx, list, user uuid.UUID) error {
 		for _, t := range found {
 			was := t.clone()
 			t.forget(func(u uuid.UUID) bool { return u == user })
-			if t.pristine() {
-				t.madeBySeries(t.Version + 1)
-			}
+			t.carriedOn(t.Version + 1)
 			if err := save(ctx, tx, was, t, event.TaskUpdated); err != nil {
 				return err
 			}

@@ -153,9 +153,7 @@ func take(ctx context.Context, tx *change.Tx, tasks []*Task, list uuid.UUID) err
 		if err := leaveOthers(ctx, tx, t, t.AssigneeID); err != nil {
 			return err
 		}
-		if t.pristine() {
-			t.madeBySeries(t.Version + 1)
-		}
+		t.carriedOn(t.Version + 1)
 		if err := save(ctx, tx, was, t, event.TaskUpdated); err != nil {
 			return err
 		}
@@ -372,9 +370,7 @@ func renumber(ctx context.Context, tx *change.Tx, t *Task, all []*Task, from, st
 	for _, o := range locked {
 		was := o.clone()
 		o.Position = positions[o.ID]
-		if o.pristine() {
-			o.madeBySeries(o.Version + 1)
-		}
+		o.carriedOn(o.Version + 1)
 		if err := save(ctx, tx, was, o, event.TaskUpdated); err != nil {
 			return err
 		}

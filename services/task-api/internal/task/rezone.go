@@ -183,9 +183,7 @@ func (s *Store) rezoneOne(ctx context.Context, id uuid.UUID) (done *Rezoned, err
 			return err
 		}
 		t.armLatestMissed(before, tx.Now)
-		if t.pristine() {
-			t.madeBySeries(t.Version + 1)
-		}
+		t.carriedOn(t.Version + 1)
 		t.Version++
 		t.UpdatedAt = tx.Now
 		if err := update(ctx, tx, before, t); err != nil {

@@ -163,9 +163,7 @@ func move(ctx context.Context, tx *change.Tx, subtasks []*Task, parent uuid.UUID
 	for _, sub := range subtasks {
 		was := sub.clone()
 		sub.ParentID = &parent
-		if sub.pristine() {
-			sub.madeBySeries(sub.Version + 1)
-		}
+		sub.carriedOn(sub.Version + 1)
 		if err := save(ctx, tx, was, sub, event.TaskUpdated); err != nil {
 			return err
 		}

@@ -283,6 +283,18 @@ func (t *Task) pristine() bool {
 // madeBySeries notes that a version of the task is its series' work.
 func (t *Task) madeBySeries(version int64) { t.PristineVersion = &version }
 
+// carriedOn notes that what is new in a version is nobody's edit: where the task was as its
+// series made it, it still is. Where nothing but its checklist was changed (see touchParent)
+// that stays known, too.
+func (t *Task) carriedOn(version int64) {
+	switch made := t.PristineVersion; {
+	case t.pristine():
+		t.madeBySeries(version)
+	case made != nil && *made == -t.Version:
+		t.madeBySeries(-version)
+	}
+}
+
 // clone copies the task deep enough that changing one leaves the other.
 func (t *Task) clone() *Task {
 	c := *t

@@ -644,14 +644,28 @@ func (u *undoing) putBack(ctx context.Context, tx *change.Tx, p *Past) error {
 		// It was completed without the rule. Whoever has completed tasks followed is told now.
 		kinds = []string{event.TaskUpdated, event.TaskCompleted}
 	}
-	if made := was.PristineVersion; made != nil && (*made == p.Before.Version || was.pristine()) {
-		// Nobody has touched it once more, or the request did not either: it took it along.
-		t.madeBySeries(was.Version + int64(len(kinds)))
+	switch made, version := was.PristineVersion, was.Version+int64(len(kinds)); {
+	case made != nil && *made == p.Before.Version: // nobody has touched it once more
+		t.madeBySeries(version)
+	case made != nil && *made == -p.Before.Version: // but its checklist
+		t.madeBySeries(-version)
+	case len(u.past) > 1 && tookAlong(parts):
+		t.carriedOn(version)
 	}
 	if err := t.armQuietly(was, tx.Now); err != nil {
 		return err
 	}
 	return save(ctx, tx, was, t, kinds...)
+}
+
+// tookAlong says whether these parts of a task may be what becomes of it with another, which
+// is no edit of its own: what a user has made of it, and makes of it again, is more.
+func tookAlong(parts []string) bool {
+	with := []string{"list_id", "parent_id", "position"}
+	if slices.Contains(parts, "list_id") {
+		with = append(with, "assignee_id", "reminders", "series_id") // which some lose there
+	}
+	return !slices.ContainsFunc(parts, func(part string) bool { return !slices.Contains(with, part) })
 }
 
 // putReminders gives the task the reminders back that the request has changed or taken
@@ -708,6 +722,12 @@ func (u *undoing) place(ctx context.Context, tx *change.Tx, was, t *Task) error 
 		for _, parent := range []*uuid.UUID{was.ParentID, t.ParentID} {
 			if err := untouchParent(ctx, tx, parent); err != nil {
 				return err
+			}
+			if parent == nil || u.tasks[*parent] == nil {
+				continue
+			}
+			if is := u.tasks[*parent]; is.PristineVersion != nil && *is.PristineVersion < 0 {
+				is.madeBySeries(-*is.PristineVersion) // it may be about to be written
 			}
 		}
 		if t.ParentID != nil {
