@@ -354,6 +354,23 @@ func TestASeriesIsInOneList(t *testing.T) {
 	u.task(http.StatusOK, http.MethodPatch, at(task.ID), object{"list_id": other})
 	require.Equal(t, http.StatusOK, u.do(http.MethodPost, inTrash(next)+"/restore", nil).status)
 	require.NotEqual(t, *task.SeriesID, *u.task(http.StatusOK, http.MethodGet, at(next), nil).SeriesID)
+
+	// One that is a subtask no more stays where it is, whichever of the two goes elsewhere.
+	for _, goes := range []func(sub, parent uuid.UUID) uuid.UUID{
+		func(sub, _ uuid.UUID) uuid.UUID { return sub },
+		func(_, parent uuid.UUID) uuid.UUID { return parent },
+	} {
+		parent := u.create(object{"title": "parent"})
+		daily["parent_id"] = parent.ID
+		first := u.create(daily)
+		second := u.complete(first.ID)
+		third := u.complete(second)
+		u.task(http.StatusOK, http.MethodPatch, at(first.ID), object{"parent_id": nil})
+		u.task(http.StatusOK, http.MethodPatch, at(goes(first.ID, parent.ID)), object{"list_id": other})
+		series := func(id uuid.UUID) uuid.UUID { return *u.task(http.StatusOK, http.MethodGet, at(id), nil).SeriesID }
+		require.NotEqual(t, series(first.ID), series(third))
+		require.Equal(t, series(second), series(third), "what stays together is one series")
+	}
 }
 
 // However often tasks make room at the end of a list, new ones go behind.

@@ -263,6 +263,15 @@ func TestWhatARequestHasChangedIsUndoneAndDoneAgain(t *testing.T) {
 			u.undo(item.request())
 			return a
 		},
+		"a parent that went to another list, and an occurrence under it then, without the others of its series": func(u *undone) answer {
+			first := u.create(object{"title": "x", "parent_id": u.parent.ID, "due_at": "2031-01-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
+			next := u.complete(first.ID)
+			u.task(http.StatusOK, http.MethodPatch, at(first.ID), object{"parent_id": nil})
+			u.mark()
+			a := u.do(http.MethodPatch, at(u.parent.ID), object{"list_id": u.private})
+			u.undo(u.do(http.MethodPatch, at(next), object{"list_id": access.Inbox(u.user), "parent_id": nil}).request())
+			return a
+		},
 		"a list that was made": func(u *undone) answer { return u.do(http.MethodPost, "/api/lists", object{"name": "New"}) },
 		"a list that was changed": func(u *undone) answer {
 			return u.do(http.MethodPatch, "/api/lists/"+u.shared.String(), object{"name": "x", "color": nil, "is_archived": true})

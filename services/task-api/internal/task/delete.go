@@ -137,8 +137,8 @@ func takeBack(ctx context.Context, tx *change.Tx, t *Task) error {
 	return remove(ctx, tx, next, removal{event.TakenBack, next.ID, true})
 }
 
-// follower is what follows a task, if it is there, and whether it is open, and it and what
-// belongs to it are as the series made them.
+// follower is what follows a task, if it is there, and whether it is open, in the same list,
+// and it and what belongs to it are as the series made them.
 func follower(ctx context.Context, tx *change.Tx, t *Task) (next *Task, untouched bool, err error) {
 	var found []*Task
 	err = tx.NewSelect().Model(&found).Where("follows_id = ?", t.ID).OrderExpr("is_complete, created_at DESC").Limit(1).For("UPDATE").Scan(ctx)
@@ -149,7 +149,7 @@ func follower(ctx context.Context, tx *change.Tx, t *Task) (next *Task, untouche
 		return nil, false, nil
 	}
 	next = found[0]
-	if err := readReminders(ctx, tx, found, "UPDATE"); err != nil || next.IsComplete || !next.pristine() {
+	if err := readReminders(ctx, tx, found, "UPDATE"); err != nil || next.IsComplete || next.ListID != t.ListID || !next.pristine() {
 		return next, false, err
 	}
 	checklist, err := subtasksOf(ctx, tx, next.ID, "UPDATE", "recurrence IS NULL")

@@ -186,8 +186,12 @@ func (e edit) in(ctx context.Context, tx *change.Tx, id uuid.UUID, match Version
 	if err := settle(ctx, tx, before, t); err != nil {
 		return nil, err
 	}
-	if t.ListID != before.ListID && (t.ParentID != nil || before.ParentID != nil) {
-		if err := t.leaveSeries(ctx, tx); err != nil {
+	if t.ListID != before.ListID {
+		alone, err := t.goesAlone(ctx, tx, before)
+		if err == nil && alone {
+			err = t.leaveSeries(ctx, tx)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -101,9 +101,10 @@ func checkList(ctx context.Context, tx *change.Tx, list uuid.UUID) error {
 // that is under no other task, the other occurrences with theirs.
 func takeAlong(ctx context.Context, tx *change.Tx, t *Task) error {
 	parents := []*Task{t}
+	parted := map[uuid.UUID]uuid.UUID{}
 	for len(parents) > 0 {
 		for _, p := range parents {
-			if err := takeSubtasks(ctx, tx, p); err != nil {
+			if err := takeSubtasks(ctx, tx, t, p, parted); err != nil {
 				return err
 			}
 		}
@@ -119,7 +120,7 @@ func takeAlong(ctx context.Context, tx *change.Tx, t *Task) error {
 		if err := readReminders(ctx, tx, others, "UPDATE"); err != nil {
 			return err
 		}
-		if err := take(ctx, tx, others, t.ListID); err != nil {
+		if err := take(ctx, tx, others, t.ListID, nil); err != nil {
 			return err
 		}
 		parents = others
@@ -127,20 +128,56 @@ func takeAlong(ctx context.Context, tx *change.Tx, t *Task) error {
 	return nil
 }
 
-func takeSubtasks(ctx context.Context, tx *change.Tx, parent *Task) error {
+// takeSubtasks takes along the subtasks of a parent, which is t or another occurrence of its
+// series. Parted are series by those that they are parts of, which are in another list.
+func takeSubtasks(ctx context.Context, tx *change.Tx, t, parent *Task, parted map[uuid.UUID]uuid.UUID) error {
 	for {
 		subtasks, err := subtasksOf(ctx, tx, parent.ID, "UPDATE", "list_id <> ?", parent.ListID)
 		if err != nil {
 			return err
 		}
-		if err := take(ctx, tx, subtasks, parent.ListID); err != nil || len(subtasks) < batch {
+		if err := part(ctx, tx, t, subtasks, parted); err != nil {
+			return err
+		}
+		if err := take(ctx, tx, subtasks, parent.ListID, parted); err != nil || len(subtasks) < batch {
 			return err
 		}
 	}
 }
 
-// take has tasks keep their places among each other in another list.
-func take(ctx context.Context, tx *change.Tx, tasks []*Task, list uuid.UUID) error {
+// part finds series of which only the subtasks that t takes along go to its list, while
+// others are elsewhere, and makes a series for each.
+func part(ctx context.Context, tx *change.Tx, t *Task, subtasks []*Task, parted map[uuid.UUID]uuid.UUID) error {
+	var ids []uuid.UUID
+	for _, sub := range subtasks {
+		if sub.SeriesID != nil && !slices.Contains(ids, *sub.SeriesID) {
+			ids = append(ids, *sub.SeriesID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var stay []uuid.UUID
+	err := tx.NewRaw(`SELECT DISTINCT s.series_id FROM task.tasks s LEFT JOIN task.tasks p ON p.id = s.parent_id
+		WHERE s.series_id IN (?0) AND s.list_id <> ?1 AND (p.id IS NULL OR p.id <> ?2 AND (p.series_id = ?3) IS NOT TRUE)`,
+		bun.List(ids), t.ListID, t.ID, t.SeriesID).Scan(ctx, &stay)
+	if err != nil {
+		return fmt.Errorf("look where the series of the subtasks are: %w", err)
+	}
+	for _, id := range stay {
+		if _, is := parted[id]; is {
+			continue
+		}
+		if parted[id], err = uuid.NewV7(); err != nil {
+			return fmt.Errorf("make a series id: %w", err)
+		}
+	}
+	return nil
+}
+
+// take has tasks keep their places among each other in another list. Those of a series that
+// is parted are of the other part there.
+func take(ctx context.Context, tx *change.Tx, tasks []*Task, list uuid.UUID, parted map[uuid.UUID]uuid.UUID) error {
 	if len(tasks) == 0 {
 		return nil
 	}
@@ -150,6 +187,12 @@ func take(ctx context.Context, tx *change.Tx, tasks []*Task, list uuid.UUID) err
 	for _, t := range tasks {
 		was := t.clone()
 		t.ListID = list
+		if was.SeriesID != nil {
+			if other, leaves := parted[*was.SeriesID]; leaves {
+				t.SeriesID = &other
+				leftSeries(tx, *was.SeriesID, t)
+			}
+		}
 		if err := leaveOthers(ctx, tx, t, t.AssigneeID); err != nil {
 			return err
 		}

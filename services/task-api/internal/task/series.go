@@ -189,6 +189,22 @@ func leftSeries(tx *change.Tx, series uuid.UUID, t *Task) {
 		series, t.ID, t.Version, t.CreatedAt, series, t.ID)
 }
 
+// goesAlone says whether a task that goes to another list does so without the others of its
+// series (see takeAlong): it is, or was, a subtask, or one of them is, and stays with its
+// parent.
+func (t *Task) goesAlone(ctx context.Context, tx *change.Tx, before *Task) (bool, error) {
+	if t.SeriesID == nil || t.ParentID != nil || before.ParentID != nil {
+		return true, nil
+	}
+	var alone bool
+	err := tx.NewRaw(`SELECT EXISTS (SELECT FROM task.tasks s JOIN task.tasks p ON p.id = s.parent_id
+		WHERE s.series_id = ? AND p.series_id IS DISTINCT FROM s.series_id)`, *t.SeriesID).Scan(ctx, &alone)
+	if err != nil {
+		return false, fmt.Errorf("look for subtasks of the series: %w", err)
+	}
+	return alone, nil
+}
+
 // leaveSeries gives a task a series of its own where others of its series are in another
 // list: a series is in one, and who sees an occurrence sees all.
 func (t *Task) leaveSeries(ctx context.Context, tx *change.Tx) error {
