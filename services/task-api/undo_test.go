@@ -966,6 +966,20 @@ func TestAnUndoHasNothingFollowedAgain(t *testing.T) {
 	require.Equal(t, ended, u.everything())
 }
 
+// Nor does one that has been followed by what is of another series by now.
+func TestAnUndoHasNothingFollowedAgainThatHasLeftTheSeries(t *testing.T) {
+	u := start(t).undone()
+	daily := u.create(object{"title": "x", "due_at": "2031-01-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
+	next := u.complete(daily.ID)
+	u.task(http.StatusOK, http.MethodPatch, at(next), object{"parent_id": u.parent.ID})
+	u.mark()
+	a := u.do(http.MethodPatch, at(daily.ID), object{"is_complete": false})
+	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+	u.undo(a.request())
+	u.follow(daily.ID)
+	require.Equal(t, u.before, u.everything())
+}
+
 // What was changed and deleted at once is in the trash as it was deleted, also when that is
 // done again.
 func TestWhatIsDeletedAgainIsInTheTrashAsItWas(t *testing.T) {

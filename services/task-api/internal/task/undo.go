@@ -834,9 +834,10 @@ func followPast(ctx context.Context, tx *change.Tx, p *Past) error {
 	}
 	if next == nil || !t.recurs() {
 		// Whoever has completed tasks followed is told of it, unless it had been followed: by
-		// one that is done, or gone.
+		// one that is done, gone, or of another series by now.
 		tx.Later(`UPDATE task.tasks t SET followed = true WHERE id = ? AND (
 			EXISTS (SELECT FROM task.tasks n WHERE n.series_id = t.series_id AND n.created_at > t.created_at)
+			OR EXISTS (SELECT FROM task.tasks n WHERE n.follows_id = t.id)
 			OR EXISTS (SELECT FROM task.gone_occurrences g WHERE g.series_id = t.series_id AND g.created_at > t.created_at AND NOT g.taken_back))`, t.ID)
 		return nil
 	}
