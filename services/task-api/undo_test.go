@@ -272,6 +272,37 @@ func TestWhatARequestHasChangedIsUndoneAndDoneAgain(t *testing.T) {
 			u.undo(u.do(http.MethodPatch, at(next), object{"list_id": access.Inbox(u.user), "parent_id": nil}).request())
 			return a
 		},
+		"a rule, of a task that was done, in another list": func(u *undone) answer {
+			u.task(http.StatusOK, http.MethodPatch, at(u.behind.ID)+"/complete", object{"is_complete": true})
+			u.mark()
+			a := u.do(http.MethodPatch, at(u.behind.ID), object{"list_id": u.private, "due_at": "2031-01-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
+			u.follow(u.behind.ID)
+			return a
+		},
+		"an occurrence that was done while the next one was open": func(u *undone) answer {
+			next := u.complete(u.weekly.ID)
+			u.task(http.StatusOK, http.MethodPatch, at(next), object{"title": "Mine"})
+			u.reopen(u.weekly.ID)
+			u.mark()
+			a := u.do(http.MethodPatch, at(u.weekly.ID)+"/complete", object{"is_complete": true})
+			u.follow(u.weekly.ID)
+			return a
+		},
+		"the end of a series, of which what was done went to another list": func(u *undone) answer {
+			return u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": []object{
+				{"op": "delete", "id": u.weekly.ID}, {"op": "move", "id": u.done.ID, "body": object{"list_id": u.private}},
+			}})
+		},
+		"an occurrence that was done in another list, in another zone": func(u *undone) answer {
+			a := u.do(http.MethodPatch, at(u.weekly.ID), object{"list_id": u.private, "timezone": "Asia/Tokyo", "is_complete": true})
+			u.follow(u.weekly.ID)
+			return a
+		},
+		"an occurrence that was reopened, with a subtask with a rule that came when it was done": func(u *undone) answer {
+			u.create(object{"title": "x", "parent_id": u.done.ID, "due_at": "2031-01-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
+			u.mark()
+			return u.do(http.MethodPatch, at(u.done.ID)+"/complete", object{"is_complete": false})
+		},
 		"a list that was made": func(u *undone) answer { return u.do(http.MethodPost, "/api/lists", object{"name": "New"}) },
 		"a list that was changed": func(u *undone) answer {
 			return u.do(http.MethodPatch, "/api/lists/"+u.shared.String(), object{"name": "x", "color": nil, "is_archived": true})
@@ -281,6 +312,14 @@ func TestWhatARequestHasChangedIsUndoneAndDoneAgain(t *testing.T) {
 			u.do(http.MethodDelete, "/api/lists/"+u.shared.String(), nil)
 			u.mark()
 			return u.do(http.MethodPost, inTrash(u.shared)+"/restore", nil)
+		},
+		"a list that was restored, of which a task was changed and changed back": func(u *undone) answer {
+			u.do(http.MethodDelete, listAt(u.shared), nil)
+			u.mark()
+			a := u.do(http.MethodPost, inTrash(u.shared)+"/restore", nil)
+			u.undo(u.do(http.MethodPatch, at(u.plain.ID), object{"title": "x", "description": strings.Repeat("日本", 10_000)}).request())
+			u.undo(u.do(http.MethodPatch, at(u.weekly.ID)+"/complete", object{"is_complete": true}).request())
+			return a
 		},
 		"a comment": func(u *undone) answer { return u.do(http.MethodPost, commentsOn(u.plain.ID), object{"text": "New"}) },
 		"a comment that was edited": func(u *undone) answer {
@@ -313,10 +352,11 @@ func TestWhatARequestHasChangedIsUndoneAndDoneAgain(t *testing.T) {
 	}
 }
 
-// An occurrence that comes again is the same one, but for the ids of what belongs to it.
+// An occurrence that comes again is the same one, but for the ids of what belongs to it, and
+// as old as it was once that is undone.
 func TestAnOccurrenceThatWasLetGoTwiceComesBack(t *testing.T) {
 	u := start(t, "LIMIT_WRITES=0").undone()
-	before := u.shape()
+	before, was := u.shape(), u.task(http.StatusOK, http.MethodGet, at(u.weekly.ID), nil)
 	complete := func(is bool) string {
 		a := u.do(http.MethodPatch, at(u.done.ID)+"/complete", object{"is_complete": is})
 		require.Equal(t, http.StatusOK, a.status, "%s", a.body)
@@ -333,6 +373,7 @@ func TestAnOccurrenceThatWasLetGoTwiceComesBack(t *testing.T) {
 		requests[i] = u.undo(requests[i])
 		require.Equal(t, without[i], u.shape(), "request %d undone", i)
 	}
+	require.Equal(t, was.CreatedAt, u.task(http.StatusOK, http.MethodGet, at(u.weekly.ID), nil).CreatedAt)
 	with := []map[string]int{open, before, open}
 	for i, request := range requests {
 		u.undo(request)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,6 +76,24 @@ func (tx *Tx) Operation(ctx context.Context, request string, actions ...string) 
 	for i, a := range actions {
 		types[i] = event.AuditPrefix + a
 	}
+	found, err := tx.operation(ctx, request, "? OR e.type IN (?)", len(types) == 0, bun.List(append(types, "")))
+	if err == nil && len(found) == 0 && len(actions) == 0 {
+		err = errNoOperation
+	}
+	return found, err
+}
+
+// OperationOn is what of a request has changed some tasks; there may be none of it.
+func (tx *Tx) OperationOn(ctx context.Context, request string, tasks []uuid.UUID) ([]Logged, error) {
+	keys := make([]string, len(tasks))
+	for i, id := range tasks {
+		keys[i] = id.String()
+	}
+	return tx.operation(ctx, request, "e.type LIKE 'audit.task.%' AND e.key IN (?)", bun.List(append(keys, "")))
+}
+
+// operation reads what of a request meets a condition.
+func (tx *Tx) operation(ctx context.Context, request, where string, args ...any) ([]Logged, error) {
 	var rows []struct {
 		RecordedAt time.Time `bun:"recorded_at"`
 		RequestID  string    `bun:"request_id"`
@@ -86,9 +105,9 @@ func (tx *Tx) Operation(ctx context.Context, request string, actions ...string) 
 		SELECT e.recorded_at, e.position, coalesce(o.logged_as, o.request_id) AS request_id, e.data,
 			sum(octet_length(e.data)) OVER (ORDER BY e.recorded_at, e.position) AS bytes
 		FROM task.operations o JOIN task.events e ON e.recorded_at = o.recorded_at AND e.topic = ?
-		WHERE o.user_id = ? AND o.request_id = ? AND (? OR e.type IN (?)) ORDER BY e.recorded_at, e.position LIMIT ?) x
+		WHERE o.user_id = ? AND o.request_id = ? AND (`+where+`) ORDER BY e.recorded_at, e.position LIMIT ?) x
 		WHERE bytes - octet_length(data) <= ? ORDER BY recorded_at, position`,
-		event.TopicAudit, tx.Actor.UserID, request, len(types) == 0, bun.List(append(types, "")), mostLogged+1, mostLoggedBytes).Scan(ctx, &rows)
+		slices.Concat([]any{event.TopicAudit, tx.Actor.UserID, request}, args, []any{mostLogged + 1, mostLoggedBytes})...).Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("read what the request has changed: %w", err)
 	}
@@ -114,9 +133,6 @@ func (tx *Tx) Operation(ctx context.Context, request string, actions ...string) 
 			}
 		}
 		found = append(found, l)
-	}
-	if len(found) == 0 && len(actions) == 0 {
-		return nil, errNoOperation
 	}
 	return found, nil
 }

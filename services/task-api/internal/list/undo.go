@@ -145,14 +145,14 @@ func undoCreation(ctx context.Context, tx *change.Tx, l *List, was change.Logged
 	return throwAway(ctx, tx, l)
 }
 
-// undoReturn throws a list away again that had come back, and in which nothing has changed
-// since.
+// undoReturn throws a list away again that had come back, and in which all is as it was
+// then.
 func undoReturn(ctx context.Context, tx *change.Tx, l *List, was change.Logged) error {
-	changed, err := tx.NewSelect().Table("task.tasks").Where("list_id = ?", l.ID).Where("updated_at > ?", was.Timestamp).Exists(ctx)
+	same, err := task.UnchangedSince(ctx, tx, l.ID, was.Timestamp)
 	if err != nil {
-		return fmt.Errorf("look for changes in the list: %w", err)
+		return err
 	}
-	if changed {
+	if !same {
 		return differs(l.ID, "tasks", "have been changed since")
 	}
 	return throwAway(ctx, tx, l)

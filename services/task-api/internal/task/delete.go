@@ -122,11 +122,12 @@ func letSkip(ctx context.Context, tx *change.Tx, t *Task, other uuid.UUID) error
 
 // takeBack removes what follows a task that was reopened, as long as nobody has touched
 // or commented on it or its subtasks: completing the task again brings it back. Else both stand.
-func takeBack(ctx context.Context, tx *change.Tx, t *Task) error {
+// List is where the two were, if not where the task is.
+func takeBack(ctx context.Context, tx *change.Tx, t *Task, list uuid.UUID) error {
 	if _, err := tx.NewUpdate().Model((*Task)(nil)).Set("followed = false").Where("id = ?", t.ID).Exec(ctx); err != nil {
 		return fmt.Errorf("mark the task as not followed: %w", err)
 	}
-	next, untouched, err := follower(ctx, tx, t)
+	next, untouched, err := follower(ctx, tx, t, list)
 	if err != nil || next == nil || !untouched {
 		return err
 	}
@@ -137,9 +138,9 @@ func takeBack(ctx context.Context, tx *change.Tx, t *Task) error {
 	return remove(ctx, tx, next, removal{event.TakenBack, next.ID, true})
 }
 
-// follower is what follows a task, if it is there, and whether it is open, in the same list,
-// and it and what belongs to it are as the series made them.
-func follower(ctx context.Context, tx *change.Tx, t *Task) (next *Task, untouched bool, err error) {
+// follower is what follows a task, if it is there, and whether it is open, in the task's
+// list or in this one, and it and what belongs to it are as the series made them.
+func follower(ctx context.Context, tx *change.Tx, t *Task, list uuid.UUID) (next *Task, untouched bool, err error) {
 	var found []*Task
 	err = tx.NewSelect().Model(&found).Where("follows_id = ?", t.ID).OrderExpr("is_complete, created_at DESC").Limit(1).For("UPDATE").Scan(ctx)
 	if err != nil {
@@ -149,7 +150,7 @@ func follower(ctx context.Context, tx *change.Tx, t *Task) (next *Task, untouche
 		return nil, false, nil
 	}
 	next = found[0]
-	if err := readReminders(ctx, tx, found, "UPDATE"); err != nil || next.IsComplete || next.ListID != t.ListID || !next.pristine() {
+	if err := readReminders(ctx, tx, found, "UPDATE"); err != nil || next.IsComplete || next.ListID != list && next.ListID != t.ListID || !next.pristine() {
 		return next, false, err
 	}
 	checklist, err := subtasksOf(ctx, tx, next.ID, "UPDATE", "recurrence IS NULL")

@@ -215,7 +215,7 @@ func (e edit) in(ctx context.Context, tx *change.Tx, id uuid.UUID, match Version
 		return t, nil
 	}
 	if !t.IsComplete && t.SeriesID != nil {
-		if err := takeBack(ctx, tx, t); err != nil {
+		if err := takeBack(ctx, tx, t, t.ListID); err != nil {
 			return nil, err
 		}
 	}

@@ -123,9 +123,9 @@ func moveSubtasks(ctx context.Context, tx *change.Tx, last, next *Task) error {
 
 // moveAll moves the subtasks with a rule that meet a condition to another parent, which may
 // be one of them.
-func moveAll(ctx context.Context, tx *change.Tx, from, to uuid.UUID, where string) error {
+func moveAll(ctx context.Context, tx *change.Tx, from, to uuid.UUID, where string, args ...any) error {
 	for {
-		subtasks, err := subtasksOf(ctx, tx, from, "UPDATE", "recurrence IS NOT NULL AND id <> ? AND "+where, to)
+		subtasks, err := subtasksOf(ctx, tx, from, "UPDATE", "recurrence IS NOT NULL AND id <> ? AND "+where, append([]any{to}, args...)...)
 		if err != nil {
 			return err
 		}

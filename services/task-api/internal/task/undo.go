@@ -96,6 +96,9 @@ func Undo(ctx context.Context, tx *change.Tx, all []*Past) error {
 		if err := u.read(ctx, tx, ids); err != nil {
 			return err
 		}
+		if err := u.rejoinGone(ctx, tx, all); err != nil {
+			return err
+		}
 	}
 	// Parents first: a subtask is in the list of its own.
 	slices.SortStableFunc(all, func(a, b *Past) int { return depth(a) - depth(b) })
@@ -246,6 +249,11 @@ func (u *undoing) roots(ctx context.Context, tx *change.Tx, ids []uuid.UUID) (ro
 			default:
 				u.differs(id, name, changedSince)
 			}
+		}
+		if is.madeAnew(p) {
+			// It is as old as it was, and so is the checklist that came with it.
+			tx.Later(`UPDATE task.trash x SET task = x.task || jsonb_build_object('created_at', ?::timestamptz) FROM task.trash o
+				WHERE o.id = ? AND x.root_id = o.id AND x.task -> 'created_at' = o.task -> 'created_at'`, p.Before.CreatedAt, id)
 		}
 		if !slices.Contains(roots, is.RootID) {
 			roots = append(roots, is.RootID)
@@ -412,14 +420,14 @@ func (u *undoing) check(ctx context.Context, tx *change.Tx, p *Past) error {
 	case p.Before == nil:
 		return u.checkMade(ctx, tx, p, t)
 	case done && t.IsComplete:
-		return u.checkFollower(ctx, tx, t)
-	case ruled && p.begunDone():
+		return u.checkFollower(ctx, tx, p, t)
+	case ruled && t.SeriesID != nil && p.begunDone():
 		since, err := p.followedSince(ctx, tx)
 		if err != nil {
 			return err
 		}
 		if since {
-			return u.checkFollower(ctx, tx, t)
+			return u.checkFollower(ctx, tx, p, t)
 		}
 		return u.checkLater(ctx, tx, p, t)
 	case ruled && t.SeriesID != nil:
@@ -438,7 +446,7 @@ func (u *undoing) cameAlong(ctx context.Context, tx *change.Tx, p *Past, t *Task
 	if parent == nil || !parent.IsComplete || !parent.Followed {
 		return false, nil
 	}
-	next, _, err := follower(ctx, tx, parent)
+	next, _, err := follower(ctx, tx, parent, parent.ListID)
 	return next != nil && next.ID == *t.ParentID, err
 }
 
@@ -521,18 +529,18 @@ func (u *undoing) checkMade(ctx context.Context, tx *change.Tx, p *Past, t *Task
 	if p.Back != nil || t.SeriesID == nil || !t.IsComplete {
 		return nil // what follows one that was restored stays
 	}
-	return u.checkFollower(ctx, tx, t)
+	return u.checkFollower(ctx, tx, p, t)
 }
 
 // checkFollower finds what has become of what follows a completed task: only as its series
-// has made it does it go when the task is reopened.
-func (u *undoing) checkFollower(ctx context.Context, tx *change.Tx, t *Task) error {
+// has made it does it go when the task is reopened. What was there before the request stays.
+func (u *undoing) checkFollower(ctx context.Context, tx *change.Tx, p *Past, t *Task) error {
 	if !t.recurs() || !t.Followed {
 		return nil
 	}
-	next, untouched, err := follower(ctx, tx, t)
+	next, untouched, err := follower(ctx, tx, t, t.ListID)
 	switch {
-	case err != nil || untouched:
+	case err != nil || untouched || next != nil && next.CreatedAt.Before(p.At):
 		return err
 	case next != nil:
 		return u.followerDiffers(t, next)
@@ -779,9 +787,11 @@ func (u *undoing) rejoinSeries(ctx context.Context, tx *change.Tx, was, t *Task)
 	}
 	var taken bool
 	ids := slices.Collect(maps.Keys(u.past)) // these go back, too
-	err := tx.NewRaw(`SELECT EXISTS (SELECT FROM task.tasks WHERE series_id = ?0 AND id NOT IN (?1) AND (occurrence = ?2 OR list_id <> ?3))
+	reopened := was.IsComplete && !t.IsComplete
+	err := tx.NewRaw(`SELECT EXISTS (SELECT FROM task.tasks WHERE series_id = ?0 AND id NOT IN (?1) AND (occurrence = ?2 OR list_id <> ?3)
+			AND NOT (?4 AND (follows_id = ?5) IS TRUE)) -- which goes when the task is reopened
 		OR EXISTS (SELECT FROM task.gone_occurrences WHERE series_id = ?0 AND occurrence = ?2 AND task_id NOT IN (?1) AND NOT taken_back)`,
-		*t.SeriesID, bun.List(ids), t.Occurrence, t.ListID).Scan(ctx, &taken)
+		*t.SeriesID, bun.List(ids), t.Occurrence, t.ListID, reopened, t.ID).Scan(ctx, &taken)
 	if err != nil {
 		return fmt.Errorf("look for the occurrence that the task was: %w", err)
 	}
@@ -793,6 +803,27 @@ func (u *undoing) rejoinSeries(ctx context.Context, tx *change.Tx, was, t *Task)
 	tx.Later("DELETE FROM task.gone_occurrences WHERE series_id = ? AND task_id = ?", *t.SeriesID, t.ID)
 	if was.SeriesID != nil && !equal(was.SeriesID, t.SeriesID) {
 		leftSeries(tx, *was.SeriesID, was)
+	}
+	return nil
+}
+
+// rejoinGone has tasks that are back from the trash be of the series that they were of,
+// where they are of another because some of that are in another list, but go back as well.
+func (u *undoing) rejoinGone(ctx context.Context, tx *change.Tx, all []*Past) error {
+	for _, p := range all {
+		t := u.tasks[p.ID]
+		if t == nil || !p.Gone || p.Before == nil || equal(t.SeriesID, p.After.SeriesID) {
+			continue
+		}
+		elsewhere, err := tx.NewSelect().Model((*Task)(nil)).Where("series_id = ?", p.After.SeriesID).Where("list_id <> ?", p.After.ListID).
+			Where("id NOT IN (?)", bun.List(slices.Collect(maps.Keys(u.past)))).Exists(ctx)
+		if err != nil {
+			return fmt.Errorf("look where the series is: %w", err)
+		}
+		if !elsewhere {
+			after := *p.After
+			after.SeriesID, p.After = t.SeriesID, &after
+		}
 	}
 	return nil
 }
@@ -812,6 +843,9 @@ func followPast(ctx context.Context, tx *change.Tx, p *Past) error {
 		return nil
 	}
 	t, err := lock(ctx, tx, p.ID)
+	if errors.Is(err, errNotFound) {
+		return nil // it has gone with what it followed
+	}
 	if err != nil {
 		return err
 	}
@@ -822,7 +856,7 @@ func followPast(ctx context.Context, tx *change.Tx, p *Past) error {
 	}
 	switch {
 	case begun || done && !t.IsComplete:
-		return takeBack(ctx, tx, t)
+		return takeBack(ctx, tx, t, p.After.ListID)
 	case !done:
 		return nil
 	case t.SeriesID == nil:
@@ -841,7 +875,9 @@ func followPast(ctx context.Context, tx *change.Tx, p *Past) error {
 			OR EXISTS (SELECT FROM task.gone_occurrences g WHERE g.series_id = t.series_id AND g.created_at > t.created_at AND NOT g.taken_back))`, t.ID)
 		return nil
 	}
-	if err := moveSubtasks(ctx, tx, t, next); err != nil {
+	// What has come under it since, and goes on by itself, does so under what follows. Where
+	// the others were the request says.
+	if err := moveAll(ctx, tx, t.ID, next.ID, "NOT is_complete AND created_at > ?", p.At); err != nil {
 		return err
 	}
 	return markFollowed(ctx, tx, t)
@@ -877,7 +913,7 @@ func (u *undoing) takeAway(ctx context.Context, tx *change.Tx, p *Past) error {
 			return letSkip(ctx, tx, t, next.ID)
 		}
 	case t.IsComplete && t.Followed && p.Back == nil: // it was made done
-		if err := takeBack(ctx, tx, t); err != nil {
+		if err := takeBack(ctx, tx, t, t.ListID); err != nil {
 			return err
 		}
 		return remove(ctx, tx, t, removal{root: t.ID})
