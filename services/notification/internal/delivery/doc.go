@@ -32,4 +32,10 @@
 //   - observe.go: what can become of its deliveries, in outcomes;
 //   - a file of its own, as inapp.go and email.go are, with what dispatches a batch;
 //   - delivery.go: its worker, in NewDeliverer.
+//
+// Where it sends to is asked of task-api just before (standing.user, pkg/taskapi): an address
+// of another kind than those begins there, with the account, its export and its erasure. What
+// sends, such as mail's Sender, comes by Options from the service's main.go and settings.go;
+// its secrets, and the way out of the cluster, are in k8s/, compose/ and docs/settings.md. In
+// test/chaos what counts as a mail is said by the channel's name (truth_reminders.go).
 package delivery

@@ -32,6 +32,11 @@ func (r Role) Writes() bool { return r == Editor || r == Owner }
 // Rules says whether the role may change the list itself and its members.
 func (r Role) Rules() bool { return r == Owner }
 
+// Ruling are the roles that may: a list has somebody of them.
+func Ruling() []Role {
+	return slices.DeleteFunc(slices.Clone(Roles), func(r Role) bool { return !r.Rules() })
+}
+
 // What a member is told who may not do something.
 var (
 	ErrReadOnly   = refuse.Because(refuse.ReadOnly, "you may read this list, not change what is in it; ask one of its owners")

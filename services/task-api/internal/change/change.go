@@ -1,4 +1,4 @@
-// Package change is the one way in which task-api changes anything: a transaction in
+// Package change is the one way in which task-api changes what events tell of: a transaction in
 // which a change and the events of it are written together or not at all.
 package change
 
