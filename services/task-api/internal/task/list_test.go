@@ -1,8 +1,6 @@
 package task
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -465,91 +463,6 @@ func TestAFilterThatFollowsTheOrderReadsFewTasks(t *testing.T) {
 			require.LessOrEqual(t, planOf(t, s, statement).visited(), float64(30*limit), "%+v: %s", in, statement)
 		}
 	}
-}
-
-// A tag, or a text, that many tasks have, all of them far away in the order: the walk to
-// them looks at no task but those of the page.
-func TestATagFarAwayInTheOrderReadsFewTasks(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
-	const tasks, limit = 4500, 5
-	a := many(t, s, tasks)
-	_, err := s.DB.NewRaw(`WITH numbered AS (SELECT id, row_number() OVER (ORDER BY created_at) AS n FROM task.tasks WHERE user_id = ?0)
-		UPDATE task.tasks t SET due_at = timestamptz '2027-01-01' + n * interval '1 minute', updated_at = timestamptz '2026-06-01' + n * interval '1 minute', priority = n * 4 / ?1,
-			title = to_char(n, '00000'), title_key = convert_to(to_char(n, '00000'), 'UTF8'), tags = CASE WHEN n > ?1 * 2 / 3 THEN '{new}' ELSE '{old}' END::text[],
-			description = CASE WHEN n > ?1 * 2 / 3 THEN 'soon' ELSE 'late' END, is_complete = n % 2 = 0, search_version = NULL FROM numbered WHERE numbered.id = t.id`, a.id, tasks).Exec(t.Context())
-	require.NoError(t, err)
-	for indexed := 1; indexed > 0; {
-		indexed, err = s.indexBatch(t.Context())
-		require.NoError(t, err)
-	}
-	_, err = s.DB.NewRaw("UPDATE task.tasks SET title_key = convert_to(title, 'UTF8') WHERE user_id = ?", a.id).Exec(t.Context())
-	require.NoError(t, err)
-	a.tidy()
-	_, err = s.DB.NewRaw("VACUUM ANALYZE task.search").Exec(t.Context())
-	require.NoError(t, err)
-	db, hook := s.DB, &plans{}
-	for _, in := range []Query{
-		{Tags: []string{"new"}, Sort: "created_at"}, {Tags: []string{"new"}, Sort: "due_at"}, {Tags: []string{"new"}, Sort: "updated_at"},
-		{Tags: []string{"new"}, Sort: "priority"}, {Tags: []string{"new"}, Sort: "title"}, {Tags: []string{"old"}, Sort: "-created_at"},
-		{Tags: []string{"new"}, DueAfter: at("2026-01-01T00:00:00Z"), Sort: "created_at"}, {Tags: []string{"new"}, IsComplete: ptr(false), Sort: "created_at"},
-		{Text: "soon", Sort: "created_at"}, {Text: "SOON", Tags: []string{"new"}, Sort: "title"}, {Text: "late", Sort: "-updated_at"},
-	} {
-		s.DB, hook.statements = db.WithQueryHook(hook), nil
-		in.Limit = limit
-		items, _ := a.page(in)
-		s.DB = db
-		require.Len(t, items, limit)
-		var visited float64
-		for _, statement := range hook.statements {
-			visited += planOf(t, s, statement).visitedOf("tasks")
-		}
-		require.LessOrEqual(t, visited, float64(fewFound+60*(limit+1)), "%+v: %s", in, strings.Join(hook.statements, "\n"))
-		want := a.sortedBy(in)
-		require.Greater(t, len(want), tasks/8)
-		in.Limit = 200
-		require.Equal(t, want, a.titles(in), "%+v", in)
-	}
-	// And so are those that wait for the index.
-	a.asOlderVersion("t.user_id = ? AND t.title > ' 04000'", a.id)
-	for _, in := range []Query{{Tags: []string{"new"}, Sort: "created_at", Limit: limit}, {Text: "soon", Sort: "-due_at", Limit: 200}} {
-		require.Equal(t, a.sortedBy(in), a.titles(in))
-	}
-}
-
-// sortedBy are the titles of the list, of tasks that are numbered in the order.
-func (a account) sortedBy(in Query) []string {
-	a.t.Helper()
-	var all []*Task
-	require.NoError(a.t, a.DB.NewSelect().Model(&all).Where("user_id = ?", a.id).OrderExpr("title").Scan(a.ctx))
-	if in.Sort == "priority" {
-		slices.SortStableFunc(all, func(x, y *Task) int {
-			return cmp.Or(cmp.Compare(x.Priority, y.Priority), bytes.Compare(x.ID[:], y.ID[:]))
-		})
-	}
-	titles := []string{}
-	for _, t := range all {
-		tagged := !slices.ContainsFunc(in.Tags, func(tag string) bool { return !slices.Contains(t.Tags, tag) })
-		if tagged && (in.IsComplete == nil || t.IsComplete == *in.IsComplete) && strings.Contains(t.Description, strings.ToLower(in.Text)) {
-			titles = append(titles, t.Title)
-		}
-	}
-	if strings.HasPrefix(in.Sort, "-") {
-		slices.Reverse(titles)
-	}
-	return titles
-}
-
-// visitedOf is how many rows of a table a plan looks at beyond the index.
-func (n node) visitedOf(table string) (rows float64) {
-	if n.Table == table {
-		only := n
-		only.Plans = nil
-		rows = only.visited()
-	}
-	for _, p := range n.Plans {
-		rows += p.visitedOf(table)
-	}
-	return rows
 }
 
 func uuidOf(t *testing.T, s *Store, text string) uuid.UUID {

@@ -42,9 +42,6 @@ type listing struct {
 	ranges []access.Condition
 	// What else a task must meet.
 	filters []access.Condition
-	// Those of them, but for the text, that each index of an order has the columns of, and
-	// the others.
-	covers, beyond []access.Condition
 	// The same for a task that is unindexed.
 	stale []access.Condition
 	// The columns that filters look at, and whether each index of an order has them.
@@ -220,14 +217,9 @@ func (l *listing) filter(ctx context.Context, q Query) error {
 // also adds a filter that looks at a column.
 func (l *listing) also(column, sql string, args ...any) {
 	l.reads = append(l.reads, column)
-	c := access.Condition{SQL: sql, Args: args}
-	if slices.Contains(covering, column) {
-		l.covers = append(l.covers, c)
-	} else {
-		l.covered, l.beyond = false, append(l.beyond, c)
-	}
-	l.filters = append(l.filters, c)
-	l.stale = append(l.stale, c)
+	l.covered = l.covered && slices.Contains(covering, column)
+	l.filters = append(l.filters, access.Condition{SQL: sql, Args: args})
+	l.stale = append(l.stale, access.Condition{SQL: sql, Args: args})
 }
 
 func (l *listing) filterPriorities(names []string) {

@@ -50,8 +50,7 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	case len(l.reads) == 0: // what filters there are look at the ends of a range alone
 		return l.walkAll(ctx, n)
 	case l.few:
-		rows, _, err := l.gather(ctx, n, 0)
-		return rows, err
+		return l.gather(ctx, n)
 	}
 	steps := 5 * n
 	if l.folded != "" {
@@ -78,15 +77,7 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 			return rows, err
 		}
 	}
-	if !l.keyed() || l.column == "title" { // no index is in that order
-		rows, _, err := l.gather(ctx, n, 0)
-		return rows, err
-	}
-	rows, few, err := l.gather(ctx, n, fewFound)
-	if err != nil || few {
-		return rows, err
-	}
-	return l.walkFound(ctx, n)
+	return l.gather(ctx, n)
 }
 
 // walkAll walks through the parts of the list until it has n tasks.
@@ -205,116 +196,46 @@ func (l *listing) place(b *builder, filters []access.Condition) {
 	b.and(filters)
 }
 
-// found begins a statement with what the search index knows of, most at most unless that
-// is 0.
-func (l *listing) found(b *builder, most int) {
-	b.add("WITH found AS MATERIALIZED (SELECT s.task_id FROM task.search s WHERE (")
-	for i, wanted := range l.keys {
-		if i > 0 {
-			b.add(" OR ")
-		}
-		b.add("s.keys @> ?", pgdialect.Array(wanted.keys))
-		if wanted.long != nil {
-			b.add(" OR s.keys @> ?", pgdialect.Array(wanted.long))
-		}
-	}
-	b.add(")")
-	if l.folded != "" {
-		b.add(" AND strpos(s.text, ?) > 0", l.folded)
-	}
-	if most > 0 {
-		b.add(" LIMIT ?", most)
-	}
-	b.add(")")
-}
-
-// walkFound walks along the index of the order and stops at what the search index knows
-// of. Where that is many tasks, far away in the order, this is quicker than to look up
-// and sort them all: neither those that it passes nor most of those that meet the filters
-// are looked at beyond the index.
-func (l *listing) walkFound(ctx context.Context, n int) ([]listed, error) {
-	var all []listed
-	for _, part := range l.parts {
-		var b builder
-		l.found(&b, 0)
-		// The search index may have them as they were.
-		b.add(", waiting AS MATERIALIZED (SELECT id FROM task.tasks WHERE "+unindexed+" AND "+l.mine.SQL, l.mine.Args...)
-		b.add(") SELECT id FROM (")
-		for _, r := range l.ranges {
-			b.add("(SELECT t.* FROM task.members m, LATERAL (SELECT id, " + l.column + " FROM task.tasks t WHERE t.list_id = m.list_id AND ")
-			b.all([]access.Condition{r, part})
-			b.and(l.covers)
-			// IS TRUE: else Postgres would join, and not walk.
-			b.add(" AND (t.id IN (SELECT task_id FROM found)) IS TRUE AND (t.id IN (SELECT id FROM waiting)) IS NOT TRUE")
-			for _, c := range l.beyond {
-				b.add(" AND (SELECT "+c.SQL+" FROM task.tasks x WHERE x.id = t.id)", c.Args...)
-			}
-			b.add(l.order(false)+" LIMIT ?) t WHERE ", n-len(all))
-			b.add(l.lists.SQL+") UNION ALL ", l.lists.Args...)
-		}
-		b.add("SELECT id, " + l.column + " FROM task.tasks t WHERE " + unindexed + " AND ")
-		l.place(&b, append([]access.Condition{part}, l.stale...))
-		b.add(") t"+l.order(false)+" LIMIT ?", n-len(all))
-		rows, err := l.scan(ctx, &b)
-		if err != nil {
-			return nil, err
-		}
-		if all = append(all, rows...); len(all) == n {
-			break
-		}
-	}
-	return all, nil
-}
-
-// fewFound is how many tasks that the search index knows of are looked up and sorted: some
-// milliseconds' work, in which a walk passes five times as many.
-const fewFound = 1000
-
-// gather finds all tasks of the list by what they are filtered by, and sorts them, unless
-// the search index knows of more than most; 0 is any number.
-func (l *listing) gather(ctx context.Context, n, most int) (rows []listed, few bool, err error) {
+// gather finds all tasks of the list by what they are filtered by, and sorts them.
+func (l *listing) gather(ctx context.Context, n int) ([]listed, error) {
 	var b builder
 	exact := l.filters // but for the text, which comes last
 	if l.folded != "" {
 		exact = exact[:len(exact)-1]
 	}
 	names := "t.id, t." + l.column
-	count := "0"
+	b.add("WITH ")
 	if l.keyed() && !l.few {
-		limit := 0
-		if most > 0 {
-			limit, count = most+1, "(SELECT count(*) FROM found)"
+		b.add("found AS MATERIALIZED (SELECT s.task_id FROM task.search s WHERE (")
+		for i, wanted := range l.keys {
+			if i > 0 {
+				b.add(" OR ")
+			}
+			b.add("s.keys @> ?", pgdialect.Array(wanted.keys))
+			if wanted.long != nil {
+				b.add(" OR s.keys @> ?", pgdialect.Array(wanted.long))
+			}
 		}
-		l.found(&b, limit)
+		b.add(")")
+		if l.folded != "" {
+			b.add(" AND strpos(s.text, ?) > 0", l.folded)
+		}
 		// OFFSET 0: Postgres takes 1 in 200 tasks for what has a key, and would
 		// rather read all than look up those.
-		b.add(", hits AS MATERIALIZED (SELECT t.* FROM found, LATERAL (SELECT " + names + " FROM task.tasks t WHERE t.id = found.task_id AND NOT (" + unindexed + ") AND ")
+		b.add("), hits AS MATERIALIZED (SELECT t.* FROM found, LATERAL (SELECT " + names + " FROM task.tasks t WHERE t.id = found.task_id AND NOT (" + unindexed + ") AND ")
 		l.place(&b, exact)
 		b.add(" OFFSET 0) t UNION ALL SELECT " + names + " FROM task.tasks t WHERE " + unindexed + " AND ")
 		l.place(&b, l.stale)
 	} else {
-		b.add("WITH hits AS MATERIALIZED (SELECT " + names + " FROM task.tasks t WHERE ")
+		b.add("hits AS MATERIALIZED (SELECT " + names + " FROM task.tasks t WHERE ")
 		l.place(&b, exact)
 		if l.folded != "" {
 			b.add(" AND ")
 			l.met(&b)
 		}
 	}
-	b.add(") SELECT id, "+count+" AS found FROM hits"+l.order(true)+" LIMIT ?", n)
-	rows, err = l.scan(ctx, &b, "found")
-	if err != nil || most == 0 {
-		return rows, true, err
-	}
-	if len(rows) > 0 {
-		return rows, rows[0].Found <= most, nil
-	}
-	// Nothing is sure where some are left out.
-	var c builder
-	l.found(&c, most+1)
-	c.add(" SELECT count(*) FROM found")
-	var found int
-	err = l.store.DB.NewRaw(c.String(), c.args...).Scan(ctx, &found)
-	return nil, found <= most, err
+	b.add(") SELECT id FROM hits"+l.order(true)+" LIMIT ?", n)
+	return l.scan(ctx, &b)
 }
 
 // keyed says whether the search index knows anything of what is looked for.
