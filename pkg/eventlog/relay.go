@@ -313,7 +313,8 @@ func (r *Relay) prepared(ctx context.Context, query string, args []any, read fun
 		}
 		if err != nil {
 			// A migration can have made it unfit for its tables: the next try prepares it anew.
-			// Where this fails, too, the connection is gone, and all that was prepared with it.
+			// Where this fails, too, the connection is gone, or the context has ended: a try
+			// later than the next one does.
 			_ = conn.Deallocate(ctx, query)
 		}
 		return err

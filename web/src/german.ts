@@ -96,7 +96,7 @@ const fields: Record<string, string> = {
   "yields no date in the %d years after %s": "In den $1 Jahren nach dem $2 gibt es keinen Termin.",
 };
 
-const patterns = Object.entries(fields).map(([said, text]) => [new RegExp("^" + said.replace(/[^\w%]/g, "\\$&").replace(/%[a-z]/g, "(.+)") + "$"), text] as const);
+const patterns = Object.entries(fields).map(([said, text]) => [new RegExp("^" + said.replace(/[^\w%]/g, "\\$&").replace(/%d/g, "(\\d+)").replace(/%[a-z]/g, "(.+)") + "$"), text] as const);
 
 // inGerman puts German words in the place of those that there are some for.
 export function inGerman(p: Problem): void {

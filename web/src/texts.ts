@@ -127,7 +127,7 @@ const en = {
   cameBack: {
     "link-first": "There is no account here for you at this provider. If you have one, sign in with your password and link the provider in the settings.", "identity-taken": "Your account at this provider is linked to another account here.",
     "provider-refused": "The provider has not signed you in.", "sign-in-not-begun": "That took too long, or was begun in another browser. Please try again.",
-    "registration-closed": "Not everybody can get an account here.", "account-blocked": "The account is blocked.", "sign-in-again": "That took too long. Please try again.", "too-many-attempts": "There were too many attempts. Please try again later.", unavailable: "The provider does not answer. Please try again later.",
+    "registration-closed": "Not everybody can get an account here.", "account-blocked": "The account is blocked.", "sign-in-again": "That took too long. Please try again.", "too-many-attempts": "There were too many attempts. Please try again later.", "limit-reached": "There cannot be more of them.", unavailable: "The provider does not answer. Please try again later.",
   } as Record<string, string>,
 
   // Members and invitations.
@@ -289,7 +289,7 @@ const de: Texts = {
   cameBack: {
     "link-first": "Für dich bei diesem Anbieter gibt es hier kein Konto. Wenn du eines hast, melde dich mit dem Passwort an und verknüpfe den Anbieter in den Einstellungen.", "identity-taken": "Dein Konto bei diesem Anbieter ist mit einem anderen Konto hier verknüpft.",
     "provider-refused": "Der Anbieter hat dich nicht angemeldet.", "sign-in-not-begun": "Das hat zu lange gedauert oder wurde in einem anderen Browser begonnen. Bitte noch einmal.",
-    "registration-closed": "Hier kann sich nicht jeder ein Konto anlegen.", "account-blocked": "Das Konto ist gesperrt.", "sign-in-again": "Das hat zu lange gedauert. Bitte noch einmal.", "too-many-attempts": "Zu viele Versuche. Bitte später noch einmal.", unavailable: "Der Anbieter antwortet nicht. Bitte später noch einmal.",
+    "registration-closed": "Hier kann sich nicht jeder ein Konto anlegen.", "account-blocked": "Das Konto ist gesperrt.", "sign-in-again": "Das hat zu lange gedauert. Bitte noch einmal.", "too-many-attempts": "Zu viele Versuche. Bitte später noch einmal.", "limit-reached": "Mehr davon kann es nicht geben.", unavailable: "Der Anbieter antwortet nicht. Bitte später noch einmal.",
   },
 
   // Members and invitations.

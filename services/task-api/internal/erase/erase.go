@@ -15,6 +15,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -192,7 +193,8 @@ var oneWay = []string{"ßẞ", "iIİ", "kK\u212a", "åÅ\u212b", "ωΩ\u2126"}
 // address is, in SQL with x for his row of erasures, any of his addresses as a regular
 // expression: a longer one goes before one that it begins with.
 var address = func() string {
-	one := `regexp_replace(e, '([^[:alnum:]@])', '\\\1', 'g')`
+	// In a cluster of locale C they are no letters: they stay as they are all the same.
+	one := `regexp_replace(e, '([^[:alnum:]@` + strings.Join(oneWay, "") + `])', '\\\1', 'g')`
 	for _, letters := range oneWay {
 		one = "regexp_replace(" + one + ", '[" + letters + "]', '[" + letters + "]', 'g')"
 	}

@@ -277,7 +277,7 @@ func TestAPageIsBoundedInBytes(t *testing.T) {
 	}
 }
 
-// S3: 24 searches of one user kept the database from all others.
+// 24 searches of one user kept the database from all others.
 func TestASearchThatTakesTooLongIsGivenUp(t *testing.T) {
 	s := newStore(t, databasetest.New(t))
 	a := newAccount(t, s)
