@@ -107,7 +107,7 @@ func TestTheFollowerStartsClean(t *testing.T) {
 	require.True(t, u.task(http.StatusOK, http.MethodGet, at(done.ID), nil).IsComplete)
 }
 
-// R6: weekly, moved by a day and completed: the reminder of the next was six days on.
+// Weekly, moved by a day and completed: the reminder of the next was six days on.
 func TestWhatFollowsAMovedTaskIsACycleLater(t *testing.T) {
 	s := start(t)
 	u := s.newUser()
@@ -339,7 +339,7 @@ func (c client) checklist(parent uuid.UUID) []string {
 	return list
 }
 
-// R4: subtasks piled up.
+// Subtasks piled up.
 func TestSubtasksOfARecurringTask(t *testing.T) {
 	s := start(t)
 	u := s.newUser()
@@ -459,7 +459,7 @@ func TestSubtasksOfARecurringTask(t *testing.T) {
 	})
 }
 
-// R2: due in three weeks, done today: the next was in 26 days.
+// Due in three weeks, done today: the next was in 26 days.
 func TestABasisOfCompletionCountsFromIt(t *testing.T) {
 	s := start(t)
 	u := s.newUser()
@@ -556,7 +556,7 @@ func TestSeriesAtTheEndOfAllTimes(t *testing.T) {
 	}
 }
 
-// R5: with COUNT=4, and a policy, the zone or the form changed on the second, there were five.
+// With COUNT=4, and a policy, the zone or the form changed on the second, there were five.
 func TestOnlyAnotherRuleBeginsCountAnew(t *testing.T) {
 	s := start(t)
 	u := s.newUser()

@@ -167,7 +167,7 @@ func cursor(t *testing.T, v any) string {
 	return c
 }
 
-// S2: a page of 200 entries with long descriptions was 12 MiB.
+// A page of 200 entries with long descriptions was 12 MiB.
 func TestAPageIsBoundedInBytes(t *testing.T) {
 	s := newService(t)
 	ada, task := uuid.New(), uuid.New()

@@ -38,7 +38,7 @@ func TestDueReminderIsDeliveredOnEveryChannel(t *testing.T) {
 	require.Contains(t, s.logs.String(), "trace_id=0af7651916cd43dd8448eb211c80319c")
 }
 
-// R7: in a zone behind the task's, the day before was named, and a time.
+// In a zone behind the task's, the day before was named, and a time.
 func TestAnAllDayTaskIsDueOnItsDateWhereverItsMailIsRead(t *testing.T) {
 	s := newSuite(t)
 	s.start()
@@ -52,7 +52,7 @@ func TestAnAllDayTaskIsDueOnItsDateWhereverItsMailIsRead(t *testing.T) {
 	require.Contains(t, string(s.mail.Mails()[0].Raw), "Due: Sunday, 4 July 2027\r\n")
 }
 
-// R8: what was long past when it was set is not late.
+// What was long past when it was set is not late.
 func TestAReminderOfThePastIsNotLate(t *testing.T) {
 	s := newSuite(t)
 	s.start()

@@ -138,7 +138,7 @@ func inEachLocale(t *testing.T, f func(t *testing.T, s *Store)) {
 	}
 }
 
-// R10: in a cluster of locale C "молоко" did not find "Молоко", and é was two words.
+// In a cluster of locale C "молоко" did not find "Молоко", and é was two words.
 func TestASearchFindsAcrossCaseAccentsAndForms(t *testing.T) {
 	inEachLocale(t, func(t *testing.T, s *Store) {
 		a, other := newAccount(t, s), newAccount(t, s)
@@ -174,7 +174,7 @@ func TestASearchFindsAcrossCaseAccentsAndForms(t *testing.T) {
 	})
 }
 
-// R10: titles sorted Apple, Zebra, apple.
+// Titles sorted Apple, Zebra, apple.
 func TestAListByTitleIsAsPeopleSort(t *testing.T) {
 	inEachLocale(t, func(t *testing.T, s *Store) {
 		a := newAccount(t, s)
@@ -252,7 +252,7 @@ func TestTasksOfAnOlderVersionAreIndexedBesideRequests(t *testing.T) {
 	require.Equal(t, []string{"t409"}, a.titles(Query{Text: "T409"}))
 }
 
-// S2: 200 tasks of 20,000 emoji made a page of 15 MiB.
+// 200 tasks of 20,000 emoji made a page of 15 MiB.
 func TestAPageIsBoundedInBytes(t *testing.T) {
 	s := newStore(t, databasetest.New(t))
 	for name, text := range map[string]string{"emoji": strings.Repeat("💥", maxDescription), "escaped to six bytes": strings.Repeat("\x01", maxDescription)} {
@@ -392,7 +392,7 @@ func (a account) tidy() {
 	}
 }
 
-// D3: the default list and most others read all tasks of their user.
+// The default list and most others read all tasks of their user.
 func TestEachListReadsAnIndexInItsOrder(t *testing.T) {
 	s := newStore(t, databasetest.New(t))
 	const tasks, limit = 4000, 5
