@@ -561,7 +561,7 @@ func TestThePageAndItsFilesAreOfTwoReplicas(t *testing.T) {
 			})
 			b := openAt(t, d.URL)
 			b.eventually(func() error {
-				whole, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`document.querySelector("#app > *") !== null && document.styleSheets.length > 0 && history.state === null`))
+				whole, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`document.querySelector("#app > *") !== null && getComputedStyle(document.body).getPropertyValue("--back") !== "" && history.state === null`))
 				if err == nil && !whole {
 					err = errors.New("it is not whole")
 				}

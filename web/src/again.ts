@@ -6,7 +6,7 @@ const most = 10; // the first after a second, each later by one more: about a mi
 
 addEventListener("load", () => {
   const { again = 0 } = (history.state ?? {}) as { again?: number };
-  if (document.getElementById("app")!.firstChild && document.styleSheets.length > 0) {
+  if (document.getElementById("app")!.firstChild && getComputedStyle(document.body).getPropertyValue("--back")) {
     if (again > 0) history.replaceState(null, "");
   } else if (again < most) {
     setTimeout(() => {
