@@ -31,7 +31,7 @@ func Erase(ctx context.Context, tx *change.Tx, user uuid.UUID) (done bool, err e
 	id := found[0].ListID
 	tx.Later("SELECT FROM task.lists WHERE id = ? FOR UPDATE", id)
 	owned := false
-	err = tx.NewRaw("SELECT EXISTS (SELECT FROM task.members WHERE list_id = ? AND user_id <> ? AND role IN (?))", id, user, bun.In(access.Ruling())).Scan(ctx, &owned)
+	err = tx.NewRaw("SELECT EXISTS (SELECT FROM task.members WHERE list_id = ? AND user_id <> ? AND role IN (?))", id, user, bun.List(access.Ruling())).Scan(ctx, &owned)
 	if err != nil {
 		return false, fmt.Errorf("look for another owner of the list: %w", err)
 	}
