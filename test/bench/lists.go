@@ -66,7 +66,7 @@ func lists(ctx context.Context) error {
 			return err
 		}
 		var parent, series uuid.UUID
-		if err := conn.QueryRow(ctx, "SELECT md5('t11')::uuid, md5('s')::uuid").Scan(&parent, &series); err != nil {
+		if err := conn.QueryRow(ctx, "SELECT md5('t' || $1::int)::uuid, md5('s')::uuid", every()).Scan(&parent, &series); err != nil {
 			return err
 		}
 		fmt.Printf("\n| GET /api/tasks? with %d tasks of the user among %d of others | p50 | p99 |\n|---|---|---|\n", *own, *others)
@@ -214,12 +214,13 @@ func ask1(ctx context.Context, u *suite.Client, query string) (*string, error) {
 	return page.NextCursor, a.JSON(&page)
 }
 
+// every is which of the tasks are the user's: they are spread among the others'.
+func every() int { return *others / *own + 1 }
+
 // writeTasks writes the tasks past the API. Those of the user are as a version
 // before the search index would have left them: the service indexes them. Those
 // of others get as many keys from here.
 func writeTasks(ctx context.Context, conn *pgx.Conn) error {
-	// The user's are spread among the others'.
-	every := *others / *own + 1
 	const batch = 100_000
 	for from := 1; from <= *own+*others; from += batch {
 		_, err := conn.Exec(ctx, fmt.Sprintf(`INSERT INTO task.tasks (id, user_id, title, description, is_complete, priority, tags, due_at, all_day, timezone, series_id, parent_id, version, created_at, updated_at, title_key, search_version)
@@ -230,7 +231,7 @@ func writeTasks(ctx context.Context, conn *pgx.Conn) error {
 				CASE WHEN n / %[1]d %% 1000 = 0 THEN md5('s')::uuid END, CASE WHEN n %% %[1]d = 0 AND n / %[1]d BETWEEN 2 AND 100 THEN md5('t%[1]d')::uuid END, 1,
 				timestamptz '2026-01-01' + n * interval '1 second', timestamptz '2026-02-01' + (n * 6007::bigint %% 2000003) * interval '1 second',
 				CASE WHEN n %% %[1]d > 0 THEN decode(md5(n::text), 'hex') END, CASE WHEN n %% %[1]d > 0 THEN 17 END
-			FROM generate_series(%[3]d, %[4]d) n`, every, (*own+*others)*4/5, from, min(from+batch-1, *own+*others)))
+			FROM generate_series(%[3]d, %[4]d) n`, every(), (*own+*others)*4/5, from, min(from+batch-1, *own+*others)))
 		if err != nil {
 			return err
 		}
