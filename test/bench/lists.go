@@ -228,7 +228,7 @@ func writeTasks(ctx context.Context, conn *pgx.Conn) error {
 				'Task ' || substr(md5(n::text), 1, 12), CASE WHEN n %% %[1]d > 0 THEN '' WHEN n / %[1]d %% 10 = 0 THEN 'often ' || md5('x' || n) ELSE md5('d' || n) || ' ' || md5('e' || n) || ' ' || md5('f' || n) END,
 				n < %[2]d, CASE WHEN n / %[1]d %% 1000 = 0 THEN 4 ELSE n %% 3 END, CASE WHEN n / %[1]d %% 1000 = 0 THEN '{rare}' WHEN n %% 4 = 0 THEN '{often}' ELSE '{}' END::text[],
 				CASE WHEN n %% 3 > 0 THEN timestamptz '2027-01-01' + (n * 7919::bigint %% 200003) * interval '1 minute' END, false, 'UTC',
-				CASE WHEN n / %[1]d %% 1000 = 0 THEN md5('s')::uuid END, CASE WHEN n %% %[1]d = 0 AND n / %[1]d BETWEEN 2 AND 100 THEN md5('t%[1]d')::uuid END, 1,
+				CASE WHEN n %% %[1]d = 0 AND n / %[1]d %% 1000 = 0 THEN md5('s')::uuid END, CASE WHEN n %% %[1]d = 0 AND n / %[1]d BETWEEN 2 AND 100 THEN md5('t%[1]d')::uuid END, 1,
 				timestamptz '2026-01-01' + n * interval '1 second', timestamptz '2026-02-01' + (n * 6007::bigint %% 2000003) * interval '1 second',
 				CASE WHEN n %% %[1]d > 0 THEN decode(md5(n::text), 'hex') END, CASE WHEN n %% %[1]d > 0 THEN 17 END
 			FROM generate_series(%[3]d, %[4]d) n`, every(), (*own+*others)*4/5, from, min(from+batch-1, *own+*others)))
