@@ -98,38 +98,44 @@ func closed(ctx context.Context, users []*suite.Client, clients int, more func()
 	return all, ctx.Err()
 }
 
-// open creates tasks at a fixed rate, whether answers come or not. The time of each
-// counts from when it should have been sent: one that a slow moment holds up is as
-// late as its user sees it.
+// atRate sends n requests, one in each interval, whether answers come or not, and waits for
+// all answers. The time of each counts from when it should have been sent (due): one that a
+// slow moment holds up is as late as its user sees it.
+func atRate(ctx context.Context, n int, interval time.Duration, send func(i int, due time.Time)) error {
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	start := time.Now()
+	for i := range n {
+		due := start.Add(time.Duration(i) * interval)
+		if err := pause(ctx, time.Until(due)); err != nil {
+			return err
+		}
+		sending.Go(func() { send(i, due) })
+	}
+	return nil
+}
+
+// open creates tasks at a fixed rate.
 func open(ctx context.Context, users []*suite.Client, rate int, length time.Duration, answered func(suite.Answer)) (load, error) {
 	var all load
 	var mu sync.Mutex
-	var sending sync.WaitGroup
 	start, interval := time.Now(), time.Second/time.Duration(rate)
-	for n := range int(length / interval) {
-		due := start.Add(time.Duration(n) * interval)
-		time.Sleep(time.Until(due))
-		if ctx.Err() != nil {
-			break
+	err := atRate(ctx, int(length/interval), interval, func(n int, due time.Time) {
+		a, err := createTask(ctx, users[n%len(users)])
+		took := time.Since(due)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			all.failed++
+			return
 		}
-		sending.Go(func() {
-			a, err := createTask(ctx, users[n%len(users)])
-			took := time.Since(due)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				all.failed++
-				return
-			}
-			all.times = append(all.times, took)
-			if answered != nil {
-				answered(a)
-			}
-		})
-	}
-	sending.Wait()
+		all.times = append(all.times, took)
+		if answered != nil {
+			answered(a)
+		}
+	})
 	all.took = time.Since(start)
-	return all, ctx.Err()
+	return all, err
 }
 
 func quantile(times []time.Duration, q float64) string {

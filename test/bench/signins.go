@@ -182,34 +182,23 @@ func deviceOf(a suite.Answer) string {
 	return ""
 }
 
-// signInAll signs in for a minute at a fixed rate, whether answers come or not.
+// signInAll signs in for a minute at a fixed rate.
 func signInAll(ctx context.Context, signers []signer, signed []load) error {
 	var mu sync.Mutex
-	var sending sync.WaitGroup
-	defer sending.Wait()
-	start := time.Now()
-	for n := range signInsAMinute {
-		due := start.Add(time.Duration(n) * time.Minute / signInsAMinute)
-		if err := pause(ctx, time.Until(due)); err != nil {
-			return err
-		}
-		who := signers[n%len(signers)]
-		sending.Go(func() {
-			err := who.signIn(ctx)
-			took := time.Since(due)
-			mu.Lock()
-			defer mu.Unlock()
-			l := &signed[n%signInKinds]
-			if err != nil {
-				if l.failed++; l.failed == 1 {
-					progress("%s", err)
-				}
-				return
+	return atRate(ctx, signInsAMinute, time.Minute/signInsAMinute, func(n int, due time.Time) {
+		err := signers[n%len(signers)].signIn(ctx)
+		took := time.Since(due)
+		mu.Lock()
+		defer mu.Unlock()
+		l := &signed[n%signInKinds]
+		if err != nil {
+			if l.failed++; l.failed == 1 {
+				progress("%s", err)
 			}
-			l.times = append(l.times, took)
-		})
-	}
-	return nil
+			return
+		}
+		l.times = append(l.times, took)
+	})
 }
 
 func (s signer) signIn(ctx context.Context) error {

@@ -36,6 +36,16 @@ func tests(t *testing.T) map[string]bool {
 
 var aTest = regexp.MustCompile("`(Test\\w+)`")
 
+// names says whether a cell of a line names tests; all of them are among those that there are.
+func names(t *testing.T, there map[string]bool, cell, line string) bool {
+	t.Helper()
+	named := aTest.FindAllStringSubmatch(cell, -1)
+	for _, name := range named {
+		require.True(t, there[name[1]], "there is no %s: %s", name[1], line)
+	}
+	return len(named) > 0
+}
+
 // What docs/reliability.md says may not happen names a test that there is.
 func TestWhatMayNotHappenIsTested(t *testing.T) {
 	there := tests(t)
@@ -52,11 +62,7 @@ func TestWhatMayNotHappenIsTested(t *testing.T) {
 		rows++
 		cells := strings.Split(line, "|")
 		require.Len(t, cells, 4, line)
-		named := aTest.FindAllStringSubmatch(cells[2], -1)
-		require.NotEmpty(t, named, "it names no test: %s", line)
-		for _, name := range named {
-			require.True(t, there[name[1]], "there is no %s: %s", name[1], line)
-		}
+		require.True(t, names(t, there, cells[2], line), "it names no test: %s", line)
 	}
 	require.Greater(t, rows, 30)
 }
@@ -74,13 +80,9 @@ func TestWhatSecurityNamesIsTested(t *testing.T) {
 		rows++
 		cells := strings.Split(line, "|")
 		require.Len(t, cells, 5, line)
-		named := aTest.FindAllStringSubmatch(cells[3], -1)
 		answer := strings.TrimSpace(cells[3])
-		require.True(t, len(named) > 0 || strings.HasPrefix(answer, "No") || strings.HasPrefix(answer, "Here") || strings.HasPrefix(answer, "Not ours"),
+		require.True(t, names(t, there, answer, line) || strings.HasPrefix(answer, "No") || strings.HasPrefix(answer, "Here") || strings.HasPrefix(answer, "Not ours"),
 			"it names no test, and does not say where it is or why not: %s", line)
-		for _, name := range named {
-			require.True(t, there[name[1]], "there is no %s: %s", name[1], line)
-		}
 	}
 	require.Greater(t, rows, 50)
 }

@@ -546,8 +546,7 @@ func TestTheWholeDialogIsAccessible(t *testing.T) {
 		create(t, c, object{"title": title, "parent_id": whole.ID})
 	}
 	b := open(t)
-	agent := evaluate[string](b, "navigator.userAgent")
-	call(b, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: "de-DE"})
+	b.asksFor("de-DE")
 	call(b, emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: "de_DE"})
 	b.visit("/")
 	b.fill("textbox", "E-Mail-Adresse", c.Email)

@@ -3,7 +3,6 @@ package web
 import (
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/test/suite"
@@ -14,8 +13,7 @@ import (
 func TestRefusalsInGerman(t *testing.T) {
 	c := newUser(t)
 	b := open(t)
-	agent := evaluate[string](b, "navigator.userAgent")
-	call(b, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: "de-DE"})
+	b.asksFor("de-DE")
 	b.visit("/")
 	b.click("button", "Konto anlegen")
 	b.fill("textbox", "E-Mail-Adresse", c.Email)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	browserdomain "github.com/chromedp/cdproto/browser"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 	"github.com/jackc/pgx/v5"
@@ -368,8 +367,7 @@ func TestSettingsAreAccessible(t *testing.T) {
 func TestSettingsInGerman(t *testing.T) {
 	c := newUser(t)
 	b := open(t)
-	agent := evaluate[string](b, "navigator.userAgent")
-	call(b, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: "de-DE"})
+	b.asksFor("de-DE")
 	b.visit("/?german")
 	b.see("button", "Mit Company anmelden")
 	b.fill("textbox", "E-Mail-Adresse", c.Email)

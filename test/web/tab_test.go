@@ -91,6 +91,13 @@ func call[P, R any](b *tab, command cdp.Command[P, R], params P) R {
 	return out
 }
 
+// asksFor has the browser ask for pages in languages, as Accept-Language has them.
+func (b *tab) asksFor(languages string) {
+	b.t.Helper()
+	agent := evaluate[string](b, "navigator.userAgent")
+	call(b, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: languages})
+}
+
 func (b *tab) visit(path string) {
 	b.t.Helper()
 	require.NoError(b.t, chromedp.Do(b.ctx, chromedp.Navigate(b.base+path)))

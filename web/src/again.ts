@@ -1,7 +1,7 @@
-// Loads the page anew where its scripts or styles have not come. While a new version of the server is
-// rolled out the page can be of one replica, and what it is made of be asked of another one,
-// which has no files of that version. This script has no version: every replica has it, of
-// those that are not older than it.
+// Loads the page anew where its scripts or styles have not come. While a new version of the
+// server is rolled out the page can be of one replica, and what it is made of be asked of
+// another one, which has no files of that version. This script has no version: every replica
+// has it, of those that are not older than it.
 const most = 10; // the first after a second, each later by one more: about a minute, as a rollout
 
 addEventListener("load", () => {

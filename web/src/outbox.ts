@@ -122,7 +122,8 @@ function listen(): void {
 }
 
 // write has a command survive the page. Where there is no room it is there while that is open.
-const write = (c: Command): Promise<unknown> => local.write(["outbox"], (store) => store("outbox").put(c)).then(
+const write = (c: Command): Promise<unknown> =>
+  local.write(["outbox"], (store) => store("outbox").put(c)).then(
     () => {
       unwritten.delete(c.id);
       noRoom = false;

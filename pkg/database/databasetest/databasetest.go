@@ -60,6 +60,13 @@ func New(t testing.TB) string {
 	return create(t, "template1")
 }
 
+// InLocale is New of a database of a locale, such as C.
+func InLocale(t testing.TB, locale string) string {
+	t.Helper()
+	reach(t)
+	return create(t, "template0 LOCALE '"+locale+"'")
+}
+
 // reach has the server run.
 func reach(t testing.TB) {
 	t.Helper()
@@ -73,7 +80,8 @@ func reach(t testing.TB) {
 	}
 }
 
-// create copies a database, for as long as the test takes.
+// create copies a database, for as long as the test takes. More options of CREATE DATABASE
+// can stand behind the template.
 func create(t testing.TB, template string) string {
 	t.Helper()
 	name := newName("test_")

@@ -1,11 +1,11 @@
 package erase
 
 import (
+	"context"
 	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
@@ -22,23 +22,9 @@ func TestAnAddressIsFoundInEachLocale(t *testing.T) {
 		"C.UTF-8": {"straße.kiå@example.org", "STRAẞE.KIÅ@EXAMPLE.ORG", "straẞe.\u212aİ\u212b@example.org"},
 	} {
 		t.Run(locale, func(t *testing.T) {
-			url := databasetest.New(t)
-			admin, err := pgx.Connect(t.Context(), url)
+			db, err := pgx.Connect(t.Context(), databasetest.InLocale(t, locale))
 			require.NoError(t, err)
-			defer admin.Close(t.Context())
-			name := "locale_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-			_, err = admin.Exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE template0 LOCALE '"+locale+"'")
-			require.NoError(t, err)
-			config, err := pgx.ParseConfig(url)
-			require.NoError(t, err)
-			config.Database = name
-			db, err := pgx.ConnectConfig(t.Context(), config)
-			require.NoError(t, err)
-			defer func() {
-				require.NoError(t, db.Close(t.Context()))
-				_, err := admin.Exec(t.Context(), "DROP DATABASE "+name)
-				require.NoError(t, err)
-			}()
+			defer db.Close(context.WithoutCancel(t.Context()))
 			text := "to " + strings.Join(written, " and ") + "."
 			var found bool
 			var replaced string

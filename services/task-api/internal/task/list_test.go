@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 	"golang.org/x/text/unicode/norm"
@@ -119,21 +118,7 @@ func (a account) asOlderVersion(where string, args ...any) {
 func inEachLocale(t *testing.T, f func(t *testing.T, s *Store)) {
 	for _, locale := range []string{"C", "C.UTF-8"} {
 		t.Run(locale, func(t *testing.T) {
-			ctx := context.Background()
-			url := databasetest.New(t)
-			admin, err := pgx.Connect(ctx, url)
-			require.NoError(t, err)
-			name := "locale_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-			_, err = admin.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE template0 LOCALE '"+locale+"'")
-			require.NoError(t, err)
-			t.Cleanup(func() {
-				_, err := admin.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)")
-				require.NoError(t, err)
-				require.NoError(t, admin.Close(ctx))
-			})
-			config, err := pgx.ParseConfig(url)
-			require.NoError(t, err)
-			f(t, newStore(t, strings.Replace(url, "/"+config.Database, "/"+name, 1)))
+			f(t, newStore(t, databasetest.InLocale(t, locale)))
 		})
 	}
 }
