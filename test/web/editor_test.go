@@ -429,7 +429,9 @@ func TestSubtasksByKeyboard(t *testing.T) {
 	trip := create(t, c, object{"title": "Trip"})
 	b := signIn(t, c)
 	b.click("link", "Inbox 1 open task")
+	b.see("button", "Trip")
 	b.press("j")
+	b.at("Trip")
 	b.press("\r")
 	b.see("dialog", "Edit task")
 	for _, title := range []string{"Tickets", "Hotel", "Bag"} {
