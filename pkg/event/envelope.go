@@ -160,18 +160,23 @@ func Decode(raw []byte) (cloudevents.Event, error) {
 	if err := e.Validate(); err != nil {
 		return e, fmt.Errorf("not a valid CloudEvent: %w", err)
 	}
-	name, version, ok := strings.Cut(strings.TrimPrefix(e.DataSchema(), SchemaBase), "/")
-	if !ok || !strings.HasPrefix(e.DataSchema(), SchemaBase) || name == "" {
-		return e, fmt.Errorf("unknown dataschema %q", e.DataSchema())
+	schema := e.DataSchema()
+	name, version, ok := strings.Cut(strings.TrimPrefix(schema, SchemaBase), "/")
+	if !ok || !strings.HasPrefix(schema, SchemaBase) || name == "" {
+		return e, fmt.Errorf("unknown dataschema %q", schema)
 	}
 	if version != major {
-		return e, fmt.Errorf("dataschema %q is of another major version than %s", e.DataSchema(), major)
+		return e, fmt.Errorf("dataschema %q is of another major version than %s", schema, major)
 	}
 	return e, nil
 }
 
-// unmarshal is json.Unmarshal, which would scan the event a third time to find its end.
+// unmarshal is json.Unmarshal, which would scan the event a third time to find its end; what
+// Encode wrote is scanned once.
 func unmarshal(raw []byte, e *cloudevents.Event) error {
+	if encoded(raw, e) {
+		return nil
+	}
 	if !json.Valid(raw) {
 		return json.Unmarshal(raw, e) // it knows what is wrong
 	}

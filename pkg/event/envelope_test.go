@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -104,6 +105,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		readsAsTheSDK(t, raw)
 		e, err := event.Decode(raw)
 		if err != nil {
 			return
@@ -133,4 +135,57 @@ func TestAnEventWithoutARequestBeginsATraceOfItsOwn(t *testing.T) {
 	require.NoError(t, json.Unmarshal(raw, &got))
 	require.Equal(t, "00-01a208cf02cf7def9b54d12a6f488f8a-9b54d12a6f488f8a-00", got.TraceParent)
 	require.Equal(t, got.TraceParent, got.TraceID)
+}
+
+// readsAsTheSDK fails where an event is read without the SDK, and the SDK would not read it the same.
+func readsAsTheSDK(t *testing.T, raw []byte) (read bool) {
+	t.Helper()
+	var got, want cloudevents.Event
+	if !event.Encoded(raw, &got) {
+		return false
+	}
+	require.NoError(t, json.Unmarshal(raw, &want), "%s", raw)
+	require.Equal(t, want, got, "%s", raw)
+	return true
+}
+
+func TestAnEncodedEventIsReadAsTheSDKWould(t *testing.T) {
+	encode := func(data string) string {
+		raw, err := event.Encode(header(event.TopicTasks, event.TaskCreated), json.RawMessage(data))
+		require.NoError(t, err)
+		return string(raw)
+	}
+	usual := encode(`{"a":"\u00fc\n","b":[1,2e3,null]}`)
+	swap := func(old, by string) string {
+		require.Contains(t, usual, old)
+		return strings.Replace(usual, old, by, 1)
+	}
+	for name, c := range map[string]struct {
+		raw  string
+		fast bool
+	}{
+		"as it is encoded":               {usual, true},
+		"data of another member's name":  {encode(`{"data":{"id":"x"},"specversion":"0.3"}`), true},
+		"no JSON in the data":            {swap(`[1,2e3,null]`, `[1,2e,null]`), false},
+		"cut off":                        {usual[:len(usual)-1], false},
+		"more behind it":                 {usual + "{}", false},
+		"a second data":                  {encode(`{},"data":{}`), false},
+		"a second id":                    {swap(`,"data":`, `,"id":"x","data":`), false},
+		"an id that ends in a backslash": {swap(`","source"`, `\","source"`), false},
+		"an escape":                      {swap(`task.created`, `task.\u0063reated`), false},
+		"no UTF-8":                       {swap(`task.created`, "task.\xff"), false},
+		"a control character":            {swap(`task.created`, "task.\n"), false},
+		"an empty subject":               {swap(header("", "").Subject, ""), false},
+		"a name in capitals":             {swap(`"subject"`, `"Subject"`), false},
+		"another version":                {swap(`"1.0"`, `"0.3"`), false},
+		"another content":                {swap(`application/json`, `text/plain`), false},
+		"a time that is none":            {swap(`2027-03-27`, `2027-13-27`), false},
+		"data that is no object":         {encode(`[]`), false},
+		"a space before the data":        {encode(` {}`), false},
+		"a space behind":                 {usual + " ", false},
+		"a large one":                    {encode(`{"a":"` + strings.Repeat("x", 16<<10) + `"}`), false},
+		"nested too deep":                {encode(`{"a":` + strings.Repeat("[", 10000) + strings.Repeat("]", 10000) + `}`), false},
+	} {
+		require.Equal(t, c.fast, readsAsTheSDK(t, []byte(c.raw)), name)
+	}
 }

@@ -58,15 +58,7 @@ func (s *Subscriber) receive(topic string, effect effect) http.HandlerFunc {
 			httpapi.Unavailable("the delivery could not be read").Write(w, r)
 			return
 		}
-		var bulk struct {
-			Entries *[]entry `json:"entries"`
-		}
-		// What is no JSON object at all is a single event, and a bad one.
-		if bytes.Contains(body.Bytes(), []byte(`"entries"`)) && json.Unmarshal(body.Bytes(), &bulk) == nil && bulk.Entries != nil {
-			deliveries := make([]delivery, len(*bulk.Entries))
-			for i, e := range *bulk.Entries {
-				deliveries[i] = newDelivery(topic, e.EntryID, unwrap(e.Event), e.Metadata)
-			}
+		if deliveries, ok := readBulk(topic, body.Bytes()); ok {
 			statuses := make([]status, len(deliveries))
 			for i, err := range s.handle(r.Context(), effect, deliveries) {
 				statuses[i] = status{deliveries[i].entryID, statusOf(err)}
