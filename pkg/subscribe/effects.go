@@ -20,6 +20,7 @@ var errBehind = errors.New("an earlier event of this key has to be handled first
 // under way go into the next one together.
 type inTx struct {
 	InTx
+	atOnce *AtOnce // nil: there is none
 	rounds baton[[]error]
 }
 
@@ -83,7 +84,27 @@ func unreachable(ctx context.Context, err error) bool {
 func (h *inTx) together(ctx context.Context, s *Subscriber, batch []delivery) (err error) {
 	ctx, spans := telemetry.Processing(ctx, batch[0].Topic, traced(batch))
 	defer func() { spans.End(err) }()
-	var fresh []bool
+	fresh, err := h.inOneStatement(ctx, s, batch)
+	if err != nil && unreachable(ctx, err) {
+		return err
+	}
+	if err != nil || fresh == nil { // what is wrong with an event, the handler says
+		if fresh, err = h.inTransaction(ctx, s, batch); err != nil {
+			return err
+		}
+	}
+	for i, d := range batch {
+		if fresh[i] {
+			s.handled(d)
+		} else {
+			s.count(d, outcomeDuplicate)
+		}
+	}
+	return nil
+}
+
+// inTransaction says which events were not handled before: those the handler has handled.
+func (h *inTx) inTransaction(ctx context.Context, s *Subscriber, batch []delivery) (fresh []bool, err error) {
 	err = s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		var err error
 		if fresh, err = s.recordHandled(ctx, tx, batch); err != nil {
@@ -100,17 +121,7 @@ func (h *inTx) together(ctx context.Context, s *Subscriber, batch []delivery) (e
 		}
 		return guarded(func() error { return h.InTx(ctx, tx, events) })
 	})
-	if err != nil {
-		return err
-	}
-	for i, d := range batch {
-		if fresh[i] {
-			s.handled(d)
-		} else {
-			s.count(d, outcomeDuplicate)
-		}
-	}
-	return nil
+	return fresh, err
 }
 
 // errTried ends a transaction that was a try.

@@ -27,11 +27,10 @@ type inboxRow struct {
 	HandledAt time.Time `bun:"handled_at"`
 }
 
-// recordHandled writes the inbox rows of a batch and says which of its events had none;
-// of an event that is in it twice, the first. A replica that marks the same
-// event at the same time waits here for this transaction to end.
-func (s *Subscriber) recordHandled(ctx context.Context, db bun.IDB, batch []delivery) ([]bool, error) {
-	now := s.Now()
+// inboxRows are the rows of a batch, and where in it each event is; of one that is in it
+// twice, the first. They have one order for all, so that two replicas can not wait for each
+// other.
+func inboxRows(batch []delivery, now time.Time) ([]inboxRow, map[identity]int) {
 	rows := make([]inboxRow, 0, len(batch))
 	first := make(map[identity]int, len(batch))
 	for i, d := range batch {
@@ -41,10 +40,17 @@ func (s *Subscriber) recordHandled(ctx context.Context, db bun.IDB, batch []deli
 			rows = append(rows, inboxRow{Source: key.Source, ID: key.ID, HandledAt: now})
 		}
 	}
-	// One order for all, so that two replicas can not wait for each other.
 	slices.SortFunc(rows, func(a, b inboxRow) int {
 		return strings.Compare(a.Source+"\x00"+a.ID, b.Source+"\x00"+b.ID)
 	})
+	return rows, first
+}
+
+// recordHandled writes the inbox rows of a batch and says which of its events had none;
+// of an event that is in it twice, the first. A replica that marks the same
+// event at the same time waits here for this transaction to end.
+func (s *Subscriber) recordHandled(ctx context.Context, db bun.IDB, batch []delivery) ([]bool, error) {
+	rows, first := inboxRows(batch, s.Now())
 	var inserted []identity
 	err := db.NewInsert().Model(&rows).ModelTableExpr("?.inbox", bun.Ident(s.Schema)).
 		On("CONFLICT DO NOTHING").Returning("source, id").Scan(ctx, &inserted)

@@ -54,6 +54,7 @@ func subscriptions(cfg settings, base service.Base) *subscribe.Subscriber {
 		DB: base.DB, Schema: migrations.Name, AppAPIToken: cfg.AppAPIToken, Retention: cfg.EventRetention, Erased: erased, Log: base.Log, Now: time.Now,
 	})
 	events.InTx(event.TopicAudit, recorder.Record)
+	events.AtOnce(event.TopicAudit, recorder.AtOnce())
 	return events
 }
 

@@ -61,26 +61,14 @@ func erase(ctx context.Context, tx bun.Tx, k *erasure.Keeper, of *erasure.Subjec
 // erase takes note of who is to be erased, and takes out of entries what there is not to
 // be any more: an event may come after the one that says that its user was erased.
 func (r *Recorder) erase(ctx context.Context, tx bun.Tx, events []subscribe.Event, entries []entry) error {
-	ids := map[uuid.UUID]bool{}
 	for i, e := range entries {
-		var err error
-		switch {
-		case e.Action == event.UserErased:
-			err = r.Erased.Record(ctx, tx, erasure.User, e.UserID)
-		case e.Action == event.ListPurged && e.ListID != nil && wentWithAccount(events[i]):
-			err = r.Erased.Record(ctx, tx, erasure.List, *e.ListID)
-		}
-		if err != nil {
-			return err
-		}
-		for _, id := range e.people() {
-			ids[id] = true
-		}
-		if e.ListID != nil {
-			ids[*e.ListID] = true
+		if kind, id := e.erases(events[i]); kind != "" {
+			if err := r.Erased.Record(ctx, tx, kind, id); err != nil {
+				return err
+			}
 		}
 	}
-	erased, err := r.Erased.Among(ctx, tx, ids)
+	erased, err := r.Erased.Among(ctx, tx, named(entries))
 	if err != nil || len(erased) == 0 {
 		return err
 	}
@@ -88,6 +76,31 @@ func (r *Recorder) erase(ctx context.Context, tx bun.Tx, events []subscribe.Even
 		entries[i].erase(erased)
 	}
 	return nil
+}
+
+// erases says what the entry's event wants erased, if anything.
+func (e entry) erases(of subscribe.Event) (kind string, id uuid.UUID) {
+	switch {
+	case e.Action == event.UserErased:
+		return erasure.User, e.UserID
+	case e.Action == event.ListPurged && e.ListID != nil && wentWithAccount(of):
+		return erasure.List, *e.ListID
+	}
+	return "", uuid.Nil
+}
+
+// named are whom and what entries name.
+func named(entries []entry) map[uuid.UUID]bool {
+	ids := map[uuid.UUID]bool{}
+	for _, e := range entries {
+		for _, id := range e.people() {
+			ids[id] = true
+		}
+		if e.ListID != nil {
+			ids[*e.ListID] = true
+		}
+	}
+	return ids
 }
 
 func wentWithAccount(e subscribe.Event) bool {

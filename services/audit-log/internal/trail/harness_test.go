@@ -100,7 +100,9 @@ func (s *service) replica() http.Handler {
 	clock := func() time.Time { return now }
 	erased := trail.NewEraser(s.db, clock, log)
 	events := subscribe.New(subscribe.Options{DB: s.db, Schema: migrations.Name, AppAPIToken: sidecarToken, Erased: erased, Log: log, Now: clock})
-	events.InTx(event.TopicAudit, (&trail.Recorder{Now: clock, Erased: erased}).Record)
+	recorder := &trail.Recorder{Now: clock, Erased: erased}
+	events.InTx(event.TopicAudit, recorder.Record)
+	events.AtOnce(event.TopicAudit, recorder.AtOnce())
 	events.Mount(router)
 	router.Group(func(r chi.Router) {
 		r.Use(func(next http.Handler) http.Handler {

@@ -60,18 +60,14 @@ type Recorder struct {
 // Record is the effect of events on audit-logs: one insert for all of them, in
 // the transaction that also marks them as handled.
 func (r *Recorder) Record(ctx context.Context, tx bun.Tx, events []subscribe.Event) error {
-	now := r.Now().UTC()
-	entries := make([]entry, len(events))
-	for i, e := range events {
-		var err error
-		if entries[i], err = entryOf(e, now); err != nil {
-			return subscribe.Poison(err)
-		}
+	entries, err := r.entries(events)
+	if err != nil {
+		return subscribe.Poison(err)
 	}
 	if err := r.erase(ctx, tx, events, entries); err != nil {
 		return err
 	}
-	_, err := tx.NewInsert().Model(&entries).Exec(ctx)
+	_, err = tx.NewInsert().Model(&entries).Exec(ctx)
 	if database.IsUniqueViolation(err) {
 		// The inbox knows this source and id not, and yet the id has its entry.
 		return subscribe.Poison(fmt.Errorf("an event of another source has the same id: %w", err))
@@ -80,6 +76,17 @@ func (r *Recorder) Record(ctx context.Context, tx bun.Tx, events []subscribe.Eve
 		return fmt.Errorf("insert %d audit entries: %w", len(entries), err)
 	}
 	return nil
+}
+
+func (r *Recorder) entries(events []subscribe.Event) (entries []entry, err error) {
+	now := r.Now().UTC()
+	entries = make([]entry, len(events))
+	for i, e := range events {
+		if entries[i], err = entryOf(e, now); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
 }
 
 func entryOf(e subscribe.Event, now time.Time) (entry, error) {
