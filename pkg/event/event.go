@@ -219,21 +219,25 @@ type Actor struct {
 	Email  string    `json:"email" doc:"The user's e-mail address at that time"`
 }
 
-// AuditEvent is the data of an event on TopicAudit. Before is null for what
+// AuditEvent is the data of an event on TopicAudit as it is read.
+type AuditEvent = AuditOf[json.RawMessage]
+
+// AuditOf is the data of an event on TopicAudit. Before is null for what
 // was created, After for what was deleted. For an account event TaskID is the
-// nil UUID.
-type AuditEvent struct {
+// nil UUID. Who writes one gives the states as values (AuditOf[any]), which are made
+// into JSON with the whole.
+type AuditOf[State any] struct {
 	Frame
-	Actor     Actor           `json:"actor"`
-	Action    string          `json:"action"`
-	Target    string          `json:"target"`
-	ListID    *uuid.UUID      `json:"list_id,omitempty"` // that it happened in; nil for an account's
-	Before    json.RawMessage `json:"before"`
-	After     json.RawMessage `json:"after"`
-	Changed   []string        `json:"changed"`
-	IP        string          `json:"ip"`
-	UserAgent string          `json:"user_agent"`
-	RequestID string          `json:"request_id"`
+	Actor     Actor      `json:"actor"`
+	Action    string     `json:"action"`
+	Target    string     `json:"target"`
+	ListID    *uuid.UUID `json:"list_id,omitempty"` // that it happened in; nil for an account's
+	Before    State      `json:"before"`
+	After     State      `json:"after"`
+	Changed   []string   `json:"changed"`
+	IP        string     `json:"ip"`
+	UserAgent string     `json:"user_agent"`
+	RequestID string     `json:"request_id"`
 }
 
 // occurrenceSpace is the UUID namespace of OccurrenceID (RFC 9562, section 6.5).

@@ -273,15 +273,15 @@ func revoke(ctx context.Context, tx *change.Tx, where string, args ...any) (n in
 // appendTokenAudit appends the audit event of what became of an API token. Readers of the trail
 // see the token after it was made, and before it was revoked.
 func appendTokenAudit(tx *change.Tx, action string, t *APIToken) error {
-	before, after := any(nil), any(t)
+	before, after := (*APIToken)(nil), t
 	if action == event.UserTokenRevoked {
 		before, after = t, nil
 	}
 	user := tx.Actor.UserID
-	return tx.AppendAudit(user, event.AuditEvent{
+	return tx.AppendAudit(user, event.AuditOf[any]{
 		Frame:  event.Frame{Metadata: map[string]any{event.MetaToken: t.ID, event.MetaName: t.Name, event.MetaScopes: t.Scopes}},
-		Action: action, Target: "user/" + user.String(),
-	}, before, after)
+		Action: action, Target: "user/" + user.String(), Before: before, After: after,
+	})
 }
 
 // Listen hears of API tokens that have ended in other replicas, until ctx ends.

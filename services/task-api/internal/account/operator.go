@@ -61,9 +61,9 @@ func (s *Store) IsOperator(ctx context.Context, user uuid.UUID) (bool, error) {
 // says, and nothing that an operator has done is missing here.
 func (s *Store) NoteOperator(ctx context.Context, actor access.Actor, action, service string, letter int64) error {
 	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-		return tx.AppendAudit(actor.UserID, event.AuditEvent{
+		return tx.AppendAudit(actor.UserID, event.AuditOf[any]{
 			Frame: event.Frame{UserID: actor.UserID}, Actor: event.Actor{UserID: actor.UserID, Email: actor.Email}, Action: action,
 			Target: fmt.Sprintf("dead_letter/%s/%d", service, letter),
-		}, nil, nil)
+		})
 	})
 }

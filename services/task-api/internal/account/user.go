@@ -299,15 +299,8 @@ func noticeOf(ctx context.Context, tx *change.Tx, notice string) error {
 
 // appendAudit appends the audit event of what a user did with his account.
 func appendAudit(tx *change.Tx, action string, u, before, after *User, metadata map[string]any) error {
-	return tx.AppendAudit(u.ID, event.AuditEvent{
+	return tx.AppendAudit(u.ID, event.AuditOf[any]{
 		Frame: event.Frame{UserID: u.ID, Metadata: metadata}, Actor: event.Actor{UserID: u.ID, Email: u.Email}, Action: action, Target: "user/" + u.ID.String(),
-	}, optional(before), optional(after))
-}
-
-// optional keeps a nil *User from becoming a non-nil any.
-func optional(u *User) any {
-	if u == nil {
-		return nil
-	}
-	return u
+		Before: before, After: after,
+	})
 }

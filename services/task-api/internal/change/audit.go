@@ -1,62 +1,38 @@
 package change
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
-	"github.com/taskwire/taskwire/services/task-api/internal/access"
 )
 
-// fill sets in an audit event what every change has: the states before and after,
-// either of which may be nil, the names of the fields that differ, and the origin.
-func fill(e *event.AuditEvent, from access.Origin, before, after any) (err error) {
-	if e.Before, err = json.Marshal(before); err != nil {
-		return fmt.Errorf("write an audit state: %w", err)
+// AppendAudit appends an audit event, in the order of what has the key. See Audit for what
+// it fills in.
+func (tx *Tx) AppendAudit(key uuid.UUID, e event.AuditOf[any]) error {
+	tx.Audit(&e)
+	data, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("write an audit event: %w", err)
 	}
-	if e.After, err = json.Marshal(after); err != nil {
-		return fmt.Errorf("write an audit state: %w", err)
-	}
-	if e.Changed, err = changed(e.Before, e.After); err != nil {
-		return fmt.Errorf("compare the audit states: %w", err)
-	}
-	e.IP, e.UserAgent, e.RequestID = from.IP, from.UserAgent, from.RequestID
+	tx.Append(eventlog.Entry{Topic: event.TopicAudit, Type: e.EventType, Key: key.String(), Time: tx.Now, Data: data})
 	return nil
 }
 
-// changed names what differs, without what changes every time. Of what was created or
-// deleted it names nothing.
-func changed(before, after json.RawMessage) ([]string, error) {
-	if string(before) == "null" || string(after) == "null" {
-		return []string{}, nil
-	}
-	var was, is map[string]json.RawMessage
-	if err := json.Unmarshal(before, &was); err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(after, &is); err != nil {
-		return nil, err
-	}
-	names := []string{}
-	for name := range is {
-		if name != "version" && name != "updated_at" && !bytes.Equal(was[name], is[name]) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names, nil
-}
-
-// Audit fills an audit event of what the change does, with the states before and after,
-// either of which may be nil. What its caller says of it stays: Action and Target, and
-// what else there is to say. A service acts for the user of the event.
-func (tx *Tx) Audit(e *event.AuditEvent, before, after any) error {
+// Audit fills an audit event of what the change does: when, by whom, from where, and the
+// names of the fields that differ between the states before and after, either of which may
+// be nil; else both are structs of one type, or point to one. What its caller says of it
+// stays: Action and Target, and what else there is to say. A service acts for the user of
+// the event.
+func (tx *Tx) Audit(e *event.AuditOf[any]) {
 	e.EventType, e.Timestamp = event.AuditPrefix+e.Action, tx.Now
 	if e.UserID == uuid.Nil {
 		e.UserID = tx.Actor.UserID
@@ -69,7 +45,9 @@ func (tx *Tx) Audit(e *event.AuditEvent, before, after any) error {
 		e.Actor = event.Actor{UserID: tx.Actor.UserID, Email: tx.Actor.Email}
 	}
 	e.Metadata = tx.Metadata(e.Metadata)
-	return fill(e, tx.Actor.Origin, before, after)
+	e.Changed = changed(e.Before, e.After)
+	from := tx.Actor.Origin
+	e.IP, e.UserAgent, e.RequestID = from.IP, from.UserAgent, from.RequestID
 }
 
 // Metadata is what an event of the change says besides, and what all of them say.
@@ -82,15 +60,33 @@ func (tx *Tx) Metadata(about map[string]any) map[string]any {
 	return all
 }
 
-// AppendAudit appends an audit event, in the order of what has the key.
-func (tx *Tx) AppendAudit(key uuid.UUID, e event.AuditEvent, before, after any) error {
-	if err := tx.Audit(&e, before, after); err != nil {
-		return err
+// changed names the fields that differ, as JSON calls them, without what changes every
+// time. Of what was created or deleted it names nothing.
+func changed(before, after any) []string {
+	names := []string{}
+	was, is := reflect.Indirect(reflect.ValueOf(before)), reflect.Indirect(reflect.ValueOf(after))
+	if !was.IsValid() || !is.IsValid() {
+		return names
 	}
-	data, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("write an audit event: %w", err)
+	for i := range is.NumField() {
+		name, _, _ := strings.Cut(is.Type().Field(i).Tag.Get("json"), ",")
+		if name != "-" && name != "version" && name != "updated_at" && !same(was.Field(i).Interface(), is.Field(i).Interface()) {
+			names = append(names, name)
+		}
 	}
-	tx.Append(eventlog.Entry{Topic: event.TopicAudit, Type: e.EventType, Key: key.String(), Time: tx.Now, Data: data})
-	return nil
+	slices.Sort(names)
+	return names
+}
+
+// same says whether two values of a field are the same. A time that was read is in another
+// location than one that was worked out, so it is compared as a moment.
+func same(was, is any) bool {
+	switch is := is.(type) {
+	case time.Time:
+		return is.Equal(was.(time.Time))
+	case *time.Time:
+		was := was.(*time.Time)
+		return was == is || was != nil && is != nil && was.Equal(*is)
+	}
+	return reflect.DeepEqual(was, is)
 }

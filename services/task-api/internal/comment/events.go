@@ -36,10 +36,8 @@ func appendAudit(tx *change.Tx, action string, before, after *Comment) error {
 
 // audit is the data of an audit event of comment c, in which some fields were shortened.
 func audit(tx *change.Tx, action string, c, before, after *Comment, truncated ...string) (json.RawMessage, error) {
-	e := event.AuditEvent{Frame: event.Frame{TaskID: c.TaskID}, Action: action, Target: "comment/" + c.ID.String(), ListID: &c.ListID}
-	if err := tx.Audit(&e, before, after); err != nil {
-		return nil, err
-	}
+	e := event.AuditOf[any]{Frame: event.Frame{TaskID: c.TaskID}, Action: action, Target: "comment/" + c.ID.String(), ListID: &c.ListID, Before: before, After: after}
+	tx.Audit(&e)
 	if len(truncated) > 0 {
 		e.Metadata[event.MetaTruncated] = truncated
 		if action == event.CommentUpdated {

@@ -276,7 +276,7 @@ func endErasure(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 		return false, err
 	}
 	tx.Append(eventlog.Entry{Topic: event.TopicTasks, Type: event.AccountErased, Key: of.UserID.String(), Time: tx.Now, Data: data})
-	return true, tx.AppendAudit(of.UserID, event.AuditEvent{
+	return true, tx.AppendAudit(of.UserID, event.AuditOf[any]{
 		Frame: event.Frame{UserID: of.UserID}, Action: event.UserErased, Target: "user/" + of.UserID.String(),
-	}, nil, nil)
+	})
 }

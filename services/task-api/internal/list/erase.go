@@ -67,7 +67,7 @@ func takeAway(ctx context.Context, tx *change.Tx, id, user uuid.UUID) error {
 
 // appendErasedAudit appends the audit event of what became of a list with a user.
 func appendErasedAudit(tx *change.Tx, action string, list, user uuid.UUID, target string, about map[string]any, before *membership) error {
-	return tx.AppendAudit(list, event.AuditEvent{
-		Frame: event.Frame{UserID: user, Metadata: about}, Action: action, Target: target, ListID: &list,
-	}, orNothing(before), nil)
+	return tx.AppendAudit(list, event.AuditOf[any]{
+		Frame: event.Frame{UserID: user, Metadata: about}, Action: action, Target: target, ListID: &list, Before: before,
+	})
 }

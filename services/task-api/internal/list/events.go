@@ -15,5 +15,5 @@ func appendAudit(tx *change.Tx, action string, before, after *List) error {
 // appendAuditOf appends the audit event of what somebody did in a list. It belongs to that list,
 // and in its order.
 func appendAuditOf(tx *change.Tx, list uuid.UUID, action, target string, before, after any) error {
-	return tx.AppendAudit(list, event.AuditEvent{Action: action, Target: target, ListID: &list}, before, after)
+	return tx.AppendAudit(list, event.AuditOf[any]{Action: action, Target: target, ListID: &list, Before: before, After: after})
 }

@@ -132,15 +132,7 @@ func appendMemberAudit(tx *change.Tx, action string, before, after *membership) 
 	if is.UserID != nil {
 		target = "user/" + is.UserID.String()
 	}
-	return appendAuditOf(tx, is.ListID, action, target, orNothing(before), orNothing(after))
-}
-
-// orNothing keeps a nil *membership from becoming a non-nil any.
-func orNothing(m *membership) any {
-	if m == nil {
-		return nil
-	}
-	return m
+	return appendAuditOf(tx, is.ListID, action, target, before, after)
 }
 
 // invitation reads one; nil where there is none.

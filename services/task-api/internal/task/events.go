@@ -63,21 +63,18 @@ func taskData(frame event.Frame, state event.Task) (json.RawMessage, error) {
 
 // auditData is what the audit trail gets, and the texts of which that has only a part.
 func auditData(tx *change.Tx, frame event.Frame, before *Task, state event.Task) (data json.RawMessage, cut *change.Texts, err error) {
-	e := event.AuditEvent{Frame: frame, Action: frame.EventType, Target: "task/" + frame.TaskID.String(), ListID: &state.ListID}
+	e := event.AuditOf[any]{Frame: frame, Action: frame.EventType, Target: "task/" + frame.TaskID.String(), ListID: &state.ListID}
 	var was, is event.Task
-	var states [2]any
 	whole := change.Texts{After: state.Description}
 	if before != nil {
 		was = before.onTheWire()
-		states[0], whole.Before = &was, was.Description
+		e.Before, whole.Before = &was, was.Description
 	}
 	if frame.EventType != event.TaskDeleted {
 		is = state
-		states[1] = &is
+		e.After = &is
 	}
-	if err := tx.Audit(&e, states[0], states[1]); err != nil {
-		return nil, nil, err
-	}
+	tx.Audit(&e)
 	data, err = encode(e)
 	if err != nil || len(data) <= change.MaxData {
 		return data, nil, err
@@ -87,12 +84,7 @@ func auditData(tx *change.Tx, frame event.Frame, before *Task, state event.Task)
 	room := change.MaxData - (len(data) - sizes[0] - sizes[1])
 	most := max(room/2, room-min(sizes[0], sizes[1]))
 	was.Description, is.Description = change.Cut(was.Description, most), change.Cut(is.Description, most)
-	// What changed is what changed before the states were shortened.
-	changed := e.Changed
-	if err := tx.Audit(&e, states[0], states[1]); err != nil {
-		return nil, nil, err
-	}
-	e.Changed, e.Metadata = changed, truncated(frame.Metadata)
+	e.Metadata = truncated(frame.Metadata)
 	data, err = encodeCut(e)
 	return data, &whole, err
 }

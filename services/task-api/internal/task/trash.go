@@ -306,9 +306,9 @@ func purge(ctx context.Context, tx *change.Tx, what *Trashed) error {
 				continue // it has been gone
 			}
 			tx.Later("INSERT INTO task.purged (id) VALUES (?) ON CONFLICT DO NOTHING", g.ID)
-			err := tx.AppendAudit(g.ID, event.AuditEvent{
+			err := tx.AppendAudit(g.ID, event.AuditOf[any]{
 				Frame: event.Frame{TaskID: g.ID, UserID: g.UserID}, Action: event.TaskPurged, Target: "task/" + g.ID.String(), ListID: &g.ListID,
-			}, nil, nil)
+			})
 			if err != nil {
 				return err
 			}
@@ -333,7 +333,7 @@ func purge(ctx context.Context, tx *change.Tx, what *Trashed) error {
 
 // appendListAudit appends the audit event of a list that came back, or is gone for good.
 func appendListAudit(tx *change.Tx, action string, list uuid.UUID) error {
-	return tx.AppendAudit(list, event.AuditEvent{Action: action, Target: "list/" + list.String(), ListID: &list}, nil, nil)
+	return tx.AppendAudit(list, event.AuditOf[any]{Action: action, Target: "list/" + list.String(), ListID: &list})
 }
 
 // forgetSeries forgets what series have had of which there is nothing left.
