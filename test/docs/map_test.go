@@ -58,11 +58,7 @@ func declared(file string) ([]string, error) {
 	for _, d := range parsed.Decls {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
-			name := d.Name.Name
-			if d.Recv != nil {
-				name = typeName(d.Recv.List[0].Type) + "." + name
-			}
-			names = append(names, name)
+			names = append(names, nameOf(d))
 		case *ast.GenDecl:
 			for _, s := range d.Specs {
 				switch s := s.(type) {
@@ -77,6 +73,14 @@ func declared(file string) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// nameOf is what a function is called; a method Type.Method.
+func nameOf(f *ast.FuncDecl) string {
+	if f.Recv == nil {
+		return f.Name.Name
+	}
+	return typeName(f.Recv.List[0].Type) + "." + f.Name.Name
 }
 
 // typeName is the name of a receiver's type.

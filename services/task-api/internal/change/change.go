@@ -66,21 +66,17 @@ const tries = 3
 func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.Context, tx *Tx) error) error {
 	for try := 1; ; try++ {
 		tx := &Tx{Actor: actor, Now: w.Now().UTC().Truncate(time.Microsecond), zones: &w.zones, creators: &w.creators, limits: w.Limits, rooms: &w.rooms}
-		err := tx.run(ctx, w.DB, func() error {
-			if err := f(ctx, tx); err != nil {
-				return err
-			}
-			tx.write(ctx)
-			if tx.appended {
-				tx.remember()
-			}
-			return nil
-		})
+		err := tx.once(ctx, w.DB, f)
 		if err == nil {
 			if tx.madeInbox {
 				w.creators.Put(access.Inbox(actor.UserID), actor.UserID, mostCreators)
 			}
-			tx.wake(w)
+			if tx.appended {
+				w.Events.Raise()
+			}
+			if tx.reminder {
+				w.Clock.Raise()
+			}
 			return nil
 		}
 		// Refused for a zone that nobody has compared: it may be another by now.
@@ -92,6 +88,22 @@ func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.
 			return err
 		}
 	}
+}
+
+// once runs f, and commits what it has written with its events.
+func (tx *Tx) once(ctx context.Context, db *bun.DB, f func(ctx context.Context, tx *Tx) error) error {
+	if err := tx.begin(ctx, db); err != nil {
+		return err
+	}
+	defer tx.end(ctx)
+	if err := f(ctx, tx); err != nil {
+		return err
+	}
+	tx.writeEvents(ctx)
+	if tx.appended {
+		tx.recordOperation()
+	}
+	return tx.commit(ctx)
 }
 
 // Append adds events, which are written when all else is.
@@ -110,11 +122,11 @@ func (tx *Tx) Waiting() (bytes int) {
 // Flush writes all so far, for a change of so many tasks that their events are too
 // much to keep.
 func (tx *Tx) Flush(ctx context.Context) error {
-	tx.write(ctx)
+	tx.writeEvents(ctx)
 	return tx.send(ctx)
 }
 
-func (tx *Tx) write(ctx context.Context) {
+func (tx *Tx) writeEvents(ctx context.Context) {
 	eventlog.Append(ctx, tx.Later, migrations.Name, tx.events...)
 	tx.events = nil
 }
@@ -128,12 +140,3 @@ func (tx *Tx) NextPosition() int64 {
 
 // ReminderSet says that a reminder may be due sooner than any before.
 func (tx *Tx) ReminderSet() { tx.reminder = true }
-
-func (tx *Tx) wake(w *Writer) {
-	if tx.appended {
-		w.Events.Raise()
-	}
-	if tx.reminder {
-		w.Clock.Raise()
-	}
-}

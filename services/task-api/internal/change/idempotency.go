@@ -52,7 +52,7 @@ func (k *Key) Claim(ctx context.Context, tx *Tx, answer any) (answered bool, err
 	if err := json.Unmarshal([]byte(row.Answer), answer); err != nil {
 		return false, fmt.Errorf("read the first answer: %w", err)
 	}
-	tx.repeats(k)
+	tx.recordRepetition(k)
 	return true, nil
 }
 

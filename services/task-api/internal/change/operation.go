@@ -21,8 +21,8 @@ import (
 // An operation is all that one request has changed, in one transaction or several. The
 // event log has it, before and after (package undo takes it back).
 
-// remember notes where the log has what the change did, for who made it.
-func (tx *Tx) remember() {
+// recordOperation notes where the log has what the change did, for who made it.
+func (tx *Tx) recordOperation() {
 	if tx.Actor.Service != "" || tx.Actor.UserID == uuid.Nil || tx.Actor.RequestID == "" {
 		return
 	}
@@ -30,8 +30,8 @@ func (tx *Tx) remember() {
 	tx.Later("INSERT INTO task.operations (user_id, request_id) VALUES (?, ?) ON CONFLICT DO NOTHING", tx.Actor.UserID, tx.Actor.RequestID)
 }
 
-// repeats notes that the request is one that was made before with the same key.
-func (tx *Tx) repeats(k *Key) {
+// recordRepetition notes that the request is one that was made before with the same key.
+func (tx *Tx) recordRepetition(k *Key) {
 	tx.Later(`INSERT INTO task.operations (user_id, request_id, recorded_at, logged_as)
 		SELECT user_id, ?, recorded_at, request_id FROM task.idempotency_keys WHERE user_id = ? AND key = ? AND request_id <> ? ON CONFLICT DO NOTHING`,
 		tx.Actor.RequestID, tx.Actor.UserID, k.Key, tx.Actor.RequestID)

@@ -26,32 +26,28 @@ import (
 type transaction struct {
 	bun.Conn
 
-	db    *bun.DB
-	off   *pgx.Batch // what was put off
-	fixed []string   // texts of it that a connection prepares once
-	begun bool       // the begin has been sent
+	db        *bun.DB
+	off       *pgx.Batch // what was put off
+	fixed     []string   // texts of it that a connection prepares once
+	begun     bool       // the begin has been sent
+	committed bool
 }
 
 // rollbackTime is how long a connection has to end a transaction before it is given up.
 const rollbackTime = 2 * time.Second
 
-// run does work between the begin and the commit.
-func (tx *transaction) run(ctx context.Context, db *bun.DB, work func() error) (err error) {
+// begin takes a connection, which end gives back.
+func (tx *transaction) begin(ctx context.Context, db *bun.DB) (err error) {
 	if tx.Conn, err = db.Conn(ctx); err != nil {
 		return fmt.Errorf("begin a change: %w", err)
 	}
-	defer tx.Conn.Close()
 	tx.db, tx.off = db, &pgx.Batch{}
 	tx.off.Queue("BEGIN")
-	committed := false
-	defer func() {
-		if tx.begun && !committed {
-			tx.rollback(ctx)
-		}
-	}()
-	if err := work(); err != nil {
-		return err
-	}
+	return nil
+}
+
+// commit sends what was put off, and then the commit.
+func (tx *transaction) commit(ctx context.Context) error {
 	if !tx.begun && tx.off.Len() == 1 {
 		return nil // nothing to commit
 	}
@@ -67,8 +63,16 @@ func (tx *transaction) run(ctx context.Context, db *bun.DB, work func() error) (
 	if err := tx.send(ctx); err != nil {
 		return fmt.Errorf("commit a change: %w", err)
 	}
-	committed = true
+	tx.committed = true
 	return nil
+}
+
+// end rolls back what was begun and not committed, and gives the connection back.
+func (tx *transaction) end(ctx context.Context) {
+	defer tx.Conn.Close()
+	if tx.begun && !tx.committed {
+		tx.rollback(ctx)
+	}
 }
 
 // rollback ends the transaction, or its connection.

@@ -55,6 +55,25 @@ type TaskInput struct {
 	ParentID    *uuid.UUID         `json:"parent_id,omitempty" nullable:"true" format:"uuid" doc:"The task that it is a subtask of"`
 }
 
+// ReminderInput is a reminder as a request says it.
+type ReminderInput struct {
+	ID        *uuid.UUID         `json:"id,omitempty" format:"uuid" doc:"Of a reminder that the task has already, to keep it"`
+	UserID    *uuid.UUID         `json:"user_id,omitempty" readOnly:"true" format:"uuid" doc:"Answered. A reminder of somebody else is left as it is"`
+	At        *httpapi.Timestamp `json:"at,omitempty" doc:"At this moment. Of several that are past when they are set, only the latest is delivered"`
+	BeforeDue string             `json:"before_due,omitempty" maxLength:"40" doc:"This long before the task is due: an ISO 8601 duration such as PT15M or P1D"`
+}
+
+// RecurrenceInput is a recurrence as a request says it.
+type RecurrenceInput struct {
+	RRule    string `json:"rrule" maxLength:"500" doc:"RFC 5545 RRULE value, DAILY or coarser"`
+	Basis    string `json:"basis,omitempty" enum:"due,completion" default:"due" doc:"What the next date counts from"`
+	MonthEnd string `json:"month_end,omitempty" enum:"clamp,skip" default:"clamp" doc:"Where the month lacks the day: its last one, or none"`
+	DSTGap   string `json:"dst_gap,omitempty" enum:"forward,skip" default:"forward" doc:"Where the clock jumps over the time: moved on by the gap, or none"`
+	Missed   string `json:"missed,omitempty" enum:"collapse,all" default:"collapse" doc:"Of dates that pass while a task is open: the next one to come, or all, one after another"`
+	Anchor   string `json:"anchor,omitempty" readOnly:"true" maxLength:"19" doc:"Answered, and ignored in a request"`
+	Ordinal  int    `json:"ordinal,omitempty" readOnly:"true" doc:"Answered, and ignored in a request"`
+}
+
 // TaskPatch is a JSON merge patch of a task.
 type TaskPatch struct {
 	Title       optional[string]            `json:"title,omitempty" minLength:"1" maxLength:"200" nullable:"false" doc:"What is to be done"`
@@ -126,6 +145,14 @@ func (in TaskInput) draft() task.Draft {
 		d.Recurrence = &task.RecurrenceDraft{RRule: r.RRule, Basis: r.Basis, MonthEnd: r.MonthEnd, DSTGap: r.DSTGap, Missed: r.Missed}
 	}
 	return d
+}
+
+func reminderDrafts(in []ReminderInput) []task.ReminderDraft {
+	out := make([]task.ReminderDraft, len(in))
+	for i, r := range in {
+		out[i] = task.ReminderDraft{ID: r.ID, UserID: r.UserID, At: r.At.Pointer(), BeforeDue: r.BeforeDue}
+	}
+	return out
 }
 
 func (in TaskPatch) patch() task.Patch {

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/telemetry"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
@@ -18,20 +16,6 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
-
-// ReminderDraft is a reminder as its user wants it: either At or BeforeDue. With
-// the ID of one that the task has, it stays that one.
-type ReminderDraft struct {
-	ID        *uuid.UUID
-	UserID    *uuid.UUID // of another member: left as it is
-	At        *time.Time
-	BeforeDue string
-}
-
-// RecurrenceDraft is a recurrence as its user wants it. What is left out has its default.
-type RecurrenceDraft struct {
-	RRule, Basis, MonthEnd, DSTGap, Missed string
-}
 
 // Create adds a task of the actor. With a key it does so once: a repetition
 // answers what the first answered.
@@ -57,12 +41,13 @@ func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key
 	return t, err
 }
 
+// create adds a task of the actor with an id.
 func create(ctx context.Context, tx *change.Tx, id uuid.UUID, draft Draft) (*Task, error) {
 	t := &Task{ID: id, UserID: tx.Actor.UserID, Version: 1, CreatedAt: tx.Now, UpdatedAt: tx.Now}
 	if err := draft.apply(t, askingIn(ctx, tx)); err != nil {
 		return nil, err
 	}
-	if err := t.joinSeries(nil, edit{}); err != nil {
+	if err := t.beginSeries(); err != nil {
 		return nil, err
 	}
 	if err := settle(ctx, tx, nil, t); err != nil {
@@ -71,101 +56,48 @@ func create(ctx context.Context, tx *change.Tx, id uuid.UUID, draft Draft) (*Tas
 	return t, insert(ctx, tx, t, nil)
 }
 
-// CreateAs adds a task of the actor with an id that he has chosen, and says so. Where
-// the task is there it answers that, for ever: a client that was cut off asks again.
-func (s *Store) CreateAs(ctx context.Context, actor access.Actor, id uuid.UUID, draft Draft) (t *Task, created bool, err error) {
-	if err := checkChosen(id); err != nil {
-		return nil, false, err
-	}
-	err = twice(func() error {
-		return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
-			if t, err = chosen(ctx, tx, id); err != nil || t != nil {
-				created = false
-				return err
-			}
-			created = true
-			t, err = create(ctx, tx, id, draft)
+// settle checks where a new task is to be, or where an edit has put one (before it is as it
+// was; nil for a new one): its parent and its list. A subtask is in the list of its parent.
+func settle(ctx context.Context, tx *change.Tx, before, t *Task) error {
+	if t.ParentID != nil && (before == nil || !equal(t.ParentID, before.ParentID)) {
+		list, err := checkParent(ctx, tx, t)
+		if err != nil {
 			return err
-		})
-	})
-	return t, created, err
-}
-
-func checkChosen(id uuid.UUID) error {
-	if v := id.Version(); v != 4 && v != 7 || id.Variant() != uuid.RFC4122 {
-		return refuse.Part("id", "must be a UUID of version 7 or 4 (RFC 9562)")
-	}
-	return nil
-}
-
-// twice tries again where the same request, at the same time, was there first.
-func twice(try func() error) error {
-	err := try()
-	if database.IsUniqueViolation(err) {
-		err = try()
-	}
-	return err
-}
-
-// chosen is the task with an id that a client has chosen, or nil where nothing has it yet.
-func chosen(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Task, error) {
-	t, err := read(ctx, tx, id)
-	if !errors.Is(err, errNotFound) {
-		return t, err
-	}
-	trash := tx.Actor.Trash()
-	var there, inTrash bool
-	err = tx.NewRaw("SELECT EXISTS (SELECT FROM task.tasks WHERE id = ?) OR EXISTS (SELECT FROM task.trash WHERE id = ?) OR EXISTS (SELECT FROM task.gone_occurrences WHERE task_id = ?)"+
-		" OR EXISTS (SELECT FROM task.purged WHERE id = ?) OR EXISTS (SELECT FROM task.lists WHERE id = ?), EXISTS (SELECT FROM task.trash x WHERE x.id = ? AND "+trash.SQL+")",
-		append([]any{id, id, id, id, id, id}, trash.Args...)...).Scan(ctx, &there, &inTrash)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("look for the id: %w", err)
-	case inTrash:
-		return nil, refuse.Because(refuse.InTrash, "the task is in the trash; restore it")
-	case there:
-		// Unless the same request, at the same time, has been there since.
-		if t, err = read(ctx, tx, id); errors.Is(err, errNotFound) {
-			return nil, refuse.Because(refuse.IDTaken, "the id is that of something else; choose another")
 		}
-		return t, err
+		named := t.ListID != uuid.Nil && (before == nil || t.ListID != before.ListID)
+		if named && t.ListID != list {
+			return refuse.Part("list_id", "is not that of the parent, which a subtask is always in")
+		}
+		t.ListID = list
+	} else if t.ParentID != nil && t.ListID != before.ListID {
+		return refuse.Part("list_id", "is not that of the parent, which a subtask is always in")
 	}
-	return nil, nil
-}
-
-func askingIn(ctx context.Context, tx *change.Tx) asking {
-	return asking{user: tx.Actor.UserID, zone: func() (string, error) { return tx.Zone(ctx) }, now: tx.Now}
-}
-
-// insert writes a new task with its reminders and events, which say about it what their
-// metadata is.
-func insert(ctx context.Context, tx *change.Tx, t *Task, about map[string]any) error {
-	if err := t.arm(nil, tx.Now); err != nil {
-		return err
+	inbox := access.Inbox(tx.Actor.UserID)
+	switch {
+	case t.ListID == uuid.Nil && !tx.Actor.Reaches(inbox):
+		return refuse.Part("list_id", "must be said: the API token is for some lists alone, and not for the inbox")
+	case t.ListID == uuid.Nil:
+		t.ListID = tx.Inbox()
+	case t.ListID == inbox && tx.Actor.Reaches(inbox):
+		tx.Inbox()
+	case t.ParentID == nil && (before == nil || t.ListID != before.ListID):
+		if err := checkList(ctx, tx, t.ListID); err != nil {
+			return err
+		}
 	}
-	kinds := []string{event.TaskCreated}
-	if t.IsComplete {
-		t.Version++
-		kinds = append(kinds, event.TaskCompleted)
+	moved := before != nil && t.ListID != before.ListID
+	if before == nil || moved {
+		t.Position = tx.NextPosition()
+		if err := tx.TakeRoom(ctx, t.ListID); err != nil {
+			return err
+		}
 	}
-	t.keepWalls()
-	t.SearchVersion = t.searchVersion()
-	names, values := tx.Columns(t)
-	tx.Later(insertion("task.tasks", append(names, "title_key")), append(values, search.TitleKey(t.Title))...)
-	if err := t.index(ctx, tx); err != nil {
-		return err
+	if moved {
+		if err := leaveOthers(ctx, tx, t, before.AssigneeID); err != nil {
+			return err
+		}
 	}
-	for _, r := range t.Reminders {
-		r.TraceParent = telemetry.TraceParent(ctx)
-		names, values := tx.Columns(&r)
-		tx.Later(insertion("task.reminders", names), values...)
-	}
-	return appendEvents(tx, kinds, nil, t, about)
-}
-
-// insertion inserts a row.
-func insertion(table string, names []string) string {
-	return "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(names)-1) + ")"
+	return assign(ctx, tx, before, t)
 }
 
 // checkParent refuses a parent that is not there, is not the actor's to change, is a
@@ -202,4 +134,53 @@ func checkParent(ctx context.Context, tx *change.Tx, t *Task) (list uuid.UUID, e
 		return uuid.Nil, refuse.Part("parent_id", fmt.Sprintf("has %d subtasks already, the most there can be", maxSubtasks))
 	}
 	return parent.ListID, nil
+}
+
+const noList = "is none of your lists"
+
+// checkList refuses a list that is not there for the actor to change.
+func checkList(ctx context.Context, tx *change.Tx, list uuid.UUID) error {
+	// Whoever takes the list away waits until the task is in it, or has gone first.
+	mine := tx.Actor.Memberships().And("m.list_id = ? AND l.trashed_at IS NULL", list)
+	found, err := change.Read[struct{ Role access.Role }](ctx, tx, "SELECT m.role FROM task.members m JOIN task.lists l ON l.id = m.list_id WHERE "+mine.SQL+" FOR KEY SHARE", mine.Args...)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the list: %w", err)
+	case len(found) == 0:
+		return refuse.Part("list_id", noList)
+	case !found[0].Role.Writes():
+		return access.ErrReadOnly
+	}
+	return nil
+}
+
+// insert writes a new task with its reminders and events, which say about it what their
+// metadata is.
+func insert(ctx context.Context, tx *change.Tx, t *Task, about map[string]any) error {
+	if err := t.arm(nil, tx.Now); err != nil {
+		return err
+	}
+	kinds := []string{event.TaskCreated}
+	if t.IsComplete {
+		t.Version++
+		kinds = append(kinds, event.TaskCompleted)
+	}
+	t.keepWalls()
+	t.SearchVersion = t.searchVersion()
+	names, values := tx.Columns(t)
+	tx.Later(insertion("task.tasks", append(names, "title_key")), append(values, search.TitleKey(t.Title))...)
+	if err := t.index(ctx, tx); err != nil {
+		return err
+	}
+	for _, r := range t.Reminders {
+		r.TraceParent = telemetry.TraceParent(ctx)
+		names, values := tx.Columns(&r)
+		tx.Later(insertion("task.reminders", names), values...)
+	}
+	return appendEvents(tx, kinds, nil, t, about)
+}
+
+// insertion inserts a row.
+func insertion(table string, names []string) string {
+	return "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(names)-1) + ")"
 }

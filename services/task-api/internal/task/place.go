@@ -35,68 +35,6 @@ const (
 	maxRenumbered = 1 << 14
 )
 
-// settle checks where an edit has put a task, or where a new one is to be: its parent and
-// its list. A subtask is in the list of its parent.
-func settle(ctx context.Context, tx *change.Tx, before, t *Task) error {
-	if t.ParentID != nil && (before == nil || !equal(t.ParentID, before.ParentID)) {
-		list, err := checkParent(ctx, tx, t)
-		if err != nil {
-			return err
-		}
-		named := t.ListID != uuid.Nil && (before == nil || t.ListID != before.ListID)
-		if named && t.ListID != list {
-			return refuse.Part("list_id", "is not that of the parent, which a subtask is always in")
-		}
-		t.ListID = list
-	} else if t.ParentID != nil && t.ListID != before.ListID {
-		return refuse.Part("list_id", "is not that of the parent, which a subtask is always in")
-	}
-	inbox := access.Inbox(tx.Actor.UserID)
-	switch {
-	case t.ListID == uuid.Nil && !tx.Actor.Reaches(inbox):
-		return refuse.Part("list_id", "must be said: the API token is for some lists alone, and not for the inbox")
-	case t.ListID == uuid.Nil:
-		t.ListID = tx.Inbox()
-	case t.ListID == inbox && tx.Actor.Reaches(inbox):
-		tx.Inbox()
-	case t.ParentID == nil && (before == nil || t.ListID != before.ListID):
-		if err := checkList(ctx, tx, t.ListID); err != nil {
-			return err
-		}
-	}
-	moved := before != nil && t.ListID != before.ListID
-	if before == nil || moved {
-		t.Position = tx.NextPosition()
-		if err := tx.TakeRoom(ctx, t.ListID); err != nil {
-			return err
-		}
-	}
-	if moved {
-		if err := leaveOthers(ctx, tx, t, before.AssigneeID); err != nil {
-			return err
-		}
-	}
-	return assign(ctx, tx, before, t)
-}
-
-const noList = "is none of your lists"
-
-// checkList refuses a list that is not there for the actor to change.
-func checkList(ctx context.Context, tx *change.Tx, list uuid.UUID) error {
-	// Whoever takes the list away waits until the task is in it, or has gone first.
-	mine := tx.Actor.Memberships().And("m.list_id = ? AND l.trashed_at IS NULL", list)
-	found, err := change.Read[struct{ Role access.Role }](ctx, tx, "SELECT m.role FROM task.members m JOIN task.lists l ON l.id = m.list_id WHERE "+mine.SQL+" FOR KEY SHARE", mine.Args...)
-	switch {
-	case err != nil:
-		return fmt.Errorf("read the list: %w", err)
-	case len(found) == 0:
-		return refuse.Part("list_id", noList)
-	case !found[0].Role.Writes():
-		return access.ErrReadOnly
-	}
-	return nil
-}
-
 // takeAlong takes what belongs to a task into its list: its subtasks, and, of a series
 // that is under no other task, the other occurrences with theirs.
 func takeAlong(ctx context.Context, tx *change.Tx, t *Task) error {

@@ -25,23 +25,29 @@ func lockSeries(tx *change.Tx, id uuid.UUID) {
 	tx.Later("SELECT FROM task.tasks WHERE id = (SELECT parent_id"+of+") FOR KEY SHARE", args...)
 }
 
-// joinSeries gives a task the place in its series that an edit has made. Before is nil
-// for a new task.
+// beginSeries has a task that recurs begin a series, which counts from its due time.
+func (t *Task) beginSeries() error {
+	if t.Recurrence == nil {
+		return nil
+	}
+	if err := t.nameSeries(); err != nil {
+		return err
+	}
+	return t.begin()
+}
+
+// joinSeries gives a task the place in its series that an edit has made.
 //
-// A task that gets a rule begins a series, which counts from its due time. Another rule
-// is that of the same series from this occurrence on, and counts from it. In another
-// zone, or as an all-day task, the series stays at the moments, or dates, that it had.
-// A new due time is this occurrence's alone, unless it is to be that of the following
-// ones. Only another rule begins COUNT anew.
+// A task that gets a rule begins a series. Another rule is that of the same series from
+// this occurrence on, and counts from it. In another zone, or as an all-day task, the
+// series stays at the moments, or dates, that it had. A new due time is this occurrence's
+// alone, unless it is to be that of the following ones. Only another rule begins COUNT anew.
 func (t *Task) joinSeries(before *Task, e edit) error {
 	switch {
 	case t.Recurrence == nil:
 		return nil
-	case before == nil || !before.recurs():
-		if err := t.nameSeries(); err != nil {
-			return err
-		}
-		return t.begin()
+	case !before.recurs():
+		return t.beginSeries()
 	case anotherRule(before.Recurrence, t.Recurrence):
 		if moved := e.due && !equalTime(t.DueAt, before.DueAt); moved || t.DueAt == nil || t.Timezone != before.Timezone || t.AllDay != before.AllDay {
 			return t.begin()

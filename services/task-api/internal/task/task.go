@@ -3,6 +3,7 @@
 package task
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
 // Limits of a task, which the doors say in their own way. Lengths count characters.
@@ -105,6 +107,20 @@ type Draft struct {
 	ParentID    *uuid.UUID
 }
 
+// ReminderDraft is a reminder as its user wants it: either At or BeforeDue. With
+// the ID of one that the task has, it stays that one.
+type ReminderDraft struct {
+	ID        *uuid.UUID
+	UserID    *uuid.UUID // of another member: left as it is
+	At        *time.Time
+	BeforeDue string
+}
+
+// RecurrenceDraft is a recurrence as its user wants it. What is left out has its default.
+type RecurrenceDraft struct {
+	RRule, Basis, MonthEnd, DSTGap, Missed string
+}
+
 // Patch changes parts of a task: absent keeps, null clears (RFC 7396).
 type Patch struct {
 	Title       Optional[string]
@@ -178,6 +194,10 @@ type asking struct {
 	user uuid.UUID
 	zone func() (string, error)
 	now  time.Time
+}
+
+func askingIn(ctx context.Context, tx *change.Tx) asking {
+	return asking{user: tx.Actor.UserID, zone: func() (string, error) { return tx.Zone(ctx) }, now: tx.Now}
 }
 
 // apply makes t what the draft says.
