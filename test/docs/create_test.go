@@ -59,9 +59,9 @@ func (s *step) read(file string) error {
 	return fmt.Errorf("%s declares no %s", s.file, s.name)
 }
 
-// astray says what is wrong with a way: a step that none before it calls, or one that is
+// wrongIn says what is wrong with a way: a step that none before it calls, or one that is
 // above one before it in the same file.
-func astray(way []step) (wrong []string) {
+func wrongIn(way []step) (wrong []string) {
 	for i, s := range way {
 		_, method, is := strings.Cut(s.name, ".")
 		if !is {
@@ -87,7 +87,7 @@ func TestACreateIsReadDownward(t *testing.T) {
 	told, _, _ = strings.Cut(told, "\n## ")
 	way, err := stepsOf(filepath.Join(root, "docs"), told)
 	require.NoError(t, err)
-	require.Empty(t, astray(way))
+	require.Empty(t, wrongIn(way))
 	require.Len(t, way, 9)
 	files := map[string]bool{}
 	for _, s := range way {
@@ -111,7 +111,7 @@ func TestAWayThatIsNotThatOfTheCodeIsNoticed(t *testing.T) {
 				require.EqualError(t, err, c.wrong)
 				return
 			}
-			require.Equal(t, c.wrong, strings.Join(astray(way), "\n"))
+			require.Equal(t, c.wrong, strings.Join(wrongIn(way), "\n"))
 		})
 	}
 }

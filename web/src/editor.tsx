@@ -4,17 +4,19 @@ import { useState } from "preact/hooks";
 import { Failure } from "./api";
 import { Field } from "./account";
 import { saveTask } from "./changes";
+import { Choose, listsFor } from "./choose";
 import { Comments } from "./comments";
 import { dayOf, instant, wall } from "./dates";
 import { Dialog } from "./dialog";
 import { draftFor, keepDraft } from "./drafts";
+import { Buttons } from "./form";
 import { Description } from "./markdown";
 import { type Plan, planOf, ruleOf } from "./recurrence";
 import { inputOf, type Reminding, Reminders, remindersOf } from "./reminders";
-import { Choose, goingOn, type Policies, Repeat } from "./repeat";
+import { goingOn, type Policies, Repeat } from "./repeat";
 import type { PreviewInput, RecurrencePatch, Task, TaskPatch } from "./schema";
 import { maySkip, skipTask } from "./series";
-import { lists, mayWrite, sortedWith, tasks, zone } from "./store";
+import { lists, mayWrite, tasks, zone } from "./store";
 import { focusSubtask, Parent, Subtasks } from "./subtasks";
 import { t } from "./texts";
 import { said } from "./toast";
@@ -227,17 +229,7 @@ function Form({ opened }: { opened: Task }) {
           )}
           <div class="pair">
             <Choose id="priority" label={t.priority} value={d.priority} options={priorities.map((p) => [p, t.priorities[p]] as const)} wrong={at("priority")} onChoose={(p) => set("priority", p)} />
-            <Field id="list" label={t.list} wrong={at("list_id")}>
-              <select id="list" value={d.list} disabled={task.parent_id !== null} onChange={(e) => set("list", e.currentTarget.value)}>
-                {sortedWith(task.list_id)
-                  .filter((l) => l.id === task.list_id || l.role !== "viewer")
-                  .map((l) => (
-                    <option key={l.id} value={l.id}>
-                      {l.is_inbox ? t.inbox : l.name}
-                    </option>
-                  ))}
-              </select>
-            </Field>
+            <Choose id="list" label={t.list} value={d.list} disabled={task.parent_id !== null} options={listsFor(task.list_id)} wrong={at("list_id")} onChoose={(list) => set("list", list)} />
             {(members.length > 1 || d.assignee !== "") && (
               <Choose
                 id="assignee"
@@ -267,19 +259,13 @@ function Form({ opened }: { opened: Task }) {
             <input type="checkbox" checked={d.done} onChange={(e) => set("done", e.currentTarget.checked)} />
             {t.isDone}
           </label>
-          <p class="buttons">
-            <button class="primary" disabled={busy}>
-              {t.save}
-            </button>
-            <button type="button" onClick={close}>
-              {t.cancel}
-            </button>
+          <Buttons does={t.save} disabled={busy} onCancel={close}>
             {maySkip(task) && (
               <button type="button" disabled={busy} onClick={() => mayLeave() && void skipTask(task).then((gone) => gone && close())}>
                 {t.skipThis}
               </button>
             )}
-          </p>
+          </Buttons>
           {maySkip(task) && <p class="hint">{t.seriesHint}</p>}
         </fieldset>
       </form>

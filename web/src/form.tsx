@@ -1,9 +1,25 @@
 // What a form does about its request: it is sent once, and what was wrong is said at its field.
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { Failure } from "./api";
 import { saidAlso } from "./passkeys";
 import { recently } from "./sign-in-again";
 import { t } from "./texts";
+
+// Buttons end a form: what it does, or nothing, or what else there is.
+export function Buttons(p: { does: string; disabled?: boolean; onCancel: () => void; children?: ComponentChildren }) {
+  return (
+    <p class="buttons">
+      <button class="primary" disabled={p.disabled}>
+        {p.does}
+      </button>
+      <button type="button" onClick={p.onCancel}>
+        {t.cancel}
+      </button>
+      {p.children}
+    </p>
+  );
+}
 
 // useForm is for the fields of a body that the form has.
 export function useForm(...known: string[]) {

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { request } from "./api";
+import { listName } from "./choose";
 import { dateOf, sayMoment } from "./dates";
 import { Dialog } from "./dialog";
 import { sayRule } from "./recurrence";
@@ -139,7 +140,7 @@ function say(field: string, of: Record<string, unknown> | null): string {
       return sayRule(String((v as { rrule?: unknown }).rrule));
     case "list_id": {
       const list = lists.value.get(String(v));
-      return list ? (list.is_inbox ? t.inbox : list.name) : String(v);
+      return list ? listName(list) : String(v);
     }
   }
   if (typeof v === "boolean") return v ? t.yes : t.no;

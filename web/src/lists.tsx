@@ -4,6 +4,7 @@ import { Field } from "./account";
 import { request } from "./api";
 import { deleteList, renameList } from "./changes";
 import { Dialog } from "./dialog";
+import { Buttons } from "./form";
 import { Members } from "./members";
 import { go } from "./route";
 import type { List, ListMove, ListPatch } from "./schema";
@@ -111,18 +112,14 @@ function ListSettings({ list, onClose }: { list: List; onClose: () => void }) {
             <option key={one} value={one} />
           ))}
         </datalist>
-        <p class="buttons">
-          <button class="primary">{t.save}</button>
-          <button type="button" onClick={onClose}>
-            {t.cancel}
-          </button>
+        <Buttons does={t.save} onCancel={onClose}>
           <button type="button" disabled={at <= 0} onClick={() => void moveList(list, -1)}>
             {t.moveUp}
           </button>
           <button type="button" disabled={at < 0 || at === all.length - 1} onClick={() => void moveList(list, 1)}>
             {t.moveDown}
           </button>
-        </p>
+        </Buttons>
       </form>
     </Dialog>
   );

@@ -4,6 +4,7 @@ import { Field } from "./account";
 import { request } from "./api";
 import { sayMoment } from "./dates";
 import { Dialog } from "./dialog";
+import { Buttons } from "./form";
 import { usePages } from "./pages";
 import type { DeadLetter, OperatorState, Settled } from "./schema";
 import { recently } from "./sign-in-again";
@@ -201,14 +202,7 @@ function Confirm(p: { path: string; title: string; discard: boolean; onClose: ()
             {wrong}
           </p>
         )}
-        <p class="buttons">
-          <button class="primary" disabled={busy}>
-            {p.discard ? t.discardLetter : t.replay}
-          </button>
-          <button type="button" onClick={p.onClose}>
-            {t.cancel}
-          </button>
-        </p>
+        <Buttons does={p.discard ? t.discardLetter : t.replay} disabled={busy} onCancel={p.onClose} />
       </form>
     </Dialog>
   );

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { Field } from "./account";
 import { instant, now, plusDays, sayMoment, wall } from "./dates";
-import { Choose } from "./repeat";
+import { Choose } from "./choose";
 import type { ReminderInput, Task } from "./schema";
 import { user, zone } from "./store";
 import { locale, t } from "./texts";

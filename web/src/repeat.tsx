@@ -3,6 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { Field } from "./account";
 import { Failure, request } from "./api";
+import { Choose } from "./choose";
 import { now, plusDays, sayDate, sayTime, wall, weekdayName } from "./dates";
 import { type Plan, nths, planOf, repeatings, ruleOf, weekdays } from "./recurrence";
 import type { Preview, PreviewInput, PreviewedOccurrence, Recurrence } from "./schema";
@@ -17,21 +18,6 @@ const choices = {
   dst_gap: ["forward", "skip"],
   missed: ["collapse", "all"],
 } as const;
-
-// Choose is a field with some values to choose from.
-export function Choose<T extends string | number>(p: { id: string; label: string; value: T; options: readonly (readonly [T, string])[]; wrong?: string | undefined; disabled?: boolean; onChoose: (value: T) => void }) {
-  return (
-    <Field id={p.id} label={p.label} wrong={p.wrong}>
-      <select id={p.id} value={p.value} disabled={p.disabled} aria-describedby={p.id + "-wrong"} onChange={(e) => p.onChoose(p.options[e.currentTarget.selectedIndex]![0])}>
-        {p.options.map(([value, label]) => (
-          <option key={value} value={value}>
-            {label}
-          </option>
-        ))}
-      </select>
-    </Field>
-  );
-}
 
 function Count(p: { id: string; label: string; value: number; max: number; onCount: (n: number) => void }) {
   return (

@@ -1,6 +1,7 @@
 // Searching in all that the page knows, which is all that one may see; and searches by name.
 import { computed } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { listName } from "./choose";
 import { dayOf, isOverdue, plusDays, todayIn } from "./dates";
 import { kept } from "./kept";
 import { go, menuOpen, refine, route } from "./route";
@@ -149,7 +150,7 @@ export function Search() {
           />
         </div>
         <div class="pair">
-          <Choice field="list" label={t.list} options={[["", s.any], ...sortedWith(w.list).map((l) => [l.id, l.is_inbox ? t.inbox : l.name] as const)]} />
+          <Choice field="list" label={t.list} options={[["", s.any], ...sortedWith(w.list).map((l) => [l.id, listName(l)] as const)]} />
           <Choice field="tag" label={s.tag} options={[["", s.any], ...[...new Set([...tags.value, ...(w.tag ? [w.tag] : [])])].map((tag) => [tag, tag] as const)]} />
           <Choice field="priority" label={t.priority} options={[["", s.any], ...Object.entries(t.priorities)]} />
           <Choice field="due" label={s.due} options={[["", s.any], ...Object.entries(s.dues)]} />

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { Field } from "./account";
 import { request } from "./api";
 import { Copy } from "./copy";
-import { useForm } from "./form";
+import { Buttons, useForm } from "./form";
 import { qr } from "./qr";
 import type { RecoveryCodes, SecondFactor, TOTP } from "./schema";
 import { act, useRead } from "./settings";
@@ -82,14 +82,7 @@ export function SecondFactorSettings() {
           <Field id="totp" label={t.code} wrong={form.at("code")}>
             <input id="totp" inputMode="numeric" autocomplete="one-time-code" required pattern="[0-9 ]{6,9}" maxLength={9} value={code} aria-describedby="totp-wrong" onInput={(e) => setCode(e.currentTarget.value)} />
           </Field>
-          <p class="buttons">
-            <button class="primary" disabled={form.busy}>
-              {t.turnOn}
-            </button>
-            <button type="button" onClick={() => setBegun(undefined)}>
-              {t.cancel}
-            </button>
-          </p>
+          <Buttons does={t.turnOn} disabled={form.busy} onCancel={() => setBegun(undefined)} />
         </form>
       ) : (
         there && <button onClick={() => void act(async () => setBegun((await request<TOTP>("POST", "/api/auth/totp")).data))}>{t.setUp}</button>

@@ -3,12 +3,14 @@ import { computed, effect, signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { Field } from "./account";
 import { refusal, request } from "./api";
+import { Choose, listsFor } from "./choose";
 import { instant, now, plusDays, wall } from "./dates";
 import { Dialog } from "./dialog";
+import { Buttons } from "./form";
 import { route } from "./route";
 import { shownTasks } from "./rows";
 import type { BulkOperation, BulkOutput, Task, TaskPatch } from "./schema";
-import { mayWrite, sortedLists, tasks, user, zone, takeOver } from "./store";
+import { mayWrite, tasks, user, zone, takeOver } from "./store";
 import { t } from "./texts";
 import { changing, complain, offerUndoOf, said } from "./toast";
 
@@ -204,39 +206,11 @@ function ChangeForm({ ids }: { ids: string[] }) {
         }}
       >
         <div class="pair">
-          <Field id="change-list" label={t.list}>
-            <select id="change-list" value={list} onChange={(e) => setList(e.currentTarget.value)}>
-              <option value="">{t.select.asItIs}</option>
-              {sortedLists.value
-                .filter((l) => l.role !== "viewer")
-                .map((l) => (
-                  <option key={l.id} value={l.id}>
-                    {l.is_inbox ? t.inbox : l.name}
-                  </option>
-                ))}
-            </select>
-          </Field>
-          <Field id="change-priority" label={t.priority}>
-            <select id="change-priority" value={priority} onChange={(e) => setPriority(e.currentTarget.value)}>
-              <option value="">{t.select.asItIs}</option>
-              {Object.entries(t.priorities).map(([p, name]) => (
-                <option key={p} value={p}>
-                  {name}
-                </option>
-              ))}
-            </select>
-          </Field>
+          <Choose id="change-list" label={t.list} value={list} options={[["", t.select.asItIs], ...listsFor()]} onChoose={setList} />
+          <Choose id="change-priority" label={t.priority} value={priority} options={[["", t.select.asItIs], ...Object.entries(t.priorities)]} onChoose={setPriority} />
         </div>
         <div class="pair">
-          <Field id="change-due" label={t.dueDate}>
-            <select id="change-due" value={due} onChange={(e) => setDue(e.currentTarget.value as typeof due)}>
-              {dues.map((d) => (
-                <option key={d} value={d}>
-                  {t.select.dues[d]}
-                </option>
-              ))}
-            </select>
-          </Field>
+          <Choose id="change-due" label={t.dueDate} value={due} options={dues.map((d) => [d, t.select.dues[d]] as const)} onChoose={setDue} />
           {due === "on" && (
             <Field id="change-day" label={t.select.day}>
               <input id="change-day" type="date" required value={day} onInput={(e) => setDay(e.currentTarget.value)} />
@@ -251,12 +225,7 @@ function ChangeForm({ ids }: { ids: string[] }) {
             <input id="change-drop" dir="auto" value={drop} aria-describedby="change-drop-hint" onInput={(e) => setDrop(e.currentTarget.value)} />
           </Field>
         </div>
-        <p class="buttons">
-          <button class="primary">{t.save}</button>
-          <button type="button" onClick={close}>
-            {t.cancel}
-          </button>
-        </p>
+        <Buttons does={t.save} onCancel={close} />
       </form>
     </Dialog>
   );

@@ -3,6 +3,7 @@ import { computed } from "@preact/signals";
 import { useMemo, useState } from "preact/hooks";
 import { Add } from "./add";
 import { byDue, inOrder } from "./changes";
+import { listName } from "./choose";
 import { dayOf, isOverdue, now, plusDays, sayDay, todayIn } from "./dates";
 import { kept } from "./kept";
 import { flat, folded, Rows, type Group, type Item } from "./rows";
@@ -133,7 +134,7 @@ export function ListView({ list }: { list: List }) {
   const empty = !groups.value.some((group) => group.items.length > 0);
   return (
     <>
-      {mayWrite(list.id) ? <Add label={t.addTo(list.is_inbox ? t.inbox : list.name)} list={list.id} /> : <p>{t.readOnly}</p>}
+      {mayWrite(list.id) ? <Add label={t.addTo(listName(list))} list={list.id} /> : <p>{t.readOnly}</p>}
       {empty ? (
         <p class="empty">{t.nothingHere}</p>
       ) : (

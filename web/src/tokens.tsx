@@ -2,10 +2,11 @@
 import { useLayoutEffect, useState } from "preact/hooks";
 import { Field } from "./account";
 import { request } from "./api";
+import { listName } from "./choose";
 import { Copy } from "./copy";
 import { instant, plusDays, wall } from "./dates";
 import { Dialog } from "./dialog";
-import { useForm } from "./form";
+import { Buttons, useForm } from "./form";
 import type { APIToken, CreatedToken, TokenInput, TokenPage } from "./schema";
 import { act, moment, useRead } from "./settings";
 import { lists, sortedLists, zone } from "./store";
@@ -17,7 +18,7 @@ const scopes = Object.keys(t.scopes) as Scope[];
 export function Tokens() {
   const [first, read] = useRead<TokenPage>("/api/auth/tokens?limit=200");
   const [making, setMaking] = useState(false);
-  const forLists = (one: APIToken) => one.list_ids?.map((id) => { const l = lists.value.get(id); return l?.is_inbox ? t.inbox : l?.name; }).filter(Boolean).join(", ");
+  const forLists = (one: APIToken) => one.list_ids?.map((id) => { const l = lists.value.get(id); return l && listName(l); }).filter(Boolean).join(", ");
   return (
     <section>
       <h2>{t.tokens}</h2>
@@ -114,21 +115,14 @@ function NewToken(p: { onMade: () => void; onClose: () => void }) {
             sortedLists.value.map((l) => (
               <label class="switch inner" key={l.id}>
                 <input type="checkbox" checked={only.includes(l.id)} onChange={() => setOnly(toggled(only, l.id))} />
-                <span dir="auto">{l.is_inbox ? t.inbox : l.name}</span>
+                <span dir="auto">{listName(l)}</span>
               </label>
             ))}
         </fieldset>
         <Field id="until" label={t.until} wrong={form.at("expires_at")}>
           <input id="until" type="date" required min={today} max={plusDays(today, longestLife)} value={until} aria-describedby="until-wrong" onInput={(e) => setUntil(e.currentTarget.value)} />
         </Field>
-        <p class="buttons">
-          <button class="primary" disabled={form.busy || may.length === 0 || (restricted && only.length === 0)}>
-            {t.create}
-          </button>
-          <button type="button" onClick={p.onClose}>
-            {t.cancel}
-          </button>
-        </p>
+        <Buttons does={t.create} disabled={form.busy || may.length === 0 || (restricted && only.length === 0)} onCancel={p.onClose} />
       </form>
     </Dialog>
   );
