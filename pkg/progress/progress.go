@@ -15,23 +15,23 @@ import (
 // every is how much time lies between two lines.
 const every = 5 * time.Second
 
-// Teller makes the bars of a command.
-type Teller struct {
+// Reporter makes the bars of a command.
+type Reporter struct {
 	out      io.Writer
 	terminal bool
 }
 
-// On returns a Teller that writes to f.
-func On(f *os.File) Teller {
-	return Teller{out: f, terminal: term.IsTerminal(int(f.Fd()))}
+// On returns a Reporter that writes to f.
+func On(f *os.File) Reporter {
+	return Reporter{out: f, terminal: term.IsTerminal(int(f.Fd()))}
 }
 
-// Silent is a Teller that says nothing.
-var Silent = Teller{out: io.Discard}
+// Silent is a Reporter that says nothing.
+var Silent = Reporter{out: io.Discard}
 
 // Bar is the progress of one piece of work.
 type Bar struct {
-	Teller
+	Reporter
 	what           string
 	total, done    int64
 	said           int64 // what the last line said
@@ -40,10 +40,10 @@ type Bar struct {
 }
 
 // Begin starts a piece of work of which total is to be done.
-func (t Teller) Begin(what string, total int64) *Bar {
-	b := &Bar{Teller: t, what: what, total: total, began: time.Now(), printed: time.Now()}
-	if t.terminal && total > 0 {
-		b.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(t.out), progressbar.OptionSetDescription(what),
+func (r Reporter) Begin(what string, total int64) *Bar {
+	b := &Bar{Reporter: r, what: what, total: total, began: time.Now(), printed: time.Now()}
+	if r.terminal && total > 0 {
+		b.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(r.out), progressbar.OptionSetDescription(what),
 			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30), progressbar.OptionUseANSICodes(true))
 	}

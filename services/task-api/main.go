@@ -79,8 +79,8 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	keeper := &eventlog.Keeper{DB: db, Schema: migrations.Name, Retention: cfg.EventRetention, Log: log}
 	watch := &eventlog.Watch{DB: db, Schema: migrations.Name, Topics: event.Topics, Log: log}
 	failed := account.NewFailedSignIns(users, log)
-	doorkeeper := &account.Doorkeeper{Settings: cfg.Accounts, Store: users, Sessions: sessions, APITokens: apiTokens, Limits: cfg.Limits, Attempts: attempts, Hashing: limit.NewTurns(runtime.NumCPU()), Failed: failed}
-	accounts := &rest.Accounts{Doorkeeper: doorkeeper, Keys: keys, Credentials: credentials, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now}
+	authenticator := &account.Authenticator{Settings: cfg.Accounts, Store: users, Sessions: sessions, APITokens: apiTokens, Limits: cfg.Limits, Attempts: attempts, Hashing: limit.NewTurns(runtime.NumCPU()), Failed: failed}
+	accounts := &rest.Accounts{Authenticator: authenticator, Keys: keys, Credentials: credentials, SecureCookies: cfg.CookieSecure, Failures: failures, Now: time.Now}
 	public, err := setting.PublicURL(cfg.PublicURL)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		Accounts: accounts, Public: *public, Failures: failures,
 		Providers: provider.New(configured, public.JoinPath(rest.ProvidersPath).String()+"/", log),
 	}
-	passkeys, err := account.NewPasskeys(doorkeeper, *public, log)
+	passkeys, err := account.NewPasskeys(authenticator, *public, log)
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 				providers.Mount(mine)
 				byPasskeys.Mount(mine)
 				(&rest.SecondFactors{Users: users, Failures: failures}).Mount(mine)
-				(&rest.Erasure{Doorkeeper: doorkeeper, After: cfg.EraseAfter, Failures: failures}).Mount(mine)
+				(&rest.Erasure{Authenticator: authenticator, After: cfg.EraseAfter, Failures: failures}).Mount(mine)
 				(&rest.Lists{Store: lists, Failures: failures}).Mount(mine)
 				(&rest.Tasks{Store: tasks, Failures: failures}).Mount(mine)
 				(&rest.QuickAdd{Store: tasks, Failures: failures}).Mount(mine)

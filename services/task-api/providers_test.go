@@ -284,12 +284,12 @@ func TestWhatComesBackFromAProviderIsOfThisBrowser(t *testing.T) {
 		"no state": {http.StatusBadRequest, "sign-in-not-begun", func(b *browser) answer {
 			return b.finish(with(o.signIn(b.begin("company"), "ada"), "state", ""))
 		}},
-		"no errand": {http.StatusBadRequest, "sign-in-not-begun", func(b *browser) answer {
+		"no request": {http.StatusBadRequest, "sign-in-not-begun", func(b *browser) answer {
 			back := o.signIn(b.begin("company"), "ada")
 			delete(b.cookies, "oidc_errand")
 			return b.finish(back)
 		}},
-		"a token instead of an errand": {http.StatusBadRequest, "sign-in-not-begun", func(b *browser) answer {
+		"a token instead of a request": {http.StatusBadRequest, "sign-in-not-begun", func(b *browser) answer {
 			back := o.signIn(b.begin("company"), "ada")
 			b.cookies["oidc_errand"] = s.newUser().token
 			return b.finish(back)
@@ -316,10 +316,10 @@ func TestWhatComesBackFromAProviderIsOfThisBrowser(t *testing.T) {
 		}},
 		"a code that was used": {http.StatusUnauthorized, "provider-refused", func(b *browser) answer {
 			back := o.signIn(b.begin("company"), "ada")
-			errand := b.cookies["oidc_errand"]
+			request := b.cookies["oidc_errand"]
 			requireIn(t, b.finish(back))
 			again := s.browser()
-			again.cookies["oidc_errand"] = errand
+			again.cookies["oidc_errand"] = request
 			return again.finish(back)
 		}},
 		"a code that is made up": {http.StatusUnauthorized, "provider-refused", func(b *browser) answer {

@@ -364,7 +364,7 @@ func TestArgumentsThatAreNoneAreRefused(t *testing.T) {
 
 func TestADeadLetterIsNoGapAndAYoungEventNeither(t *testing.T) {
 	s, _, tasks := busy(t)
-	bury := func(state string) {
+	deadLetter := func(state string) {
 		s.execute("DELETE FROM recurring.inbox WHERE id IN (SELECT id::text FROM task.events WHERE key = ? AND type = 'task.created')", tasks["recurring"].ID.String())
 		s.execute(`INSERT INTO recurring.dead_letters (fingerprint, topic, key, event_id, source, type, reason, payload, metadata, received_at, resolved_at, resolution)
 			SELECT sha256(?::text::bytea), topic, key, id::text, ?, type, 'r', '', '{}', now(), `+state+`
@@ -376,11 +376,11 @@ func TestADeadLetterIsNoGapAndAYoungEventNeither(t *testing.T) {
 		}
 		return n
 	}
-	bury("now(), 'discarded'")
+	deadLetter("now(), 'discarded'")
 	results := s.reconcile()
 	require.NoError(t, reconcile.Verdict(results), gaps(t, results))
 	require.Zero(t, letters(results), "it was decided upon")
-	bury("NULL, NULL")
+	deadLetter("NULL, NULL")
 	results = s.reconcile()
 	require.NoError(t, reconcile.Verdict(results), gaps(t, results))
 	require.EqualValues(t, 1, letters(results))

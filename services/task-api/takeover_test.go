@@ -83,7 +83,7 @@ func TestASignInThatIsOvertaken(t *testing.T) {
 			looked, err := s.users.ByEmail(t.Context(), u.email)
 			require.NoError(t, err)
 			overtake(s, u)
-			_, err = s.users.LetIn(t.Context(), s.keys.Stranger(access.Origin{IP: "127.0.0.1"}, ""), looked)
+			_, err = s.users.OpenSession(t.Context(), s.keys.Stranger(access.Origin{IP: "127.0.0.1"}, ""), looked)
 			require.ErrorContains(t, err, "changed a moment ago")
 		})
 	}

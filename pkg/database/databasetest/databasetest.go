@@ -56,19 +56,19 @@ var stop func()
 // started for this test binary. Without either the test fails: it never skips.
 func New(t testing.TB) string {
 	t.Helper()
-	reach(t)
+	requireServer(t)
 	return create(t, "template1")
 }
 
 // InLocale is New of a database of a locale, such as C.
 func InLocale(t testing.TB, locale string) string {
 	t.Helper()
-	reach(t)
+	requireServer(t)
 	return create(t, "template0 LOCALE '"+locale+"'")
 }
 
-// reach has the server run.
-func reach(t testing.TB) {
+// requireServer has the server run.
+func requireServer(t testing.TB) {
 	t.Helper()
 	once.Do(func() {
 		if server = os.Getenv("TEST_DATABASE_URL"); server == "" {

@@ -34,7 +34,7 @@ func Open(t testing.TB, schema database.Schema) (*bun.DB, string) {
 // test ends.
 func Migrated(t testing.TB, schema database.Schema) string {
 	t.Helper()
-	reach(t)
+	requireServer(t)
 	template, err := templates.of(t, schema)
 	if err != nil {
 		t.Fatalf("make the schema: %v", err)

@@ -74,7 +74,7 @@ type command struct {
 
 	events   *subscribe.Subscriber
 	out      io.Writer
-	progress progress.Teller
+	progress progress.Reporter
 }
 
 // Command is dead-letters of a service: events are its topics and what becomes
@@ -152,7 +152,7 @@ func parse(args []string) (*command, error) {
 }
 
 // run does what was asked, with the handlers of events, and answers on out.
-func (c *command) run(ctx context.Context, events *subscribe.Subscriber, out io.Writer, p progress.Teller) error {
+func (c *command) run(ctx context.Context, events *subscribe.Subscriber, out io.Writer, p progress.Reporter) error {
 	c.events, c.out, c.progress = events, out, p
 	return c.act(c, ctx)
 }

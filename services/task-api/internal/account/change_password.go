@@ -17,11 +17,11 @@ import (
 // ChangePassword gives the actor another password, and ends all his sessions but one, as
 // whoever has stolen the old password may have some. Wrong guesses of the current one slow
 // down as those of a device do.
-func (d *Doorkeeper) ChangePassword(ctx context.Context, actor access.Actor, session uuid.UUID, current, wanted string) error {
-	if err := actor.SignedInRecently(d.Store.Changes.Now()); err != nil {
+func (a *Authenticator) ChangePassword(ctx context.Context, actor access.Actor, session uuid.UUID, current, wanted string) error {
+	if err := actor.SignedInRecently(a.Store.Changes.Now()); err != nil {
 		return err
 	}
-	u, err := d.Store.Get(ctx, actor)
+	u, err := a.Store.Get(ctx, actor)
 	if err != nil {
 		return err
 	}
@@ -31,13 +31,13 @@ func (d *Doorkeeper) ChangePassword(ctx context.Context, actor access.Actor, ses
 	if err := checkNew("new", wanted, u.Email, u.Name); err != nil {
 		return err
 	}
-	done, err := d.turn(ctx, Stranger{Origin: actor.Origin, device: Device{user: u.ID}, known: true})
+	done, err := a.turn(ctx, Stranger{Origin: actor.Origin, device: Device{user: u.ID}, known: true})
 	if err != nil {
 		return err
 	}
 	defer done()
-	attempts := counted{d.Limits.ForDevice(), "password " + u.ID.String()}
-	wait, _, err := d.Attempts.Count(ctx, attempts.limit, attempts.key)
+	attempts := counted{a.Limits.ForDevice(), "password " + u.ID.String()}
+	wait, _, err := a.Attempts.Count(ctx, attempts.limit, attempts.key)
 	switch {
 	case err != nil:
 		return err
@@ -49,15 +49,15 @@ func (d *Doorkeeper) ChangePassword(ctx context.Context, actor access.Actor, ses
 		return err
 	}
 	if !right {
-		d.Failed.Note(ctx, actor.Origin, u.Email, reasonPassword)
+		a.Failed.Note(ctx, actor.Origin, u.Email, reasonPassword)
 		return refuse.Part("current", "is not your password")
 	}
-	if err := d.Attempts.GiveBack(ctx, attempts.limit, attempts.key); err != nil {
+	if err := a.Attempts.GiveBack(ctx, attempts.limit, attempts.key); err != nil {
 		return err
 	}
 	hash := hashPassword(wanted)
-	defer d.Sessions.forget()
-	return d.Store.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
+	defer a.Sessions.forget()
+	return a.Store.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error {
 		// Unless somebody else has changed it meanwhile.
 		done, err := wrote(tx.NewRaw("UPDATE task.users SET password_hash = ?, updated_at = ? WHERE id = ? AND password_hash = ?", hash, tx.Now, u.ID, *u.PasswordHash).Exec(ctx))
 		if err != nil {

@@ -24,13 +24,13 @@ var WaysIn = []string{"passkeys", "identities", "second_factors", "recovery_code
 // AskErasure has the actor's account erased after a time, and says when. All his sessions
 // end but one: who else is signed in as him is not to hold him up. He can sign in until
 // then, and call it back. Who has asked before is told when; nothing is put off.
-func (d *Doorkeeper) AskErasure(ctx context.Context, actor access.Actor, session uuid.UUID, after time.Duration) (time.Time, error) {
-	if err := actor.SignedInRecently(d.Store.Changes.Now()); err != nil {
+func (a *Authenticator) AskErasure(ctx context.Context, actor access.Actor, session uuid.UUID, after time.Duration) (time.Time, error) {
+	if err := actor.SignedInRecently(a.Store.Changes.Now()); err != nil {
 		return time.Time{}, err
 	}
 	var at time.Time
-	defer d.Sessions.forget()
-	err := d.Store.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) (err error) {
+	defer a.Sessions.forget()
+	err := a.Store.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) (err error) {
 		if _, err := end(ctx, tx, userOf(actor), "id <> ?", session); err != nil {
 			return err
 		}

@@ -70,44 +70,44 @@ func (s *Store) owner(ctx context.Context, c Claimed) (*User, error) {
 
 // CountElsewhere counts an answer of a provider against the network that it came through,
 // and refuses beyond its limit; right ones are given back.
-func (d *Doorkeeper) CountElsewhere(ctx context.Context, from Stranger) (giveBack func(context.Context) error, err error) {
-	of := counted{d.Limits.ForNetwork(), from.network}
+func (a *Authenticator) CountElsewhere(ctx context.Context, from Stranger) (giveBack func(context.Context) error, err error) {
+	of := counted{a.Limits.ForNetwork(), from.network}
 	if from.known {
-		of = counted{d.Limits.ForDevice(), "device " + from.device.id}
+		of = counted{a.Limits.ForDevice(), "device " + from.device.id}
 	}
-	wait, _, err := d.Attempts.Count(ctx, of.limit, of.key)
+	wait, _, err := a.Attempts.Count(ctx, of.limit, of.key)
 	if err != nil {
 		return nil, err
 	}
 	if wait > 0 {
 		return nil, tooManySignIns(wait)
 	}
-	return func(ctx context.Context) error { return d.Attempts.GiveBack(ctx, of.limit, of.key) }, nil
+	return func(ctx context.Context) error { return a.Attempts.GiveBack(ctx, of.limit, of.key) }, nil
 }
 
 // SignInElsewhere begins a session of the user whom a provider has signed in. Whoever is
 // not known yet gets an account, with the address that the provider has verified. He never
 // gets one that is there: that somebody has registered an address, here or at the provider,
 // does not show that he is who the other says. Its owner may link the two.
-func (d *Doorkeeper) SignInElsewhere(ctx context.Context, from Stranger, c Claimed) (*User, *Opened, error) {
+func (a *Authenticator) SignInElsewhere(ctx context.Context, from Stranger, c Claimed) (*User, *Opened, error) {
 	if !c.names() {
 		return nil, nil, refuse.Because(refuse.ProviderRefused, "the provider does not say who you are")
 	}
 	for again := false; ; again = true {
-		u, err := d.Store.owner(ctx, c)
+		u, err := a.Store.owner(ctx, c)
 		switch {
 		case err == nil:
-			if err := d.mayEnter(u); err != nil {
+			if err := a.mayEnter(u); err != nil {
 				return nil, nil, err
 			}
-			opened, err := d.Store.letIn(ctx, from, u, func(context.Context, *change.Tx) (map[string]any, error) {
+			opened, err := a.Store.openSession(ctx, from, u, func(context.Context, *change.Tx) (map[string]any, error) {
 				return map[string]any{event.MetaIssuer: c.Issuer}, nil
 			})
 			return u, opened, err
 		case !errors.Is(err, errNoUser):
 			return nil, nil, err
 		}
-		u, opened, err := d.registerElsewhere(ctx, from, c)
+		u, opened, err := a.registerElsewhere(ctx, from, c)
 		var no *refuse.Error
 		if errors.As(err, &no) && no.Code == refuse.EmailTaken {
 			if !again {
@@ -125,20 +125,20 @@ func linkFirst() error {
 
 // registerElsewhere makes an account of who is known to a provider alone. It has no
 // password, until its owner sets one.
-func (d *Doorkeeper) registerElsewhere(ctx context.Context, from Stranger, c Claimed) (*User, *Opened, error) {
+func (a *Authenticator) registerElsewhere(ctx context.Context, from Stranger, c Claimed) (*User, *Opened, error) {
 	if !c.EmailVerified || len(c.Email) > longestEmail || !accountmail.IsAddress(c.Email) {
 		return nil, nil, linkFirst()
 	}
-	switch _, err := d.Store.ByEmail(ctx, c.Email); {
+	switch _, err := a.Store.ByEmail(ctx, c.Email); {
 	case err == nil:
 		return nil, nil, refuse.Because(refuse.EmailTaken, "there is an account with this email address")
 	case !errors.Is(err, errNoUser):
 		return nil, nil, err
 	}
-	if err := d.mayRegister(ctx, c.Email); err != nil {
+	if err := a.mayRegister(ctx, c.Email); err != nil {
 		return nil, nil, err
 	}
-	wait, _, err := d.Attempts.Count(ctx, d.Limits.ForRegistrations(), from.network)
+	wait, _, err := a.Attempts.Count(ctx, a.Limits.ForRegistrations(), from.network)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -151,7 +151,7 @@ func (d *Doorkeeper) registerElsewhere(ctx context.Context, from Stranger, c Cla
 	}
 	none := noUserHash
 	u := &User{ID: id, Email: c.Email, Name: shortened(c.Name), Timezone: "UTC", Verified: true, PasswordHash: &none}
-	opened, err := d.Store.createWith(ctx, from.Origin, u, func(ctx context.Context, tx *change.Tx) (map[string]any, error) {
+	opened, err := a.Store.createWith(ctx, from.Origin, u, func(ctx context.Context, tx *change.Tx) (map[string]any, error) {
 		return map[string]any{event.MetaIssuer: c.Issuer}, link(ctx, tx, u, c)
 	})
 	return u, opened, err

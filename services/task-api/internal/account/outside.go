@@ -12,22 +12,22 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
-// word is what a token says of its user's address, and when it was issued.
-type word struct {
+// addressClaims are what a token says of its user's address, and when it was issued.
+type addressClaims struct {
 	email    string
 	verified bool
 	asOf     time.Time
 }
 
-// mostWords is how many users' words are remembered, so that not every request of an
+// mostClaims is how many users' claims are remembered, so that not every request of an
 // outside user asks the database.
-const mostWords = 10_000
+const mostClaims = 10_000
 
 // EnsureOutside gives a user of an outside issuer a row of his own at his first
 // request, and the address that his newest token names. A token without an
 // address leaves him the one that he has. It returns ErrErased for who was erased.
 func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller auth.Caller) error {
-	said := word{caller.Email, caller.EmailVerified && (caller.Email == "" || accountmail.IsAddress(caller.Email)), caller.IssuedAt}
+	said := addressClaims{caller.Email, caller.EmailVerified && (caller.Email == "" || accountmail.IsAddress(caller.Email)), caller.IssuedAt}
 	if known, ok := s.outside.Get(caller.UserID); ok && known == said {
 		return nil
 	}
@@ -67,6 +67,6 @@ func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller au
 	if err != nil {
 		return err
 	}
-	s.outside.Put(caller.UserID, said, mostWords)
+	s.outside.Put(caller.UserID, said, mostClaims)
 	return nil
 }

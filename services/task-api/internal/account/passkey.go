@@ -51,18 +51,18 @@ type Passkey struct {
 // Passkeys sign users in by what their devices keep (WebAuthn). What a browser is asked to
 // sign is kept until it has, once.
 type Passkeys struct {
-	doorkeeper *Doorkeeper
-	relying    *webauthn.WebAuthn // nil where there can be none
-	log        *slog.Logger
+	authenticator *Authenticator
+	relying       *webauthn.WebAuthn // nil where there can be none
+	log           *slog.Logger
 }
 
 // NewPasskeys returns the passkeys of a suite that users reach at a URL, whose host they
 // belong to for ever. Browsers make none for an address; this machine's is localhost.
-func NewPasskeys(d *Doorkeeper, public url.URL, log *slog.Logger) (*Passkeys, error) {
+func NewPasskeys(a *Authenticator, public url.URL, log *slog.Logger) (*Passkeys, error) {
 	host := public.Hostname()
 	if ip := net.ParseIP(host); ip != nil {
 		if !ip.IsLoopback() {
-			return &Passkeys{doorkeeper: d, log: log}, nil
+			return &Passkeys{authenticator: a, log: log}, nil
 		}
 		host = "localhost"
 	}
@@ -84,7 +84,7 @@ func NewPasskeys(d *Doorkeeper, public url.URL, log *slog.Logger) (*Passkeys, er
 	if err != nil {
 		return nil, fmt.Errorf("passkeys for %s: %w", origin, err)
 	}
-	return &Passkeys{d, relying, log}, nil
+	return &Passkeys{a, relying, log}, nil
 }
 
 // owner is a user as the library asks for him.
@@ -128,7 +128,7 @@ var errNoPasskeys = refuse.Because(refuse.NotFound, "there are no passkeys here:
 
 // BeginAdding is what the actor's browser is asked for, to make a key.
 func (p *Passkeys) BeginAdding(ctx context.Context, actor access.Actor) (*protocol.PublicKeyCredentialCreationOptions, error) {
-	store := p.doorkeeper.Store
+	store := p.authenticator.Store
 	if err := actor.SignedInRecently(store.Changes.Now()); err != nil {
 		return nil, err
 	}
@@ -164,8 +164,8 @@ func (p *Passkeys) keep(ctx context.Context, session *webauthn.SessionData, user
 	if err != nil {
 		return fmt.Errorf("write what a passkey was asked for: %w", err)
 	}
-	_, err = p.doorkeeper.Store.DB.NewRaw("INSERT INTO task.ceremonies (challenge, user_id, session, expires_at) VALUES (?, ?, ?, ?)",
-		session.Challenge, user, string(raw), p.doorkeeper.Store.Changes.Now().Add(ceremonyLife)).Exec(ctx)
+	_, err = p.authenticator.Store.DB.NewRaw("INSERT INTO task.ceremonies (challenge, user_id, session, expires_at) VALUES (?, ?, ?, ?)",
+		session.Challenge, user, string(raw), p.authenticator.Store.Changes.Now().Add(ceremonyLife)).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("keep what a passkey was asked for: %w", err)
 	}
@@ -175,8 +175,8 @@ func (p *Passkeys) keep(ctx context.Context, session *webauthn.SessionData, user
 // take is what was asked for by a challenge; false where it was nothing, or was answered.
 func (p *Passkeys) take(ctx context.Context, challenge string, user *uuid.UUID) (session webauthn.SessionData, ok bool, err error) {
 	var raw []byte
-	err = p.doorkeeper.Store.DB.NewRaw("DELETE FROM task.ceremonies WHERE challenge = ? AND user_id IS NOT DISTINCT FROM ? AND expires_at > ? RETURNING session",
-		challenge, user, p.doorkeeper.Store.Changes.Now()).Scan(ctx, &raw)
+	err = p.authenticator.Store.DB.NewRaw("DELETE FROM task.ceremonies WHERE challenge = ? AND user_id IS NOT DISTINCT FROM ? AND expires_at > ? RETURNING session",
+		challenge, user, p.authenticator.Store.Changes.Now()).Scan(ctx, &raw)
 	if errors.Is(err, sql.ErrNoRows) {
 		return session, false, nil
 	}
@@ -192,7 +192,7 @@ func (p *Passkeys) take(ctx context.Context, challenge string, user *uuid.UUID) 
 // FinishAdding adds the key that the actor's browser has made. The answer is the JSON of
 // its PublicKeyCredential.
 func (p *Passkeys) FinishAdding(ctx context.Context, actor access.Actor, name string, answer []byte) (*Passkey, error) {
-	store := p.doorkeeper.Store
+	store := p.authenticator.Store
 	if err := actor.SignedInRecently(store.Changes.Now()); err != nil {
 		return nil, err
 	}
@@ -273,7 +273,7 @@ func (p *Passkeys) List(ctx context.Context, actor access.Actor) ([]*Passkey, er
 
 func (p *Passkeys) of(ctx context.Context, user uuid.UUID) ([]*Passkey, error) {
 	found := []*Passkey{}
-	err := p.doorkeeper.Store.DB.NewSelect().Model(&found).Where("user_id = ?", user).Order("created_at", "id").Limit(mostPasskeys).Scan(ctx)
+	err := p.authenticator.Store.DB.NewSelect().Model(&found).Where("user_id = ?", user).Order("created_at", "id").Limit(mostPasskeys).Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the passkeys: %w", err)
 	}
@@ -283,7 +283,7 @@ func (p *Passkeys) of(ctx context.Context, user uuid.UUID) ([]*Passkey, error) {
 // Remove takes a passkey of the actor's away, unless it is the last way in which he can
 // sign in.
 func (p *Passkeys) Remove(ctx context.Context, actor access.Actor, id uuid.UUID) error {
-	return p.doorkeeper.Store.removeWayIn(ctx, actor, "passkey", taskapi.NoticePasskeyRemoved, event.UserPasskeyRemoved,
+	return p.authenticator.Store.removeWayIn(ctx, actor, "passkey", taskapi.NoticePasskeyRemoved, event.UserPasskeyRemoved,
 		func(ctx context.Context, tx *change.Tx, u *User) (about map[string]any, err error) {
 			var gone []uuid.UUID
 			if err := tx.NewRaw("DELETE FROM task.passkeys WHERE user_id = ? AND id = ? RETURNING id", u.ID, id).Scan(ctx, &gone); err != nil {
@@ -302,7 +302,7 @@ func (p *Passkeys) BeginSignIn(ctx context.Context, from Stranger) (*protocol.Pu
 	if p.relying == nil {
 		return nil, errNoPasskeys
 	}
-	wait, _, err := p.doorkeeper.Attempts.Count(ctx, p.doorkeeper.Limits.ForNetwork(), "passkey "+from.network)
+	wait, _, err := p.authenticator.Attempts.Count(ctx, p.authenticator.Limits.ForNetwork(), "passkey "+from.network)
 	if err != nil {
 		return nil, err
 	}
@@ -335,7 +335,7 @@ func (p *Passkeys) FinishSignIn(ctx context.Context, from Stranger, answer []byt
 	if !ok {
 		return nil, nil, refuse.Because(refuse.SignInNotBegun, "this sign-in was not begun, was finished, or took longer than five minutes; begin again")
 	}
-	store := p.doorkeeper.Store
+	store := p.authenticator.Store
 	key := new(Passkey)
 	err = store.DB.NewSelect().Model(key).Where("credential = ?", parsed.RawID).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -359,19 +359,19 @@ func (p *Passkeys) FinishSignIn(ctx context.Context, from Stranger, answer []byt
 	case err == nil && used.Authenticator.CloneWarning:
 		err = errors.New("it has counted backwards")
 	case err == nil:
-		opened, err := p.letIn(ctx, from, u, key, used, parsed.Response.AuthenticatorData.Flags.HasUserVerified())
+		opened, err := p.openSession(ctx, from, u, key, used, parsed.Response.AuthenticatorData.Flags.HasUserVerified())
 		return u, opened, err
 	}
 	p.log.DebugContext(ctx, "a passkey was refused", "error", err)
-	p.doorkeeper.Failed.Note(ctx, from.Origin, u.Email, reasonPasskey)
+	p.authenticator.Failed.Note(ctx, from.Origin, u.Email, reasonPasskey)
 	return nil, nil, errWrongPasskey
 }
 
-// letIn begins a session of a passkey's owner. One that has not asked who he is, by a
+// openSession begins a session of a passkey's owner. One that has not asked who he is, by a
 // finger or a number, is one factor alone.
-func (p *Passkeys) letIn(ctx context.Context, from Stranger, u *User, key *Passkey, used *webauthn.Credential, verified bool) (*Opened, error) {
-	store := p.doorkeeper.Store
-	if err := p.doorkeeper.mayEnter(u); err != nil {
+func (p *Passkeys) openSession(ctx context.Context, from Stranger, u *User, key *Passkey, used *webauthn.Credential, verified bool) (*Opened, error) {
+	store := p.authenticator.Store
+	if err := p.authenticator.mayEnter(u); err != nil {
 		return nil, err
 	}
 	if !verified {
@@ -383,7 +383,7 @@ func (p *Passkeys) letIn(ctx context.Context, from Stranger, u *User, key *Passk
 			return nil, refuse.Because(refuse.SecondFactorRequired, "your device has not asked who you are, and your account has a second factor: sign in with your password and a code")
 		}
 	}
-	return store.letIn(ctx, from, u, func(ctx context.Context, tx *change.Tx) (map[string]any, error) {
+	return store.openSession(ctx, from, u, func(ctx context.Context, tx *change.Tx) (map[string]any, error) {
 		done, err := wrote(tx.NewRaw(`UPDATE task.passkeys SET sign_count = ?0, backup_eligible = ?1, backed_up = ?2, last_used_at = ?3
 			WHERE id = ?4 AND (sign_count < ?0 OR sign_count = 0 AND ?0 = 0)`,
 			used.Authenticator.SignCount, key.BackupEligible, used.Flags.BackupState, tx.Now, key.ID).Exec(ctx))
@@ -399,7 +399,7 @@ func (p *Passkeys) letIn(ctx context.Context, from Stranger, u *User, key *Passk
 
 // Forget deletes what no browser has answered, now and then, until ctx ends.
 func (p *Passkeys) Forget(ctx context.Context) error {
-	store := p.doorkeeper.Store
+	store := p.authenticator.Store
 	return database.KeepPruned(ctx, store.DB, p.log, time.Minute, func() database.Old {
 		return database.Old{Table: "task.ceremonies", Key: "challenge", Age: "expires_at", Before: store.Changes.Now()}
 	})

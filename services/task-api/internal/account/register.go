@@ -26,8 +26,8 @@ type Settings struct {
 // Verified says whether an account can not be used before its address was verified.
 func (s Settings) Verified() bool { return s.Verification == "required" }
 
-// Doorkeeper lets users in: who registers, and who signs in with his password.
-type Doorkeeper struct {
+// Authenticator registers users, and signs them in.
+type Authenticator struct {
 	Settings  Settings
 	Store     *Store
 	Sessions  *Sessions
@@ -49,8 +49,8 @@ type Registration struct {
 // Register makes an account, and begins a session of its user. Where addresses have to be
 // verified it answers nothing, whether there is an account with the address or not: who has
 // the address is told, by mail.
-func (d *Doorkeeper) Register(ctx context.Context, from Stranger, r Registration) (*User, *Opened, error) {
-	if d.Settings.Registration == "closed" {
+func (a *Authenticator) Register(ctx context.Context, from Stranger, r Registration) (*User, *Opened, error) {
+	if a.Settings.Registration == "closed" {
 		return nil, nil, errClosed
 	}
 	if err := accountmail.CheckAddress("email", r.Email); err != nil {
@@ -65,7 +65,7 @@ func (d *Doorkeeper) Register(ctx context.Context, from Stranger, r Registration
 	if err := checkNew("password", r.Password, r.Email, r.Name); err != nil {
 		return nil, nil, err
 	}
-	hash, err := d.hashNew(ctx, from, r.Password)
+	hash, err := a.hashNew(ctx, from, r.Password)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -74,30 +74,30 @@ func (d *Doorkeeper) Register(ctx context.Context, from Stranger, r Registration
 		return nil, nil, err
 	}
 	u := &User{ID: id, Email: r.Email, Name: r.Name, Timezone: r.Timezone, PasswordHash: &hash}
-	err = d.mayRegister(ctx, r.Email)
+	err = a.mayRegister(ctx, r.Email)
 	invited := !errors.Is(err, errClosed)
 	if err != nil && invited {
 		return nil, nil, err
 	}
-	if d.Settings.Verified() {
-		return nil, nil, d.registerUnverified(ctx, from, u, invited)
+	if a.Settings.Verified() {
+		return nil, nil, a.registerUnverified(ctx, from, u, invited)
 	}
 	if !invited {
 		return nil, nil, errClosed
 	}
-	opened, err := d.Store.Create(ctx, from.Origin, u)
+	opened, err := a.Store.Create(ctx, from.Origin, u)
 	return u, opened, err
 }
 
 var errClosed = refuse.Because(refuse.RegistrationClosed, "accounts are not for everybody to make here; ask the operator for an invitation")
 
 // mayRegister refuses who wants an account with an address where that is not for everybody.
-func (d *Doorkeeper) mayRegister(ctx context.Context, email string) error {
-	switch d.Settings.Registration {
+func (a *Authenticator) mayRegister(ctx context.Context, email string) error {
+	switch a.Settings.Registration {
 	case "open":
 		return nil
 	case "invite":
-		invited, err := d.Store.invited(ctx, email)
+		invited, err := a.Store.invited(ctx, email)
 		if err != nil || invited {
 			return err
 		}
@@ -107,12 +107,12 @@ func (d *Doorkeeper) mayRegister(ctx context.Context, email string) error {
 
 // registerUnverified makes an account that can be used once its address was verified. Who
 // has an account with that address is told that somebody wanted another.
-func (d *Doorkeeper) registerUnverified(ctx context.Context, from Stranger, u *User, invited bool) error {
-	wait, _, err := d.Attempts.Count(ctx, d.Limits.ForMails(), "registered "+strings.ToLower(u.Email))
+func (a *Authenticator) registerUnverified(ctx context.Context, from Stranger, u *User, invited bool) error {
+	wait, _, err := a.Attempts.Count(ctx, a.Limits.ForMails(), "registered "+strings.ToLower(u.Email))
 	if err != nil || !invited {
 		return err
 	}
-	return d.Store.Changes.Do(ctx, u.actor(from.Origin), func(ctx context.Context, tx *change.Tx) error {
+	return a.Store.Changes.Do(ctx, u.actor(from.Origin), func(ctx context.Context, tx *change.Tx) error {
 		created, err := create(ctx, tx, u)
 		if err != nil {
 			return err
@@ -158,17 +158,17 @@ func (s *Store) invited(ctx context.Context, email string) (bool, error) {
 }
 
 // hashNew hashes the password of a new account.
-func (d *Doorkeeper) hashNew(ctx context.Context, from Stranger, password string) (string, error) {
-	of := d.Limits.ForRegistrations()
-	if wait := d.Attempts.Refused(of, from.network); wait > 0 {
+func (a *Authenticator) hashNew(ctx context.Context, from Stranger, password string) (string, error) {
+	of := a.Limits.ForRegistrations()
+	if wait := a.Attempts.Refused(of, from.network); wait > 0 {
 		return "", tooManyAccounts(wait) // without a turn
 	}
-	done, err := d.turn(ctx, from)
+	done, err := a.turn(ctx, from)
 	if err != nil {
 		return "", err
 	}
 	defer done()
-	wait, _, err := d.Attempts.Count(ctx, of, from.network)
+	wait, _, err := a.Attempts.Count(ctx, of, from.network)
 	if err != nil {
 		return "", err
 	}

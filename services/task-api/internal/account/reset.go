@@ -16,28 +16,28 @@ var resetting = []string{taskapi.MailReset, taskapi.MailWelcome}
 
 // Reset gives the account of a mail's token a new password. All its sessions and API tokens
 // end, and its address is taken for verified. It returns whose it is.
-func (d *Doorkeeper) Reset(ctx context.Context, from Stranger, token, password string) (*User, error) {
-	now := d.Store.Changes.Now()
-	t, err := accountmail.Find(ctx, d.Store.DB, now, token, resetting...)
+func (a *Authenticator) Reset(ctx context.Context, from Stranger, token, password string) (*User, error) {
+	now := a.Store.Changes.Now()
+	t, err := accountmail.Find(ctx, a.Store.DB, now, token, resetting...)
 	if err != nil {
 		return nil, err
 	}
-	u, err := d.Store.one(ctx, access.Condition{SQL: "id = ?", Args: []any{t.User}})
+	u, err := a.Store.one(ctx, access.Condition{SQL: "id = ?", Args: []any{t.User}})
 	if err != nil {
 		return nil, err
 	}
 	if err := checkNew("password", password, u.Email, u.Name); err != nil {
 		return nil, err
 	}
-	done, err := d.turn(ctx, from)
+	done, err := a.turn(ctx, from)
 	if err != nil {
 		return nil, err
 	}
 	hash := hashPassword(password)
 	done()
-	defer d.Sessions.forget()
-	defer d.APITokens.forget()
-	err = d.Store.Changes.Do(ctx, u.actor(from.Origin), func(ctx context.Context, tx *change.Tx) error {
+	defer a.Sessions.forget()
+	defer a.APITokens.forget()
+	err = a.Store.Changes.Do(ctx, u.actor(from.Origin), func(ctx context.Context, tx *change.Tx) error {
 		t, err := accountmail.Use(ctx, tx, token, resetting...)
 		if err != nil {
 			return err

@@ -47,8 +47,8 @@ type counted struct {
 
 // With is the stranger whose browser had a session with a cookie, "" for none. It ends where
 // he signs in again, if it is one of his.
-func (d *Doorkeeper) With(ctx context.Context, from Stranger, cookie string) (_ Stranger, err error) {
-	from.had, err = d.Sessions.ByCookie(ctx, cookie)
+func (a *Authenticator) With(ctx context.Context, from Stranger, cookie string) (_ Stranger, err error) {
+	from.had, err = a.Sessions.ByCookie(ctx, cookie)
 	if errors.Is(err, auth.ErrRefused) {
 		err = nil
 	}
@@ -57,52 +57,52 @@ func (d *Doorkeeper) With(ctx context.Context, from Stranger, cookie string) (_ 
 
 // SignIn begins a session of the user whose address and password these are. Where he has
 // a second factor, a code is asked for besides, "" for none.
-func (d *Doorkeeper) SignIn(ctx context.Context, from Stranger, email, password, code string) (*User, *Opened, error) {
-	byNetwork, byAddress := counted{d.Limits.ForNetwork(), from.network}, counted{d.Limits.ForAddress(), strings.ToLower(email)}
+func (a *Authenticator) SignIn(ctx context.Context, from Stranger, email, password, code string) (*User, *Opened, error) {
+	byNetwork, byAddress := counted{a.Limits.ForNetwork(), from.network}, counted{a.Limits.ForAddress(), strings.ToLower(email)}
 	if !from.known {
 		// What is refused anyway takes no turn.
 		for _, c := range []counted{byNetwork, byAddress} {
-			if wait := d.Attempts.Refused(c.limit, c.key); wait > 0 {
+			if wait := a.Attempts.Refused(c.limit, c.key); wait > 0 {
 				return nil, nil, tooManySignIns(wait)
 			}
 		}
 	}
-	u, passed, err := d.attempt(ctx, from, email, password, byNetwork, byAddress)
+	u, passed, err := a.attempt(ctx, from, email, password, byNetwork, byAddress)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, c := range passed {
-		if err := d.Attempts.GiveBack(ctx, c.limit, c.key); err != nil {
+		if err := a.Attempts.GiveBack(ctx, c.limit, c.key); err != nil {
 			return nil, nil, err
 		}
 	}
-	if err := d.mayEnter(u); err != nil {
+	if err := a.mayEnter(u); err != nil {
 		return nil, nil, err
 	}
 	if from.had.UserID == u.ID {
-		defer d.Sessions.forget()
+		defer a.Sessions.forget()
 	}
 	// After the password, so that who does not know it does not learn who has one.
-	f, err := factorOf(ctx, d.Store.DB, u.ID)
+	f, err := factorOf(ctx, a.Store.DB, u.ID)
 	if err != nil {
 		return nil, nil, err
 	}
 	var opened *Opened
 	if f != nil && f.ConfirmedAt != nil {
-		opened, err = d.letInWith(ctx, from, u, f, code)
+		opened, err = a.openSessionByCode(ctx, from, u, f, code)
 	} else {
-		opened, err = d.Store.LetIn(ctx, from, u)
+		opened, err = a.Store.OpenSession(ctx, from, u)
 	}
 	return u, opened, err
 }
 
 // mayEnter refuses a user who has shown who he is, and may not be let in: whichever way he
 // comes.
-func (d *Doorkeeper) mayEnter(u *User) error {
+func (a *Authenticator) mayEnter(u *User) error {
 	switch {
 	case u.BlockedAt != nil:
 		return refuse.Because(refuse.AccountBlocked, "the account is blocked; ask the operator")
-	case !u.Verified && d.Settings.Verified():
+	case !u.Verified && a.Settings.Verified():
 		return refuse.Because(refuse.AddressUnverified, "it has not been shown yet that the address is yours; follow the link in the mail that went there, or ask for another")
 	}
 	return nil
@@ -110,13 +110,13 @@ func (d *Doorkeeper) mayEnter(u *User) error {
 
 // attempt looks at one password. It has a turn for all that it takes, so that
 // strangers take no more of the database's connections than there are turns.
-func (d *Doorkeeper) attempt(ctx context.Context, from Stranger, email, password string, byNetwork, byAddress counted) (*User, []counted, error) {
-	done, err := d.turn(ctx, from)
+func (a *Authenticator) attempt(ctx context.Context, from Stranger, email, password string, byNetwork, byAddress counted) (*User, []counted, error) {
+	done, err := a.turn(ctx, from)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer done()
-	u, err := d.Store.ByEmail(ctx, email)
+	u, err := a.Store.ByEmail(ctx, email)
 	hash := noUserHash
 	var counts []counted
 	switch {
@@ -126,19 +126,19 @@ func (d *Doorkeeper) attempt(ctx context.Context, from Stranger, email, password
 		return nil, nil, err
 	case from.knows(u):
 		// Neither strangers' guesses nor his network's use this up.
-		hash, counts = *u.PasswordHash, []counted{{d.Limits.ForDevice(), "device " + from.device.id}}
+		hash, counts = *u.PasswordHash, []counted{{a.Limits.ForDevice(), "device " + from.device.id}}
 	default:
 		hash, counts = *u.PasswordHash, []counted{byNetwork, byAddress}
 	}
 	for _, c := range counts {
 		// Before the password is looked at: a burst does not pass together.
-		wait, first, err := d.Attempts.Count(ctx, c.limit, c.key)
+		wait, first, err := a.Attempts.Count(ctx, c.limit, c.key)
 		if err != nil {
 			return nil, nil, err
 		}
 		if wait > 0 {
 			if first && c != byNetwork {
-				d.Failed.Note(ctx, from.Origin, email, reasonTooMany)
+				a.Failed.Note(ctx, from.Origin, email, reasonTooMany)
 			}
 			return nil, nil, tooManySignIns(wait)
 		}
@@ -148,15 +148,15 @@ func (d *Doorkeeper) attempt(ctx context.Context, from Stranger, email, password
 		return nil, nil, err
 	}
 	if u == nil || !right {
-		d.Failed.Note(ctx, from.Origin, email, reasonPassword)
+		a.Failed.Note(ctx, from.Origin, email, reasonPassword)
 		return nil, nil, refuse.Because(refuse.WrongPassword, "the email address or the password is wrong")
 	}
 	return u, counts, nil
 }
 
 // turn waits until a password may be hashed, and refuses where that takes too long.
-func (d *Doorkeeper) turn(ctx context.Context, from Stranger) (done func(), err error) {
-	done, err = d.Hashing.Take(ctx, from.known, from.Key())
+func (a *Authenticator) turn(ctx context.Context, from Stranger) (done func(), err error) {
+	done, err = a.Hashing.Take(ctx, from.known, from.Key())
 	if errors.Is(err, limit.ErrBusy) {
 		return nil, refuse.Because(refuse.Busy, "too many are signing in at the moment; try again shortly")
 	}

@@ -258,28 +258,28 @@ func useRecovery(ctx context.Context, tx *change.Tx, user uuid.UUID, code string
 	return true, map[string]any{event.MetaRecoveryCodesLeft: left}, nil
 }
 
-// letInWith begins a session of a user who has shown his password, and shows a code now.
+// openSessionByCode begins a session of a user who has shown his password, and shows a code now.
 // Codes are few enough to be guessed: wrong ones are counted for the account, those of a
 // device that has signed in before on their own.
-func (d *Doorkeeper) letInWith(ctx context.Context, from Stranger, u *User, f *secondFactor, code string) (opened *Opened, err error) {
+func (a *Authenticator) openSessionByCode(ctx context.Context, from Stranger, u *User, f *secondFactor, code string) (opened *Opened, err error) {
 	if code == "" {
 		return nil, refuse.Because(refuse.SecondFactorRequired, "the password is right; send a code of your application, or a recovery code, with it")
 	}
-	attempts := counted{d.Limits.ForCodes(), "code of a stranger " + u.ID.String()}
+	attempts := counted{a.Limits.ForCodes(), "code of a stranger " + u.ID.String()}
 	if from.knows(u) {
 		attempts.key = "code of a device " + from.device.id
 	}
-	wait, first, err := d.Attempts.Count(ctx, attempts.limit, attempts.key)
+	wait, first, err := a.Attempts.Count(ctx, attempts.limit, attempts.key)
 	if err != nil {
 		return nil, err
 	}
 	if wait > 0 {
 		if first {
-			d.Failed.Note(ctx, from.Origin, u.Email, reasonTooMany)
+			a.Failed.Note(ctx, from.Origin, u.Email, reasonTooMany)
 		}
 		return nil, refuse.Until(wait, "too many wrong codes; wait before you try again, or use a device that has signed in before")
 	}
-	opened, err = d.Store.letIn(ctx, from, u, func(ctx context.Context, tx *change.Tx) (map[string]any, error) {
+	opened, err = a.Store.openSession(ctx, from, u, func(ctx context.Context, tx *change.Tx) (map[string]any, error) {
 		right, said, err := f.use(ctx, tx, code)
 		if err == nil && !right {
 			err = errWrongCode
@@ -287,12 +287,12 @@ func (d *Doorkeeper) letInWith(ctx context.Context, from Stranger, u *User, f *s
 		return said, err
 	})
 	if errors.Is(err, errWrongCode) {
-		d.Failed.Note(ctx, from.Origin, u.Email, reasonCode)
+		a.Failed.Note(ctx, from.Origin, u.Email, reasonCode)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return opened, d.Attempts.GiveBack(ctx, attempts.limit, attempts.key)
+	return opened, a.Attempts.GiveBack(ctx, attempts.limit, attempts.key)
 }
 
 var errWrongCode = refuse.Because(refuse.WrongCode, "the code is wrong, or was used before; send the next one that your application shows")

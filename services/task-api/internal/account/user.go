@@ -47,7 +47,7 @@ type Store struct {
 	DB      *bun.DB
 	Changes *change.Writer
 
-	outside cache.Cache[uuid.UUID, word] // what was said last
+	outside cache.Cache[uuid.UUID, addressClaims] // what was said last
 }
 
 var errNoUser = errors.New("there is no such user")
@@ -152,19 +152,19 @@ type Profile struct {
 
 // Update changes the actor's account under a lock. What changes nothing has no event. Asked
 // says that another address was asked for, and a mail goes there.
-func (d *Doorkeeper) Update(ctx context.Context, actor access.Actor, to Profile) (u *User, asked bool, err error) {
+func (a *Authenticator) Update(ctx context.Context, actor access.Actor, to Profile) (u *User, asked bool, err error) {
 	if to.Email == nil {
-		u, err = d.Store.update(ctx, actor, to)
+		u, err = a.Store.update(ctx, actor, to)
 		return u, false, err
 	}
-	if err := actor.SignedInRecently(d.Store.Changes.Now()); err != nil {
+	if err := actor.SignedInRecently(a.Store.Changes.Now()); err != nil {
 		return nil, false, err
 	}
 	if err := accountmail.CheckAddress("email", *to.Email); err != nil {
 		return nil, false, err
 	}
-	for _, c := range []counted{{d.Limits.ForMails(), "of " + actor.UserID.String()}, {d.Limits.ForMails(), "wanted " + strings.ToLower(*to.Email)}} {
-		wait, _, err := d.Attempts.Count(ctx, c.limit, c.key)
+	for _, c := range []counted{{a.Limits.ForMails(), "of " + actor.UserID.String()}, {a.Limits.ForMails(), "wanted " + strings.ToLower(*to.Email)}} {
+		wait, _, err := a.Attempts.Count(ctx, c.limit, c.key)
 		if err != nil {
 			return nil, false, err
 		}
@@ -172,7 +172,7 @@ func (d *Doorkeeper) Update(ctx context.Context, actor access.Actor, to Profile)
 			return nil, false, refuse.Until(wait, "too many mails were asked for; try again later")
 		}
 	}
-	u, err = d.Store.update(ctx, actor, to)
+	u, err = a.Store.update(ctx, actor, to)
 	return u, err == nil && *to.Email != u.Email, err
 }
 
@@ -232,15 +232,15 @@ func (s *Store) askForAddress(ctx context.Context, tx *change.Tx, u *User, email
 	return accountmail.Post(tx, accountmail.Mail{Kind: taskapi.MailVerify, User: u.ID, Address: email})
 }
 
-// LetIn begins a session of a user who has shown who he is.
-func (s *Store) LetIn(ctx context.Context, from Stranger, u *User) (opened *Opened, err error) {
-	return s.letIn(ctx, from, u, func(context.Context, *change.Tx) (map[string]any, error) { return nil, nil })
+// OpenSession begins a session of a user who has shown who he is.
+func (s *Store) OpenSession(ctx context.Context, from Stranger, u *User) (opened *Opened, err error) {
+	return s.openSession(ctx, from, u, func(context.Context, *change.Tx) (map[string]any, error) { return nil, nil })
 }
 
-// letIn begins a session of a user in the change in which what he shows is used up: of
+// openSession begins a session of a user in the change in which what he shows is used up: of
 // that, the audit trail says what prove returns. He is told where the device is new; the
 // session that the browser had ends, if it is one of his: it was signed in again.
-func (s *Store) letIn(ctx context.Context, from Stranger, u *User, prove func(context.Context, *change.Tx) (map[string]any, error)) (opened *Opened, err error) {
+func (s *Store) openSession(ctx context.Context, from Stranger, u *User, prove func(context.Context, *change.Tx) (map[string]any, error)) (opened *Opened, err error) {
 	err = s.Changes.Do(ctx, u.actor(from.Origin), func(ctx context.Context, tx *change.Tx) error {
 		if err := stillThere(ctx, tx, u); err != nil {
 			return err

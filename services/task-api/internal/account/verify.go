@@ -15,10 +15,10 @@ import (
 
 // Verify takes it that the address which a mail with a token went to is that of the
 // account: the one that it has, or another that its user wants. It returns whose it is.
-func (d *Doorkeeper) Verify(ctx context.Context, from access.Origin, token string) (*User, error) {
+func (a *Authenticator) Verify(ctx context.Context, from access.Origin, token string) (*User, error) {
 	var u *User
-	defer d.Sessions.forget() // they say the address
-	err := d.Store.Changes.Do(ctx, access.Actor{Origin: from}, func(ctx context.Context, tx *change.Tx) error {
+	defer a.Sessions.forget() // they say the address
+	err := a.Store.Changes.Do(ctx, access.Actor{Origin: from}, func(ctx context.Context, tx *change.Tx) error {
 		t, err := accountmail.Use(ctx, tx, token, taskapi.MailVerify)
 		if err != nil {
 			return err
@@ -63,34 +63,34 @@ func changeAddress(ctx context.Context, tx *change.Tx, before, after *User) erro
 
 // ResendVerification has another mail sent to verify an address, where there is an account
 // with it that needs one. The answer does not say whether there is.
-func (d *Doorkeeper) ResendVerification(ctx context.Context, from Stranger, email string) error {
-	return d.ask(ctx, from, taskapi.MailVerify, email)
+func (a *Authenticator) ResendVerification(ctx context.Context, from Stranger, email string) error {
+	return a.ask(ctx, from, taskapi.MailVerify, email)
 }
 
 // Forgot has a mail sent by which who has an address sets a new password.
-func (d *Doorkeeper) Forgot(ctx context.Context, from Stranger, email string) error {
-	return d.ask(ctx, from, taskapi.MailReset, email)
+func (a *Authenticator) Forgot(ctx context.Context, from Stranger, email string) error {
+	return a.ask(ctx, from, taskapi.MailReset, email)
 }
 
 // ask has a mail sent to an address that somebody names. Whether there is an account is
 // looked at when the mail is sent: neither the answer nor its time tells. Beyond what an
 // address gets in an hour nothing is done, and nobody is told; a network that asks for too
 // many is.
-func (d *Doorkeeper) ask(ctx context.Context, from Stranger, kind, email string) error {
+func (a *Authenticator) ask(ctx context.Context, from Stranger, kind, email string) error {
 	if err := accountmail.CheckAddress("email", email); err != nil {
 		return err
 	}
-	wait, _, err := d.Attempts.Count(ctx, d.Limits.ForMailsNetwork(), from.network)
+	wait, _, err := a.Attempts.Count(ctx, a.Limits.ForMailsNetwork(), from.network)
 	if err != nil {
 		return err
 	}
 	if wait > 0 {
 		return refuse.Until(wait, "too many mails were asked for from your network; try again later")
 	}
-	if wait, _, err = d.Attempts.Count(ctx, d.Limits.ForMails(), kind+" "+strings.ToLower(email)); err != nil || wait > 0 {
+	if wait, _, err = a.Attempts.Count(ctx, a.Limits.ForMails(), kind+" "+strings.ToLower(email)); err != nil || wait > 0 {
 		return err
 	}
-	return d.Store.Changes.Do(ctx, access.Actor{Origin: from.Origin}, func(_ context.Context, tx *change.Tx) error {
+	return a.Store.Changes.Do(ctx, access.Actor{Origin: from.Origin}, func(_ context.Context, tx *change.Tx) error {
 		return accountmail.Post(tx, accountmail.Mail{Kind: kind, Address: email})
 	})
 }

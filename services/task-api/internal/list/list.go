@@ -310,15 +310,15 @@ func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, ma
 		case l.IsInbox:
 			return refuse.Because(refuse.PrivateInbox, "an inbox stays as long as its user; delete its tasks instead")
 		}
-		return throwAway(ctx, tx, l)
+		return moveToTrash(ctx, tx, l)
 	})
 }
 
-// throwAway moves a list that is locked into the trash, with its tasks.
-func throwAway(ctx context.Context, tx *change.Tx, l *List) error {
+// moveToTrash moves a list that is locked into the trash, with its tasks.
+func moveToTrash(ctx context.Context, tx *change.Tx, l *List) error {
 	// Nothing comes into it any more: whoever adds a task waits, and finds no such list.
 	tx.Later("SELECT FROM task.lists WHERE id = ? FOR UPDATE", l.ID)
-	if err := task.ThrowAway(ctx, tx, l.ID); err != nil {
+	if err := task.TrashList(ctx, tx, l.ID); err != nil {
 		return err
 	}
 	tx.Later("UPDATE task.lists SET trashed_at = ?, version = version + 1, updated_at = ? WHERE id = ?", tx.Now, tx.Now, l.ID)

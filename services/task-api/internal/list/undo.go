@@ -142,7 +142,7 @@ func undoCreation(ctx context.Context, tx *change.Tx, l *List, was change.Logged
 	if filled {
 		return differs(l.ID, "tasks", "have been added since")
 	}
-	return throwAway(ctx, tx, l)
+	return moveToTrash(ctx, tx, l)
 }
 
 // undoReturn throws a list away again that had come back, and in which all is as it was
@@ -155,5 +155,5 @@ func undoReturn(ctx context.Context, tx *change.Tx, l *List, was change.Logged) 
 	if !same {
 		return differs(l.ID, "tasks", "have been changed since")
 	}
-	return throwAway(ctx, tx, l)
+	return moveToTrash(ctx, tx, l)
 }

@@ -152,12 +152,12 @@ func (p *Provider) flow(f *found) *oauth2.Config {
 
 // Start is where a browser is sent to for somebody to sign in, and what has to be known
 // when it is back.
-func (p *Provider) Start(ctx context.Context) (address string, e account.Errand, err error) {
+func (p *Provider) Start(ctx context.Context) (address string, e account.AuthRequest, err error) {
 	f, err := p.ask(ctx)
 	if err != nil {
 		return "", e, err
 	}
-	e = account.NewErrand(p.ID)
+	e = account.NewAuthRequest(p.ID)
 	e.Verifier = oauth2.GenerateVerifier()
 	address = p.flow(f).AuthCodeURL(e.State, oidc.Nonce(e.Nonce), oauth2.S256ChallengeOption(e.Verifier),
 		oauth2.SetAuthURLParam("max_age", fmt.Sprint(int(signedInWithin.Seconds()))))
@@ -167,9 +167,9 @@ func (p *Provider) Start(ctx context.Context) (address string, e account.Errand,
 // Back is what a provider sends a browser back with.
 type Back struct{ Code, State, Error, Issuer string }
 
-// Finish is who somebody is, whose browser is back from an errand. The provider takes each
+// Finish is who somebody is, whose browser is back from a request. The provider takes each
 // code once.
-func (p *Provider) Finish(ctx context.Context, e account.Errand, back Back) (account.Claimed, error) {
+func (p *Provider) Finish(ctx context.Context, e account.AuthRequest, back Back) (account.Claimed, error) {
 	none := account.Claimed{}
 	if subtle.ConstantTimeCompare([]byte(back.State), []byte(e.State)) != 1 {
 		return none, refuse.Because(refuse.SignInNotBegun, "this browser has not begun this sign-in, or has begun another since; begin again")

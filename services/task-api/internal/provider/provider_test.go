@@ -79,7 +79,7 @@ func (o *odd) visit(t *testing.T, log *slog.Logger, sign func(claims string) str
 	t.Helper()
 	p, err := New([]Config{{ID: "odd", Issuer: o.URL, ClientID: "taskwire", ClientSecret: "s", Scopes: []string{"openid"}}}, "https://tasks.example.org/", log).ByID("odd")
 	require.NoError(t, err)
-	address, errand, err := p.Start(t.Context())
+	address, request, err := p.Start(t.Context())
 	if err != nil {
 		return account.Claimed{}, err
 	}
@@ -89,7 +89,7 @@ func (o *odd) visit(t *testing.T, log *slog.Logger, sign func(claims string) str
 	require.Equal(t, []string{"S256", "600"}, []string{at.Query().Get("code_challenge_method"), at.Query().Get("max_age")})
 	now := time.Now()
 	said := object{
-		"iss": o.URL, "aud": "taskwire", "sub": "ada", "exp": now.Add(time.Hour).Unix(), "iat": now.Unix(), "nonce": errand.Nonce,
+		"iss": o.URL, "aud": "taskwire", "sub": "ada", "exp": now.Add(time.Hour).Unix(), "iat": now.Unix(), "nonce": request.Nonce,
 		"email": "ada@example.org", "email_verified": true, "name": "Ada",
 	}
 	maps.Copy(said, claims)
@@ -100,7 +100,7 @@ func (o *odd) visit(t *testing.T, log *slog.Logger, sign func(claims string) str
 			return http.StatusOK, object{"access_token": "a", "token_type": "Bearer", "id_token": sign(string(raw))}
 		}
 	}
-	return p.Finish(t.Context(), errand, Back{Code: "c", State: errand.State})
+	return p.Finish(t.Context(), request, Back{Code: "c", State: request.State})
 }
 
 func TestATokenIsTakenAsItIsMeant(t *testing.T) {

@@ -37,7 +37,7 @@ type Reconciler struct {
 	DB       *bun.DB       // with a login that may read all of them
 	Since    time.Duration // how far back; not further than the event log is kept
 	Now      func() time.Time
-	Progress progress.Teller
+	Progress progress.Reporter
 }
 
 // Result is what a check has found.

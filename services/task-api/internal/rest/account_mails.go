@@ -54,7 +54,7 @@ func (a *Accounts) forgot(ctx context.Context, actor access.Actor, in *struct {
 	Body   Address
 },
 ) (*struct{}, error) {
-	return nil, a.Doorkeeper.Forgot(ctx, a.Keys.Stranger(actor.Origin, in.Device), in.Body.Email)
+	return nil, a.Authenticator.Forgot(ctx, a.Keys.Stranger(actor.Origin, in.Device), in.Body.Email)
 }
 
 // known is the answer to whoever has shown that a mail came to him.
@@ -68,7 +68,7 @@ func (a *Accounts) reset(ctx context.Context, actor access.Actor, in *struct {
 },
 ) (*known, error) {
 	from := a.Keys.Stranger(actor.Origin, in.Device)
-	u, err := a.Doorkeeper.Reset(ctx, from, in.Body.Token, in.Body.Password)
+	u, err := a.Authenticator.Reset(ctx, from, in.Body.Token, in.Body.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (a *Accounts) verify(ctx context.Context, actor access.Actor, in *struct {
 	Body   MailToken
 },
 ) (*known, error) {
-	u, err := a.Doorkeeper.Verify(ctx, actor.Origin, in.Body.Token)
+	u, err := a.Authenticator.Verify(ctx, actor.Origin, in.Body.Token)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (a *Accounts) verify(ctx context.Context, actor access.Actor, in *struct {
 // rememberDevice makes the browser a known device of a user's, who has shown that a mail came to him.
 // Where a sign-in takes more than a password it does not: a device has guesses of its own.
 func (a *Accounts) rememberDevice(ctx context.Context, from account.Stranger, u *account.User) (*known, error) {
-	more, err := a.Doorkeeper.Store.HasSecondFactor(ctx, u.ID)
+	more, err := a.Authenticator.Store.HasSecondFactor(ctx, u.ID)
 	if err != nil || more {
 		return &known{}, err
 	}
@@ -114,5 +114,5 @@ func (a *Accounts) resend(ctx context.Context, actor access.Actor, in *struct {
 	if email == "" {
 		return nil, httpapi.NewProblem(httpapi.Unprocessable, "validation failed", httpapi.FieldError{Location: "body.email", Message: "say which address, or sign in"})
 	}
-	return nil, a.Doorkeeper.ResendVerification(ctx, a.Keys.Stranger(actor.Origin, in.Device), email)
+	return nil, a.Authenticator.ResendVerification(ctx, a.Keys.Stranger(actor.Origin, in.Device), email)
 }

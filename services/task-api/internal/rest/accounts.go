@@ -23,7 +23,7 @@ const DeviceCookie = "taskwire_device"
 
 // Accounts is the accounts over HTTP.
 type Accounts struct {
-	Doorkeeper    *account.Doorkeeper
+	Authenticator *account.Authenticator
 	Keys          *account.Keys
 	Credentials   account.Credentials
 	SecureCookies bool
@@ -153,7 +153,7 @@ type registerInput struct {
 
 func (a *Accounts) register(ctx context.Context, actor access.Actor, in *registerInput) (*registered, error) {
 	from := a.Keys.Stranger(actor.Origin, in.Device)
-	u, session, err := a.Doorkeeper.Register(ctx, from, account.Registration(in.Body))
+	u, session, err := a.Authenticator.Register(ctx, from, account.Registration(in.Body))
 	if err != nil {
 		return nil, err
 	}
@@ -175,11 +175,11 @@ type loginInput struct {
 
 func (a *Accounts) login(ctx context.Context, actor access.Actor, in *loginInput) (*signedIn, error) {
 	from := a.Keys.Stranger(actor.Origin, in.Device)
-	from, err := a.Doorkeeper.With(ctx, from, in.Cookie)
+	from, err := a.Authenticator.With(ctx, from, in.Cookie)
 	if err != nil {
 		return nil, err
 	}
-	u, session, err := a.Doorkeeper.SignIn(ctx, from, in.Body.Email, in.Body.Password, in.Body.Code)
+	u, session, err := a.Authenticator.SignIn(ctx, from, in.Body.Email, in.Body.Password, in.Body.Code)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +252,7 @@ func (a *Accounts) endSession(ctx context.Context, actor access.Actor, credentia
 		return err
 	}
 	actor.UserID, actor.Email = caller.UserID, caller.Email
-	return a.Doorkeeper.Sessions.End(ctx, actor, caller.SessionID)
+	return a.Authenticator.Sessions.End(ctx, actor, caller.SessionID)
 }
 
 // newCookie makes one that a browser keeps until it expires, by whatever clock it has.
@@ -264,7 +264,7 @@ func (a *Accounts) newCookie(name, path, value string, expires time.Time) http.C
 }
 
 func (a *Accounts) sessions(ctx context.Context, actor access.Actor, _ *struct{}) (*struct{ Body SessionList }, error) {
-	found, err := a.Doorkeeper.Sessions.List(ctx, actor, auth.CallerOf(ctx).SessionID)
+	found, err := a.Authenticator.Sessions.List(ctx, actor, auth.CallerOf(ctx).SessionID)
 	return &struct{ Body SessionList }{SessionList{found}}, err
 }
 
@@ -272,15 +272,15 @@ func (a *Accounts) endOne(ctx context.Context, actor access.Actor, in *struct {
 	ID uuid.UUID `path:"id" format:"uuid" doc:"The session"`
 },
 ) (*struct{}, error) {
-	return nil, a.Doorkeeper.Sessions.End(ctx, actor, in.ID)
+	return nil, a.Authenticator.Sessions.End(ctx, actor, in.ID)
 }
 
 func (a *Accounts) endOthers(ctx context.Context, actor access.Actor, _ *struct{}) (*struct{}, error) {
-	return nil, a.Doorkeeper.Sessions.EndOthers(ctx, actor, auth.CallerOf(ctx).SessionID)
+	return nil, a.Authenticator.Sessions.EndOthers(ctx, actor, auth.CallerOf(ctx).SessionID)
 }
 
 func (a *Accounts) changePassword(ctx context.Context, actor access.Actor, in *struct{ Body PasswordChange }) (*struct{}, error) {
-	return nil, a.Doorkeeper.ChangePassword(ctx, actor, auth.CallerOf(ctx).SessionID, in.Body.Current, in.Body.New)
+	return nil, a.Authenticator.ChangePassword(ctx, actor, auth.CallerOf(ctx).SessionID, in.Body.Current, in.Body.New)
 }
 
 type profile struct {
@@ -293,7 +293,7 @@ type changedProfile struct {
 }
 
 func (a *Accounts) me(ctx context.Context, actor access.Actor, _ *struct{}) (*profile, error) {
-	u, err := a.Doorkeeper.Store.Get(ctx, actor)
+	u, err := a.Authenticator.Store.Get(ctx, actor)
 	return &profile{u}, err
 }
 
@@ -301,7 +301,7 @@ func (a *Accounts) updateMe(ctx context.Context, actor access.Actor, in *struct 
 	Body ProfilePatch
 },
 ) (*changedProfile, error) {
-	u, asked, err := a.Doorkeeper.Update(ctx, actor, account.Profile(in.Body))
+	u, asked, err := a.Authenticator.Update(ctx, actor, account.Profile(in.Body))
 	out := &changedProfile{http.StatusOK, u}
 	if asked {
 		out.Status = http.StatusAccepted
@@ -312,7 +312,7 @@ func (a *Accounts) updateMe(ctx context.Context, actor access.Actor, in *struct 
 // ClientKey is what the requests of who is not signed in are counted by: the
 // device's account, or the network. It is empty where networks are not counted.
 func (a *Accounts) ClientKey(r *http.Request) string {
-	if a.Doorkeeper.Limits.SignInsNetwork == 0 {
+	if a.Authenticator.Limits.SignInsNetwork == 0 {
 		return ""
 	}
 	value := ""
@@ -331,7 +331,7 @@ func (a *Accounts) SignedIn(next http.Handler) http.Handler {
 func (a *Accounts) AdmitOutside(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if caller := auth.CallerOf(r.Context()); caller.Outside {
-			err := a.Doorkeeper.Store.EnsureOutside(r.Context(), originOf(r.Context()), caller)
+			err := a.Authenticator.Store.EnsureOutside(r.Context(), originOf(r.Context()), caller)
 			if errors.Is(err, account.ErrErased) {
 				httpapi.NewProblem(httpapi.Unauthenticated, "this account was erased, and does not come again").Write(w, r)
 				return

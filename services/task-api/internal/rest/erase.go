@@ -15,9 +15,9 @@ import (
 
 // Erasure is how a user has his account erased.
 type Erasure struct {
-	Doorkeeper *account.Doorkeeper
-	After      time.Duration // from when he asks for it
-	Failures   httpapi.Failures
+	Authenticator *account.Authenticator
+	After         time.Duration // from when he asks for it
+	Failures      httpapi.Failures
 }
 
 // ToBeErased is when an account is erased.
@@ -40,10 +40,10 @@ func (e *Erasure) Mount(api huma.API) {
 }
 
 func (e *Erasure) ask(ctx context.Context, actor access.Actor, _ *struct{}) (*struct{ Body ToBeErased }, error) {
-	at, err := e.Doorkeeper.AskErasure(ctx, actor, auth.CallerOf(ctx).SessionID, e.After)
+	at, err := e.Authenticator.AskErasure(ctx, actor, auth.CallerOf(ctx).SessionID, e.After)
 	return &struct{ Body ToBeErased }{ToBeErased{at}}, err
 }
 
 func (e *Erasure) callBack(ctx context.Context, actor access.Actor, _ *struct{}) (*struct{}, error) {
-	return nil, e.Doorkeeper.Store.CallErasureBack(ctx, actor)
+	return nil, e.Authenticator.Store.CallErasureBack(ctx, actor)
 }

@@ -104,7 +104,7 @@ func (a *Passkeys) finishLogin(ctx context.Context, actor access.Actor, in *stru
 	if err != nil {
 		return nil, fmt.Errorf("write a passkey's answer: %w", err)
 	}
-	from, err := a.Accounts.Doorkeeper.With(ctx, a.Accounts.Keys.Stranger(actor.Origin, in.Device), in.Cookie)
+	from, err := a.Accounts.Authenticator.With(ctx, a.Accounts.Keys.Stranger(actor.Origin, in.Device), in.Cookie)
 	if err != nil {
 		return nil, err
 	}

@@ -22,8 +22,8 @@ import (
 // ProvidersPath is what the addresses of OpenID providers begin with.
 const ProvidersPath = "/api/auth/oidc"
 
-// errandCookie is the name of the cookie of a browser that was sent to a provider.
-const errandCookie = "oidc_errand"
+// authRequestCookie is the name of the cookie of a browser that was sent to a provider.
+const authRequestCookie = "oidc_errand"
 
 // Providers is the sign-in at OpenID providers over HTTP.
 type Providers struct {
@@ -128,16 +128,16 @@ func (a *Providers) begin(ctx context.Context, actor access.Actor, in *beginInpu
 			return nil, err
 		}
 	}
-	address, errand, err := p.Start(ctx)
+	address, request, err := p.Start(ctx)
 	if err != nil {
 		return nil, err
 	}
-	errand.User, errand.Session = user, session
-	value, expires, err := a.Accounts.Keys.SignErrand(errand, a.Accounts.Now())
+	request.User, request.Session = user, session
+	value, expires, err := a.Accounts.Keys.SignAuthRequest(request, a.Accounts.Now())
 	if err != nil {
 		return nil, err
 	}
-	return &moved{address, []http.Cookie{a.Accounts.newCookie(errandCookie, a.path(""), value, expires)}}, nil
+	return &moved{address, []http.Cookie{a.Accounts.newCookie(authRequestCookie, a.path(""), value, expires)}}, nil
 }
 
 // mayLink says who begins to link a provider to his account. No other page may have him do
@@ -175,15 +175,15 @@ func (a *Providers) notSignedIn(err error) error {
 }
 
 type finishInput struct {
-	Provider string `path:"provider" maxLength:"64" doc:"Its id" example:"company"`
-	Code     string `query:"code" maxLength:"8192" doc:"By which we ask the provider who it is"`
-	State    string `query:"state" maxLength:"512" doc:"As we sent it"`
-	Error    string `query:"error" maxLength:"512" doc:"Why the provider has signed nobody in"`
-	Issuer   string `query:"iss" maxLength:"512" doc:"The provider, where it says so"`
-	Errand   string `cookie:"oidc_errand" doc:"Of the browser that began with it"`
-	Session  string `cookie:"auth_token" doc:"Of who links the provider to his account, or signs in again"`
-	Device   string `cookie:"taskwire_device" doc:"Set at a sign-in"`
-	Accept   string `header:"Accept" hidden:"true" doc:"Of a browser that shows pages: it has text/html"`
+	Provider    string `path:"provider" maxLength:"64" doc:"Its id" example:"company"`
+	Code        string `query:"code" maxLength:"8192" doc:"By which we ask the provider who it is"`
+	State       string `query:"state" maxLength:"512" doc:"As we sent it"`
+	Error       string `query:"error" maxLength:"512" doc:"Why the provider has signed nobody in"`
+	Issuer      string `query:"iss" maxLength:"512" doc:"The provider, where it says so"`
+	AuthRequest string `cookie:"oidc_errand" doc:"Of the browser that began with it"`
+	Session     string `cookie:"auth_token" doc:"Of who links the provider to his account, or signs in again"`
+	Device      string `cookie:"taskwire_device" doc:"Set at a sign-in"`
+	Accept      string `header:"Accept" hidden:"true" doc:"Of a browser that shows pages: it has text/html"`
 }
 
 // finish signs in who comes back. Of what goes wrong then, our page tells: a person has
@@ -205,31 +205,31 @@ func (a *Providers) signInOf(ctx context.Context, actor access.Actor, in *finish
 	if err != nil {
 		return nil, err
 	}
-	errand, ok := a.Accounts.Keys.Errand(in.Errand)
-	if !ok || errand.Provider != p.ID {
+	request, ok := a.Accounts.Keys.AuthRequest(in.AuthRequest)
+	if !ok || request.Provider != p.ID {
 		return nil, refuse.Because(refuse.SignInNotBegun, "this browser has not begun this sign-in, or it took too long; begin again")
 	}
-	from, err := a.Accounts.Doorkeeper.With(ctx, a.Accounts.Keys.Stranger(actor.Origin, in.Device), in.Session)
+	from, err := a.Accounts.Authenticator.With(ctx, a.Accounts.Keys.Stranger(actor.Origin, in.Device), in.Session)
 	if err != nil {
 		return nil, err
 	}
 	// What is made up costs the provider an answer.
-	back, err := a.Accounts.Doorkeeper.CountElsewhere(ctx, from)
+	back, err := a.Accounts.Authenticator.CountElsewhere(ctx, from)
 	if err != nil {
 		return nil, err
 	}
-	claimed, err := p.Finish(ctx, errand, provider.Back{Code: in.Code, State: in.State, Error: in.Error, Issuer: in.Issuer})
+	claimed, err := p.Finish(ctx, request, provider.Back{Code: in.Code, State: in.State, Error: in.Error, Issuer: in.Issuer})
 	if err != nil {
 		return nil, err
 	}
 	if err := back(ctx); err != nil {
 		return nil, err
 	}
-	out := &moved{Location: strings.TrimSuffix(a.Public.Path, "/") + "/", SetCookie: []http.Cookie{a.Accounts.expiredCookie(errandCookie, a.path(""))}}
-	if errand.User != uuid.Nil {
-		return out, a.link(ctx, actor, errand, in.Session, claimed)
+	out := &moved{Location: strings.TrimSuffix(a.Public.Path, "/") + "/", SetCookie: []http.Cookie{a.Accounts.expiredCookie(authRequestCookie, a.path(""))}}
+	if request.User != uuid.Nil {
+		return out, a.link(ctx, actor, request, in.Session, claimed)
 	}
-	u, session, err := a.Accounts.Doorkeeper.SignInElsewhere(ctx, from, claimed)
+	u, session, err := a.Accounts.Authenticator.SignInElsewhere(ctx, from, claimed)
 	if err != nil {
 		return nil, err
 	}
@@ -242,20 +242,20 @@ func (a *Providers) signInOf(ctx context.Context, actor access.Actor, in *finish
 }
 
 // link links who came back to the account of who began with it, who is still signed in.
-func (a *Providers) link(ctx context.Context, actor access.Actor, errand account.Errand, session string, claimed account.Claimed) error {
+func (a *Providers) link(ctx context.Context, actor access.Actor, request account.AuthRequest, session string, claimed account.Claimed) error {
 	caller, err := a.Accounts.Credentials.Caller(ctx, session)
 	if err != nil {
 		return a.notSignedIn(err)
 	}
-	if caller.UserID != errand.User || caller.SessionID != errand.Session {
+	if caller.UserID != request.User || caller.SessionID != request.Session {
 		return refuse.Because(refuse.SignInNotBegun, "somebody else is signed in by now; begin again")
 	}
 	actor.UserID, actor.Email = caller.UserID, caller.Email
-	return a.Accounts.Doorkeeper.Store.LinkIdentity(ctx, actor, claimed)
+	return a.Accounts.Authenticator.Store.LinkIdentity(ctx, actor, claimed)
 }
 
 func (a *Providers) identities(ctx context.Context, actor access.Actor, _ *struct{}) (*struct{ Body IdentityList }, error) {
-	found, err := a.Accounts.Doorkeeper.Store.Identities(ctx, actor)
+	found, err := a.Accounts.Authenticator.Store.Identities(ctx, actor)
 	return &struct{ Body IdentityList }{IdentityList{found}}, err
 }
 
@@ -263,7 +263,7 @@ func (a *Providers) remove(ctx context.Context, actor access.Actor, in *struct {
 	ID uuid.UUID `path:"id" format:"uuid" doc:"The link"`
 },
 ) (*struct{}, error) {
-	return nil, a.Accounts.Doorkeeper.Store.RemoveIdentity(ctx, actor, in.ID)
+	return nil, a.Accounts.Authenticator.Store.RemoveIdentity(ctx, actor, in.ID)
 }
 
 var exampleIdentity = account.Identity{

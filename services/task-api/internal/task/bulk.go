@@ -51,7 +51,7 @@ func MoveStep(id uuid.UUID, match Versions, to Move) Step {
 
 // DeleteStep moves a task into the trash.
 func DeleteStep(id uuid.UUID, match Versions) Step {
-	return Step{id, func(ctx context.Context, tx *change.Tx) (*Task, error) { return nil, throwOut(ctx, tx, id, match) }}
+	return Step{id, func(ctx context.Context, tx *change.Tx) (*Task, error) { return nil, moveToTrash(ctx, tx, id, match) }}
 }
 
 // What steps have written is sent after so many of them, or so many bytes of events: one

@@ -17,10 +17,10 @@ import (
 // Delete moves a task of the actor and its subtasks into the trash, with an event for
 // each. With its open occurrence a series ends; deleting a finished one ends nothing.
 func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, match Versions) error {
-	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error { return throwOut(ctx, tx, id, match) })
+	return s.Changes.Do(ctx, actor, func(ctx context.Context, tx *change.Tx) error { return moveToTrash(ctx, tx, id, match) })
 }
 
-func throwOut(ctx context.Context, tx *change.Tx, id uuid.UUID, match Versions) error {
+func moveToTrash(ctx context.Context, tx *change.Tx, id uuid.UUID, match Versions) error {
 	t, err := lock(ctx, tx, id)
 	if err != nil {
 		return err
@@ -186,7 +186,7 @@ func follower(ctx context.Context, tx *change.Tx, t *Task, list uuid.UUID) (next
 type removal struct {
 	outcome string    // of an occurrence that was open
 	root    uuid.UUID // with what it goes into the trash
-	letGo   bool      // by its series, see throwAway
+	letGo   bool      // by its series, see insertTrash
 }
 
 // remove deletes a task and its subtasks.
@@ -245,7 +245,7 @@ func removeOne(ctx context.Context, tx *change.Tx, t *Task, how removal) error {
 	before := t.clone()
 	outcome := how.outcome
 	t.Version++
-	throwAway(tx, t, how.root, how.letGo)
+	insertTrash(tx, t, how.root, how.letGo)
 	var about map[string]any
 	if outcome != "" {
 		about = map[string]any{event.MetaOccurrence: outcome}

@@ -55,9 +55,9 @@ func (s *Store) Trash(ctx context.Context, actor access.Actor, behind *page.Plac
 	return found, nil
 }
 
-// throwAway writes the rows of a task into the trash, which are about to be deleted. letGo
+// insertTrash writes the rows of a task into the trash, which are about to be deleted. letGo
 // are those that a series lets go: only who undoes that finds them.
-func throwAway(tx *change.Tx, t *Task, root uuid.UUID, letGo bool) {
+func insertTrash(tx *change.Tx, t *Task, root uuid.UUID, letGo bool) {
 	// It may have been let go before, and have come again.
 	tx.Later("DELETE FROM task.trash WHERE (id = ? OR root_id = ?) AND let_go AND deleted_at <> ?", t.ID, t.ID, tx.Now)
 	tx.Later(`INSERT INTO task.trash (id, root_id, list_id, series_id, title, version, deleted_by, deleted_at, let_go, task, reminders, comments)
@@ -66,9 +66,9 @@ func throwAway(tx *change.Tx, t *Task, root uuid.UUID, letGo bool) {
 		FROM task.tasks t WHERE t.id = ?`, root, t.Version, tx.Actor.UserID, tx.Now, letGo, t.ID)
 }
 
-// ThrowAway deletes the tasks of a list into the trash, with the list as their root. Its
+// TrashList deletes the tasks of a list into the trash, with the list as their root. Its
 // caller has locked the list against tasks that would come into it.
-func ThrowAway(ctx context.Context, tx *change.Tx, list uuid.UUID) error {
+func TrashList(ctx context.Context, tx *change.Tx, list uuid.UUID) error {
 	for {
 		var found []*Task
 		err := tx.NewSelect().Model(&found).Where("list_id = ?", list).Where("parent_id IS NULL").OrderExpr("id").Limit(batch).For("UPDATE").Scan(ctx)

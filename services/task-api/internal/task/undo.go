@@ -918,7 +918,7 @@ func (u *undoing) takeAway(ctx context.Context, tx *change.Tx, p *Past) error {
 		}
 		return remove(ctx, tx, t, removal{root: t.ID})
 	}
-	if err := throwOut(ctx, tx, p.ID, nil); err != nil || t.Recurrence != nil {
+	if err := moveToTrash(ctx, tx, p.ID, nil); err != nil || t.Recurrence != nil {
 		return err
 	}
 	return untouchParent(ctx, tx, t.ParentID)
