@@ -73,11 +73,11 @@ func TestAnOperatorReplaysAndDiscardsOnThePage(t *testing.T) {
 	require.NoError(t, json.Unmarshal(told, &completed))
 	for service, schema := range map[string]string{"audit-log": "audit", "recurring-task": "recurring", "notification": "notification"} {
 		path := "/api/operator/dead-letters/" + service
-		bury := func(payload []byte) int {
+		deadLetter := func(payload []byte) int {
 			return s.query(t, "INSERT INTO "+schema+`.dead_letters (fingerprint, topic, key, event_id, source, type, reason, payload, metadata, received_at)
 				VALUES (sha256(random()::text::bytea), $1, '', '', '', $2, 'a test', $3, '{}', now()) RETURNING id`, event.TopicTasks, t.Name(), payload)
 		}
-		poison := bury([]byte("{}"))
+		poison := deadLetter([]byte("{}"))
 		replay := func(letter int) settled {
 			t.Helper()
 			return must[settled](u, http.StatusOK, http.MethodPost, fmt.Sprintf("%s/%d/replay", path, letter), nil)
@@ -96,7 +96,7 @@ func TestAnOperatorReplaysAndDiscardsOnThePage(t *testing.T) {
 		require.NotEmpty(t, failed.Reason)
 		if service == "notification" { // which has handled it, and forgets that
 			s.execute(t, fmt.Sprintf("DELETE FROM notification.inbox WHERE id = '%s'", completed.ID))
-			good := bury(told)
+			good := deadLetter(told)
 			require.Equal(t, "replayed", replay(good).Outcome)
 			require.Equal(t, 1, s.query(t, "SELECT count(*) FROM notification.inbox WHERE id = $1", completed.ID), "through the inbox, as by the command")
 			require.Equal(t, "resolved", replay(good).Outcome)

@@ -257,7 +257,7 @@ func TestPoisonOnATopicBlocksNothing(t *testing.T) {
 			unnamed := func(value string) func() (string, []byte) {
 				return func() (string, []byte) { return "", []byte(value) }
 			}
-			buried := map[string]string{} // reason's origin by what is known of the event
+			deadLettered := map[string]string{} // reason's origin by what is known of the event
 			for name, make := range map[string]func() (id string, value []byte){
 				"malformed JSON":       unnamed(`{"id": `),
 				"an empty body":        unnamed(""),
@@ -274,20 +274,20 @@ func TestPoisonOnATopicBlocksNothing(t *testing.T) {
 					t.Logf("%s: refused by the broker: %v", name, err)
 					continue
 				}
-				buried[name] = id
+				deadLettered[name] = id
 			}
 			task := u.create(object{"title": "Behind the poison", "reminders": []object{{"at": "2020-01-01T00:00:00Z"}}})
 			u.onceInEffect(task)
 			for _, schema := range c.consumers {
 				letters := "SELECT count(*) FROM " + schema + ".dead_letters WHERE topic = $1 AND key = $2"
 				eventually(t, func() error {
-					if n := s.query(t, letters, c.topic, key); n != len(buried) {
-						return fmt.Errorf("%d dead letters of %s, not %d", n, schema, len(buried))
+					if n := s.query(t, letters, c.topic, key); n != len(deadLettered) {
+						return fmt.Errorf("%d dead letters of %s, not %d", n, schema, len(deadLettered))
 					}
 					return nil
 				})
 				require.Zero(t, s.query(t, letters+" AND reason = ''", c.topic, key), "each has its reason")
-				for name, id := range buried {
+				for name, id := range deadLettered {
 					require.NotZero(t, s.query(t, letters+" AND event_id = $3", c.topic, key, id), "%s: known by its id", name)
 				}
 			}

@@ -14,7 +14,7 @@ func TestTheOperatorsCorner(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), s.Database.OwnerURL)
 	require.NoError(t, err)
 	defer conn.Close(t.Context())
-	bury := func(schema, payload string) (id int) {
+	deadLetter := func(schema, payload string) (id int) {
 		require.NoError(t, conn.QueryRow(t.Context(), "INSERT INTO "+schema+`.dead_letters (fingerprint, topic, key, event_id, source, type, reason, payload, metadata, received_at)
 			VALUES (sha256(random()::text::bytea), 'task-events', '', '', '', 'test', 'a reason of its own', $1, '{}', now()) RETURNING id`, payload).Scan(&id))
 		return id
@@ -28,7 +28,7 @@ func TestTheOperatorsCorner(t *testing.T) {
 	me := ask[thing](t, c, http.MethodGet, "/api/auth/me", nil)
 	_, err = conn.Exec(t.Context(), "UPDATE task.users SET operator = true WHERE id = $1", me.ID)
 	require.NoError(t, err)
-	first, second := bury("notification", "{}"), bury("audit", "{}")
+	first, second := deadLetter("notification", "{}"), deadLetter("audit", "{}")
 	b := signIn(t, c)
 	b.click("link", "Operator")
 	b.see("heading", "Operator")
