@@ -36,7 +36,7 @@ func (s *Subscriber) AtOnce(topic string, a AtOnce) {
 
 // inOneStatement says which events were not handled before, and now are. It is nil when
 // nothing was done.
-func (h *inTx) inOneStatement(ctx context.Context, s *Subscriber, batch []delivery) (fresh []bool, err error) {
+func (h *inTx) inOneStatement(ctx context.Context, s *Subscriber, batch []delivery) (isNew []bool, err error) {
 	if h.atOnce == nil {
 		return nil, nil
 	}
@@ -60,17 +60,17 @@ func (h *inTx) inOneStatement(ctx context.Context, s *Subscriber, batch []delive
 		return nil, fmt.Errorf("handle %d events in one statement: %w", len(rows), err)
 	}
 	defer inserted.Close()
-	fresh = make([]bool, len(batch))
+	isNew = make([]bool, len(batch))
 	for inserted.Next() {
 		var key identity
 		if err := inserted.Scan(&key.Source, &key.ID); err != nil {
 			return nil, fmt.Errorf("read which events were new: %w", err)
 		}
-		fresh[first[key]] = true
+		isNew[first[key]] = true
 	}
 	// Nil says that it is committed, too: pgx has read up to where Postgres is ready again.
 	if err := inserted.Err(); err != nil {
 		return nil, fmt.Errorf("handle %d events in one statement: %w", len(rows), err)
 	}
-	return fresh, nil
+	return isNew, nil
 }

@@ -41,7 +41,7 @@
 // in which they came. The transaction is the work of one of these requests, and
 // does not end with it. When it fails, the deliveries are tried one by one, and of
 // those that fail each event alone, unless it is the database that is away. Idempotent topics share
-// the look into the inbox and the marks in the same way. Where there is an AtOnce, the
+// the look into the inbox and what they write into it in the same way. Where there is an AtOnce, the
 // transaction is its statement, and the handler's where that fails.
 //
 // # What may be seen twice

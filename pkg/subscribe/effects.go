@@ -21,14 +21,14 @@ var errBehind = errors.New("an earlier event of this key has to be handled first
 type inTx struct {
 	InTx
 	atOnce *AtOnce // nil: there is none
-	rounds baton[[]error]
+	rounds coalescer[[]error]
 }
 
 func (h *inTx) apply(ctx context.Context, s *Subscriber, batch []delivery) []error {
 	if s.replaying {
 		return h.round(ctx, s, [][]delivery{batch})[0]
 	}
-	errs, err := h.rounds.do(ctx, batch, func(ctx context.Context, round []*share[[]error]) {
+	errs, err := h.rounds.do(ctx, batch, func(ctx context.Context, round []*waiter[[]error]) {
 		batches := make([][]delivery, len(round))
 		for i, r := range round {
 			batches[i] = r.batch
@@ -84,17 +84,17 @@ func unreachable(ctx context.Context, err error) bool {
 func (h *inTx) together(ctx context.Context, s *Subscriber, batch []delivery) (err error) {
 	ctx, spans := telemetry.Processing(ctx, batch[0].Topic, traced(batch))
 	defer func() { spans.End(err) }()
-	fresh, err := h.inOneStatement(ctx, s, batch)
+	isNew, err := h.inOneStatement(ctx, s, batch)
 	if err != nil && unreachable(ctx, err) {
 		return err
 	}
-	if err != nil || fresh == nil { // what is wrong with an event, the handler says
-		if fresh, err = h.inTransaction(ctx, s, batch); err != nil {
+	if err != nil || isNew == nil { // what is wrong with an event, the handler says
+		if isNew, err = h.inTransaction(ctx, s, batch); err != nil {
 			return err
 		}
 	}
 	for i, d := range batch {
-		if fresh[i] {
+		if isNew[i] {
 			s.handled(d)
 		} else {
 			s.count(d, outcomeDuplicate)
@@ -104,15 +104,15 @@ func (h *inTx) together(ctx context.Context, s *Subscriber, batch []delivery) (e
 }
 
 // inTransaction says which events were not handled before: those the handler has handled.
-func (h *inTx) inTransaction(ctx context.Context, s *Subscriber, batch []delivery) (fresh []bool, err error) {
+func (h *inTx) inTransaction(ctx context.Context, s *Subscriber, batch []delivery) (isNew []bool, err error) {
 	err = s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		var err error
-		if fresh, err = s.recordHandled(ctx, tx, batch); err != nil {
+		if isNew, err = s.recordHandled(ctx, tx, batch); err != nil {
 			return err
 		}
 		var events []Event
 		for i, d := range batch {
-			if fresh[i] {
+			if isNew[i] {
 				events = append(events, d.Event)
 			}
 		}
@@ -121,7 +121,7 @@ func (h *inTx) inTransaction(ctx context.Context, s *Subscriber, batch []deliver
 		}
 		return guarded(func() error { return h.InTx(ctx, tx, events) })
 	})
-	return fresh, err
+	return isNew, err
 }
 
 // errTried ends a transaction that was a try.
@@ -131,11 +131,11 @@ var errTried = errors.New("it was a try")
 func (h *inTx) try(ctx context.Context, s *Subscriber, d delivery) (Outlook, error) {
 	outlook := WouldBeHandled
 	err := s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		fresh, err := s.recordHandled(ctx, tx, []delivery{d})
+		isNew, err := s.recordHandled(ctx, tx, []delivery{d})
 		switch {
 		case err != nil:
 			return err
-		case !fresh[0]:
+		case !isNew[0]:
 			outlook = HasHadEffect
 		default:
 			if err := guarded(func() error { return h.InTx(ctx, tx, []Event{d.Event}) }); err != nil {
@@ -151,11 +151,11 @@ func (h *inTx) try(ctx context.Context, s *Subscriber, d delivery) (Outlook, err
 }
 
 const (
-	// markEvery is how long handled events of a batch wait to be marked: what a
+	// recordEvery is how long handled events of a batch wait to be recorded: what a
 	// batch that is ended in the middle does a second time.
-	markEvery = time.Second
-	// markTime is how long that may take, whatever has become of the delivery.
-	markTime = 5 * time.Second
+	recordEvery = time.Second
+	// recordTime is how long that may take, whatever has become of the delivery.
+	recordTime = 5 * time.Second
 
 	// What handlers wait for is away when so many in a row have failed after so long. The
 	// others of the delivery are left for the next one: each would wait as long again,
@@ -168,11 +168,11 @@ const (
 var errAway = errors.New("what the handlers need does not answer; the event waits for the next delivery")
 
 // idempotent is an Idempotent of a topic. Deliveries that come in at the same time are
-// looked up and marked together; their handlers run side by side.
+// looked up and recorded together; their handlers run side by side.
 type idempotent struct {
 	Idempotent
-	lookups baton[looked]
-	marks   baton[error]
+	lookups coalescer[looked]
+	records coalescer[error]
 }
 
 // looked is what was found of a batch in the inbox.
@@ -183,7 +183,7 @@ type looked struct {
 
 // lookUp says which of the events are in the inbox.
 func (h *idempotent) lookUp(ctx context.Context, s *Subscriber, batch []delivery) (map[identity]bool, error) {
-	found, err := h.lookups.do(ctx, batch, func(ctx context.Context, round []*share[looked]) {
+	found, err := h.lookups.do(ctx, batch, func(ctx context.Context, round []*waiter[looked]) {
 		events, err := s.known(ctx, all(round))
 		for _, r := range round {
 			r.result = looked{events, err}
@@ -192,13 +192,13 @@ func (h *idempotent) lookUp(ctx context.Context, s *Subscriber, batch []delivery
 	return found.events, errors.Join(err, found.err)
 }
 
-// mark writes the events into the inbox.
-func (h *idempotent) mark(ctx context.Context, s *Subscriber, batch []delivery) error {
+// record writes the events into the inbox.
+func (h *idempotent) record(ctx context.Context, s *Subscriber, batch []delivery) error {
 	// What was done is told even when nobody waits for the answer any more.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), markTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	failed, err := h.marks.do(ctx, batch, func(ctx context.Context, round []*share[error]) {
-		ctx, cancel := context.WithTimeout(ctx, markTime)
+	failed, err := h.records.do(ctx, batch, func(ctx context.Context, round []*waiter[error]) {
+		ctx, cancel := context.WithTimeout(ctx, recordTime)
 		defer cancel()
 		_, err := s.recordHandled(ctx, s.DB, all(round))
 		for _, r := range round {
@@ -209,7 +209,7 @@ func (h *idempotent) mark(ctx context.Context, s *Subscriber, batch []delivery) 
 }
 
 // all are the events of a round.
-func all[R any](round []*share[R]) []delivery {
+func all[R any](round []*waiter[R]) []delivery {
 	var events []delivery
 	for _, r := range round {
 		events = append(events, r.batch...)
@@ -217,7 +217,7 @@ func all[R any](round []*share[R]) []delivery {
 	return events
 }
 
-// apply runs each event that was not handled before, and marks those that
+// apply runs each event that was not handled before, and records those that
 // succeeded, again and again on the way: the sidecar ends a delivery that takes
 // too long and makes it anew, which then goes on where this one was ended.
 func (h *idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery) []error {
@@ -228,13 +228,13 @@ func (h *idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery)
 	}
 	now := map[identity]bool{} // handled in this delivery
 	var done, duplicates []delivery
-	marked := time.Now()
-	mark := func() error {
-		marked = time.Now()
+	recorded := time.Now()
+	record := func() error {
+		recorded = time.Now()
 		if len(done) == 0 {
 			return nil
 		}
-		if err := h.mark(ctx, s, done); err != nil {
+		if err := h.record(ctx, s, done); err != nil {
 			return err
 		}
 		for _, d := range done {
@@ -268,14 +268,14 @@ func (h *idempotent) apply(ctx context.Context, s *Subscriber, batch []delivery)
 		waited = 0
 		done = append(done, d)
 		now[d.identity()] = true
-		if time.Since(marked) >= markEvery {
-			if err := mark(); err != nil {
-				s.Log.DebugContext(ctx, "handled events could not be marked; it is tried again at the end of the delivery", "topic", d.Topic, "error", err)
+		if time.Since(recorded) >= recordEvery {
+			if err := record(); err != nil {
+				s.Log.DebugContext(ctx, "handled events could not be recorded; it is tried again at the end of the delivery", "topic", d.Topic, "error", err)
 			}
 		}
 		return nil
 	})
-	if err := mark(); err != nil {
+	if err := record(); err != nil {
 		// The effects stand. All are delivered again, which changes nothing.
 		s.failed(ctx, batch[0], err)
 		return repeat(err, len(batch))

@@ -47,7 +47,7 @@ func inboxRows(batch []delivery, now time.Time) ([]inboxRow, map[identity]int) {
 }
 
 // recordHandled writes the inbox rows of a batch and says which of its events had none;
-// of an event that is in it twice, the first. A replica that marks the same
+// of an event that is in it twice, the first. A replica that records the same
 // event at the same time waits here for this transaction to end.
 func (s *Subscriber) recordHandled(ctx context.Context, db bun.IDB, batch []delivery) ([]bool, error) {
 	rows, first := inboxRows(batch, s.Now())
@@ -55,13 +55,13 @@ func (s *Subscriber) recordHandled(ctx context.Context, db bun.IDB, batch []deli
 	err := db.NewInsert().Model(&rows).ModelTableExpr("?.inbox", bun.Ident(s.Schema)).
 		On("CONFLICT DO NOTHING").Returning("source, id").Scan(ctx, &inserted)
 	if err != nil {
-		return nil, fmt.Errorf("mark %d events as handled: %w", len(rows), err)
+		return nil, fmt.Errorf("record %d events as handled: %w", len(rows), err)
 	}
-	fresh := make([]bool, len(batch))
+	isNew := make([]bool, len(batch))
 	for _, key := range inserted {
-		fresh[first[key]] = true
+		isNew[first[key]] = true
 	}
-	return fresh, nil
+	return isNew, nil
 }
 
 // known says which of the events are in the inbox.

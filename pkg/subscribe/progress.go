@@ -17,7 +17,7 @@ var handledUpTo = promauto.NewGaugeVec(prometheus.GaugeOpts{
 }, []string{"topic"})
 
 // progress is how far this process knows that the service has come: when the
-// newest event of each topic happened that was handled or buried. Deliveries
+// newest event of each topic happened that was handled or dead-lettered. Deliveries
 // end side by side, so the last one need not be the newest.
 type progress struct {
 	mu   sync.Mutex

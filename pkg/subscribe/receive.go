@@ -105,19 +105,19 @@ func (s *Subscriber) handle(ctx context.Context, effect effect, deliveries []del
 	errs := make([]error, len(deliveries))
 	var good []delivery
 	var index []int
-	unburied := map[string]bool{}
+	blocked := map[string]bool{}
 	for i := range deliveries {
 		d := &deliveries[i]
 		parsed, err := decode(d.Topic, d.raw)
 		d.Event.Event = parsed
 		d.takeKey()
-		if d.Key != "" && unburied[d.Key] {
+		if d.Key != "" && blocked[d.Key] {
 			errs[i] = errBehind
 			continue
 		}
 		if err != nil {
 			if errs[i] = s.verdict(ctx, *d, Poison(err)); errs[i] != nil {
-				unburied[d.Key] = true
+				blocked[d.Key] = true
 			}
 			continue
 		}

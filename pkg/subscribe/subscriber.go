@@ -76,7 +76,7 @@ type Subscriber struct {
 	unknown *outage.Outage            // a topic that is not in topics
 
 	// replaying is set where an operator waits for the answer: what fails is
-	// told to him, and buried no second time.
+	// told to him, and dead-lettered no second time.
 	replaying bool
 	room      *semaphore.Weighted // bytes of deliveries that may come in
 	progress  *progress

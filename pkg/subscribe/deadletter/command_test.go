@@ -55,8 +55,8 @@ func newHarness(t *testing.T) *harness {
 	return h
 }
 
-// bury makes a letter of a record.
-func (h *harness) bury(raw []byte) {
+// deadLetter makes a letter of a record.
+func (h *harness) deadLetter(raw []byte) {
 	body, err := json.Marshal(map[string]any{"type": "com.dapr.event.sent", "data_base64": raw})
 	require.NoError(h.t, err)
 	req := httptest.NewRequest(http.MethodPost, "/events/"+event.TopicTasks, bytes.NewReader(body))
@@ -89,9 +89,9 @@ func TestAnOperatorSeesToAllLetters(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "no dead letters\n", out)
 
-	h.bury([]byte("\x00\xff\x1b[2J"))
-	h.bury(taskEvent(t))
-	h.bury(taskEvent(t))
+	h.deadLetter([]byte("\x00\xff\x1b[2J"))
+	h.deadLetter(taskEvent(t))
+	h.deadLetter(taskEvent(t))
 
 	out, err = h.run("list", "--limit", "2")
 	require.NoError(t, err)
@@ -181,8 +181,8 @@ func TestWhoActsHasAName(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t)
-			h.bury(taskEvent(t))
-			h.bury(taskEvent(t))
+			h.deadLetter(taskEvent(t))
+			h.deadLetter(taskEvent(t))
 			h.mended = true
 			for _, args := range [][]string{{"replay", "1"}, {"replay", "--all"}, {"discard", "2", "--reason", "x"}} {
 				_, err := h.run(append(args, c.operator...)...)
@@ -238,12 +238,12 @@ func TestADryRunTellsWhatWillBe(t *testing.T) {
 	}
 
 	good := taskEvent(t)
-	h.bury(good)
-	h.bury([]byte("no event"))
-	h.bury(bytes.Replace(taskEvent(t), []byte("task-event/v1"), []byte("task-event/v2"), 1))
-	h.bury(bytes.Replace(taskEvent(t), []byte(`"event_type"`), []byte(`"unstorable":1,"event_type"`), 1))
+	h.deadLetter(good)
+	h.deadLetter([]byte("no event"))
+	h.deadLetter(bytes.Replace(taskEvent(t), []byte("task-event/v1"), []byte("task-event/v2"), 1))
+	h.deadLetter(bytes.Replace(taskEvent(t), []byte(`"event_type"`), []byte(`"unstorable":1,"event_type"`), 1))
 	known := taskEvent(t)
-	h.bury(known)
+	h.deadLetter(known)
 	id := string(known[bytes.Index(known, []byte(`"id":"`))+6:][:36])
 	_, err = h.events.DB.ExecContext(t.Context(), "INSERT INTO consumer.inbox VALUES (?, ?, now())", event.Source, id)
 	require.NoError(t, err)
@@ -278,8 +278,8 @@ func TestADryRunTellsWhatWillBe(t *testing.T) {
 // An effect outside the database is not tried: of it the dry run says what it knows.
 func TestADryRunDoesNotTryWhatCanNotBeUndone(t *testing.T) {
 	h := newHarness(t)
-	h.bury(taskEvent(t))
-	h.bury(bytes.Replace(taskEvent(t), []byte(`"event_type"`), []byte(`"bad":1,"event_type"`), 1))
+	h.deadLetter(taskEvent(t))
+	h.deadLetter(bytes.Replace(taskEvent(t), []byte(`"event_type"`), []byte(`"bad":1,"event_type"`), 1))
 	h.events.Idempotent(event.TopicTasks, func(context.Context, subscribe.Event) error {
 		t.Error("it was tried")
 		return nil
@@ -342,7 +342,7 @@ func TestLettersAreDiscardedInBulk(t *testing.T) {
 func TestABulkReplayIsQuiet(t *testing.T) {
 	h := newHarness(t)
 	for range 25 {
-		h.bury(taskEvent(t))
+		h.deadLetter(taskEvent(t))
 	}
 	said, err := h.run("replay", "--all", "--operator", "ada")
 	require.ErrorContains(t, err, "25 letters failed")

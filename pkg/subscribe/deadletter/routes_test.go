@@ -43,14 +43,14 @@ func (h *harness) ask(status int, isOperator bool, method, path string, body, an
 func TestAnOperatorOfTaskAPIDoesWhatTheCommandDoes(t *testing.T) {
 	h := newHarness(t)
 	for range 3 {
-		h.bury(taskEvent(t))
+		h.deadLetter(taskEvent(t))
 	}
 	var state operator.State
 	h.ask(http.StatusOK, true, http.MethodGet, operator.StatePath, nil, &state)
 	require.Equal(t, int64(3), state.DeadLetters)
 	require.Len(t, state.Topics, 1)
 	require.Equal(t, event.TopicTasks, state.Topics[0].Topic)
-	require.NotNil(t, state.Topics[0].UpTo, "what was buried is done with")
+	require.NotNil(t, state.Topics[0].UpTo, "what was dead-lettered is done with")
 
 	var page operator.DeadLetters
 	h.ask(http.StatusOK, true, http.MethodGet, operator.LettersPath+"?limit=2", nil, &page)
