@@ -123,7 +123,7 @@ function listen(): void {
 
 // write has a command survive the page. Where there is no room it is there while that is open.
 const write = (c: Command): Promise<unknown> =>
-  local.write(["outbox"], (store) => store("outbox").put(c)).then(
+  local.write(["outbox"], (store) => store("outbox").put(c).transaction!.commit()).then( // not once the page comes to it: it may be left before
     () => {
       unwritten.delete(c.id);
       noRoom = false;
