@@ -1,6 +1,6 @@
 // The field for a new task. What the server would understand of the text is shown below it,
 // and each part can be kept as text.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { request } from "./api";
 import { quickAdd } from "./changes";
 import { recall, remember } from "./local";
@@ -43,7 +43,7 @@ const nothing = { of: "", parts: [] as Part[] };
 export function Add({ label, list, day }: { label: string; list?: string; day?: string }) {
   const draft = `add.${user.peek()?.id}.${list ?? label}`;
   const [text, setText] = useState(() => recall<string>("sessionStorage", draft) ?? "");
-  useEffect(() => remember("sessionStorage", draft, text || undefined), [text]);
+  useLayoutEffect(() => remember("sessionStorage", draft, text || undefined), [text]); // before who types can be elsewhere
   const [understood, setUnderstood] = useState(nothing); // of a text, which may be gone
   const [heard, setHeard] = useState("");
   const field = useRef<HTMLInputElement>(null);

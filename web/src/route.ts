@@ -39,6 +39,7 @@ export const route = computed<Route>(() => {
 
 export function go(to: string): void {
   location.hash = "#/" + to;
+  hash.value = read(); // the browser says so later: what is typed meanwhile is meant for there
 }
 
 // refine goes on from where the page is, such as with each letter that is typed: Back does not

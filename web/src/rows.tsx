@@ -154,10 +154,11 @@ export const shownTasks = (): string[] => shownItems().map((item) => item.task.i
 
 export const rowOf = (id: string): HTMLElement | undefined => [...document.querySelectorAll<HTMLElement>("main [data-task]")].find((row) => row.dataset.task === id);
 
-// focusTask puts the focus on a task once it is drawn.
+// focusTask puts the focus on a task: at once, for the next key, and again when all is drawn.
 export function focusTask(id: string | undefined): void {
   if (!id) return;
   const focus = () => rowOf(id)?.querySelector<HTMLElement>(".title")?.focus();
+  focus();
   requestAnimationFrame(() => {
     if (rowOf(id)) return focus();
     for (const one of shown) one.reveal(id);
@@ -268,13 +269,15 @@ export async function toggle(task: Task): Promise<void> {
 
 export async function remove(task: Task): Promise<void> {
   const next = beside(task.id);
-  await deleteTask(task);
+  const going = deleteTask(task);
   focusTask(next);
+  await going;
 }
 
 export async function move(task: Task, by: 1 | -1): Promise<void> {
-  await moveTask(task, by);
+  const going = moveTask(task, by);
   focusTask(task.id);
+  await going;
 }
 
 function Row(p: Item & { movable: boolean; withList: boolean }) {

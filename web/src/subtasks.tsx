@@ -51,7 +51,8 @@ export function Subtasks({ task, writable, onOpen }: { task: Task; writable: boo
               const by = e.key === "ArrowUp" ? -1 : e.key === "ArrowDown" ? 1 : 0;
               if (!e.altKey || by === 0 || !writable) return;
               e.preventDefault();
-              void moveTask(part, by).then(() => focusSubtask(part.id));
+              void moveTask(part, by);
+              focusSubtask(part.id);
             }}
           >
             <input type="checkbox" checked={part.is_complete} disabled={!writable} aria-label={t.complete(part.title)} onChange={() => void setComplete(part, !part.is_complete)} />
@@ -64,7 +65,8 @@ export function Subtasks({ task, writable, onOpen }: { task: Task; writable: boo
                 aria-label={`${t.delete}: ${part.title}`}
                 onClick={() => {
                   const next = beside(part.id);
-                  void deleteTask(part).then(() => focusSubtask(next));
+                  void deleteTask(part);
+                  focusSubtask(next);
                 }}
               >
                 ×
