@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,7 +151,7 @@ func TestComments(t *testing.T) {
 	ada, grace := newUser(t), newUser(t)
 	ask[any](t, ada, http.MethodPatch, "/api/auth/me", object{"name": "Ada"})
 	ask[any](t, grace, http.MethodPatch, "/api/auth/me", object{"name": "Grace"})
-	list, _ := shared(t, ada, grace, "editor")
+	list, task := shared(t, ada, grace, "editor")
 	one, other := signIn(t, ada), signIn(t, grace)
 	for _, b := range []*tab{one, other} {
 		b.visit("/#/list/" + list.ID)
@@ -214,21 +215,32 @@ func TestComments(t *testing.T) {
 	one.gone("dialog", "Edit task")
 	one.click("button", "Roof")
 	one.see("textbox", "Write a comment")
-	require.Equal(t, "Thank you", evaluate[string](one, `document.querySelector(".comments > form textarea").value`))
+	one.eventually(func() error {
+		if typed := evaluate[string](one, `document.querySelector(".comments > form textarea").value`); typed != "Thank you" {
+			return fmt.Errorf("the draft is %q", typed)
+		}
+		return nil
+	})
 
 	// An owner deletes what others said, and takes that back.
 	one.click("button", "Delete: Looked at it.")
 	one.reads("Deleted the comment.")
 	other.gone("button", "Edit: Looked at it.")
-	one.accessible("comments")
-	one.click("button", "Undo")
+	one.click("button", "Undo") // which is offered for some seconds
 	other.see("button", "Edit: Looked at it.")
 	one.see("button", "Delete: Looked at it.")
 	one.gone("button", "Edit: Looked at it.")
+	one.accessible("comments")
 	require.False(t, evaluate[bool](other, `"pwned" in window`))
 	one.press("\x1b")
 
-	// The history has it.
+	// The history has it, once that has come there.
+	one.eventually(func() error {
+		if got := ask[struct{ Items []struct{ Action string } }](t, ada, http.MethodGet, "/api/tasks/"+task.ID+"/history", nil).Items; !slices.ContainsFunc(got, func(e struct{ Action string }) bool { return e.Action == "comment.deleted" }) {
+			return fmt.Errorf("the history is %v", got)
+		}
+		return nil
+	})
 	one.click("button", "Actions for Roof")
 	one.click("button", "History")
 	one.reads("Deleted a comment")

@@ -111,7 +111,11 @@ func (b *tab) save() {
 // do presses a button by the keyboard, whatever moves meanwhile.
 func (b *tab) do(button string) {
 	b.t.Helper()
-	call(b, dom.Focus, dom.FocusParams{BackendNodeID: b.see("button", button)})
+	b.eventually(func() error {
+		// It may be drawn anew between these.
+		_, err := chromedp.Call(b.ctx, dom.Focus, dom.FocusParams{BackendNodeID: b.see("button", button)})
+		return err
+	})
 	b.press("\r")
 }
 
@@ -490,6 +494,7 @@ func TestSubtasksByKeyboard(t *testing.T) {
 	b.click("button", "Delete: Hotel")
 	b.gone("button", "Hotel")
 	b.focused("Tickets")
+	b.reads("Deleted: Hotel")
 	b.click("button", "Undo")
 	ordered("Bag", "Tickets", "Hotel")
 	b.press("\x1b")
@@ -527,7 +532,7 @@ func TestAnUnsavedDraftIsNotLeftForASubtask(t *testing.T) {
 	b.click("button", "Whole")
 	b.fill("textbox", "Description", "Not yet saved")
 	evaluate[bool](b, `setTimeout(() => document.querySelector("[data-subtask] .title").click()), true`)
-	<-asked
+	arrives(t, asked)
 	require.Equal(t, "Not yet saved", b.value("description"))
 	b.save()
 	require.Equal(t, "Not yet saved", read(t, c, parent.ID).Description)

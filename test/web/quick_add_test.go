@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/fetch"
 	"github.com/chromedp/cdproto/network"
@@ -37,13 +36,7 @@ func TestQuickAddShowsWhatItUnderstands(t *testing.T) {
 	call(b, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: "*/api/quick-add"}}})
 	next := func() fetch.RequestID {
 		t.Helper()
-		select {
-		case id := <-held:
-			return id
-		case <-time.After(patience):
-			t.Fatal("nothing is asked of the server")
-			return ""
-		}
+		return arrives(t, held)
 	}
 	b.click("link", "Inbox")
 	const field = "Add a task to Inbox"

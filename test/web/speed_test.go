@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -180,7 +181,12 @@ func TestALongList(t *testing.T) {
 		b.press(kb.End)
 		b.at(fmt.Sprintf("Task %d", n-1))
 		require.Equal(t, fmt.Sprintf("%d of %d", n, n), evaluate[string](b, `(() => { const li = document.activeElement.closest("li"); return li.ariaPosInSet + " of " + li.ariaSetSize })()`))
-		require.True(t, evaluate[bool](b, `(() => { const r = document.activeElement.getBoundingClientRect(); return r.top >= 0 && r.bottom <= innerHeight })()`), "the last task is not seen")
+		b.eventually(func() error {
+			if !evaluate[bool](b, `(() => { const r = document.activeElement.getBoundingClientRect(); return r.top >= 0 && r.bottom <= innerHeight })()`) {
+				return errors.New("the last task is not seen")
+			}
+			return nil
+		})
 		b.press("k")
 		b.at(fmt.Sprintf("Task %d", n-2))
 		b.visit("/#/search?list=" + lists[i].ID)

@@ -24,9 +24,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/test/suite"
+	"github.com/taskwire/taskwire/test/suite/suitetest"
 )
 
-const patience = 20 * time.Second
+const patience = suitetest.Patience
 
 // tab is a page in a browser of its own: it shares no cookie with another one.
 type tab struct {
@@ -103,12 +104,40 @@ func (b *tab) visit(path string) {
 	require.NoError(b.t, chromedp.Do(b.ctx, chromedp.Navigate(b.base+path)))
 }
 
-// evaluate runs JavaScript in the page; a promise is waited for.
+// evaluate runs JavaScript in the page; a promise is waited for. While a page is being loaded
+// there is none to ask: then it is asked of the next one.
 func evaluate[T any](b *tab, expression string) T {
 	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
-	require.NoError(b.t, err, expression)
-	return v
+	for end := time.Now().Add(patience); ; time.Sleep(15 * time.Millisecond) {
+		v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+		if err != nil && left(err) && time.Now().Before(end) {
+			continue
+		}
+		require.NoError(b.t, err, expression)
+		return v
+	}
+}
+
+// left is whether the browser says that the page was left meanwhile, or is not there yet.
+func left(err error) bool {
+	for _, said := range []string{"Inspected target navigated or closed", "Cannot find default execution context", "Cannot find context with specified id", "Execution context was destroyed"} {
+		if strings.Contains(err.Error(), said) {
+			return true
+		}
+	}
+	return false
+}
+
+// arrives waits for what the page does.
+func arrives[T any](t *testing.T, from <-chan T) T {
+	t.Helper()
+	select {
+	case it := <-from:
+		return it
+	case <-time.After(patience):
+	}
+	t.Fatal("the page does not come to it")
+	panic("unreachable")
 }
 
 // all are the nodes that have a role and a name for whoever can not see.
@@ -171,7 +200,8 @@ func (b *tab) gone(role, name string) {
 	})
 }
 
-// click clicks with the mouse, where the thing is seen.
+// click clicks with the mouse, where the thing is seen, until that is what was clicked on: it
+// may have gone from under the mouse, or not be ready for it yet.
 func (b *tab) click(role, name string) {
 	b.t.Helper()
 	b.eventually(func() error {
@@ -196,7 +226,10 @@ func (b *tab) click(role, name string) {
 			const box = e.getClientRects()[0];
 			if (!before || !box || before.x !== box.x || before.y !== box.y) return [];
 			const at = [box.x + box.width / 2, box.y + box.height / 2];
-			return e.contains(document.elementFromPoint(...at)) ? at : [];
+			if (!e.contains(document.elementFromPoint(...at))) return [];
+			window.hit = false;
+			addEventListener("click", (click) => { window.hit ||= click.composedPath().includes(e); }, {capture: true, once: true});
+			return at;
 		}`})
 		if err != nil {
 			return err
@@ -205,7 +238,14 @@ func (b *tab) click(role, name string) {
 		if err := json.Unmarshal(at.Result.Value, &point); err != nil || len(point) != 2 {
 			return fmt.Errorf("something lies over the %s %q: %w", role, name, err)
 		}
-		return chromedp.Do(b.ctx, chromedp.MouseClickXY(point[0], point[1]))
+		if err := chromedp.Do(b.ctx, chromedp.MouseClickXY(point[0], point[1])); err != nil {
+			return err
+		}
+		// A page that it has led to knows nothing of it.
+		if hit, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("String(window.hit)")); err == nil && hit == "false" {
+			return fmt.Errorf("the click went beside the %s %q, or it takes none", role, name)
+		}
+		return nil
 	})
 }
 
@@ -224,9 +264,12 @@ func (b *tab) fill(role, name, text string) {
 		if !evaluate[bool](b, `(() => { const e = document.activeElement; e.select?.(); return !!e.select })()`) {
 			return fmt.Errorf("the %s %q has not kept the focus", role, name)
 		}
+		b.insert(text)
+		if has := evaluate[string](b, `document.activeElement.value ?? ""`); has != text {
+			return fmt.Errorf("the %s %q has %q, and not %q", role, name, has, text)
+		}
 		return nil
 	})
-	b.insert(text)
 }
 
 // insert types into what has the focus.

@@ -88,6 +88,18 @@ func (b *tab) touch(from string, dx, dy float64) {
 	call(b, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}})
 }
 
+// atRest waits until the page does not scroll any more.
+func (b *tab) atRest() {
+	b.t.Helper()
+	evaluate[bool](b, `(async () => {
+		for (let still = 0, was = NaN; still < 5; was = scrollY) {
+			still = scrollY === was ? still + 1 : 0;
+			await new Promise(requestAnimationFrame);
+		}
+		return true;
+	})()`)
+}
+
 // taskNow is a task as the API has it.
 type taskNow struct {
 	Title      string
@@ -146,11 +158,17 @@ func TestSearching(t *testing.T) {
 
 	// One choice after another, and back to each.
 	b.visit("/#/search")
-	b.see("heading", "Search")
-	for _, choice := range []struct {
+	b.eventually(func() error {
+		if text := b.value("search"); text != "" {
+			return fmt.Errorf("%q is still searched for", text)
+		}
+		return nil
+	})
+	type choice struct {
 		field, value string
 		want         []string
-	}{
+	}
+	choices := []choice{
 		{"by-due", "week", []string{"Crème brûlée", "Straße fegen"}},
 		{"by-list", list.ID, []string{"Straße fegen"}},
 		{"by-due", "overdue", []string{"Café"}},
@@ -161,15 +179,25 @@ func TestSearching(t *testing.T) {
 		{"by-priority", "high", nil},
 		{"by-tag", "", nil},
 		{"by-list", "", []string{"Crème brûlée"}},
-	} {
-		b.set(choice.field, choice.value)
-		b.titles(choice.want...)
 	}
-	for range 8 {
+	var addresses []string
+	for _, c := range choices {
+		b.set(c.field, c.value)
+		b.titles(c.want...)
+		addresses = append(addresses, evaluate[string](b, "location.hash"))
+	}
+	for i := len(choices) - 2; i > 0; i-- {
 		evaluate[bool](b, "history.back(), true")
+		b.eventually(func() error {
+			if at := evaluate[string](b, "location.hash"); at != addresses[i] {
+				return fmt.Errorf("it is at %s, not at %s", at, addresses[i])
+			}
+			return nil
+		})
+		b.titles(choices[i].want...)
 	}
 	b.titles("Straße fegen")
-	require.Equal(t, "week", evaluate[string](b, `document.getElementById("by-due").value`))
+	require.Equal(t, "week", b.value("by-due"))
 
 	// It is where the address says, and has a name if it is given one.
 	b.fill("textbox", "Name of this search", "This week outside")
@@ -279,7 +307,7 @@ func TestSeveralTasksAtOnce(t *testing.T) {
 	b.click("button", "Change or move …")
 	b.fill("textbox", "Add tags", "late")
 	b.press("\r")
-	bulk := <-held
+	bulk := arrives(t, held)
 	ask[any](t, c, http.MethodPatch, "/api/tasks/"+three.ID, object{"tags": []string{"theirs"}})
 	call(b, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: bulk})
 	b.reads("Changed 1 task. Not 1: Three (")
@@ -305,14 +333,9 @@ func TestMoreTasksThanARequestTakes(t *testing.T) {
 	b.see("button", "Task 0")
 	b.press("*")
 	b.reads("502 selected")
-	next := func() (paused *fetch.EventRequestPaused) {
+	next := func() *fetch.EventRequestPaused {
 		t.Helper()
-		select {
-		case paused = <-asked:
-		case <-time.After(patience):
-			t.Fatal("the page does not ask")
-		}
-		return paused
+		return arrives(t, asked)
 	}
 	answer := func(to *fetch.EventRequestPaused, request string, body any) {
 		t.Helper()
@@ -442,11 +465,13 @@ func TestAFinger(t *testing.T) {
 		return nil
 	})
 	require.Equal(t, version, taskOf(t, c, some[1]).Version)
+	b.atRest()
 	b.touch(row(some[6])+" .what", 220, 6)
 	b.reads("Completed: Task 6")
 	b.gone("button", "Task 6")
 	b.click("button", "Undo")
 	b.see("button", "Task 6")
+	b.atRest()
 	b.touch(row(some[7])+" .what", -220, -6)
 	b.reads("Deleted: Task 7")
 	b.gone("button", "Task 7")
@@ -455,6 +480,7 @@ func TestAFinger(t *testing.T) {
 
 	// By its handle a task goes to another place, also where the page has to scroll for it.
 	evaluate[bool](b, "scrollTo({top: 0, behavior: 'instant'}), true")
+	b.atRest()
 	x, y := b.middleOf(row(some[0]) + " .handle")
 	finger := func(kind input.DispatchTouchEventType, y float64) {
 		points := []*input.TouchPoint{}
@@ -538,6 +564,7 @@ func TestTheViewsOfTasksAreAccessible(t *testing.T) {
 	b.gone("dialog", "Change Dig")
 	b.seemly("a selection on a phone")
 	b.visit("/#/search?q=bed")
+	b.see("heading", "Search")
 	b.see("button", "Beds")
 	b.seemly("a search on a phone")
 }
