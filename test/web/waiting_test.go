@@ -105,3 +105,31 @@ func TestWhatWaitsIsUndoneAfterAReload(t *testing.T) {
 	require.Zero(t, d.sent("POST /api/quick-add"))
 	b.gone("button", "Undo …")
 }
+
+// What is done right before the page is left is in the browser all the same.
+func TestWhatIsDoneRightBeforeThePageIsLeft(t *testing.T) {
+	c, d := newUser(t), newDoor(t)
+	for i := range 9 {
+		create(t, c, object{"title": fmt.Sprintf("Task %d", i)})
+	}
+	b := signInAt(t, d, c)
+	b.click("link", "Inbox 9 open tasks")
+	b.see("button", "Task 8")
+	b.kept()
+	d.close()
+	b.reads("Not connected")
+	evaluate[bool](b, `document.querySelectorAll("main [data-task] input").forEach((box) => box.click()), location.reload(), true`)
+	b.eventually(func() error {
+		if how := evaluate[string](b, `performance.getEntriesByType("navigation")[0].type`); how != "reload" {
+			return fmt.Errorf("it is still the page of before, by %s", how)
+		}
+		return nil
+	})
+	b.reads("9 changes are waiting.")
+	d.open()
+	b.online()
+	b.settled()
+	for title, row := range rowsOf(t, c) {
+		require.True(t, row.IsComplete, title)
+	}
+}
