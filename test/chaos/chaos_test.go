@@ -21,7 +21,8 @@ func (l logOf) Write(p []byte) (int, error) {
 }
 
 // The suite keeps its promise under faults; and where it is broken on purpose,
-// the comparison says so. Each case has a suite of its own.
+// the comparison says so. Each case has a suite of its own. Those without faults judge no time,
+// and run beside each other.
 func TestChaos(t *testing.T) {
 	for name, c := range map[string]struct {
 		config config
@@ -50,6 +51,9 @@ func TestChaos(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if c.config.calm {
+				t.Parallel()
+			}
 			c.config.broker, c.config.mix, c.config.users = "kafka", defaultMix, defaultUsers
 			c.config.seed = uint64(time.Now().UnixNano()) >> 32
 			r, err := run(t.Context(), c.config, newJournal(logOf{t}, logOf{t}))
