@@ -35,7 +35,7 @@ var ways = map[string]func(*follower, context.Context) error{
 	"stream":    (*follower).listen,
 	"snapshots": func(f *follower, ctx context.Context) error {
 		err := errors.Join(f.begin(ctx), f.catchUp(ctx, 0))
-		sleep(ctx, anew)
+		f.clients.away(ctx, anew)
 		return err
 	},
 	"offline and back": func(f *follower, ctx context.Context) error {
@@ -44,7 +44,7 @@ var ways = map[string]func(*follower, context.Context) error{
 				return err // it is away no sooner than it has come back
 			}
 		}
-		sleep(ctx, offline)
+		f.clients.away(ctx, offline)
 		return nil
 	},
 }
@@ -53,6 +53,7 @@ var ways = map[string]func(*follower, context.Context) error{
 type clients struct {
 	all  []*follower
 	load *load
+	over chan struct{} // closed when nothing changes any more: whoever is away comes back
 
 	mu    sync.Mutex
 	sent  *check
@@ -95,7 +96,7 @@ type fedPage struct {
 }
 
 func newClients(ctx context.Context, l *load, log *journal) (*clients, error) {
-	c := &clients{load: l, sent: &check{name: "what clients were sent = what their users may see", log: log}}
+	c := &clients{load: l, over: make(chan struct{}), sent: &check{name: "what clients were sent = what their users may see", log: log}}
 	for _, u := range l.users[:min(followed, len(l.users))] {
 		for way := range ways {
 			f := &follower{user: u, way: way, clients: c}
@@ -126,6 +127,16 @@ func (c *clients) start(ctx context.Context) (leave func()) {
 		})
 	}
 	return func() { stop(); following.Wait() }
+}
+
+// away lets so much time pass, or when nothing changes any more a second.
+func (c *clients) away(ctx context.Context, length time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(length):
+	case <-c.over:
+		sleep(ctx, time.Second)
+	}
 }
 
 func sleep(ctx context.Context, length time.Duration) {

@@ -4,20 +4,29 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/url"
 	"time"
 )
 
-// caughtUp is how long a client may take to have what the server has, when nothing
-// changes any more: it may be away when that begins.
-const caughtUp = time.Minute
+// caughtUp is how long a client may take to have what the server has, when nothing changes any
+// more; and toldNothing, how long it may have something else while the feed has nothing to tell
+// it: a transaction that is still open holds back what comes after it.
+const (
+	caughtUp    = time.Minute
+	toldNothing = 10 * time.Second
+)
 
 // haveWhatTheServerHas: each client's copy is what a new one would begin with.
 func (c *clients) haveWhatTheServerHas(ctx context.Context) (*check, error) {
 	found := &check{name: "clients' copies = snapshots", log: c.sent.log}
-	deadline := time.Now().Add(caughtUp)
-	fresh := map[*user]*follower{}
-	for _, f := range c.all {
-		for {
+	close(c.over)
+	began := time.Now()
+	told := map[*follower]time.Time{} // when the feed last had something for it
+	for waiting := c.all; len(waiting) > 0; {
+		fresh := map[*user]*follower{} // what was under way is in the next ones
+		var behind []*follower
+		for _, f := range waiting {
 			server := fresh[f.user]
 			if server == nil {
 				server = &follower{user: f.user, way: "a new client", clients: c}
@@ -26,24 +35,45 @@ func (c *clients) haveWhatTheServerHas(ctx context.Context) (*check, error) {
 				}
 				fresh[f.user] = server
 			}
+			nothing, err := f.isToldNothing(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("ask what is new for %s: %w", f.Email, err)
+			}
+			if _, asked := told[f]; !asked || !nothing {
+				told[f] = time.Now()
+			}
 			f.mu.Lock()
-			same := maps.Equal(f.has, server.has)
-			last := same || time.Now().After(deadline)
-			if last {
+			if maps.Equal(f.has, server.has) || time.Since(told[f]) > toldNothing || time.Since(began) > caughtUp {
 				f.differences(found, server.has)
+			} else {
+				behind = append(behind, f)
 			}
 			f.mu.Unlock()
-			if last {
-				break
-			}
+		}
+		if waiting = behind; len(waiting) > 0 {
 			sleep(ctx, time.Second)
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			delete(fresh, f.user) // what was under way is in the next one
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
 	}
 	return found, nil
+}
+
+// isToldNothing is whether the feed has nothing new for a client at its place.
+func (f *follower) isToldNothing(ctx context.Context) (bool, error) {
+	f.mu.Lock()
+	place := f.place
+	f.mu.Unlock()
+	a, err := f.ask(ctx, "/api/changes?since="+url.QueryEscape(place), http.StatusOK, http.StatusGone)
+	if err != nil || a.Status == http.StatusGone {
+		return false, err
+	}
+	var p fedPage
+	if err := a.JSON(&p); err != nil {
+		return false, fmt.Errorf("read a page of changes: %w", err)
+	}
+	return len(p.Changes) == 0 && !p.More, nil
 }
 
 // differences counts what a copy lacks, has as it was before, or has too much.
