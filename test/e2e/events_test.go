@@ -91,9 +91,12 @@ func (l *load) holds(t *testing.T, u *user) {
 	t.Helper()
 	s.drained(t)
 	require.NotEmpty(t, l.versions)
+	ids, versions := make([]uuid.UUID, 0, len(l.versions)), make([]int64, 0, len(l.versions))
 	for id, version := range l.versions {
-		require.GreaterOrEqual(t, s.query(t, "SELECT version FROM task.tasks WHERE id = $1", id), int(version), "the row of an acknowledged change")
+		ids, versions = append(ids, id), append(versions, version)
 	}
+	require.Zero(t, s.query(t, `SELECT count(*) FROM unnest($1::uuid[], $2::bigint[]) AS told (id, version)
+		LEFT JOIN task.tasks t USING (id) WHERE t.id IS NULL OR t.version < told.version`, ids, versions), "acknowledged changes that the row does not have")
 	owner := s.query(t, "SELECT count(*) FROM task.tasks t JOIN task.users u ON u.id = t.user_id WHERE u.email = $1", u.Email)
 	require.GreaterOrEqual(t, owner, len(l.versions))
 	gaps := s.query(t, `SELECT count(*) FROM task.tasks t JOIN task.users u ON u.id = t.user_id
@@ -192,9 +195,15 @@ func TestKilledProcessesLoseAndDoubleNothing(t *testing.T) {
 	}
 }
 
+// What waits in the log meanwhile keeps the trace of its request, there and on the broker: it
+// waits longer than one attempt to publish takes, so that it is tried again.
 func TestTheBrokerIsAwayFor30Seconds(t *testing.T) {
-	u := s.newUser(t, "UTC")
+	u, v := s.newUser(t, "UTC"), s.newUser(t, "UTC")
+	const trace = "0af7651916cd43dd8448eb211c80319c"
 	s.signalBroker(t, syscall.SIGSTOP)
+	defer s.signalBroker(t, syscall.SIGCONT)
+	traced := must[event.Task](v, http.StatusCreated, http.MethodPost, "/api/tasks", object{"title": "Traced"},
+		"traceparent", "00-"+trace+"-b7ad6b7169203331-01")
 	away := 30 * time.Second
 	if testing.Short() {
 		away = 10 * time.Second
@@ -215,7 +224,10 @@ func TestTheBrokerIsAwayFor30Seconds(t *testing.T) {
 		}
 	})
 	running.Wait()
+	require.Zero(t, s.query(t, "SELECT count(*) FROM audit.entries WHERE task_id = $1", traced.ID))
 	s.signalBroker(t, syscall.SIGCONT)
+	require.Equal(t, trace, v.history(traced, 1)[0].TraceID)
+	require.Contains(t, s.recordsOf(t, traced.ID, traced.ID)[0].Event.TraceParent, trace)
 	require.Empty(t, l.refused, "no request fails for want of a broker")
 	t.Logf("the slowest answer came after %s", l.slowest)
 	require.Less(t, l.slowest, 3*time.Second, "no request waits for the broker")

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -249,23 +248,4 @@ func TestTransactionsThatCommitInTheOtherOrderAreBothPublished(t *testing.T) {
 	require.Less(t, position(late), position(second), "the order of the serial numbers")
 	require.NotEmpty(t, s.recordsOf(t, late.ID, late.ID))
 	require.NotEmpty(t, s.recordsOf(t, second.ID, second.ID))
-}
-
-// A trace survives a wait in the log and on the broker.
-func TestTheTraceOfARequestIsKeptWhileItsEventsWait(t *testing.T) {
-	u := s.newUser(t, "UTC")
-	const trace = "0af7651916cd43dd8448eb211c80319c"
-	s.signalBroker(t, syscall.SIGSTOP)
-	defer s.signalBroker(t, syscall.SIGCONT)
-	task := must[event.Task](u, http.StatusCreated, http.MethodPost, "/api/tasks", object{"title": "Traced"},
-		"traceparent", "00-"+trace+"-b7ad6b7169203331-01")
-	wait := 20 * time.Second // longer than one attempt to publish, so that it is tried again
-	if testing.Short() {
-		wait = 3 * time.Second
-	}
-	until(t, time.Now().Add(wait))
-	require.Zero(t, s.query(t, "SELECT count(*) FROM audit.entries WHERE task_id = $1", task.ID))
-	s.signalBroker(t, syscall.SIGCONT)
-	require.Equal(t, trace, u.history(task, 1)[0].TraceID)
-	require.Contains(t, s.recordsOf(t, task.ID, task.ID)[0].Event.TraceParent, trace)
 }
