@@ -62,8 +62,9 @@ test-unit: ## Run the tests beside the code, with the race detector, and what re
 	exit $$failed
 
 # One package at a time: each starts a suite of its own, and measures time. But for those that
-# build programs and fetch packages all the time: they run beside the others.
-BESIDE := clients contributing
+# build programs and fetch packages all the time, and those that wait for a browser: they run
+# beside the others, one after another.
+BESIDE := clients contributing web
 
 .PHONY: test-e2e
 test-e2e: ## Run the end-to-end tests
