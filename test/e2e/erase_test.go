@@ -23,12 +23,19 @@ import (
 	"github.com/taskwire/taskwire/test/suite"
 )
 
+// willBeErased has the user ask to be erased, and its time come.
+func (u *user) willBeErased() (id uuid.UUID) {
+	u.t.Helper()
+	must[any](u, http.StatusAccepted, http.MethodDelete, "/api/auth/me", nil)
+	id = must[struct{ ID uuid.UUID }](u, http.StatusOK, http.MethodGet, "/api/auth/me", nil).ID
+	u.s.execute(u.t, fmt.Sprintf("UPDATE task.users SET erase_at = now() WHERE id = '%s'", id))
+	return id
+}
+
 // isErased has the user erased, as he asks for it and its time comes, everywhere.
 func (u *user) isErased() {
 	u.t.Helper()
-	must[any](u, http.StatusAccepted, http.MethodDelete, "/api/auth/me", nil)
-	id := must[struct{ ID uuid.UUID }](u, http.StatusOK, http.MethodGet, "/api/auth/me", nil).ID
-	u.s.execute(u.t, fmt.Sprintf("UPDATE task.users SET erase_at = now() WHERE id = '%s'", id))
+	id := u.willBeErased()
 	eventually(u.t, func() error {
 		for _, schema := range []string{"audit", "recurring", "notification"} {
 			if u.s.query(u.t, "SELECT count(*) FROM "+pgx.Identifier{schema, "erased"}.Sanitize()+" WHERE id = sha256(uuid_send($1::uuid)) AND done_at IS NOT NULL", id) == 0 {
