@@ -52,7 +52,8 @@ func around(o options, image string, binary []byte) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
+	// Compressed once: its digest, its file and the registry all want it.
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }, tarball.WithCompressedCaching)
 	if err != nil {
 		return nil, fmt.Errorf("make the layer: %w", err)
 	}
