@@ -20,6 +20,7 @@ var elsewhere = []string{"list-audit", "task-history", "list-notifications", "ma
 
 // No request costs more than its size deserves, whoever sends it.
 func TestNoRequestIsDear(t *testing.T) {
+	costtest.WithoutRace(t)
 	s := start(t)
 	u := s.newUser()
 	path := at(u.create(object{"title": "t", "due_at": "2027-06-01T09:00:00Z"}).ID)

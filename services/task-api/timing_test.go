@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/httpapi/costtest"
 )
 
 // Neither an answer nor its time tells who has an account. Of n requests about an address
@@ -16,6 +18,7 @@ import (
 // it is beyond the bounds less than once in a million runs; where a password is hashed for
 // an account alone, or a row is looked at, it is nearly all or none.
 func TestTheTimeTellsNothing(t *testing.T) {
+	costtest.WithoutRace(t)
 	s := start(t, "MAIL_VERIFICATION=required", "LIMIT_SIGN_INS=0", "LIMIT_ACCOUNT_MAILS=0")
 	const ada = "ada@example.org"
 	require.Equal(t, http.StatusAccepted, s.nobody().post("/api/auth/register", object{"email": ada, "password": password}).status)

@@ -35,13 +35,20 @@ type Route struct {
 	More         []string          // further bodies that are dear to it alone
 }
 
-// Run attacks each route of the service at a base URL, whose CPU time clock tells.
-// `make test-unit` runs it by itself, without the race detector.
-func Run(t *testing.T, base string, clock func() time.Duration, routes ...Route) {
+// WithoutRace skips a test that measures what things cost or how long they take under the
+// race detector, and so comes first in it. `make test-unit` runs it by itself, without.
+func WithoutRace(t *testing.T) {
 	t.Helper()
 	if raceDetector {
 		t.Skip("under the race detector everything costs up to 30 times as much; measured without it")
 	}
+}
+
+// Run attacks each route of the service at a base URL, whose CPU time clock tells. Under
+// the race detector it skips the test (WithoutRace).
+func Run(t *testing.T, base string, clock func() time.Duration, routes ...Route) {
+	t.Helper()
+	WithoutRace(t)
 	for _, route := range routes {
 		t.Run(route.Method+" "+route.Path, func(t *testing.T) {
 			for _, a := range route.attacks() {
