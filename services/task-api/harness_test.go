@@ -57,8 +57,10 @@ type object = map[string]any
 // running is a task-api that serves a database of its own.
 type running struct {
 	t    *testing.T
+	end  func() // which the end of its test calls, too
 	base string
 	key  ed25519.PrivateKey
+	url  string // of its database
 	db   *bun.DB
 	pid  int
 
@@ -135,7 +137,7 @@ func start(t *testing.T, more ...string) *running {
 			mu.Unlock()
 		}
 	})
-	t.Cleanup(func() {
+	end := sync.OnceFunc(func() {
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Errorf("stop the service: %v", err)
 		}
@@ -147,6 +149,7 @@ func start(t *testing.T, more ...string) *running {
 			t.Errorf("the service logged errors:\n%s", strings.Join(bad, "\n"))
 		}
 	})
+	t.Cleanup(end)
 	at, ok := <-address
 	require.True(t, ok, "the service did not start: %s", &stderr)
 	db, err := database.Open(t.Context(), url)
@@ -159,7 +162,7 @@ func start(t *testing.T, more ...string) *running {
 	}
 	nobody := eventlog.NewSignal(url, "nobody", slog.New(slog.DiscardHandler))
 	users := &account.Store{DB: db, Changes: &change.Writer{DB: db, Events: nobody, Clock: nobody, Now: time.Now}}
-	return &running{t: t, base: "http://" + at, key: key, db: db, users: users, keys: keys, pid: cmd.Process.Pid, routes: routes, env: cmd.Env, logged: read}
+	return &running{t: t, end: end, base: "http://" + at, key: key, url: url, db: db, users: users, keys: keys, pid: cmd.Process.Pid, routes: routes, env: cmd.Env, logged: read}
 }
 
 type answer struct {

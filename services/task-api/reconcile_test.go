@@ -19,6 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/database"
+	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/erasure"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/progress"
@@ -176,6 +178,10 @@ func TestWhatIsInOrderReconciles(t *testing.T) {
 }
 
 func TestAGapIsNamed(t *testing.T) {
+	// The service is not asked any more: each case has a copy of what it left.
+	left, _, tasks := busy(t)
+	left.end()
+	require.NoError(t, left.db.Close())
 	for name, c := range map[string]struct {
 		sql    string // takes the id of the task that is named, where it has a ?
 		task   string
@@ -249,7 +255,10 @@ func TestAGapIsNamed(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, _, tasks := busy(t)
+			db, err := database.Open(t.Context(), databasetest.Copy(t, left.url))
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, db.Close()) })
+			s := &running{t: t, db: db}
 			s.execute(c.sql, tasks[c.task].ID.String())
 			results := s.reconcile()
 			found := gaps(t, results)

@@ -67,6 +67,17 @@ func InLocale(t testing.TB, locale string) string {
 	return create(t, "template0 LOCALE '"+locale+"'")
 }
 
+// Copy returns the URL of a copy of a test database, to which nobody may be connected
+// meanwhile. It is dropped when the test ends.
+func Copy(t testing.TB, of string) string {
+	t.Helper()
+	u, err := url.Parse(of)
+	if err != nil {
+		t.Fatalf("parse the URL of the test database: %v", err)
+	}
+	return create(t, strings.TrimPrefix(u.Path, "/"))
+}
+
 // requireServer has the server run.
 func requireServer(t testing.TB) {
 	t.Helper()
