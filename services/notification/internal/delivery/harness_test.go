@@ -61,13 +61,9 @@ type suite struct {
 
 func newSuite(t *testing.T) *suite {
 	t.Helper()
-	s := &suite{t: t, url: databasetest.New(t), mail: mailtest.New(t), taskAPI: newTaskAPI(t), logs: &logtest.Log{},
+	s := &suite{t: t, url: databasetest.Migrated(t, migrations.Schema), mail: mailtest.New(t), taskAPI: newTaskAPI(t), logs: &logtest.Log{},
 		mailTimeout: mailTimeout, shutdownTimeout: 20 * time.Second,
 		now: time.Date(2027, 1, 4, 10, 0, 0, 0, time.UTC)}
-	ctx := context.Background()
-	require.NoError(t, database.Migrate(ctx, database.Migration{
-		OwnerURL: s.url, RuntimeURL: s.url, Schema: migrations.Schema, Log: slog.New(slog.DiscardHandler),
-	}))
 	s.db = s.open()
 	t.Cleanup(func() {
 		require.NotContains(t, s.logs.String(), secretTitle)

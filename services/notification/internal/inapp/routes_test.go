@@ -19,7 +19,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/taskwire/taskwire/pkg/auth"
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
@@ -42,13 +41,8 @@ type client struct {
 // auth's own tests' business.
 func newClient(t *testing.T) *client {
 	t.Helper()
-	ctx := context.Background()
-	url := databasetest.New(t)
+	db, _ := databasetest.Open(t, migrations.Schema)
 	log := slog.New(slog.DiscardHandler)
-	require.NoError(t, database.Migrate(ctx, database.Migration{OwnerURL: url, RuntimeURL: url, Schema: migrations.Schema, Log: log}))
-	db, err := database.Open(ctx, url)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = db.Close() })
 
 	router := httpapi.NewRouter(log)
 	router.Group(func(r chi.Router) {

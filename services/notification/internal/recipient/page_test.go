@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/notification/internal/migrations"
@@ -36,11 +35,8 @@ type site struct {
 // newSite has one recipient.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	dbURL, log := databasetest.New(t), slog.New(slog.DiscardHandler)
-	require.NoError(t, database.Migrate(t.Context(), database.Migration{Schema: migrations.Schema, OwnerURL: dbURL, RuntimeURL: dbURL, Log: log}))
-	db, err := database.Open(t.Context(), dbURL)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	db, _ := databasetest.Open(t, migrations.Schema)
+	log := slog.New(slog.DiscardHandler)
 	s := &site{t: t, router: httpapi.NewRouter(log), store: &recipient.Store{DB: db, Now: time.Now}}
 	require.NoError(t, db.RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
 		r, err := recipient.Lock(ctx, tx, "ada@example.org", time.Now())

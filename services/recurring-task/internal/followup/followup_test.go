@@ -20,7 +20,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/invoke"
@@ -57,13 +56,8 @@ type suite struct {
 
 func newSuite(t *testing.T) *suite {
 	t.Helper()
-	ctx := context.Background()
-	url := databasetest.New(t)
+	db, _ := databasetest.Open(t, migrations.Schema)
 	log := slog.New(slog.DiscardHandler)
-	require.NoError(t, database.Migrate(ctx, database.Migration{OwnerURL: url, RuntimeURL: url, Schema: migrations.Schema, Log: log}))
-	db, err := database.Open(ctx, url)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = db.Close() })
 
 	s := &suite{t: t, db: db, answers: map[uuid.UUID]taskapi.Following{}, series: uuid.New()}
 	sidecar := httptest.NewServer(http.HandlerFunc(s.taskAPI))

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/taskwire/taskwire/pkg/auth"
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
@@ -39,13 +38,8 @@ type server struct {
 // auth's own tests' business.
 func newServer(t *testing.T) *server {
 	t.Helper()
-	ctx := context.Background()
-	url := databasetest.New(t)
+	db, _ := databasetest.Open(t, migrations.Schema)
 	log := slog.New(slog.DiscardHandler)
-	require.NoError(t, database.Migrate(ctx, database.Migration{OwnerURL: url, RuntimeURL: url, Schema: migrations.Schema, Log: log}))
-	db, err := database.Open(ctx, url)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = db.Close() })
 	l := &ledger.Store{DB: db}
 	router := httpapi.NewRouter(log)
 	router.Group(func(r chi.Router) {

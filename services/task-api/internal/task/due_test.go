@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
 	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
@@ -28,7 +27,7 @@ func inZone(t testing.TB, s *Store, zone string) account {
 }
 
 func TestDaysAreThoseOfTheZone(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	const day, µs = 24 * time.Hour, time.Microsecond
 	type due struct {
 		at     string
@@ -171,7 +170,7 @@ func TestDaysAreThoseOfTheZone(t *testing.T) {
 // Any days of any zone, beside other filters and in every order, answer what reading
 // all tasks and their dates would.
 func TestEveryDueListIsWhatReadingAllWouldAnswer(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	zones := []string{
 		"UTC", "Pacific/Auckland", "America/Chicago", "Asia/Kathmandu", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Etc/GMT+12",
 		"Pacific/Chatham", "America/Santiago", "Europe/Berlin", "Africa/Cairo", "Australia/Lord_Howe", "Asia/Tehran", "Pacific/Apia",
@@ -297,7 +296,7 @@ func compare(column string, x, y *Task) int {
 
 // The due times in the index tell of all tasks but those near midnight.
 func TestADueListReadsFewTasks(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	const tasks, limit = 4000, 5
 	a := many(t, s, tasks)
 	// One is due each hour, in an order that follows no other; every second is for all day.
@@ -333,7 +332,7 @@ func TestADueListReadsFewTasks(t *testing.T) {
 
 // A page that is asked for after midnight is one of the new day.
 func TestADueListGoesOnWithTheDay(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	a := inZone(t, s, "Europe/Berlin")
 	for _, hour := range []string{"2026-06-10T08:00:00+02:00", "2026-06-10T09:00:00+02:00", "2026-06-11T08:00:00+02:00", "2026-06-11T10:00:00+02:00"} {
 		a.create(Draft{Title: hour, DueAt: at(hour)})
@@ -352,7 +351,7 @@ func TestADueListGoesOnWithTheDay(t *testing.T) {
 
 // Zones come and go, and what is stored was known to whoever stored it.
 func TestAZoneThatIsNotKnownIsTakenForUTC(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	a := inZone(t, s, "Mars/Olympus")
 	a.is(*at("2026-06-10T12:00:00Z"))
 	a.create(Draft{Title: "all day", Timezone: "UTC", AllDay: true, DueAt: at("2026-06-10T00:00:00Z")})
@@ -364,7 +363,7 @@ func TestAZoneThatIsNotKnownIsTakenForUTC(t *testing.T) {
 }
 
 func TestADueListThatCanNotBeIsRefused(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	a := newAccount(t, s)
 	for name, c := range map[string]struct {
 		in     Query

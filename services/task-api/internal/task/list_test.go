@@ -37,10 +37,15 @@ type account struct {
 	ctx   context.Context
 }
 
-func newStore(t testing.TB, url string) *Store {
+func newStore(t testing.TB) *Store {
+	t.Helper()
+	return storeIn(t, databasetest.Migrated(t, migrations.Schema))
+}
+
+// storeIn is one in a database that has the schema.
+func storeIn(t testing.TB, url string) *Store {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	require.NoError(t, database.Migrate(t.Context(), database.Migration{Schema: migrations.Schema, OwnerURL: url, RuntimeURL: url, Log: log}))
 	db, err := database.Open(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
@@ -118,7 +123,9 @@ func (a account) asOlderVersion(where string, args ...any) {
 func inEachLocale(t *testing.T, f func(t *testing.T, s *Store)) {
 	for _, locale := range []string{"C", "C.UTF-8"} {
 		t.Run(locale, func(t *testing.T) {
-			f(t, newStore(t, databasetest.InLocale(t, locale)))
+			url := databasetest.InLocale(t, locale)
+			require.NoError(t, database.Migrate(t.Context(), database.Migration{Schema: migrations.Schema, OwnerURL: url, RuntimeURL: url, Log: slog.New(slog.DiscardHandler)}))
+			f(t, storeIn(t, url))
 		})
 	}
 }
@@ -177,7 +184,7 @@ func TestAListByTitleIsAsPeopleSort(t *testing.T) {
 
 // What a version before the index wrote is found the old way until it is indexed.
 func TestTasksOfAnOlderVersionAreListedWhole(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	a := newAccount(t, s)
 	a.create(Draft{Title: "indexed", Tags: []string{"x"}})
 	a.create(Draft{Title: "waiting", Tags: []string{"x"}, Description: "of an older version"})
@@ -212,7 +219,7 @@ func TestTasksOfAnOlderVersionAreListedWhole(t *testing.T) {
 }
 
 func TestTasksOfAnOlderVersionAreIndexedBesideRequests(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	a := newAccount(t, s)
 	for i := range 2*indexBatch + 10 {
 		a.create(Draft{Title: fmt.Sprint("t", i)})
@@ -239,7 +246,7 @@ func TestTasksOfAnOlderVersionAreIndexedBesideRequests(t *testing.T) {
 
 // 200 tasks of 20,000 emoji made a page of 15 MiB.
 func TestAPageIsBoundedInBytes(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	for name, text := range map[string]string{"emoji": strings.Repeat("💥", maxDescription), "escaped to six bytes": strings.Repeat("\x01", maxDescription)} {
 		t.Run(name, func(t *testing.T) {
 			a := newAccount(t, s)
@@ -264,7 +271,7 @@ func TestAPageIsBoundedInBytes(t *testing.T) {
 
 // 24 searches of one user kept the database from all others.
 func TestASearchThatTakesTooLongIsGivenUp(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	a := newAccount(t, s)
 	a.create(Draft{Title: "x"})
 	tx, err := s.DB.BeginTx(a.ctx, nil)
@@ -379,7 +386,7 @@ func (a account) tidy() {
 
 // The default list and most others read all tasks of their user.
 func TestEachListReadsAnIndexInItsOrder(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	const tasks, limit = 4000, 5
 	a := many(t, s, tasks)
 	hook := &plans{}
@@ -425,7 +432,7 @@ func TestEachListReadsAnIndexInItsOrder(t *testing.T) {
 // Due dates that follow the creation: what is due late lies at the far end of the
 // order, and is half of the tasks. The index alone says which they are.
 func TestAFilterThatFollowsTheOrderReadsFewTasks(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	const tasks, limit = 4000, 5
 	a := many(t, s, tasks)
 	_, err := s.DB.NewRaw(`WITH numbered AS (SELECT id, row_number() OVER (PARTITION BY user_id ORDER BY created_at) * ?0 / count(*) OVER (PARTITION BY user_id) AS n FROM task.tasks)
@@ -458,7 +465,7 @@ func uuidOf(t *testing.T, s *Store, text string) uuid.UUID {
 
 // Every filter with every order answers what reading everything would.
 func TestEveryListIsWhatReadingAllWouldAnswer(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	a := many(t, s, 200)
 	a.asOlderVersion("t.id IN (SELECT md5('t' || n * 15)::uuid FROM generate_series(1, 20) n)")
 	var all []*Task
@@ -498,7 +505,7 @@ func TestEveryListIsWhatReadingAllWouldAnswer(t *testing.T) {
 
 // An index of tasks that wait must be the one that the queries ask for.
 func TestTheIndexOfWaitingTasksIsOfThisVersion(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	var definition string
 	require.NoError(t, s.DB.NewRaw("SELECT pg_get_indexdef('task.tasks_of_list_unindexed'::regclass)").Scan(t.Context(), &definition))
 	require.Contains(t, definition, fmt.Sprintf("WHEN ((version * 16) + %d)", search.Version), "search.Version needs a migration that makes this index anew")

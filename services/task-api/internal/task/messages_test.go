@@ -16,6 +16,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 )
 
 // writes counts what a connection sends: each write of pgx is a message, or several that
@@ -33,8 +34,8 @@ func (w writes) Write(b []byte) (int, error) {
 
 // What most requests do is mostly waiting for Postgres: how often they ask it is kept.
 func TestHowOftenARequestAsksTheDatabase(t *testing.T) {
-	url, n := databasetest.New(t), new(atomic.Int64)
-	s := newStore(t, url)
+	url, n := databasetest.Migrated(t, migrations.Schema), new(atomic.Int64)
+	s := storeIn(t, url)
 	config, err := database.Config(url)
 	require.NoError(t, err)
 	dial := config.DialFunc

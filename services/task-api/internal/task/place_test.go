@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
@@ -19,7 +18,7 @@ import (
 // besides its position, and of whoever may move, is left to tests of the API.
 func TestTenThousandMovesToOnePlace(t *testing.T) {
 	const moves, atOnce = 10_000, 500
-	a := newAccount(t, newStore(t, databasetest.New(t)))
+	a := newAccount(t, newStore(t))
 	var order []uuid.UUID
 	for i := range 8 {
 		order = append(order, a.create(Draft{Title: fmt.Sprint(i)}))

@@ -5,13 +5,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/taskwire/taskwire/pkg/database/databasetest"
 )
 
 // The trash is emptied of what is old, and of nothing else, however much that is.
 func TestTheTrashIsEmptiedOfWhatIsOld(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	a := newAccount(t, s)
 	start := *at("2027-01-01T00:00:00Z")
 	a.is(start)
