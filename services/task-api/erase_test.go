@@ -129,7 +129,8 @@ func (s *running) hasten() {
 	s.execute("UPDATE task.erasures SET began_at = began_at - interval '1 minute' WHERE done_at IS NULL")
 }
 
-// isErased waits until a user is, and asks for no more time than is needed.
+// isErased waits until a user is, and asks for no more time than is needed. The service looks
+// every few seconds: tests that wait for it wait beside each other.
 func (s *running) isErased(user uuid.UUID) {
 	s.t.Helper()
 	s.execute("UPDATE task.users SET erase_at = now() - interval '1 minute' WHERE id = ?", user)
@@ -173,6 +174,7 @@ func (e *erasable) look(s *running) {
 
 // A letter can be of another length in capitals, and become another one in small than it came from.
 func TestAnErasedAddressInAnyCase(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.consumers()
 	u, bob := s.newUser(), s.newUser()
@@ -192,6 +194,7 @@ func TestAnErasedAddressInAnyCase(t *testing.T) {
 }
 
 func TestWhoIsErasedIsGone(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.consumers()
 	e := newErasable(s)
@@ -296,8 +299,10 @@ func TestAnErasureThatIsKilledIsGoneOnWith(t *testing.T) {
 // One account that can not be erased holds up no other, neither at its beginning nor later,
 // and goes when it can.
 func TestAnErasureThatFailsHoldsUpNobody(t *testing.T) {
+	t.Parallel()
 	for name, table := range map[string]string{"at its beginning": "sessions", "later": "comments"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := start(t)
 			first, second := s.newUser(), s.newUser()
 			first.say(first.create(object{"title": "x"}).ID, "x")
@@ -345,6 +350,7 @@ func TestAnErasureIsCalledBack(t *testing.T) {
 // Who was erased does not come again by a token of an outside issuer, not even where he
 // was known a moment ago: the rest of the suite would take nothing of his any more.
 func TestAnErasedOutsideUserDoesNotComeAgain(t *testing.T) {
+	t.Parallel()
 	s := start(t, "JWT_SECRET="+sharedSecret, "ERASE_AFTER=0")
 	id := uuid.New()
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
@@ -381,6 +387,7 @@ func TestOfEachTableItIsSaidWhatBecomesOfIt(t *testing.T) {
 }
 
 func TestAnOperatorErases(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	out, code := s.command("users", "erase", strings.ToUpper(u.email))
@@ -399,6 +406,7 @@ func TestAnOperatorErases(t *testing.T) {
 
 // Addresses of before go with the account, and what its API tokens were called.
 func TestNothingOfBeforeIsLeft(t *testing.T) {
+	t.Parallel()
 	s := start(t, "ERASE_AFTER=0")
 	u, bob := s.newUser(), s.newUser()
 	list := bob.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Garden"})
