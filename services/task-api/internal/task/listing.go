@@ -52,8 +52,10 @@ type listing struct {
 	// What the search index is asked for, if anything: for each who has made some of the lists.
 	keys   []wantedKeys
 	folded string
-	// Few tasks meet the filters, whoever asks.
+	// Few tasks meet the filters, whoever asks. Those that meet kin are a task's subtasks
+	// or a series, for which there are indexes.
 	few bool
+	kin []access.Condition
 }
 
 func (s *Store) listing(ctx context.Context, actor access.Actor, q Query) (*listing, error) {
@@ -127,7 +129,8 @@ func (l *listing) checkIDs(ctx context.Context, actor access.Actor, q Query) err
 		args      []any
 	}{
 		{"parent_id", "is none of your tasks", q.ParentID, "SELECT FROM task.tasks WHERE id = ? AND " + may.SQL, may.Args},
-		{"series_id", "is the series of none of your tasks", q.SeriesID, "SELECT FROM task.tasks WHERE series_id = ? AND " + may.SQL, may.Args},
+		// OFFSET 0: see gather.
+		{"series_id", "is the series of none of your tasks", q.SeriesID, "SELECT FROM (SELECT list_id FROM task.tasks WHERE series_id = ? OFFSET 0) t WHERE " + may.SQL, may.Args},
 		{"assignee", "is in none of your lists", q.Assignee, "SELECT FROM task.members o WHERE o.user_id = ? AND " + mine.SQL, mine.Args},
 	} {
 		if named.id == nil || *named.id == actor.UserID {
@@ -177,7 +180,7 @@ func (l *listing) filter(ctx context.Context, q Query) error {
 	}
 	if q.ParentID != nil {
 		l.also("parent_id", "parent_id = ?", *q.ParentID)
-		l.few = true
+		l.few, l.kin = true, append(l.kin, l.filters[len(l.filters)-1])
 	}
 	if q.Assignee != nil {
 		l.also("assignee_id", "assignee_id = ?", *q.Assignee)
@@ -185,7 +188,7 @@ func (l *listing) filter(ctx context.Context, q Query) error {
 	}
 	if q.SeriesID != nil {
 		l.also("series_id", "series_id = ?", *q.SeriesID)
-		l.few = true
+		l.few, l.kin = true, append(l.kin, l.filters[len(l.filters)-1])
 	}
 	for _, tag := range q.Tags {
 		l.also("tags", "? = ANY (tags)", tag)

@@ -227,7 +227,16 @@ func (l *listing) gather(ctx context.Context, n int) ([]listed, error) {
 		b.add(" OFFSET 0) t UNION ALL SELECT " + names + " FROM task.tasks t WHERE " + unindexed + " AND ")
 		l.place(&b, l.stale)
 	} else {
-		b.add("hits AS MATERIALIZED (SELECT " + names + " FROM task.tasks t WHERE ")
+		b.add("hits AS MATERIALIZED (SELECT " + names + " FROM ")
+		if len(l.kin) > 0 {
+			// OFFSET 0: Postgres takes the lists for such of usual length, and would
+			// rather look through a whole one, or all that its index has.
+			b.add("(SELECT * FROM task.tasks WHERE ")
+			b.all(l.kin)
+			b.add(" OFFSET 0) t WHERE ")
+		} else {
+			b.add("task.tasks t WHERE ")
+		}
 		l.place(&b, exact)
 		if l.folded != "" {
 			b.add(" AND ")
