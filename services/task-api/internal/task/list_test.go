@@ -341,6 +341,17 @@ func (n node) visited() (rows float64) {
 	return rows + n.Fetches
 }
 
+// passed is how many entries of indexes a plan passes.
+func (n node) passed() (entries float64) {
+	if strings.Contains(n.Type, "Index") {
+		entries = (n.Rows + n.Removed + n.Recheck) * n.Loops
+	}
+	for _, p := range n.Plans {
+		entries += p.passed()
+	}
+	return entries
+}
+
 func planOf(t *testing.T, s *Store, statement string) node {
 	t.Helper()
 	var plan []string
@@ -455,6 +466,44 @@ func TestAFilterThatFollowsTheOrderReadsFewTasks(t *testing.T) {
 			require.LessOrEqual(t, planOf(t, s, statement).visited(), float64(30*limit), "%+v: %s", in, statement)
 		}
 	}
+}
+
+// Postgres takes each list for one of usual length, and would rather read a whole one by
+// whatever index is a page shorter than that of the order, and sort it, or look through it
+// for a few tasks that have an index of their own. A long one is not read whole for that.
+func TestALongListIsNotReadWholeBecauseOthersAreShort(t *testing.T) {
+	s := newStore(t, databasetest.New(t))
+	const tasks, limit = 1000, 50
+	a := many(t, s, tasks)
+	hook := &plans{}
+	check := func(in Query, most int) {
+		db := s.DB
+		s.DB, hook.statements, in.Limit = db.WithQueryHook(hook), nil, limit
+		a.page(in)
+		s.DB = db
+		var rows float64
+		for _, statement := range hook.statements {
+			rows += planOf(t, s, statement).passed()
+		}
+		require.LessOrEqual(t, rows, float64(most), "%+v: %s", in, strings.Join(hook.statements, "\n"))
+	}
+	for column, index := range map[string]string{"created_at": "created", "updated_at": "updated", "due_at": "due", "priority": "priority", "title": "title", "position": "position"} {
+		index = "task.tasks_of_list_by_" + index
+		_, err := s.DB.NewRaw("ALTER INDEX " + index + " SET (fillfactor = 10)").Exec(t.Context())
+		require.NoError(t, err)
+		_, err = s.DB.NewRaw("REINDEX INDEX " + index).Exec(t.Context())
+		require.NoError(t, err)
+		for _, sort := range []string{column, "-" + column} {
+			check(Query{Sort: sort}, 12*limit)
+			check(Query{Sort: sort, DueAfter: at("2027-01-01T00:00:00Z")}, 12*limit)
+		}
+		_, err = s.DB.NewRaw("ALTER INDEX " + index + " RESET (fillfactor)").Exec(t.Context())
+		require.NoError(t, err)
+		_, err = s.DB.NewRaw("REINDEX INDEX " + index).Exec(t.Context())
+		require.NoError(t, err)
+	}
+	check(Query{ParentID: ptr(uuidOf(t, s, "t5")), Sort: "created_at"}, 4*limit)
+	check(Query{SeriesID: ptr(uuidOf(t, s, "s")), Sort: "created_at"}, 4*limit)
 }
 
 func uuidOf(t *testing.T, s *Store, text string) uuid.UUID {

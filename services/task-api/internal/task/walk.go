@@ -56,9 +56,16 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	if l.folded != "" {
 		steps = n + 50 // each looks at a text
 	}
-	rows, err := l.walk(ctx, l.parts[0], n, steps)
+	rows, err := l.walk(ctx, l.walks[0], n, steps)
 	if err != nil || len(rows) == n {
 		return rows, err
+	}
+	// One in 50: to walk on is as long as to sort what is found.
+	if len(rows)*50 >= steps {
+		rows, err := l.walk(ctx, l.walks[0], n, 100*n)
+		if err != nil || len(rows) == n {
+			return rows, err
+		}
 	}
 	if l.covered {
 		if slices.Equal(l.reads, []string{"parent_id"}) {
@@ -70,20 +77,13 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 		}
 		return l.walkAll(ctx, n)
 	}
-	// One in 50: to walk on is as long as to sort what is found.
-	if len(rows)*50 >= steps {
-		rows, err := l.walk(ctx, l.parts[0], n, 100*n)
-		if err != nil || len(rows) == n {
-			return rows, err
-		}
-	}
 	return l.gather(ctx, n)
 }
 
 // walkAll walks through the parts of the list until it has n tasks.
 func (l *listing) walkAll(ctx context.Context, n int) ([]listed, error) {
 	var all []listed
-	for _, part := range l.parts {
+	for _, part := range l.walks {
 		rows, err := l.walk(ctx, part, n-len(all), 0)
 		if err != nil {
 			return nil, err
@@ -115,7 +115,11 @@ func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int)
 		b.add("(SELECT t.* FROM task.members m, LATERAL (SELECT " + names + " FROM task.tasks t WHERE t.list_id = m.list_id AND ")
 		b.all([]access.Condition{r, part})
 		if steps == 0 {
-			b.and(l.filters)
+			for _, c := range l.filters {
+				// IS TRUE: else Postgres might look for those that meet a filter in its
+				// index, and sort them.
+				b.add(" AND ("+c.SQL+") IS TRUE", c.Args...)
+			}
 		}
 		b.add(l.order(false)+" LIMIT ?) t WHERE ", cmp.Or(steps, n))
 		b.add(l.lists.SQL+")", l.lists.Args...)
