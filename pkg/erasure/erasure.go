@@ -60,7 +60,8 @@ type Keeper struct {
 }
 
 const (
-	// DefaultSettle is longer than a consumer takes for a batch of events.
+	// DefaultSettle is longer than a consumer takes for a batch of events, unless it waits for
+	// locks or the disk (a round may take 30 s).
 	DefaultSettle = 10 * time.Second
 	// lookEvery is how often it is looked for something to erase.
 	lookEvery = 5 * time.Second

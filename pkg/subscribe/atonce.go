@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -16,9 +17,13 @@ type AtOnce struct {
 	// the same, so that Postgres plans it once, and its own parameters begin with $4.
 	SQL string
 	// Args are its arguments for events, no two of which are the same, or nil when they are for
-	// the InTx. The database is for reading.
+	// the InTx. They are in no order, and the database is for reading.
 	Args func(ctx context.Context, events []Event) ([]any, error)
 }
+
+// atOnceTime is how long a statement may take with the look for its arguments: less than
+// erasure.DefaultSettle, so that nobody is written of whom an erasure has passed meanwhile.
+const atOnceTime = 5 * time.Second
 
 // AtOnce has the effect of events on a topic, which has an InTx, written by a statement where
 // that is possible.
@@ -46,6 +51,8 @@ func (h *inTx) inOneStatement(ctx context.Context, s *Subscriber, batch []delive
 		sources[i], ids[i] = r.Source, r.ID
 		events[i] = batch[first[identity{r.Source, r.ID}]].Event
 	}
+	ctx, cancel := context.WithTimeout(ctx, atOnceTime)
+	defer cancel()
 	var args []any
 	err = guarded(func() error {
 		args, err = h.atOnce.Args(ctx, events)

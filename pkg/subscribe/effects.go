@@ -88,9 +88,12 @@ func (h *inTx) together(ctx context.Context, s *Subscriber, batch []delivery) (e
 	if err != nil && unreachable(ctx, err) {
 		return err
 	}
-	if err != nil || isNew == nil { // what is wrong with an event, the handler says
+	if failed := err; err != nil || isNew == nil { // what is wrong with an event, the handler says
 		if isNew, err = h.inTransaction(ctx, s, batch); err != nil {
 			return err
+		}
+		if failed != nil {
+			s.Log.WarnContext(ctx, "events were handled in a transaction, as the one statement for them failed", "error", failed, "topic", batch[0].Topic, "events", len(batch))
 		}
 	}
 	for i, d := range batch {

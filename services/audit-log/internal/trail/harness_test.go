@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,11 +44,12 @@ var now = time.Date(2027, 1, 4, 10, 0, 0, 0, time.UTC)
 
 // service is audit-log, at work as its runtime role on a database of its own.
 type service struct {
-	t      *testing.T
-	owner  *bun.DB
-	db     *bun.DB // as the runtime role
-	router http.Handler
-	header map[string]string // of each get
+	t        *testing.T
+	owner    *bun.DB
+	db       *bun.DB // as the runtime role
+	router   http.Handler
+	header   map[string]string // of each get
+	recorded *atomic.Int64     // deliveries that went by Record, and not in one statement
 }
 
 // by is the service as a member of lists asks it, by way of the front door.
@@ -78,7 +80,7 @@ func newService(t *testing.T) *service {
 	require.NoError(t, database.Migrate(ctx, database.Migration{
 		OwnerURL: ownerURL, RuntimeURL: u.String(), Schema: migrations.Schema, Log: log,
 	}))
-	s := &service{t: t, owner: owner, db: open(t, u.String())}
+	s := &service{t: t, owner: owner, db: open(t, u.String()), recorded: new(atomic.Int64)}
 	s.router = s.replica()
 	return s
 }
@@ -101,7 +103,10 @@ func (s *service) replica() http.Handler {
 	erased := trail.NewEraser(s.db, clock, log)
 	events := subscribe.New(subscribe.Options{DB: s.db, Schema: migrations.Name, AppAPIToken: sidecarToken, Erased: erased, Log: log, Now: clock})
 	recorder := &trail.Recorder{Now: clock, Erased: erased}
-	events.InTx(event.TopicAudit, recorder.Record)
+	events.InTx(event.TopicAudit, func(ctx context.Context, tx bun.Tx, of []subscribe.Event) error {
+		s.recorded.Add(1)
+		return recorder.Record(ctx, tx, of)
+	})
 	events.AtOnce(event.TopicAudit, recorder.AtOnce())
 	events.Mount(router)
 	router.Group(func(r chi.Router) {
