@@ -11,7 +11,7 @@ import (
 )
 
 // quickly presses keys one right after the other: what each leads to at once happens between
-// them, and the browser draws nothing.
+// them, and the browser draws only then.
 func (b *tab) quickly(keys string) {
 	b.t.Helper()
 	require.True(b.t, evaluate[bool](b, fmt.Sprintf(`(async () => {
@@ -19,6 +19,7 @@ func (b *tab) quickly(keys string) {
 			document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}));
 			for (let i = 0; i < 5; i++) await null;
 		}
+		await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
 		return true;
 	})()`, keys)))
 }
@@ -38,6 +39,9 @@ func TestKeysThatComeOneRightAfterTheOther(t *testing.T) {
 	b.titles("One", "Two", "Three", "Four")
 	b.quickly("jjx")
 	b.titles("One", "Three", "Four")
+	b.quickly("jn")
+	require.Equal(t, "Add a task to Inbox", evaluate[string](b, `document.activeElement.ariaLabel ?? document.activeElement.outerHTML`))
+	evaluate[bool](b, `[...document.querySelectorAll("main .title")].find((e) => e.innerText === "Three").focus() ?? true`)
 
 	// What is answered late takes the focus away from nobody.
 	held := make(chan fetch.RequestID, 1)

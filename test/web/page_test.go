@@ -332,7 +332,7 @@ func TestTwoBrowsersSeeEachOthersChanges(t *testing.T) {
 	}
 	slices.Sort(took)
 	t.Logf("seen by the other browser after %v", took)
-	require.Less(t, took[len(took)/2], 500*time.Millisecond)
+	require.Less(t, took[len(took)/2], 2*time.Second, "who asks now and then would be later")
 
 	// Both ways, and what is open in a form stays as it was typed.
 	other.click("button", "Task 0")

@@ -78,6 +78,7 @@ addEventListener("keydown", (e) => {
   if (g && e.key in views) return void go(views[e.key]!);
   const may = task && mayWrite(task.list_id);
   const movable = may && document.activeElement?.closest("[data-movable]");
+  if (e.repeat && (e.key === "#" || e.key === "x")) return; // a key that is held down means one task
   // What is selected is meant, and else the task that has the focus.
   const several = [...selected.peek()].filter((id) => tasks.peek().has(id));
   switch (e.key) {

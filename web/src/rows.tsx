@@ -154,15 +154,18 @@ export const shownTasks = (): string[] => shownItems().map((item) => item.task.i
 
 export const rowOf = (id: string): HTMLElement | undefined => [...document.querySelectorAll<HTMLElement>("main [data-task]")].find((row) => row.dataset.task === id);
 
-// focusTask puts the focus on a task: at once, for the next key, and again when all is drawn.
+// focusTask puts the focus on a task: at once, for the next key, and when all is drawn, unless
+// it has been put elsewhere meanwhile.
 export function focusTask(id: string | undefined): void {
   if (!id) return;
   const focus = () => rowOf(id)?.querySelector<HTMLElement>(".title")?.focus();
   focus();
+  const was = document.activeElement;
+  const again = () => (document.activeElement === was || document.activeElement === document.body) && focus();
   requestAnimationFrame(() => {
-    if (rowOf(id)) return focus();
+    if (rowOf(id)) return again();
     for (const one of shown) one.reveal(id);
-    requestAnimationFrame(focus);
+    requestAnimationFrame(again);
   });
 }
 
@@ -247,9 +250,9 @@ export function Rows(p: { groups: Group[]; movable?: boolean; withList?: boolean
   );
 }
 
-// beside is the task that has the focus when this one has gone from its place.
+// beside is the task that has the focus when this one has gone from its place, with its subtasks.
 function beside(id: string): string | undefined {
-  const ids = shownTasks();
+  const ids = shownItems().filter(({ task }) => task.parent_id !== id).map(({ task }) => task.id);
   const at = ids.indexOf(id);
   return ids[at + 1] ?? ids[at - 1];
 }

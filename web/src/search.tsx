@@ -1,6 +1,6 @@
 // Searching in all that the page knows, which is all that one may see; and searches by name.
 import { computed } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { listName } from "./choose";
 import { dayOf, isOverdue, plusDays, todayIn } from "./dates";
 import { kept } from "./kept";
@@ -125,8 +125,8 @@ export function Search() {
   const here = saved.value.find((f) => f.query === query);
   // Back, or a search by name, is another text than what was typed.
   useLayoutEffect(() => setText((now) => (now.trim() === (w.q ?? "") ? now : (w.q ?? ""))), [w.q]);
-  useEffect(() => {
-    if (asked) field.current?.focus();
+  useLayoutEffect(() => {
+    if (asked) queueMicrotask(() => field.current?.focus()); // once the view has put it on its heading
     asked = false;
   }, []);
   const s = t.searching;
