@@ -372,22 +372,32 @@ func Guard(resolve func(ctx context.Context, credential string) (Caller, error),
 }
 
 // Credential is what a request shows to say whose it is; false where there is nothing that
-// could say so. HTTP Basic is for API tokens alone, as the password, whatever the name:
-// programs that know nothing else keep the password of no account, and no session.
+// could say so.
 func Credential(r *http.Request) (string, bool) {
-	if h := r.Header.Get("Authorization"); h != "" {
-		if IsBasic(r) {
-			_, password, ok := r.BasicAuth()
-			return password, ok && strings.HasPrefix(password, TokenPrefix)
-		}
-		scheme, token, _ := strings.Cut(h, " ")
-		return strings.TrimSpace(token), strings.EqualFold(scheme, "Bearer")
-	}
-	c, err := r.Cookie(Cookie)
+	cookie, err := r.Cookie(Cookie)
 	if err != nil {
+		cookie = new(http.Cookie)
+	}
+	return CredentialOf(r.Header.Get("Authorization"), cookie.Value)
+}
+
+// CredentialOf is the credential in a request's Authorization or, without one, its cookie;
+// false where neither could be one. HTTP Basic (RFC 7617) is for API tokens alone, as the
+// password, whatever the name: programs that know nothing else keep the password of no
+// account, and no session.
+func CredentialOf(authorization, cookie string) (string, bool) {
+	if authorization == "" {
+		return cookie, cookie != ""
+	}
+	scheme, token, _ := strings.Cut(authorization, " ")
+	if strings.EqualFold(scheme, "Bearer") {
+		return strings.TrimSpace(token), true
+	}
+	_, password, ok := (&http.Request{Header: http.Header{"Authorization": {authorization}}}).BasicAuth()
+	if !ok || !strings.HasPrefix(password, TokenPrefix) {
 		return "", false
 	}
-	return c.Value, true
+	return password, true
 }
 
 // IsBasic says whether a request has Authorization: Basic. Unlike any other, browsers send

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
@@ -108,8 +109,10 @@ func (a *Accounts) resend(ctx context.Context, actor access.Actor, in *struct {
 	email := ""
 	if in.Body != nil {
 		email = in.Body.Email
-	} else if caller, err := a.Credentials.Caller(ctx, credentialOf(in.Cookie, in.Authorization)); err == nil {
-		email = caller.Email
+	} else if credential, ok := auth.CredentialOf(in.Authorization, in.Cookie); ok {
+		if caller, err := a.Credentials.Caller(ctx, credential); err == nil {
+			email = caller.Email
+		}
 	}
 	if email == "" {
 		return nil, httpapi.NewProblem(httpapi.Unprocessable, "validation failed", httpapi.FieldError{Location: "body.email", Message: "say which address, or sign in"})

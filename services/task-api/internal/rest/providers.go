@@ -143,12 +143,11 @@ func (a *Providers) begin(ctx context.Context, actor access.Actor, in *beginInpu
 // mayLink says who begins to link a provider to his account. No other page may have him do
 // so: it would link its own account there to his.
 func (a *Providers) mayLink(ctx context.Context, actor access.Actor, in *beginInput) (user, session uuid.UUID, err error) {
-	credential := in.Session
-	if _, token, ok := strings.Cut(in.Authorization, " "); ok {
-		credential = strings.TrimSpace(token)
-	} else if !a.fromOurPage(in) {
+	// Browsers send no Bearer of their own accord.
+	if scheme, _, _ := strings.Cut(in.Authorization, " "); !strings.EqualFold(scheme, "Bearer") && !a.fromOurPage(in) {
 		return user, session, httpapi.NewProblem(httpapi.ForeignOrigin, "a page of another origin may not do this in your name")
 	}
+	credential, _ := auth.CredentialOf(in.Authorization, in.Session)
 	caller, err := a.Accounts.Credentials.Caller(ctx, credential)
 	if err != nil {
 		return user, session, a.notSignedIn(err)
