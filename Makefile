@@ -59,7 +59,7 @@ latest = $(shell printf '%s\n' $(1) | sort -r)
 
 .PHONY: test-unit
 test-unit: ## Run the tests beside the code, with the race detector; without it what requests cost, and tell by their time
-	@failed=0; GORACE="atexit_sleep_ms=10 $$GORACE" $(GO) test -race -shuffle=on -timeout 25m -p 3 $(addsuffix /...,$(call latest,$(filter-out $(END_TO_END) $(CURDIR)/images,$(MODULES)))) || failed=1; \
+	@failed=0; GORACE="atexit_sleep_ms=10 $${GORACE:-}" $(GO) test -race -shuffle=on -timeout 25m -p 3 $(addsuffix /...,$(call latest,$(filter-out $(END_TO_END) $(CURDIR)/images,$(MODULES)))) || failed=1; \
 	$(GO) test -shuffle=on ./images/... || failed=1; \
 	for file in $$(grep -rl --include=cost_test.go '^func TestNoRequestIsDear' $(MODULES) | sort); do \
 		(cd "$$(dirname "$$file")" && $(GO) test -run '^(TestNoRequestIsDear|TestTheTimeTellsNothing)$$' .) || failed=1; \

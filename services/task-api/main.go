@@ -19,6 +19,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/setting"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
 	"github.com/taskwire/taskwire/services/task-api/internal/accountmail"
+	"github.com/taskwire/taskwire/services/task-api/internal/actor"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/comment"
 	"github.com/taskwire/taskwire/services/task-api/internal/docs"
@@ -168,7 +169,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 	}
 	door.MountOpen(router, cfg.TrustedProxies)
 	router.Group(func(r chi.Router) {
-		r.Use(frontdoor.SameOrigin, rest.Origin(cfg.TrustedProxies))
+		r.Use(frontdoor.SameOrigin, actor.Origin(cfg.TrustedProxies))
 		rest.MountProblems(httpapi.NewAPI(r), failures)
 		r.Group(func(r chi.Router) {
 			// Turns at hashing bound what they take of the database, and know devices.
@@ -211,7 +212,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		})
 	})
 	router.Group(func(r chi.Router) {
-		r.Use(auth.SidecarOnly(cfg.AppAPIToken), rest.Origin(cfg.TrustedProxies), bodies)
+		r.Use(auth.SidecarOnly(cfg.AppAPIToken), actor.Origin(cfg.TrustedProxies), bodies)
 		services := &rest.Services{Tasks: tasks, Reminders: &reminder.Store{DB: db, VerifiedOnly: cfg.Accounts.Verified()}, Mails: mails, Failures: failures}
 		services.Mount(httpapi.NewAPI(r))
 	})

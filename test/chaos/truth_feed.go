@@ -36,10 +36,7 @@ func (c *clients) haveWhatTheServerHas(ctx context.Context) (*check, error) {
 				fresh[f.user] = server
 			}
 			nothing, err := f.isToldNothing(ctx)
-			if err != nil {
-				return nil, fmt.Errorf("ask what is new for %s: %w", f.Email, err)
-			}
-			if _, asked := told[f]; !asked || !nothing {
+			if _, asked := told[f]; !asked || !nothing || err != nil { // whoever is not answered asks again
 				told[f] = time.Now()
 			}
 			f.mu.Lock()

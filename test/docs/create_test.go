@@ -88,7 +88,7 @@ func TestACreateIsReadDownward(t *testing.T) {
 	way, err := stepsOf(filepath.Join(root, "docs"), told)
 	require.NoError(t, err)
 	require.Empty(t, wrongIn(way))
-	require.Len(t, way, 9)
+	require.Len(t, way, 8)
 	files := map[string]bool{}
 	for _, s := range way {
 		files[s.file] = true

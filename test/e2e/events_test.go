@@ -196,7 +196,8 @@ func TestKilledProcessesLoseAndDoubleNothing(t *testing.T) {
 }
 
 // What waits in the log meanwhile keeps the trace of its request, there and on the broker: it
-// waits longer than one attempt to publish takes, so that it is tried again.
+// waits longer than one attempt to publish takes, so that it is tried again (not where -short
+// makes it 10 seconds).
 func TestTheBrokerIsAwayFor30Seconds(t *testing.T) {
 	u, v := s.newUser(t, "UTC"), s.newUser(t, "UTC")
 	const trace = "0af7651916cd43dd8448eb211c80319c"

@@ -25,7 +25,8 @@
 //
 // # Another channel
 //
-// All that knows the channels by name, in this package but for the first:
+// All that knows the channels of reminders by name, in this package but for the first (mails
+// about an account are a channel of their own, which worker.go and email.go ask for):
 //
 //   - a migration that lets deliveries_channel_check have its name;
 //   - row.go: the name, in channels if every reminder goes through it;

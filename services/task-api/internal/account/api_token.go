@@ -183,7 +183,7 @@ func (a *APITokens) Create(ctx context.Context, actor access.Actor, draft TokenD
 		secret = newTokenSecret()
 		hash := sha256.Sum256([]byte(secret))
 		t = &APIToken{ID: uuid.Must(uuid.NewV7()), Name: d.Name, Scopes: d.Scopes, ListIDs: d.ListIDs, CreatedAt: tx.Now, ExpiresAt: *d.ExpiresAt}
-		tx.Later("INSERT INTO task.api_tokens (id, user_id, name, scopes, list_ids, secret, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		tx.Queue("INSERT INTO task.api_tokens (id, user_id, name, scopes, list_ids, secret, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 			t.ID, actor.UserID, t.Name, t.Scopes, t.ListIDs, hash[:], t.CreatedAt, t.ExpiresAt)
 		if err := noticeOf(ctx, tx, taskapi.NoticeTokenCreated); err != nil {
 			return err
@@ -201,7 +201,7 @@ func checkLists(ctx context.Context, tx *change.Tx, lists []uuid.UUID) error {
 	if len(lists) == 0 {
 		return nil
 	}
-	tx.Inbox() // it may be named
+	tx.EnsureInbox() // it may be named
 	mine := tx.Actor.Memberships(lists...)
 	var found []uuid.UUID
 	if err := tx.NewRaw("SELECT m.list_id FROM task.members m WHERE "+mine.SQL, mine.Args...).Scan(ctx, &found); err != nil {
@@ -229,7 +229,7 @@ func (a *APITokens) room(ctx context.Context, tx *change.Tx) error {
 	case live >= a.limits.Tokens:
 		return refuse.Because(refuse.LimitReached, fmt.Sprintf("you have %d API tokens, the most that one can have here; revoke one that is not needed", live))
 	case tokens >= a.limits.Tokens:
-		tx.Later("DELETE FROM task.api_tokens WHERE user_id = ? AND expires_at <= ?", tx.Actor.UserID, tx.Now)
+		tx.Queue("DELETE FROM task.api_tokens WHERE user_id = ? AND expires_at <= ?", tx.Actor.UserID, tx.Now)
 	}
 	return nil
 }
@@ -265,7 +265,7 @@ func revoke(ctx context.Context, tx *change.Tx, where string, args ...any) (n in
 		}
 	}
 	if len(gone) > 0 {
-		tx.Later("SELECT pg_notify('" + EndedChannel + "', '')")
+		tx.Queue("SELECT pg_notify('" + EndedChannel + "', '')")
 	}
 	return len(gone), nil
 }

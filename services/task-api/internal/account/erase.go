@@ -53,7 +53,7 @@ func (s *Store) CallErasureBack(ctx context.Context, actor access.Actor) error {
 		}
 		after := *before
 		after.EraseAt = nil
-		tx.Later("UPDATE task.users SET erase_at = NULL WHERE id = ?", before.ID)
+		tx.Queue("UPDATE task.users SET erase_at = NULL WHERE id = ?", before.ID)
 		return appendAudit(tx, event.UserErasureCalledBack, before, before, &after, nil)
 	})
 }
@@ -71,7 +71,7 @@ func scheduleErasure(ctx context.Context, tx *change.Tx, user uuid.UUID, at time
 	}
 	after := *before
 	after.EraseAt = &at
-	tx.Later("UPDATE task.users SET erase_at = ? WHERE id = ?", at, user)
+	tx.Queue("UPDATE task.users SET erase_at = ? WHERE id = ?", at, user)
 	return at, appendAudit(tx, event.UserErasureAsked, before, before, &after, nil)
 }
 

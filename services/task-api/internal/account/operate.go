@@ -92,7 +92,7 @@ func (s *Store) Block(ctx context.Context, email string) (*User, error) {
 		u.BlockedAt = &tx.Now
 		_, err := end(ctx, tx, u, "true")
 		// Also where he had no session: a token of an outside issuer is known for a moment.
-		tx.Later("SELECT pg_notify('" + EndedChannel + "', '')")
+		tx.Queue("SELECT pg_notify('" + EndedChannel + "', '')")
 		return true, err
 	})
 }
@@ -116,7 +116,7 @@ func (s *Store) setBlocked(ctx context.Context, named, action string, set func(*
 		if err != nil || !changed {
 			return err
 		}
-		tx.Later("UPDATE task.users SET blocked_at = ?, updated_at = ? WHERE id = ?", u.BlockedAt, tx.Now, u.ID)
+		tx.Queue("UPDATE task.users SET blocked_at = ?, updated_at = ? WHERE id = ?", u.BlockedAt, tx.Now, u.ID)
 		return appendAudit(tx, action, u, nil, nil, nil)
 	})
 	return u, err

@@ -36,7 +36,7 @@ func (s *Store) SetOperator(ctx context.Context, named string, to bool) (u *User
 			return refuse.Part("email", "is that of a user of an outside issuer: operators sign in here")
 		}
 		u.Operator = to
-		tx.Later("UPDATE task.users SET operator = ?, updated_at = ? WHERE id = ?", to, tx.Now, u.ID)
+		tx.Queue("UPDATE task.users SET operator = ?, updated_at = ? WHERE id = ?", to, tx.Now, u.ID)
 		if u.Verified {
 			if err := accountmail.PostNotice(tx, u.ID, u.Email, notice); err != nil {
 				return err

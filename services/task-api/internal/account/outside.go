@@ -45,7 +45,7 @@ func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller au
 		if err != nil {
 			return fmt.Errorf("insert the outside user: %w", err)
 		}
-		tx.Inbox()
+		tx.EnsureInbox()
 		if created || said.email == "" {
 			return nil
 		}

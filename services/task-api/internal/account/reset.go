@@ -51,7 +51,7 @@ func (a *Authenticator) Reset(ctx context.Context, from Stranger, token, passwor
 		if !u.Verified {
 			// Whoever has used the account so far has not shown that it is his.
 			for _, table := range WaysIn {
-				tx.Later("DELETE FROM task."+table+" WHERE user_id = ?", u.ID)
+				tx.Queue("DELETE FROM task."+table+" WHERE user_id = ?", u.ID)
 			}
 		}
 		u.Verified, u.UpdatedAt, u.PasswordHash = true, tx.Now, &hash

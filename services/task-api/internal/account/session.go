@@ -79,8 +79,8 @@ func open(tx *change.Tx, user uuid.UUID) *Opened {
 	_, _ = rand.Read(random)
 	s := &Opened{ID: uuid.Must(uuid.NewV7()), Secret: sessionPrefix + base64.RawURLEncoding.EncodeToString(random), Expires: tx.Now.Add(sessionLife)}
 	hash := sha256.Sum256([]byte(s.Secret))
-	tx.Later(`DELETE FROM task.sessions WHERE user_id = ? AND id IN (SELECT id FROM task.sessions WHERE user_id = ? ORDER BY last_seen_at DESC, id DESC OFFSET ?)`, user, user, mostSessions-1)
-	tx.Later(`INSERT INTO task.sessions (id, user_id, secret, device, ip, created_at, last_seen_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+	tx.Queue(`DELETE FROM task.sessions WHERE user_id = ? AND id IN (SELECT id FROM task.sessions WHERE user_id = ? ORDER BY last_seen_at DESC, id DESC OFFSET ?)`, user, user, mostSessions-1)
+	tx.Queue(`INSERT INTO task.sessions (id, user_id, secret, device, ip, created_at, last_seen_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		s.ID, user, hash[:], tx.Actor.UserAgent, tx.Actor.IP, tx.Now, tx.Now, s.Expires)
 	return s
 }
@@ -168,7 +168,7 @@ func end(ctx context.Context, tx *change.Tx, u *User, where string, args ...any)
 		}
 	}
 	if len(gone) > 0 {
-		tx.Later("SELECT pg_notify('" + EndedChannel + "', '')")
+		tx.Queue("SELECT pg_notify('" + EndedChannel + "', '')")
 	}
 	return len(gone), nil
 }

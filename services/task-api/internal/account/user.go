@@ -92,7 +92,7 @@ func create(ctx context.Context, tx *change.Tx, u *User) (created bool, err erro
 		return false, nil
 	}
 	// With the account: of his first tasks none waits for another that would make it.
-	tx.Inbox()
+	tx.EnsureInbox()
 	return true, nil
 }
 

@@ -29,7 +29,7 @@ func (a *Authenticator) Verify(ctx context.Context, from access.Origin, token st
 		before := *u
 		u.Verified, u.UpdatedAt, tx.Actor = true, tx.Now, u.actor(from)
 		if accountmail.SameAddress(u.Email, t.Address) {
-			tx.Later("UPDATE task.users SET verified = true, updated_at = ? WHERE id = ?", tx.Now, u.ID)
+			tx.Queue("UPDATE task.users SET verified = true, updated_at = ? WHERE id = ?", tx.Now, u.ID)
 			return appendAudit(tx, event.UserVerified, u, &before, u, nil)
 		}
 		u.Email = t.Address
@@ -52,7 +52,7 @@ func changeAddress(ctx context.Context, tx *change.Tx, before, after *User) erro
 		return taken("token")
 	}
 	accountmail.Withdraw(tx, after.ID)
-	tx.Later("SELECT pg_notify('" + EndedChannel + "', '')")
+	tx.Queue("SELECT pg_notify('" + EndedChannel + "', '')")
 	if before.Verified {
 		if err := accountmail.PostNotice(tx, after.ID, before.Email, taskapi.NoticeAddressChanged); err != nil {
 			return err

@@ -69,9 +69,9 @@ func Post(tx *change.Tx, m Mail) error {
 	}
 	id := uuid.Must(uuid.NewV7())
 	if m.Kind == taskapi.MailVerify {
-		tx.Later("DELETE FROM task.account_mails WHERE user_id = ? AND kind = ?", m.User, m.Kind)
+		tx.Queue("DELETE FROM task.account_mails WHERE user_id = ? AND kind = ?", m.User, m.Kind)
 	}
-	tx.Later("INSERT INTO task.account_mails (id, kind, user_id, address, about, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+	tx.Queue("INSERT INTO task.account_mails (id, kind, user_id, address, about, created_at) VALUES (?, ?, ?, ?, ?, ?)",
 		id, m.Kind, user, m.Address, json.RawMessage(about), tx.Now)
 	kind := rules[m.Kind].event
 	data, err := json.Marshal(event.AccountMailEvent{
@@ -94,5 +94,5 @@ func PostNotice(tx *change.Tx, user uuid.UUID, address, notice string) error {
 // Withdraw has the mails to a user of no use any more that were sent before, or are on their
 // way: those by whose links he would get into his account, or give it another address.
 func Withdraw(tx *change.Tx, user uuid.UUID) {
-	tx.Later("DELETE FROM task.account_mails WHERE user_id = ? AND kind IN (?, ?, ?)", user, taskapi.MailReset, taskapi.MailWelcome, taskapi.MailVerify)
+	tx.Queue("DELETE FROM task.account_mails WHERE user_id = ? AND kind IN (?, ?, ?)", user, taskapi.MailReset, taskapi.MailWelcome, taskapi.MailVerify)
 }

@@ -52,7 +52,7 @@ func Find(ctx context.Context, db bun.IDB, now time.Time, token string, kinds ..
 func Use(ctx context.Context, tx *change.Tx, token string, kinds ...string) (*Token, error) {
 	t, err := find(ctx, tx, " FOR UPDATE", tx.Now, token, kinds)
 	if err == nil {
-		tx.Later("UPDATE task.account_mails SET used_at = ?, secrets = '{}' WHERE id = ?", tx.Now, t.Mail)
+		tx.Queue("UPDATE task.account_mails SET used_at = ?, secrets = '{}' WHERE id = ?", tx.Now, t.Mail)
 	}
 	return t, err
 }

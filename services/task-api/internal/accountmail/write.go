@@ -95,7 +95,7 @@ func (s *Store) write(ctx context.Context, tx *change.Tx, id uuid.UUID) (taskapi
 		// To the account's address, as it is kept: what was typed is the same in small letters,
 		// which need not be the same mailbox.
 		m.Address = u.Email
-		tx.Later("UPDATE task.account_mails SET address = ? WHERE id = ?", m.Address, id)
+		tx.Queue("UPDATE task.account_mails SET address = ? WHERE id = ?", m.Address, id)
 	}
 	if reason := s.cancelReason(&m, u); reason != "" {
 		return no(reason)
@@ -118,7 +118,7 @@ func (s *Store) write(ctx context.Context, tx *change.Tx, id uuid.UUID) (taskapi
 		token, hash := newToken(id)
 		expires := tx.Now.Add(life)
 		out.Token, out.ExpiresAt = token, &expires
-		tx.Later("UPDATE task.account_mails SET secrets = CASE WHEN cardinality(secrets) < ? THEN secrets ELSE secrets[2:] END || ?::bytea, expires_at = ?, user_id = ? WHERE id = ?",
+		tx.Queue("UPDATE task.account_mails SET secrets = CASE WHEN cardinality(secrets) < ? THEN secrets ELSE secrets[2:] END || ?::bytea, expires_at = ?, user_id = ? WHERE id = ?",
 			mostSecrets, hash[:], expires, u.ID, id)
 	}
 	return out, nil

@@ -44,7 +44,7 @@ type Tx struct {
 	Undoes string
 
 	zones     *cache.Cache[uuid.UUID, string]
-	unsure    *pgx.Batch // that the remembered zone is compared by
+	zoneBatch *pgx.Batch // that the remembered zone is compared by
 	creators  *cache.Cache[uuid.UUID, uuid.UUID]
 	madeInbox bool
 	limits    Limits
@@ -79,8 +79,7 @@ func (w *Writer) Do(ctx context.Context, actor access.Actor, f func(ctx context.
 			}
 			return nil
 		}
-		// Refused for a zone that nobody has compared: it may be another by now.
-		moved := isZoneMoved(err) || tx.unsure != nil && tx.unsure == tx.off
+		moved := tx.zoneMayHaveMoved(err)
 		if moved {
 			w.zones.Forget(actor.UserID)
 		}
@@ -127,7 +126,7 @@ func (tx *Tx) Flush(ctx context.Context) error {
 }
 
 func (tx *Tx) writeEvents(ctx context.Context) {
-	eventlog.Append(ctx, tx.Later, migrations.Name, tx.events...)
+	eventlog.Append(ctx, tx.Queue, migrations.Name, tx.events...)
 	tx.events = nil
 }
 

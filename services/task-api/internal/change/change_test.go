@@ -43,7 +43,7 @@ func keep(ctx context.Context, tx *change.Tx, key string) error {
 
 func later(tx *change.Tx, keys ...string) error {
 	for _, key := range keys {
-		tx.Later(row, user, key)
+		tx.Queue(row, user, key)
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func TestAChangeIsWrittenAsAWhole(t *testing.T) {
 		fails  func(error) bool // nil: it does not
 		kept   []string
 	}{
-		"what is put off comes before the commit": {func(_ context.Context, _ *testing.T, tx *change.Tx, _ int) error {
+		"what is queued comes before the commit": {func(_ context.Context, _ *testing.T, tx *change.Tx, _ int) error {
 			return later(tx, "a", "b")
 		}, nil, []string{"a", "b"}},
 		"and with the next statement, in its order": {func(ctx context.Context, _ *testing.T, tx *change.Tx, _ int) error {
@@ -108,7 +108,7 @@ func TestAChangeIsWrittenAsAWhole(t *testing.T) {
 		"a conflict is tried again": {func(_ context.Context, _ *testing.T, tx *change.Tx, try int) error {
 			err := later(tx, "a")
 			if try == 1 {
-				tx.Later("DO $$ BEGIN RAISE 'again' USING ERRCODE = '40001'; END $$")
+				tx.Queue("DO $$ BEGIN RAISE 'again' USING ERRCODE = '40001'; END $$")
 			}
 			return err
 		}, nil, []string{"a"}},

@@ -76,7 +76,7 @@ func (k *Key) Keep(tx *Tx, answer any) error {
 	if err != nil {
 		return fmt.Errorf("keep the answer: %w", err)
 	}
-	tx.Later("UPDATE task.idempotency_keys SET answer = ?::jsonb WHERE user_id = ? AND key = ?", string(raw), tx.Actor.UserID, k.Key)
+	tx.Queue("UPDATE task.idempotency_keys SET answer = ?::jsonb WHERE user_id = ? AND key = ?", string(raw), tx.Actor.UserID, k.Key)
 	return nil
 }
 

@@ -9,17 +9,17 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 )
 
-// Inbox is the actor's own list, which is made with what is written so far where it is
+// EnsureInbox is the actor's own list, which is made with what is written so far where it is
 // not there yet: it is with his account, unless that is of before there were lists.
-func (tx *Tx) Inbox() uuid.UUID {
+func (tx *Tx) EnsureInbox() uuid.UUID {
 	user := tx.Actor.UserID
 	inbox := access.Inbox(user)
 	if known, ok := tx.creators.Get(inbox); ok && known == user {
 		return inbox
 	}
-	tx.Later(`INSERT INTO task.lists (id, created_by, name, is_inbox, version, created_at, updated_at) VALUES (?, ?, ?, true, 1, ?, ?) ON CONFLICT DO NOTHING`,
+	tx.Queue(`INSERT INTO task.lists (id, created_by, name, is_inbox, version, created_at, updated_at) VALUES (?, ?, ?, true, 1, ?, ?) ON CONFLICT DO NOTHING`,
 		inbox, user, inboxName, tx.Now, tx.Now)
-	tx.Later(`INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?, ?, ?, 0, ?) ON CONFLICT DO NOTHING`,
+	tx.Queue(`INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?, ?, ?, 0, ?) ON CONFLICT DO NOTHING`,
 		user, inbox, string(access.Owner), tx.Now)
 	tx.madeInbox = true
 	return inbox

@@ -27,12 +27,12 @@ func (tx *Tx) recordOperation() {
 		return
 	}
 	// recorded_at is the beginning of the transaction, as that of its events.
-	tx.Later("INSERT INTO task.operations (user_id, request_id) VALUES (?, ?) ON CONFLICT DO NOTHING", tx.Actor.UserID, tx.Actor.RequestID)
+	tx.Queue("INSERT INTO task.operations (user_id, request_id) VALUES (?, ?) ON CONFLICT DO NOTHING", tx.Actor.UserID, tx.Actor.RequestID)
 }
 
 // recordRepetition notes that the request is one that was made before with the same key.
 func (tx *Tx) recordRepetition(k *Key) {
-	tx.Later(`INSERT INTO task.operations (user_id, request_id, recorded_at, logged_as)
+	tx.Queue(`INSERT INTO task.operations (user_id, request_id, recorded_at, logged_as)
 		SELECT user_id, ?, recorded_at, request_id FROM task.idempotency_keys WHERE user_id = ? AND key = ? AND request_id <> ? ON CONFLICT DO NOTHING`,
 		tx.Actor.RequestID, tx.Actor.UserID, k.Key, tx.Actor.RequestID)
 }
@@ -41,7 +41,7 @@ func (tx *Tx) recordRepetition(k *Key) {
 // only a part. Version is that of the event; a comment, which has none, is changed once in
 // a transaction.
 func (tx *Tx) KeepWhole(id uuid.UUID, version int64, texts Texts) {
-	tx.Later("INSERT INTO task.cut_texts (entity_id, version, before, after) VALUES (?, ?, ?, ?)", id, version, texts.Before, texts.After)
+	tx.Queue("INSERT INTO task.cut_texts (entity_id, version, before, after) VALUES (?, ?, ?, ?)", id, version, texts.Before, texts.After)
 }
 
 // Logged is a change as the log has it, with the texts that its event has cut, whole.

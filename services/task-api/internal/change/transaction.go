@@ -19,16 +19,16 @@ import (
 )
 
 // transaction is one on a connection of its own. bun reads and writes by it, each
-// statement in a message of its own. What nothing is to be known of is put off (Later),
-// as the begin is, and goes along with the next message, or before the commit: a change
-// is mostly waiting for Postgres to answer. The commit goes by itself: of who dies before
+// statement in a message of its own. A write whose answer nobody needs is queued (Queue), as
+// the begin is, and goes along with the next message, or before the commit: a change is
+// mostly waiting for Postgres to answer. The commit goes by itself: of who dies before
 // he sends it, nothing stands.
 type transaction struct {
 	bun.Conn
 
 	db        *bun.DB
-	off       *pgx.Batch // what was put off
-	fixed     []string   // texts of it that a connection prepares once
+	queued    *pgx.Batch // goes with the next message
+	toPrepare []string   // texts of it that a connection prepares once
 	begun     bool       // the begin has been sent
 	committed bool
 }
@@ -41,20 +41,20 @@ func (tx *transaction) begin(ctx context.Context, db *bun.DB) (err error) {
 	if tx.Conn, err = db.Conn(ctx); err != nil {
 		return fmt.Errorf("begin a change: %w", err)
 	}
-	tx.db, tx.off = db, &pgx.Batch{}
-	tx.off.Queue("BEGIN")
+	tx.db, tx.queued = db, &pgx.Batch{}
+	tx.queued.Queue("BEGIN")
 	return nil
 }
 
-// commit sends what was put off, and then the commit.
+// commit sends what was queued, and then the commit.
 func (tx *transaction) commit(ctx context.Context) error {
-	if !tx.begun && tx.off.Len() == 1 {
+	if !tx.begun && tx.queued.Len() == 1 {
 		return nil // nothing to commit
 	}
 	if err := tx.send(ctx); err != nil {
 		return fmt.Errorf("write a change: %w", err)
 	}
-	tx.off.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error {
+	tx.queued.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error {
 		if tag.String() == "ROLLBACK" {
 			return pgx.ErrTxCommitRollback // a statement failed, and nobody said so
 		}
@@ -85,10 +85,11 @@ func (tx *transaction) rollback(ctx context.Context) {
 	}
 }
 
-// Later puts a write off that nothing is to be known of. Their order is kept, and what is
-// read afterwards sees them; what Postgres says against one fails the statement that it
-// goes along with. Each connection prepares the query once: its text is the same each time.
-func (tx *transaction) Later(query string, args ...any) {
+// Queue writes with the next message, at the latest before the commit: whoever calls it needs
+// no answer. The order is kept, and what is read afterwards sees it; what Postgres says
+// against it fails the statement that it goes along with. Each connection prepares the query
+// once: its text is the same each time.
+func (tx *transaction) Queue(query string, args ...any) {
 	query = numbered(query)
 	args = slices.Clone(args)
 	for i, arg := range args {
@@ -96,8 +97,8 @@ func (tx *transaction) Later(query string, args ...any) {
 			args[i] = [16]byte(id) // pgx would have it written as a text first
 		}
 	}
-	tx.off.Queue(query, args...)
-	tx.fixed = append(tx.fixed, query)
+	tx.queued.Queue(query, args...)
+	tx.toPrepare = append(tx.toPrepare, query)
 }
 
 // numbered names the arguments of a query as Postgres does: $1 for the first ?.
@@ -130,41 +131,41 @@ func (tx *transaction) Columns(model any, without ...string) (names []string, va
 	return names, values
 }
 
-// Read runs what was put off and a query in one message, and reads its rows by the names
-// of T's fields. The query is prepared, as those of Later are.
+// Read runs what was queued and a query in one message, and reads its rows by the names
+// of T's fields. The query is prepared, as those of Queue are.
 func Read[T any](ctx context.Context, tx *Tx, query string, args ...any) (rows []*T, err error) {
-	tx.Later(query, args...)
-	tx.off.QueuedQueries[tx.off.Len()-1].Query(func(r pgx.Rows) (err error) {
+	tx.Queue(query, args...)
+	tx.queued.QueuedQueries[tx.queued.Len()-1].Query(func(r pgx.Rows) (err error) {
 		rows, err = pgx.CollectRows(r, pgx.RowToAddrOfStructByName[T])
 		return err
 	})
 	return rows, tx.send(ctx)
 }
 
-// send runs what was put off, in one message.
+// send runs what was queued, in one message.
 func (tx *transaction) send(ctx context.Context) error {
 	// pgx takes a connection that was asked too late for a bad one.
-	if err := ctx.Err(); err != nil || tx.off.Len() == 0 {
+	if err := ctx.Err(); err != nil || tx.queued.Len() == 0 {
 		return err
 	}
-	off, fixed := tx.off, tx.fixed
-	tx.off, tx.fixed = &pgx.Batch{}, nil
+	queued, toPrepare := tx.queued, tx.toPrepare
+	tx.queued, tx.toPrepare = &pgx.Batch{}, nil
 	return tx.Conn.Raw(func(connection any) error {
 		conn := connection.(*stdlib.Conn).Conn()
-		for _, query := range fixed {
+		for _, query := range toPrepare {
 			if _, err := conn.Prepare(ctx, query, query); err != nil {
 				return err
 			}
 		}
 		tx.begun = true
-		return conn.SendBatch(ctx, off).Close()
+		return conn.SendBatch(ctx, queued).Close()
 	})
 }
 
-// ExecContext runs what was put off, and a statement.
+// ExecContext runs what was queued, and a statement.
 func (tx *transaction) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	var done pgconn.CommandTag
-	tx.off.Queue(tx.db.QueryGen().FormatQuery(query, args...)).Exec(func(tag pgconn.CommandTag) error {
+	tx.queued.Queue(tx.db.QueryGen().FormatQuery(query, args...)).Exec(func(tag pgconn.CommandTag) error {
 		done = tag
 		return nil
 	})
@@ -172,7 +173,7 @@ func (tx *transaction) ExecContext(ctx context.Context, query string, args ...an
 	return driver.RowsAffected(done.RowsAffected()), err
 }
 
-// QueryContext runs what was put off, and then a query.
+// QueryContext runs what was queued, and then a query.
 func (tx *transaction) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if err := tx.send(ctx); err != nil {
 		return nil, err
@@ -180,7 +181,7 @@ func (tx *transaction) QueryContext(ctx context.Context, query string, args ...a
 	return tx.Conn.QueryContext(ctx, query, args...)
 }
 
-// QueryRowContext runs what was put off, and then a query. Where the first fails the row
+// QueryRowContext runs what was queued, and then a query. Where the first fails the row
 // says that the transaction is aborted; bun asks for none.
 func (tx *transaction) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	_ = tx.send(ctx)

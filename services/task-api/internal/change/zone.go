@@ -18,9 +18,9 @@ func (tx *Tx) Zone(ctx context.Context) (string, error) {
 		return "UTC", nil
 	}
 	if zone, ok := tx.zones.Get(user); ok {
-		// A division by zero where there is no such user.
-		tx.Later("SELECT 1 / count(*) FROM task.users WHERE id = ? AND timezone = ?", user, zone)
-		tx.unsure = tx.off
+		// A division by zero where he has another by now.
+		tx.Queue("SELECT 1 / count(*) FROM task.users WHERE id = ? AND timezone = ?", user, zone)
+		tx.zoneBatch = tx.queued
 		return zone, nil
 	}
 	found, err := Read[struct{ Timezone string }](ctx, tx, "SELECT timezone FROM task.users WHERE id = ?", user)
@@ -34,11 +34,12 @@ func (tx *Tx) Zone(ctx context.Context) (string, error) {
 	return found[0].Timezone, nil
 }
 
-// isZoneMoved says whether a change failed since the zone of its actor is another than
-// the one that was remembered.
-func isZoneMoved(err error) bool {
+// zoneMayHaveMoved says whether a change may have failed since the zone of its actor is
+// another than the one that was remembered: Postgres has said so, or had not been asked yet.
+func (tx *Tx) zoneMayHaveMoved(err error) bool {
 	var refused *pgconn.PgError
-	return errors.As(err, &refused) && refused.Code == "22012" // division_by_zero
+	asked := tx.zoneBatch == nil || tx.zoneBatch != tx.queued
+	return !asked || errors.As(err, &refused) && refused.Code == "22012" // division_by_zero
 }
 
 // mostZones is how many users' zones are remembered, of some 100 bytes each.

@@ -120,7 +120,7 @@ type about struct {
 // lockTask reads a task of the actor once it is locked.
 func lockTask(ctx context.Context, tx *change.Tx, id uuid.UUID) (*about, error) {
 	may, role := tx.Actor.Tasks(), tx.Actor.RoleIn("t.list_id")
-	tx.Later("SELECT FROM task.tasks WHERE id = ? AND "+may.SQL+" FOR NO KEY UPDATE", append([]any{id}, may.Args...)...)
+	tx.Queue("SELECT FROM task.tasks WHERE id = ? AND "+may.SQL+" FOR NO KEY UPDATE", append([]any{id}, may.Args...)...)
 	found, err := change.Read[about](ctx, tx, "SELECT t.list_id, t.title, t.assignee_id, "+role.SQL+" AS role FROM task.tasks t WHERE t.id = ? AND "+may.SQL,
 		slices.Concat(role.Args, []any{id}, may.Args)...)
 	switch {
@@ -157,7 +157,7 @@ func (s *Store) Add(ctx context.Context, actor access.Actor, task uuid.UUID, tex
 			return err
 		}
 		id := uuid.Must(uuid.NewV7())
-		tx.Later("INSERT INTO task.comments (id, task_id, author_id, text, created_at) VALUES (?, ?, ?, ?, ?)", id, task, actor.UserID, text, at)
+		tx.Queue("INSERT INTO task.comments (id, task_id, author_id, text, created_at) VALUES (?, ?, ?, ?, ?)", id, task, actor.UserID, text, at)
 		if c, err = one(ctx, tx, id); err != nil {
 			return err
 		}
@@ -201,7 +201,7 @@ func (s *Store) next(ctx context.Context, tx *change.Tx, task uuid.UUID) (time.T
 // locked.
 func lock(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Comment, error) {
 	mine := tx.Actor.Comments()
-	tx.Later("SELECT FROM task.tasks WHERE id = (SELECT c.task_id FROM task.comments c WHERE c.id = ? AND "+mine.SQL+") FOR NO KEY UPDATE",
+	tx.Queue("SELECT FROM task.tasks WHERE id = (SELECT c.task_id FROM task.comments c WHERE c.id = ? AND "+mine.SQL+") FOR NO KEY UPDATE",
 		append([]any{id}, mine.Args...)...)
 	c, err := one(ctx, tx, id)
 	if err == nil && !c.Role.Writes() {
@@ -232,7 +232,7 @@ func (s *Store) Edit(ctx context.Context, actor access.Actor, id uuid.UUID, text
 			return nil
 		}
 		after.Text, after.EditedAt = *text, &tx.Now
-		tx.Later("UPDATE task.comments SET text = ?, edited_at = ? WHERE id = ?", after.Text, after.EditedAt, id)
+		tx.Queue("UPDATE task.comments SET text = ?, edited_at = ? WHERE id = ?", after.Text, after.EditedAt, id)
 		return appendAudit(tx, event.CommentUpdated, before, c)
 	})
 	return c, err
@@ -248,7 +248,7 @@ func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID) er
 		case !actor.Wrote(c.Author.UserID) && !c.Role.Rules():
 			return errAuthorsOnly
 		}
-		tx.Later("DELETE FROM task.comments WHERE id = ?", id)
+		tx.Queue("DELETE FROM task.comments WHERE id = ?", id)
 		return appendAudit(tx, event.CommentDeleted, c, nil)
 	})
 }

@@ -44,12 +44,12 @@ func (s *Store) Undo(ctx context.Context, tx *change.Tx, l change.Logged) error 
 	case is.Text != after.Text:
 		return differs(after.ID, "text", "has been changed since")
 	case before == nil:
-		tx.Later("DELETE FROM task.comments WHERE id = ?", is.ID)
+		tx.Queue("DELETE FROM task.comments WHERE id = ?", is.ID)
 		return appendAudit(tx, event.CommentDeleted, is, nil)
 	}
 	then := *is
 	then.Text, then.EditedAt = before.Text, before.EditedAt
-	tx.Later("UPDATE task.comments SET text = ?, edited_at = ? WHERE id = ?", then.Text, then.EditedAt, is.ID)
+	tx.Queue("UPDATE task.comments SET text = ?, edited_at = ? WHERE id = ?", then.Text, then.EditedAt, is.ID)
 	return appendAudit(tx, event.CommentUpdated, is, &then)
 }
 

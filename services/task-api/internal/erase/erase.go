@@ -145,15 +145,15 @@ func begin(ctx context.Context, tx *change.Tx, failing any) (begun uuid.UUID, er
 	user := users[0]
 	// The address and the name are never an argument: Postgres would write one that fails
 	// into its log.
-	tx.Later("INSERT INTO task.erasures (id, began_at, user_id, emails, name, step) SELECT ?, ?, id, array_remove(former_emails || email, ''), name, 0 FROM task.users WHERE id = ? ON CONFLICT DO NOTHING", erasure.Hash(user), tx.Now, user)
-	tx.Later("DELETE FROM task.invitations WHERE lower(email) IN (SELECT lower(unnest(emails)) FROM task.erasures WHERE id = ?)", erasure.Hash(user))
-	tx.Later("DELETE FROM task.account_mails WHERE user_id = ? OR lower(address) IN (SELECT lower(unnest(emails)) FROM task.erasures WHERE id = ?)", user, erasure.Hash(user))
+	tx.Queue("INSERT INTO task.erasures (id, began_at, user_id, emails, name, step) SELECT ?, ?, id, array_remove(former_emails || email, ''), name, 0 FROM task.users WHERE id = ? ON CONFLICT DO NOTHING", erasure.Hash(user), tx.Now, user)
+	tx.Queue("DELETE FROM task.invitations WHERE lower(email) IN (SELECT lower(unnest(emails)) FROM task.erasures WHERE id = ?)", erasure.Hash(user))
+	tx.Queue("DELETE FROM task.account_mails WHERE user_id = ? OR lower(address) IN (SELECT lower(unnest(emails)) FROM task.erasures WHERE id = ?)", user, erasure.Hash(user))
 	for _, way := range append([]string{"api_tokens"}, account.WaysIn...) {
-		tx.Later("DELETE FROM task."+way+" WHERE user_id = ?", user)
+		tx.Queue("DELETE FROM task."+way+" WHERE user_id = ?", user)
 	}
-	tx.Later("UPDATE task.users SET email = '', former_emails = '{}', name = '', password_hash = NULL, erase_at = NULL WHERE id = ?", user)
-	tx.Later("DELETE FROM task.sessions WHERE user_id = ?", user)
-	tx.Later("SELECT pg_notify('" + account.EndedChannel + "', '')")
+	tx.Queue("UPDATE task.users SET email = '', former_emails = '{}', name = '', password_hash = NULL, erase_at = NULL WHERE id = ?", user)
+	tx.Queue("DELETE FROM task.sessions WHERE user_id = ?", user)
+	tx.Queue("SELECT pg_notify('" + account.EndedChannel + "', '')")
 	return user, nil
 }
 
@@ -268,9 +268,9 @@ func eraseTrash(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
 
 // endErasure deletes the account, and appends the event of it.
 func endErasure(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) {
-	tx.Later("DELETE FROM task.feed WHERE list_id = ?", of.UserID)
-	tx.Later("DELETE FROM task.users WHERE id = ?", of.UserID)
-	tx.Later("UPDATE task.erasures SET done_at = ?, user_id = NULL, emails = NULL, name = NULL, step = NULL, reached = NULL, reached_at = NULL, reached_position = NULL WHERE id = ?", tx.Now, of.ID)
+	tx.Queue("DELETE FROM task.feed WHERE list_id = ?", of.UserID)
+	tx.Queue("DELETE FROM task.users WHERE id = ?", of.UserID)
+	tx.Queue("UPDATE task.erasures SET done_at = ?, user_id = NULL, emails = NULL, name = NULL, step = NULL, reached = NULL, reached_at = NULL, reached_position = NULL WHERE id = ?", tx.Now, of.ID)
 	data, err := marshal(event.AccountEvent{Frame: event.Frame{EventType: event.AccountErased, UserID: of.UserID, Timestamp: tx.Now, Metadata: map[string]any{}}})
 	if err != nil {
 		return false, err

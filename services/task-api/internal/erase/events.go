@@ -65,10 +65,10 @@ func scrubEvents(ctx context.Context, tx *change.Tx, of *erasing) (bool, error) 
 			return false, err
 		}
 		if data != e.Data {
-			tx.Later("UPDATE task.events SET data = ? WHERE recorded_at = ? AND position = ?", data, e.At, e.Position)
+			tx.Queue("UPDATE task.events SET data = ? WHERE recorded_at = ? AND position = ?", data, e.At, e.Position)
 		}
 		if cut != uuid.Nil {
-			tx.Later("DELETE FROM task.cut_texts WHERE recorded_at = ? AND entity_id = ?", e.At, cut)
+			tx.Queue("DELETE FROM task.cut_texts WHERE recorded_at = ? AND entity_id = ?", e.At, cut)
 		}
 	}
 	if len(found) == 0 {

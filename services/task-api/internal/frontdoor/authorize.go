@@ -14,7 +14,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/membership"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
-	"github.com/taskwire/taskwire/services/task-api/internal/rest"
+	"github.com/taskwire/taskwire/services/task-api/internal/actor"
 )
 
 // permission says whether an actor may ask another service for what r names
@@ -45,7 +45,7 @@ func (d *Door) withLists(next http.Handler) http.Handler {
 			named = uuid.Nil // the service says what an id looks like
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), lookupTime)
-		lists, err := rest.ActorOf(r.Context()).Lists(ctx, d.db, named, membership.Most)
+		lists, err := actor.Of(r.Context()).Lists(ctx, d.db, named, membership.Most)
 		cancel()
 		if err != nil {
 			d.failures.Write(w, r, err)
@@ -64,7 +64,7 @@ const lookupTime = 5 * time.Second
 func (d *Door) authorize(may permission, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), lookupTime)
-		err := may(ctx, d.db, rest.ActorOf(r.Context()), r)
+		err := may(ctx, d.db, actor.Of(r.Context()), r)
 		cancel()
 		id := chi.URLParam(r, "id")
 		switch {

@@ -29,7 +29,7 @@ func Erase(ctx context.Context, tx *change.Tx, user uuid.UUID) (done bool, err e
 		return true, nil
 	}
 	id := found[0].ListID
-	tx.Later("SELECT FROM task.lists WHERE id = ? FOR UPDATE", id)
+	tx.Queue("SELECT FROM task.lists WHERE id = ? FOR UPDATE", id)
 	owned := false
 	err = tx.NewRaw("SELECT EXISTS (SELECT FROM task.members WHERE list_id = ? AND user_id <> ? AND role IN (?))", id, user, bun.List(access.Ruling())).Scan(ctx, &owned)
 	if err != nil {
@@ -44,8 +44,8 @@ func Erase(ctx context.Context, tx *change.Tx, user uuid.UUID) (done bool, err e
 // leave ends a membership. What is the member's in the list stays; he is assigned nothing
 // there any more, and reminded of nothing.
 func leave(ctx context.Context, tx *change.Tx, id, user uuid.UUID, role access.Role) error {
-	tx.Later("DELETE FROM task.members WHERE user_id = ? AND list_id = ?", user, id)
-	tx.Later("UPDATE task.lists SET version = version + 1, updated_at = ? WHERE id = ?", tx.Now, id)
+	tx.Queue("DELETE FROM task.members WHERE user_id = ? AND list_id = ?", user, id)
+	tx.Queue("UPDATE task.lists SET version = version + 1, updated_at = ? WHERE id = ?", tx.Now, id)
 	if err := task.Forget(ctx, tx, id, user); err != nil {
 		return err
 	}
@@ -54,14 +54,14 @@ func leave(ctx context.Context, tx *change.Tx, id, user uuid.UUID, role access.R
 
 // takeAway deletes a list. The other members see nothing of it from the first step on.
 func takeAway(ctx context.Context, tx *change.Tx, id, user uuid.UUID) error {
-	tx.Later("DELETE FROM task.members WHERE list_id = ? AND user_id <> ?", id, user)
-	tx.Later("DELETE FROM task.invitations WHERE list_id = ?", id)
+	tx.Queue("DELETE FROM task.members WHERE list_id = ? AND user_id <> ?", id, user)
+	tx.Queue("DELETE FROM task.invitations WHERE list_id = ?", id)
 	done, err := task.Erase(ctx, tx, id)
 	if err != nil || !done {
 		return err
 	}
-	tx.Later("DELETE FROM task.members WHERE list_id = ?", id)
-	tx.Later("DELETE FROM task.lists WHERE id = ?", id)
+	tx.Queue("DELETE FROM task.members WHERE list_id = ?", id)
+	tx.Queue("DELETE FROM task.lists WHERE id = ?", id)
 	return appendErasedAudit(tx, event.ListPurged, id, user, "list/"+id.String(), map[string]any{event.MetaErased: true}, nil)
 }
 

@@ -153,7 +153,7 @@ func (s *Store) EnsureInbox(ctx context.Context, actor access.Actor) error {
 		return nil
 	}
 	return s.Changes.Do(ctx, actor, func(_ context.Context, tx *change.Tx) error {
-		tx.Inbox()
+		tx.EnsureInbox()
 		return nil
 	})
 }
@@ -181,14 +181,14 @@ func (s *Store) Create(ctx context.Context, actor access.Actor, draft Draft, key
 		if err := (Patch{Name: &draft.Name, Color: draft.Color}).check(); err != nil {
 			return err
 		}
-		tx.Inbox()
+		tx.EnsureInbox()
 		if err := s.roomForOne(ctx, tx, actor.UserID); err != nil {
 			return err
 		}
 		id := uuid.Must(uuid.NewV7())
-		tx.Later(`INSERT INTO task.lists (id, created_by, name, color, version, created_at, updated_at) VALUES (?, ?, ?, ?, 1, ?, ?)`,
+		tx.Queue(`INSERT INTO task.lists (id, created_by, name, color, version, created_at, updated_at) VALUES (?, ?, ?, ?, 1, ?, ?)`,
 			id, actor.UserID, strings.TrimSpace(draft.Name), draft.Color, tx.Now, tx.Now)
-		tx.Later(`INSERT INTO task.members (user_id, list_id, role, position, list_group, since) VALUES (?, ?, ?, ?, ?, ?)`,
+		tx.Queue(`INSERT INTO task.members (user_id, list_id, role, position, list_group, since) VALUES (?, ?, ?, ?, ?, ?)`,
 			actor.UserID, id, string(access.Owner), tx.Now.UnixMicro(), draft.Group, tx.Now)
 		var err error
 		if l, err = one(ctx, tx, actor, id); err != nil {
@@ -280,7 +280,7 @@ func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, mat
 			l = before
 			return nil
 		}
-		tx.Later("UPDATE task.members SET list_group = ? WHERE user_id = ? AND list_id = ?", after.Group, actor.UserID, id)
+		tx.Queue("UPDATE task.members SET list_group = ? WHERE user_id = ? AND list_id = ?", after.Group, actor.UserID, id)
 		if l = &after; !shared {
 			return nil // his own matter
 		}
@@ -292,7 +292,7 @@ func (s *Store) Patch(ctx context.Context, actor access.Actor, id uuid.UUID, mat
 // save writes a list that was changed, with its event.
 func save(tx *change.Tx, before, l *List) error {
 	l.Version, l.UpdatedAt = before.Version+1, tx.Now
-	tx.Later("UPDATE task.lists SET name = ?, color = ?, is_archived = ?, version = ?, updated_at = ? WHERE id = ?",
+	tx.Queue("UPDATE task.lists SET name = ?, color = ?, is_archived = ?, version = ?, updated_at = ? WHERE id = ?",
 		l.Name, l.Color, l.IsArchived, l.Version, l.UpdatedAt, l.ID)
 	return appendAudit(tx, event.ListUpdated, before, l)
 }
@@ -317,13 +317,13 @@ func (s *Store) Delete(ctx context.Context, actor access.Actor, id uuid.UUID, ma
 // moveToTrash moves a list that is locked into the trash, with its tasks.
 func moveToTrash(ctx context.Context, tx *change.Tx, l *List) error {
 	// Nothing comes into it any more: whoever adds a task waits, and finds no such list.
-	tx.Later("SELECT FROM task.lists WHERE id = ? FOR UPDATE", l.ID)
+	tx.Queue("SELECT FROM task.lists WHERE id = ? FOR UPDATE", l.ID)
 	if err := task.TrashList(ctx, tx, l.ID); err != nil {
 		return err
 	}
-	tx.Later("UPDATE task.lists SET trashed_at = ?, version = version + 1, updated_at = ? WHERE id = ?", tx.Now, tx.Now, l.ID)
-	tx.Later("UPDATE task.members SET trashed = true WHERE list_id = ?", l.ID)
-	tx.Later("INSERT INTO task.trash (id, root_id, list_id, title, version, deleted_by, deleted_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+	tx.Queue("UPDATE task.lists SET trashed_at = ?, version = version + 1, updated_at = ? WHERE id = ?", tx.Now, tx.Now, l.ID)
+	tx.Queue("UPDATE task.members SET trashed = true WHERE list_id = ?", l.ID)
+	tx.Queue("INSERT INTO task.trash (id, root_id, list_id, title, version, deleted_by, deleted_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		l.ID, l.ID, l.ID, l.Name, l.Version+1, tx.Actor.UserID, tx.Now)
 	return appendAuditOf(tx, l.ID, event.ListDeleted, "list/"+l.ID.String(), l.state(), nil)
 }
@@ -332,10 +332,10 @@ func moveToTrash(ctx context.Context, tx *change.Tx, l *List) error {
 // called are changed by one at a time.
 func lock(ctx context.Context, tx *change.Tx, id uuid.UUID) (*List, error) {
 	if id == access.Inbox(tx.Actor.UserID) {
-		tx.Inbox()
+		tx.EnsureInbox()
 	}
 	mine := tx.Actor.InLists("id")
-	tx.Later("SELECT FROM task.lists WHERE id = ? AND "+mine.SQL+" FOR NO KEY UPDATE", append([]any{id}, mine.Args...)...)
+	tx.Queue("SELECT FROM task.lists WHERE id = ? AND "+mine.SQL+" FOR NO KEY UPDATE", append([]any{id}, mine.Args...)...)
 	return one(ctx, tx, tx.Actor, id)
 }
 
@@ -371,7 +371,7 @@ func (s *Store) Move(ctx context.Context, actor access.Actor, id uuid.UUID, matc
 		}
 		now := *was
 		now.Position = between(tx, places, at)
-		tx.Later("UPDATE task.members SET position = ? WHERE user_id = ? AND list_id = ?", now.Position, actor.UserID, id)
+		tx.Queue("UPDATE task.members SET position = ? WHERE user_id = ? AND list_id = ?", now.Position, actor.UserID, id)
 		l = &now
 		return nil // his own matter
 	})
@@ -406,7 +406,7 @@ func between(tx *change.Tx, places []Place, at int) int64 {
 		if position == p.Position {
 			continue
 		}
-		tx.Later("UPDATE task.members SET position = ? WHERE user_id = ? AND list_id = ?", position, tx.Actor.UserID, p.ID)
+		tx.Queue("UPDATE task.members SET position = ? WHERE user_id = ? AND list_id = ?", position, tx.Actor.UserID, p.ID)
 	}
 	return first + int64(at)*apart
 }

@@ -120,7 +120,7 @@ func lockOwned(ctx context.Context, tx *change.Tx, id uuid.UUID) (*List, error) 
 
 // touch counts a change of the members of a list as one of the list.
 func touch(tx *change.Tx, l *List) {
-	tx.Later("UPDATE task.lists SET version = version + 1, updated_at = ? WHERE id = ?", tx.Now, l.ID)
+	tx.Queue("UPDATE task.lists SET version = version + 1, updated_at = ? WHERE id = ?", tx.Now, l.ID)
 }
 
 func appendMemberAudit(tx *change.Tx, action string, before, after *membership) error {
@@ -183,12 +183,12 @@ func (s *Store) Accept(ctx context.Context, actor access.Actor, id uuid.UUID) (*
 		if err != nil {
 			return err
 		}
-		tx.Inbox()
+		tx.EnsureInbox()
 		if err := s.roomForOne(ctx, tx, actor.UserID); err != nil {
 			return err
 		}
 		// Who has got in by another address keeps the role that he has.
-		tx.Later(`INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		tx.Queue(`INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 			actor.UserID, i.ListID, string(i.Role), tx.Now.UnixMicro(), tx.Now)
 		if l, err = one(ctx, tx, actor, i.ListID); err != nil {
 			return err
@@ -231,12 +231,12 @@ func (s *Store) Withdraw(ctx context.Context, actor access.Actor, id uuid.UUID) 
 // counts a change.
 func (s *Store) answer(ctx context.Context, tx *change.Tx, id uuid.UUID, may access.Condition) (*Invitation, error) {
 	where := access.Condition{SQL: "i.id = ?", Args: []any{id}}.And(may.SQL, may.Args...)
-	tx.Later("SELECT FROM task.lists WHERE id = (SELECT i.list_id FROM task.invitations i JOIN task.lists l ON l.id = i.list_id WHERE "+where.SQL+") FOR NO KEY UPDATE", where.Args...)
+	tx.Queue("SELECT FROM task.lists WHERE id = (SELECT i.list_id FROM task.invitations i JOIN task.lists l ON l.id = i.list_id WHERE "+where.SQL+") FOR NO KEY UPDATE", where.Args...)
 	i, err := invitation(ctx, tx, where)
 	if err != nil {
 		return nil, err
 	}
-	tx.Later("DELETE FROM task.invitations WHERE id = ?", id)
+	tx.Queue("DELETE FROM task.invitations WHERE id = ?", id)
 	touch(tx, &List{ID: i.ListID})
 	return i, nil
 }
@@ -266,7 +266,7 @@ func (s *Store) SetRole(ctx context.Context, actor access.Actor, id, user uuid.U
 		}
 		is := *was
 		is.Role, m = role, &is
-		tx.Later("UPDATE task.members SET role = ? WHERE user_id = ? AND list_id = ?", string(role), user, id)
+		tx.Queue("UPDATE task.members SET role = ? WHERE user_id = ? AND list_id = ?", string(role), user, id)
 		touch(tx, l)
 		return appendMemberAudit(tx, event.MemberUpdated, &membership{id, &user, was.Email, was.Role, Active}, &membership{id, &user, is.Email, role, Active})
 	})
@@ -296,7 +296,7 @@ func (s *Store) Remove(ctx context.Context, actor access.Actor, id, user uuid.UU
 		case was.Role.Rules() && l.owners() == 1:
 			return errLastOwner
 		}
-		tx.Later("DELETE FROM task.members WHERE user_id = ? AND list_id = ?", user, id)
+		tx.Queue("DELETE FROM task.members WHERE user_id = ? AND list_id = ?", user, id)
 		touch(tx, l)
 		if err := task.Forget(ctx, tx, id, user); err != nil {
 			return err

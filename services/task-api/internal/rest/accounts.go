@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,6 +14,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
+	"github.com/taskwire/taskwire/services/task-api/internal/actor"
 )
 
 // DeviceCookie is the name of the cookie by which a browser is known as one that
@@ -212,14 +212,6 @@ func (a *Accounts) deviceCookie(from account.Stranger, u *account.User) (http.Co
 	return a.newCookie(DeviceCookie, "/api/auth", value, until), err
 }
 
-// credentialOf is the credential that a request shows by a cookie or a header, which comes first.
-func credentialOf(cookie, authorization string) string {
-	if _, token, ok := strings.Cut(authorization, " "); ok {
-		return strings.TrimSpace(token)
-	}
-	return cookie
-}
-
 type dropped struct {
 	SetCookie http.Cookie `header:"Set-Cookie" doc:"auth_token, empty and past"`
 }
@@ -229,7 +221,8 @@ func (a *Accounts) logout(ctx context.Context, actor access.Actor, in *struct {
 	Authorization string `header:"Authorization" doc:"Or a token of it"`
 },
 ) (*dropped, error) {
-	if err := a.endSession(ctx, actor, credentialOf(in.Cookie, in.Authorization)); err != nil {
+	credential, _ := auth.CredentialOf(in.Authorization, in.Cookie)
+	if err := a.endSession(ctx, actor, credential); err != nil {
 		return nil, err
 	}
 	return &dropped{a.expiredCookie(auth.Cookie, "/")}, nil
@@ -319,7 +312,7 @@ func (a *Accounts) ClientKey(r *http.Request) string {
 	if cookie, err := r.Cookie(DeviceCookie); err == nil {
 		value = cookie.Value
 	}
-	return a.Keys.Stranger(originOf(r.Context()), value).Key()
+	return a.Keys.Stranger(actor.OriginOf(r.Context()), value).Key()
 }
 
 // SignedIn admits requests of who is signed in.
@@ -331,7 +324,7 @@ func (a *Accounts) SignedIn(next http.Handler) http.Handler {
 func (a *Accounts) AdmitOutside(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if caller := auth.CallerOf(r.Context()); caller.Outside {
-			err := a.Authenticator.Store.EnsureOutside(r.Context(), originOf(r.Context()), caller)
+			err := a.Authenticator.Store.EnsureOutside(r.Context(), actor.OriginOf(r.Context()), caller)
 			if errors.Is(err, account.ErrErased) {
 				httpapi.NewProblem(httpapi.Unauthenticated, "this account was erased, and does not come again").Write(w, r)
 				return

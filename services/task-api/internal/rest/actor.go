@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -11,37 +10,8 @@ import (
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/actor"
 )
-
-type originKey struct{}
-
-// Origin remembers where a request comes from, as the trusted proxies say.
-func Origin(trusted httpapi.Proxies) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			agent := strings.ToValidUTF8(strings.ReplaceAll(r.UserAgent(), "\x00", ""), "")
-			if runes := []rune(agent); len(runes) > 300 {
-				agent = string(runes[:300])
-			}
-			from := access.Origin{IP: trusted.ClientAddress(r), UserAgent: agent, RequestID: httpapi.RequestID(r.Context())}
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), originKey{}, from)))
-		})
-	}
-}
-
-func originOf(ctx context.Context) access.Origin {
-	from, _ := ctx.Value(originKey{}).(access.Origin)
-	return from
-}
-
-// ActorOf is the user whose request ctx belongs to; nobody where none is signed in.
-func ActorOf(ctx context.Context) access.Actor {
-	caller := auth.CallerOf(ctx)
-	return access.Actor{
-		UserID: caller.UserID, Email: caller.Email, SignedInAt: caller.SignedInAt, Origin: originOf(ctx),
-		Only: caller.Lists, LeavesLists: !caller.Has(auth.ListsWrite),
-	}
-}
 
 // handler does an operation for an actor.
 type handler[I, O any] func(ctx context.Context, actor access.Actor, in *I) (*O, error)
@@ -69,7 +39,7 @@ func forScopes[I, O any](api huma.API, failures httpapi.Failures, op huma.Operat
 		}
 		next(c)
 	})
-	register(api, failures, op, ActorOf, f)
+	register(api, failures, op, actor.Of, f)
 }
 
 // writerOf is what a request is answered with, and the request.
@@ -81,13 +51,15 @@ func writerOf(c huma.Context) (http.ResponseWriter, *http.Request) {
 // forStranger adds an operation for who is not signed in: the actor has no more
 // than an origin.
 func forStranger[I, O any](api huma.API, failures httpapi.Failures, op huma.Operation, f handler[I, O]) {
-	register(api, failures, op, func(ctx context.Context) access.Actor { return access.Actor{Origin: originOf(ctx)} }, f)
+	register(api, failures, op, func(ctx context.Context) access.Actor { return access.Actor{Origin: actor.OriginOf(ctx)} }, f)
 }
 
 // forService adds an operation that another service asks for through the sidecar.
 func forService[I, O any](api huma.API, failures httpapi.Failures, name string, op huma.Operation, f handler[I, O]) {
 	op.Hidden = true
-	register(api, failures, op, func(ctx context.Context) access.Actor { return access.Actor{Service: name, Origin: originOf(ctx)} }, f)
+	register(api, failures, op, func(ctx context.Context) access.Actor {
+		return access.Actor{Service: name, Origin: actor.OriginOf(ctx)}
+	}, f)
 }
 
 func register[I, O any](api huma.API, failures httpapi.Failures, op huma.Operation, actor func(context.Context) access.Actor, f handler[I, O]) {

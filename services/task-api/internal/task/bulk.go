@@ -110,9 +110,9 @@ func lockAll(tx *change.Tx, ids []uuid.UUID) {
 	args := append([]any{ids}, may.Args...)
 	mine := " WHERE id = ANY (?) AND " + may.SQL
 	if tx.Actor.Service == "" {
-		tx.Later("SELECT FROM task.members WHERE user_id = ? AND list_id IN (SELECT list_id FROM task.tasks"+mine+") ORDER BY list_id FOR KEY SHARE", append([]any{tx.Actor.UserID}, args...)...)
+		tx.Queue("SELECT FROM task.members WHERE user_id = ? AND list_id IN (SELECT list_id FROM task.tasks"+mine+") ORDER BY list_id FOR KEY SHARE", append([]any{tx.Actor.UserID}, args...)...)
 	}
-	tx.Later("SELECT pg_advisory_xact_lock(s.lock) FROM (SELECT DISTINCT hashtextextended(series_id::text, 0) AS lock FROM task.tasks"+mine+" AND series_id IS NOT NULL ORDER BY 1) s", args...)
-	tx.Later("SELECT FROM task.tasks WHERE id IN (SELECT parent_id FROM task.tasks"+mine+") ORDER BY id FOR NO KEY UPDATE", args...)
-	tx.Later("SELECT FROM task.tasks"+mine+" ORDER BY id FOR UPDATE", args...)
+	tx.Queue("SELECT pg_advisory_xact_lock(s.lock) FROM (SELECT DISTINCT hashtextextended(series_id::text, 0) AS lock FROM task.tasks"+mine+" AND series_id IS NOT NULL ORDER BY 1) s", args...)
+	tx.Queue("SELECT FROM task.tasks WHERE id IN (SELECT parent_id FROM task.tasks"+mine+") ORDER BY id FOR NO KEY UPDATE", args...)
+	tx.Queue("SELECT FROM task.tasks"+mine+" ORDER BY id FOR UPDATE", args...)
 }

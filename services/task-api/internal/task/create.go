@@ -50,15 +50,15 @@ func create(ctx context.Context, tx *change.Tx, id uuid.UUID, draft Draft) (*Tas
 	if err := t.beginSeries(); err != nil {
 		return nil, err
 	}
-	if err := settle(ctx, tx, nil, t); err != nil {
+	if err := placeInList(ctx, tx, nil, t); err != nil {
 		return nil, err
 	}
 	return t, insert(ctx, tx, t, nil)
 }
 
-// settle checks where a new task is to be, or where an edit has put one (before it is as it
+// placeInList checks where a new task is to be, or where an edit has put one (before it is as it
 // was; nil for a new one): its parent and its list. A subtask is in the list of its parent.
-func settle(ctx context.Context, tx *change.Tx, before, t *Task) error {
+func placeInList(ctx context.Context, tx *change.Tx, before, t *Task) error {
 	if t.ParentID != nil && (before == nil || !equal(t.ParentID, before.ParentID)) {
 		list, err := checkParent(ctx, tx, t)
 		if err != nil {
@@ -77,9 +77,9 @@ func settle(ctx context.Context, tx *change.Tx, before, t *Task) error {
 	case t.ListID == uuid.Nil && !tx.Actor.Reaches(inbox):
 		return refuse.Part("list_id", "must be said: the API token is for some lists alone, and not for the inbox")
 	case t.ListID == uuid.Nil:
-		t.ListID = tx.Inbox()
+		t.ListID = tx.EnsureInbox()
 	case t.ListID == inbox && tx.Actor.Reaches(inbox):
-		tx.Inbox()
+		tx.EnsureInbox()
 	case t.ParentID == nil && (before == nil || t.ListID != before.ListID):
 		if err := checkList(ctx, tx, t.ListID); err != nil {
 			return err
@@ -168,14 +168,14 @@ func insert(ctx context.Context, tx *change.Tx, t *Task, about map[string]any) e
 	t.keepWalls()
 	t.SearchVersion = t.searchVersion()
 	names, values := tx.Columns(t)
-	tx.Later(insertion("task.tasks", append(names, "title_key")), append(values, search.TitleKey(t.Title))...)
+	tx.Queue(insertion("task.tasks", append(names, "title_key")), append(values, search.TitleKey(t.Title))...)
 	if err := t.index(ctx, tx); err != nil {
 		return err
 	}
 	for _, r := range t.Reminders {
 		r.TraceParent = telemetry.TraceParent(ctx)
 		names, values := tx.Columns(&r)
-		tx.Later(insertion("task.reminders", names), values...)
+		tx.Queue(insertion("task.reminders", names), values...)
 	}
 	return appendEvents(tx, kinds, nil, t, about)
 }

@@ -115,7 +115,7 @@ func letSkip(ctx context.Context, tx *change.Tx, t *Task, other uuid.UUID) error
 		return err
 	}
 	if len(said) > 0 {
-		tx.Later("UPDATE task.trash SET comments = to_jsonb(?::uuid[]) WHERE id = ?", said, t.ID)
+		tx.Queue("UPDATE task.trash SET comments = to_jsonb(?::uuid[]) WHERE id = ?", said, t.ID)
 	}
 	return nil
 }

@@ -183,7 +183,7 @@ func (e edit) in(ctx context.Context, tx *change.Tx, id uuid.UUID, match Version
 	if err := t.joinSeries(before, e); err != nil {
 		return nil, err
 	}
-	if err := settle(ctx, tx, before, t); err != nil {
+	if err := placeInList(ctx, tx, before, t); err != nil {
 		return nil, err
 	}
 	if t.ListID != before.ListID {
@@ -281,7 +281,7 @@ func update(ctx context.Context, tx *change.Tx, before, t *Task) error {
 	indexed := before.indexed()
 	t.SearchVersion = t.searchVersion()
 	names, values := tx.Columns(t, "id", "user_id", "created_at", "follows_id", "followed")
-	tx.Later("UPDATE task.tasks SET "+strings.Join(names, " = ?, ")+" = ?, title_key = ? WHERE id = ?", append(values, search.TitleKey(t.Title), t.ID)...)
+	tx.Queue("UPDATE task.tasks SET "+strings.Join(names, " = ?, ")+" = ?, title_key = ? WHERE id = ?", append(values, search.TitleKey(t.Title), t.ID)...)
 	if !indexed || t.Title != before.Title || t.Description != before.Description || !slices.Equal(t.Tags, before.Tags) || t.ListID != before.ListID {
 		if err := t.index(ctx, tx); err != nil {
 			return err
@@ -292,7 +292,7 @@ func update(ctx context.Context, tx *change.Tx, before, t *Task) error {
 		kept[i] = r.ID
 	}
 	if slices.ContainsFunc(before.Reminders, func(b Reminder) bool { return !slices.Contains(kept, b.ID) }) {
-		tx.Later("DELETE FROM task.reminders WHERE task_id = ? AND NOT id = ANY (?)", t.ID, kept)
+		tx.Queue("DELETE FROM task.reminders WHERE task_id = ? AND NOT id = ANY (?)", t.ID, kept)
 	}
 	for _, r := range t.Reminders {
 		if slices.ContainsFunc(before.Reminders, r.same) {
@@ -300,7 +300,7 @@ func update(ctx context.Context, tx *change.Tx, before, t *Task) error {
 		}
 		r.TraceParent = telemetry.TraceParent(ctx)
 		names, values := tx.Columns(&r)
-		tx.Later(insertion("task.reminders", names)+` ON CONFLICT (id) DO UPDATE SET ordinal = EXCLUDED.ordinal, at = EXCLUDED.at, at_wall = EXCLUDED.at_wall,
+		tx.Queue(insertion("task.reminders", names)+` ON CONFLICT (id) DO UPDATE SET ordinal = EXCLUDED.ordinal, at = EXCLUDED.at, at_wall = EXCLUDED.at_wall,
 			before_due = EXCLUDED.before_due, remind_at = EXCLUDED.remind_at, armed = EXCLUDED.armed, passed_for = EXCLUDED.passed_for, trace_parent = EXCLUDED.trace_parent`, values...)
 	}
 	return nil

@@ -58,5 +58,5 @@ func Erase(ctx context.Context, tx *change.Tx, list uuid.UUID) (done bool, err e
 
 // gone notes that there was a task, of which there are to be no more events.
 func gone(tx *change.Tx, id uuid.UUID) {
-	tx.Later("INSERT INTO task.purged (id, with_account) VALUES (?, true) ON CONFLICT (id) DO UPDATE SET with_account = true", id)
+	tx.Queue("INSERT INTO task.purged (id, with_account) VALUES (?, true) ON CONFLICT (id) DO UPDATE SET with_account = true", id)
 }

@@ -37,7 +37,7 @@ func (t *Task) index(ctx context.Context, tx *change.Tx) error {
 		return err
 	}
 	text := search.Text(t.Title, t.Description)
-	tx.Later("INSERT INTO task.search (task_id, text, keys) VALUES (?, ?, ?) ON CONFLICT (task_id) DO UPDATE SET text = EXCLUDED.text, keys = EXCLUDED.keys",
+	tx.Queue("INSERT INTO task.search (task_id, text, keys) VALUES (?, ?, ?) ON CONFLICT (task_id) DO UPDATE SET text = EXCLUDED.text, keys = EXCLUDED.keys",
 		t.ID, text, search.Keys(creator, text, t.Tags))
 	return nil
 }
@@ -92,7 +92,7 @@ func (s *Store) indexBatch(ctx context.Context) (int, error) {
 			if err := t.index(ctx, tx); err != nil {
 				return err
 			}
-			tx.Later("UPDATE task.tasks SET title_key = ?, search_version = ? WHERE id = ?", search.TitleKey(t.Title), t.searchVersion(), t.ID)
+			tx.Queue("UPDATE task.tasks SET title_key = ?, search_version = ? WHERE id = ?", search.TitleKey(t.Title), t.searchVersion(), t.ID)
 		}
 		return nil
 	})

@@ -472,7 +472,7 @@ func TestAFilterThatFollowsTheOrderReadsFewTasks(t *testing.T) {
 // whatever index is a page shorter than that of the order, and sort it, or look through it
 // for a few tasks that have an index of their own. A long one is not read whole for that.
 func TestALongListIsNotReadWholeBecauseOthersAreShort(t *testing.T) {
-	s := newStore(t, databasetest.New(t))
+	s := newStore(t)
 	const tasks, limit = 1000, 50
 	a := many(t, s, tasks)
 	hook := &plans{}

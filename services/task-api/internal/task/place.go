@@ -195,13 +195,13 @@ type spot struct {
 // takes of others.
 func lockPlaces(tx *change.Tx, id uuid.UUID, list *uuid.UUID) {
 	mine := tx.Actor.InLists("id")
-	tx.Later("SELECT FROM task.lists WHERE id = coalesce(?::uuid, (SELECT list_id FROM task.tasks WHERE id = ?)) AND "+mine.SQL+" FOR NO KEY UPDATE",
+	tx.Queue("SELECT FROM task.lists WHERE id = coalesce(?::uuid, (SELECT list_id FROM task.tasks WHERE id = ?)) AND "+mine.SQL+" FOR NO KEY UPDATE",
 		append([]any{list, id}, mine.Args...)...)
 }
 
 // place gives a task the position that it is moved to.
 func place(ctx context.Context, tx *change.Tx, t *Task, to Move) error {
-	tx.Later("SELECT FROM task.lists WHERE id = ? FOR NO KEY UPDATE", t.ListID)
+	tx.Queue("SELECT FROM task.lists WHERE id = ? FOR NO KEY UPDATE", t.ListID)
 	next, previous, name := to.Before, to.After, "before"
 	if to.After != nil {
 		name = "after"

@@ -21,8 +21,8 @@ func lockSeries(tx *change.Tx, id uuid.UUID) {
 	may := tx.Actor.Tasks()
 	args := append([]any{id}, may.Args...)
 	of := " FROM task.tasks WHERE id = ? AND " + may.SQL + " AND series_id IS NOT NULL"
-	tx.Later("SELECT pg_advisory_xact_lock(hashtextextended(series_id::text, 0))"+of, args...)
-	tx.Later("SELECT FROM task.tasks WHERE id = (SELECT parent_id"+of+") FOR KEY SHARE", args...)
+	tx.Queue("SELECT pg_advisory_xact_lock(hashtextextended(series_id::text, 0))"+of, args...)
+	tx.Queue("SELECT FROM task.tasks WHERE id = (SELECT parent_id"+of+") FOR KEY SHARE", args...)
 }
 
 // beginSeries has a task that recurs begin a series, which counts from its due time.
@@ -190,7 +190,7 @@ func keepApart(ctx context.Context, tx *change.Tx, before, t *Task) error {
 
 // leftSeries remembers that a task was of a series, of which there are others.
 func leftSeries(tx *change.Tx, series uuid.UUID, t *Task) {
-	tx.Later(`INSERT INTO task.gone_occurrences (series_id, task_id, all_day, version, created_at, taken_back)
+	tx.Queue(`INSERT INTO task.gone_occurrences (series_id, task_id, all_day, version, created_at, taken_back)
 		SELECT ?, ?, false, ?, ?, true WHERE EXISTS (SELECT FROM task.tasks WHERE series_id = ? AND id <> ?) ON CONFLICT DO NOTHING`,
 		series, t.ID, t.Version, t.CreatedAt, series, t.ID)
 }

@@ -55,8 +55,8 @@ func lock(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Task, error) {
 	lockSeries(tx, id)
 	may := tx.Actor.Tasks()
 	args := append([]any{id}, may.Args...)
-	tx.Later("SELECT FROM task.tasks WHERE id = ? AND "+may.SQL+" FOR UPDATE", args...)
-	tx.Later("SELECT FROM task.reminders WHERE task_id = (SELECT id FROM task.tasks WHERE id = ? AND "+may.SQL+") ORDER BY ordinal, id FOR UPDATE", args...)
+	tx.Queue("SELECT FROM task.tasks WHERE id = ? AND "+may.SQL+" FOR UPDATE", args...)
+	tx.Queue("SELECT FROM task.reminders WHERE task_id = (SELECT id FROM task.tasks WHERE id = ? AND "+may.SQL+") ORDER BY ordinal, id FOR UPDATE", args...)
 	t, err := read(ctx, tx, id)
 	if err == nil && !t.Role.Writes() {
 		return nil, access.ErrReadOnly
@@ -68,7 +68,7 @@ func lock(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Task, error) {
 // this change has made his.
 func lockMembership(tx *change.Tx, id uuid.UUID) {
 	if tx.Actor.Service == "" {
-		tx.Later("SELECT FROM task.members WHERE user_id = ? AND list_id = (SELECT list_id FROM task.tasks WHERE id = ?) FOR KEY SHARE", tx.Actor.UserID, id)
+		tx.Queue("SELECT FROM task.members WHERE user_id = ? AND list_id = (SELECT list_id FROM task.tasks WHERE id = ?) FOR KEY SHARE", tx.Actor.UserID, id)
 	}
 }
 

@@ -59,8 +59,8 @@ func (s *Store) Trash(ctx context.Context, actor access.Actor, behind *page.Plac
 // are those that a series lets go: only who undoes that finds them.
 func insertTrash(tx *change.Tx, t *Task, root uuid.UUID, letGo bool) {
 	// It may have been let go before, and have come again.
-	tx.Later("DELETE FROM task.trash WHERE (id = ? OR root_id = ?) AND let_go AND deleted_at <> ?", t.ID, t.ID, tx.Now)
-	tx.Later(`INSERT INTO task.trash (id, root_id, list_id, series_id, title, version, deleted_by, deleted_at, let_go, task, reminders, comments)
+	tx.Queue("DELETE FROM task.trash WHERE (id = ? OR root_id = ?) AND let_go AND deleted_at <> ?", t.ID, t.ID, tx.Now)
+	tx.Queue(`INSERT INTO task.trash (id, root_id, list_id, series_id, title, version, deleted_by, deleted_at, let_go, task, reminders, comments)
 		SELECT t.id, ?, t.list_id, t.series_id, t.title, ?, ?, ?, ?, to_jsonb(t), (SELECT jsonb_agg(to_jsonb(r)) FROM task.reminders r WHERE r.task_id = t.id),
 			(SELECT jsonb_agg(to_jsonb(c)) FROM task.comments c WHERE c.task_id = t.id)
 		FROM task.tasks t WHERE t.id = ?`, root, t.Version, tx.Actor.UserID, tx.Now, letGo, t.ID)
@@ -100,7 +100,7 @@ var errNotInTrash = refuse.Missing("thing in the trash")
 func lockTrash(ctx context.Context, tx *change.Tx, root uuid.UUID, owns bool) (*Trashed, error) {
 	// The list first, and in a statement of its own: who deletes the list has it before or
 	// after, and then this is in the trash with it, or within.
-	tx.Later("SELECT FROM task.lists WHERE id = (SELECT list_id FROM task.trash WHERE id = ? AND root_id = id AND task IS NOT NULL) FOR KEY SHARE", root)
+	tx.Queue("SELECT FROM task.lists WHERE id = (SELECT list_id FROM task.trash WHERE id = ? AND root_id = id AND task IS NOT NULL) FOR KEY SHARE", root)
 	where, role := tx.Actor.Trash(), tx.Actor.RoleIn("x.list_id")
 	var found []struct {
 		Trashed
@@ -143,9 +143,9 @@ func Restore(ctx context.Context, tx *change.Tx, root uuid.UUID) (*Trashed, erro
 		return nil, err
 	}
 	if what.Kind == "list" {
-		tx.Later("UPDATE task.lists SET trashed_at = NULL, version = version + 1, updated_at = ? WHERE id = ?", tx.Now, root)
-		tx.Later("UPDATE task.members SET trashed = false WHERE list_id = ?", root)
-		tx.Later("DELETE FROM task.trash WHERE id = ?", root)
+		tx.Queue("UPDATE task.lists SET trashed_at = NULL, version = version + 1, updated_at = ? WHERE id = ?", tx.Now, root)
+		tx.Queue("UPDATE task.members SET trashed = false WHERE list_id = ?", root)
+		tx.Queue("DELETE FROM task.trash WHERE id = ?", root)
 		if err := appendListAudit(tx, event.ListRestored, root); err != nil {
 			return nil, err
 		}
@@ -157,9 +157,9 @@ func Restore(ctx context.Context, tx *change.Tx, root uuid.UUID) (*Trashed, erro
 // bringBack restores the tasks of roots, and says how many they are. Their series, and
 // the parents that they had, are locked before: what these are then they stay.
 func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, err error) {
-	tx.Later(`SELECT pg_advisory_xact_lock(s.lock) FROM (SELECT DISTINCT hashtextextended(series_id::text, 0) AS lock FROM task.trash
+	tx.Queue(`SELECT pg_advisory_xact_lock(s.lock) FROM (SELECT DISTINCT hashtextextended(series_id::text, 0) AS lock FROM task.trash
 		WHERE root_id = ANY (?) AND series_id IS NOT NULL ORDER BY 1) s`, roots)
-	tx.Later("SELECT FROM task.tasks WHERE id IN (SELECT (task ->> 'parent_id')::uuid FROM task.trash WHERE root_id = ANY (?) AND task IS NOT NULL) ORDER BY id FOR NO KEY UPDATE", roots)
+	tx.Queue("SELECT FROM task.tasks WHERE id IN (SELECT (task ->> 'parent_id')::uuid FROM task.trash WHERE root_id = ANY (?) AND task IS NOT NULL) ORDER BY id FOR NO KEY UPDATE", roots)
 	var coming []struct {
 		ListID uuid.UUID `bun:"list_id"`
 		Tasks  int       `bun:"tasks"`
@@ -305,7 +305,7 @@ func purge(ctx context.Context, tx *change.Tx, what *Trashed) error {
 			if g.LetGo {
 				continue // it has been gone
 			}
-			tx.Later("INSERT INTO task.purged (id) VALUES (?) ON CONFLICT DO NOTHING", g.ID)
+			tx.Queue("INSERT INTO task.purged (id) VALUES (?) ON CONFLICT DO NOTHING", g.ID)
 			err := tx.AppendAudit(g.ID, event.AuditOf[any]{
 				Frame: event.Frame{TaskID: g.ID, UserID: g.UserID}, Action: event.TaskPurged, Target: "task/" + g.ID.String(), ListID: &g.ListID,
 			})
@@ -326,8 +326,8 @@ func purge(ctx context.Context, tx *change.Tx, what *Trashed) error {
 	if what.Kind != "list" {
 		return nil
 	}
-	tx.Later("DELETE FROM task.trash WHERE id = ?", what.ID)
-	tx.Later("DELETE FROM task.lists WHERE id = ?", what.ID)
+	tx.Queue("DELETE FROM task.trash WHERE id = ?", what.ID)
+	tx.Queue("DELETE FROM task.lists WHERE id = ?", what.ID)
 	return appendListAudit(tx, event.ListPurged, what.ID)
 }
 

@@ -157,7 +157,7 @@ type undoing struct {
 func (u *undoing) read(ctx context.Context, tx *change.Tx, ids []uuid.UUID) error {
 	may, role := tx.Actor.Tasks(), tx.Actor.RoleIn("t.list_id")
 	mine := append([]any{ids}, may.Args...)
-	tx.Later("SELECT FROM task.reminders WHERE task_id IN (SELECT id FROM task.tasks WHERE id = ANY (?) AND "+may.SQL+") ORDER BY task_id, ordinal, id FOR UPDATE", mine...)
+	tx.Queue("SELECT FROM task.reminders WHERE task_id IN (SELECT id FROM task.tasks WHERE id = ANY (?) AND "+may.SQL+") ORDER BY task_id, ordinal, id FOR UPDATE", mine...)
 	found, err := change.Read[Task](ctx, tx, "SELECT "+whole+", "+role.SQL+" AS role FROM task.tasks t WHERE id = ANY (?) AND "+may.SQL, slices.Concat(role.Args, mine)...)
 	if err != nil {
 		return fmt.Errorf("read what the request has changed: %w", err)
@@ -203,7 +203,7 @@ func (u *undoing) roots(ctx context.Context, tx *change.Tx, ids []uuid.UUID) (ro
 	if len(gone) == 0 {
 		return nil, nil
 	}
-	tx.Later("SELECT FROM task.trash WHERE id = ANY (?) ORDER BY id FOR UPDATE", gone)
+	tx.Queue("SELECT FROM task.trash WHERE id = ANY (?) ORDER BY id FOR UPDATE", gone)
 	mine := tx.Actor.InLists("x.list_id")
 	found, err := change.Read[thrown](ctx, tx, "SELECT "+stored+`, reminders, '' AS role, root_id, let_go FROM (
 			SELECT t.*, coalesce(x.reminders, '[]') AS reminders, x.root_id, x.let_go FROM task.trash x CROSS JOIN LATERAL jsonb_populate_record(NULL::task.tasks, x.task) t
@@ -252,7 +252,7 @@ func (u *undoing) roots(ctx context.Context, tx *change.Tx, ids []uuid.UUID) (ro
 		}
 		if is.madeAnew(p) {
 			// It is as old as it was, and so is the checklist that came with it.
-			tx.Later(`UPDATE task.trash x SET task = x.task || jsonb_build_object('created_at', ?::timestamptz) FROM task.trash o
+			tx.Queue(`UPDATE task.trash x SET task = x.task || jsonb_build_object('created_at', ?::timestamptz) FROM task.trash o
 				WHERE o.id = ? AND x.root_id = o.id AND x.task -> 'created_at' = o.task -> 'created_at'`, p.Before.CreatedAt, id)
 		}
 		if !slices.Contains(roots, is.RootID) {
@@ -342,7 +342,7 @@ func mayBringBack(ctx context.Context, tx *change.Tx, roots []uuid.UUID) error {
 		return nil
 	}
 	// Nobody takes the lists away meanwhile.
-	tx.Later("SELECT FROM task.lists WHERE id IN (SELECT list_id FROM task.trash WHERE id = ANY (?)) ORDER BY id FOR KEY SHARE", roots)
+	tx.Queue("SELECT FROM task.lists WHERE id IN (SELECT list_id FROM task.trash WHERE id = ANY (?)) ORDER BY id FOR KEY SHARE", roots)
 	role := tx.Actor.RoleIn("l.id") // null where the list is gone
 	found, err := change.Read[struct{ Role *access.Role }](ctx, tx, "SELECT DISTINCT "+role.SQL+` AS role FROM task.trash x
 		LEFT JOIN task.lists l ON l.id = x.list_id AND l.trashed_at IS NULL WHERE x.id = ANY (?)`, append(role.Args, roots)...)
@@ -751,7 +751,7 @@ func (u *undoing) place(ctx context.Context, tx *change.Tx, was, t *Task) error 
 	if t.ListID == was.ListID {
 		return nil
 	}
-	tx.Inbox()
+	tx.EnsureInbox()
 	if err := tx.TakeRoom(ctx, t.ListID); err != nil {
 		return err
 	}
@@ -800,7 +800,7 @@ func (u *undoing) rejoinSeries(ctx context.Context, tx *change.Tx, was, t *Task)
 		return nil
 	}
 	// It has not left the series, then; but it has been in the other one.
-	tx.Later("DELETE FROM task.gone_occurrences WHERE series_id = ? AND task_id = ?", *t.SeriesID, t.ID)
+	tx.Queue("DELETE FROM task.gone_occurrences WHERE series_id = ? AND task_id = ?", *t.SeriesID, t.ID)
 	if was.SeriesID != nil && !equal(was.SeriesID, t.SeriesID) {
 		leftSeries(tx, *was.SeriesID, was)
 	}
@@ -869,7 +869,7 @@ func followPast(ctx context.Context, tx *change.Tx, p *Past) error {
 	if next == nil || !t.recurs() {
 		// Whoever has completed tasks followed is told of it, unless it had been followed: by
 		// one that is done, gone, or of another series by now.
-		tx.Later(`UPDATE task.tasks t SET followed = true WHERE id = ? AND (
+		tx.Queue(`UPDATE task.tasks t SET followed = true WHERE id = ? AND (
 			EXISTS (SELECT FROM task.tasks n WHERE n.series_id = t.series_id AND n.created_at > t.created_at)
 			OR EXISTS (SELECT FROM task.tasks n WHERE n.follows_id = t.id)
 			OR EXISTS (SELECT FROM task.gone_occurrences g WHERE g.series_id = t.series_id AND g.created_at > t.created_at AND NOT g.taken_back))`, t.ID)
