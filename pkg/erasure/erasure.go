@@ -127,13 +127,17 @@ func (k *Keeper) Remember(ctx context.Context, tx bun.Tx, of *Subject, addresses
 
 // Run erases what there is to erase, now and again, until ctx ends. Any number of replicas
 // may run it: each takes another one.
-func (k *Keeper) Run(ctx context.Context) error {
-	failing := &outage.Outage{Log: k.Log, Gone: "erased accounts can not be erased here; trying again", Back: "erased accounts are erased again"}
+func (k *Keeper) Run(ctx context.Context) error { return Repeat(ctx, k.Log, k.Erase) }
+
+// Repeat makes step after step, as long as there is one to make, now and again, until ctx ends.
+// An error of one that there was is about an account: there may be others.
+func Repeat(ctx context.Context, log *slog.Logger, step func(context.Context) (more bool, err error)) error {
+	failing := &outage.Outage{Log: log, Gone: "accounts can not be erased; trying again", Back: "accounts are erased again"}
 	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
-		more, err := k.Erase(ctx)
+		more, err := step(ctx)
 		if more {
 			if err != nil {
-				k.Log.WarnContext(ctx, "an erased account can not be erased here; others are, and it is tried again", "error", err)
+				log.WarnContext(ctx, "an account can not be erased; others are, and it is tried again", "error", err)
 			}
 			return pause, nil
 		}

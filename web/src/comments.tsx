@@ -4,6 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Field } from "./account";
 import { request } from "./api";
 import { sayMoment } from "./dates";
+import { Wrong } from "./form";
 import { recall, remember } from "./local";
 import { Markdown } from "./markdown";
 import type { Comment, CommentPage, FeedChange, Member, Task } from "./schema";
@@ -109,11 +110,7 @@ export function Comments({ task }: { task: Task }) {
       <h3 id="comments" tabIndex={-1} ref={heading}>
         {t.comments}
       </h3>
-      {wrong !== "" && (
-        <p class="wrong" role="alert">
-          {wrong}
-        </p>
-      )}
+      <Wrong text={wrong} />
       {all === null ? wrong === "" && <p>{t.loading}</p> : all.size === 0 && <p class="hint">{t.noComments}</p>}
       <ol>
         {[...(all?.values() ?? [])].sort(inTime).map((c) => (

@@ -21,6 +21,15 @@ export function Buttons(p: { does: string; disabled?: boolean; onCancel: () => v
   );
 }
 
+// Wrong says what was wrong, if anything was.
+export function Wrong({ text }: { text: string }) {
+  return text === "" ? null : (
+    <p class="wrong" role="alert" dir="auto">
+      {text}
+    </p>
+  );
+}
+
 // useForm is for the fields of a body that the form has.
 export function useForm(...known: string[]) {
   const [busy, setBusy] = useState(false);

@@ -5,6 +5,7 @@ import { request } from "./api";
 import { listName } from "./choose";
 import { dateOf, sayMoment } from "./dates";
 import { Dialog } from "./dialog";
+import { Wrong } from "./form";
 import { sayRule } from "./recurrence";
 import type { AuditEntry, AuditPage, Task } from "./schema";
 import { lists, tasks, user, zone } from "./store";
@@ -62,11 +63,7 @@ function Entries({ task }: { task: Task }) {
   };
   return (
     <Dialog title={t.historyOf(task.title)} onClose={() => (shownHistory.value = null)}>
-      {wrong !== "" && (
-        <p class="wrong" role="alert">
-          {wrong}
-        </p>
-      )}
+      <Wrong text={wrong} />
       {entries === null ? wrong === "" && <p>{t.loading}</p> : entries.length === 0 && <p>{t.noHistory}</p>}
       <ol class="history">
         {entries?.map((e) => (

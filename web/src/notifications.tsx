@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { request } from "./api";
 import { sayMoment } from "./dates";
 import { edited } from "./editor";
+import { Wrong } from "./form";
 import type { Notification, NotificationPage } from "./schema";
 import { commentListeners, tasks, user, zone } from "./store";
 import { t } from "./texts";
@@ -117,11 +118,7 @@ export function Notifications() {
   useEffect(() => poll(0), []);
   return (
     <>
-      {wrong.value !== "" && (
-        <p class="wrong" role="alert">
-          {wrong.value}
-        </p>
-      )}
+      <Wrong text={wrong.value} />
       {all === null ? wrong.value === "" && <p>{t.loading}</p> : all.length === 0 && <p class="empty">{t.noNotifications}</p>}
       {unread.value > 0 && <button onClick={() => void markAll()}>{t.markAllRead}</button>}
       <ul class="tasks notifications">

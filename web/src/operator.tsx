@@ -4,7 +4,7 @@ import { Field } from "./account";
 import { request } from "./api";
 import { sayMoment } from "./dates";
 import { Dialog } from "./dialog";
-import { Buttons } from "./form";
+import { Buttons, Wrong } from "./form";
 import { usePages } from "./pages";
 import type { DeadLetter, OperatorState, Settled } from "./schema";
 import { recently } from "./sign-in-again";
@@ -56,11 +56,7 @@ export function Operator() {
   };
   return (
     <>
-      {wrong !== "" && (
-        <p class="wrong" role="alert">
-          {wrong}
-        </p>
-      )}
+      <Wrong text={wrong} />
       <p role="status" tabIndex={-1} ref={status}>
         {done}
       </p>
@@ -127,11 +123,7 @@ function Letters(p: { service: string; count: number; round: number; onSettled: 
   return (
     <section>
       <h3>{t.deadLettersOf(p.service, p.count)}</h3>
-      {wrong !== "" && (
-        <p class="wrong" role="alert">
-          {wrong}
-        </p>
-      )}
+      <Wrong text={wrong} />
       <ul class="tasks">
         {items?.map((letter) => (
           <li key={letter.id} class="task">
@@ -197,11 +189,7 @@ function Confirm(p: { path: string; title: string; discard: boolean; onClose: ()
             <input id="reason" dir="auto" required maxLength={500} value={reason} onInput={(e) => setReason(e.currentTarget.value)} />
           </Field>
         )}
-        {wrong !== "" && (
-          <p class="wrong" role="alert" dir="auto">
-            {wrong}
-          </p>
-        )}
+        <Wrong text={wrong} />
         <Buttons does={p.discard ? t.discardLetter : t.replay} disabled={busy} onCancel={p.onClose} />
       </form>
     </Dialog>

@@ -1,6 +1,7 @@
 // What was deleted, and the way back.
 import { pending } from "./commands";
 import { sayMoment } from "./dates";
+import { Wrong } from "./form";
 import { restore } from "./outbox";
 import { usePages } from "./pages";
 import type { Trashed } from "./schema";
@@ -23,11 +24,7 @@ export function Trash() {
   };
   return (
     <>
-      {wrong !== "" && (
-        <p class="wrong" role="alert">
-          {wrong}
-        </p>
-      )}
+      <Wrong text={wrong} />
       {items === null ? wrong === "" && <p>{t.loading}</p> : items.length === 0 && <p class="empty">{t.nothingInTrash}</p>}
       <ul class="tasks">
         {items?.map((item) => (

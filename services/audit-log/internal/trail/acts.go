@@ -8,9 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/taskwire/taskwire/pkg/auth"
-	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/httpapi"
-	"github.com/taskwire/taskwire/pkg/page"
 )
 
 // mountActs adds what task-api asks for an export of a user: all that he has done. The
@@ -32,27 +30,15 @@ func (a *API) acts(ctx context.Context, in *struct {
 	q := a.DB.NewSelect().Model(&rows).ModelTableExpr("audit.entries AS e").Where("e.actor_id = ?", auth.CallerOf(ctx).UserID).
 		OrderExpr(earliestFirst.order).Limit(int64(min(in.Limit+1, chunk)))
 	if in.Cursor != "" {
-		var c cursor
-		if err := page.DecodeCursor(in.Cursor, &c); err != nil {
+		c, err := placeOf(in.Cursor)
+		if err != nil {
 			return nil, err
 		}
-		if !database.StorableTime(c.At) || !database.Storable(c.Sequence) {
-			return nil, page.ErrCursor
-		}
-		q = q.Where(earliestFirst.behind, c.At.UTC(), c.Sequence, c.ID)
+		q = q.Where(earliestFirst.behind, c.At, c.Sequence, c.ID)
 	}
 	if err := q.Scan(ctx); err != nil {
 		return nil, fmt.Errorf("list what a user has done: %w", err)
 	}
-	items := make([]AuditEntry, len(rows))
-	for i, r := range rows {
-		items[i] = r.public(readerOf(ctx))
-	}
-	out := &listOutput{}
-	var err error
 	// As many as are read at once, each of which may be large.
-	out.Body.Items, out.Body.NextCursor, err = page.Cut(items, min(in.Limit, chunk-1), func(last int) any {
-		return cursor{rows[last].OccurredAt.UTC(), rows[last].Sequence, rows[last].ID}
-	})
-	return out, err
+	return pageOf(rows, readerOf(ctx), min(in.Limit, chunk-1))
 }

@@ -163,26 +163,41 @@ func (f Filter) page(ctx context.Context, s *search) (*listOutput, error) {
 		}
 	}
 	if f.Cursor != "" {
-		var c cursor
-		if err := page.DecodeCursor(f.Cursor, &c); err != nil {
+		c, err := placeOf(f.Cursor)
+		if err != nil {
 			return nil, err
 		}
-		if !database.StorableTime(c.At) || !database.Storable(c.Sequence) {
-			return nil, page.ErrCursor
-		}
-		s.where(s.behind, c.At.UTC(), c.Sequence, c.ID)
+		s.where(s.behind, c.At, c.Sequence, c.ID)
 	}
 	// One more than asked for, to know whether there is a next page.
 	rows, err := s.read(ctx, f.Limit+1)
 	if err != nil {
 		return nil, err
 	}
+	return pageOf(rows, s.reader, f.Limit)
+}
+
+// placeOf is where a cursor points.
+func placeOf(text string) (c cursor, err error) {
+	if err := page.DecodeCursor(text, &c); err != nil {
+		return c, err
+	}
+	if !database.StorableTime(c.At) || !database.Storable(c.Sequence) {
+		return c, page.ErrCursor
+	}
+	c.At = c.At.UTC()
+	return c, nil
+}
+
+// pageOf shows up to limit rows to a reader. More rows say that there is a next page.
+func pageOf(rows []entry, to reader, limit int) (*listOutput, error) {
 	items := make([]AuditEntry, len(rows))
 	for i, r := range rows {
-		items[i] = r.public(s.reader)
+		items[i] = r.public(to)
 	}
 	out := &listOutput{}
-	out.Body.Items, out.Body.NextCursor, err = page.Cut(items, f.Limit, func(last int) any {
+	var err error
+	out.Body.Items, out.Body.NextCursor, err = page.Cut(items, limit, func(last int) any {
 		return cursor{rows[last].OccurredAt.UTC(), rows[last].Sequence, rows[last].ID}
 	})
 	return out, err

@@ -25,7 +25,6 @@ import (
 	"github.com/taskwire/taskwire/pkg/erasure"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/eventlog"
-	"github.com/taskwire/taskwire/pkg/outage"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/account"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
@@ -44,10 +43,6 @@ const (
 	// settle is how long requests of who was signed in may still be under way. It is longer
 	// than a session is taken for alive that has ended.
 	settle = 10 * time.Second
-	// lookEvery is how often it is looked for accounts whose time has come.
-	lookEvery = 5 * time.Second
-	// pause leaves the database to others between two transactions.
-	pause = 10 * time.Millisecond
 	// rows is how many are erased or looked at in a transaction.
 	rows = 500
 )
@@ -69,19 +64,7 @@ type step func(ctx context.Context, tx *change.Tx, of *erasing) (done bool, err 
 var steps = []step{eraseLists, eraseOwn, eraseComments, eraseMentions, eraseTrash, scrubEvents, endErasure}
 
 // Run erases until ctx ends. Any number of replicas may run it: one is at an account.
-func (e *Eraser) Run(ctx context.Context) error {
-	failing := &outage.Outage{Log: e.Log, Gone: "accounts can not be erased; trying again", Back: "accounts are erased again"}
-	return database.Repeat(ctx, failing, nil, func(ctx context.Context) (time.Duration, error) {
-		more, err := e.Erase(ctx)
-		if more {
-			if err != nil {
-				e.Log.WarnContext(ctx, "an account can not be erased; others are, and it is tried again", "error", err)
-			}
-			return pause, nil
-		}
-		return lookEvery, err
-	})
-}
+func (e *Eraser) Run(ctx context.Context) error { return erasure.Repeat(ctx, e.Log, e.Erase) }
 
 // Erase does one transaction of what there is to do, and says whether there may be more.
 // Where that has failed for one account, which is left alone for a while, there may be others.

@@ -23,6 +23,7 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/feed"
 	"github.com/taskwire/taskwire/services/task-api/internal/reconcile"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
+	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
 
 // stateTime is how long a service has to say how it is. One that does not is shown as away.
@@ -191,7 +192,7 @@ func momentOf(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
-	return utc(&t)
+	return task.UTC(&t)
 }
 
 // ask reads what a service answers at a path.

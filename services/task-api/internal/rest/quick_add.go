@@ -171,7 +171,7 @@ func shownSpans(spans []quickadd.Span) []QuickAddSpan {
 
 // understood is the draft of a text.
 func understood(d task.Draft) UnderstoodTask {
-	t := UnderstoodTask{Title: d.Title, Priority: d.Priority, Tags: d.Tags, DueAt: utc(d.DueAt), AllDay: d.AllDay, Timezone: d.Timezone, ListID: d.ListID}
+	t := UnderstoodTask{Title: d.Title, Priority: d.Priority, Tags: d.Tags, DueAt: task.UTC(d.DueAt), AllDay: d.AllDay, Timezone: d.Timezone, ListID: d.ListID}
 	for _, r := range d.Reminders {
 		t.Reminders = append(t.Reminders, UnderstoodReminder{BeforeDue: r.BeforeDue})
 	}

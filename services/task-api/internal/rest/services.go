@@ -51,7 +51,7 @@ func (a *Services) follow(ctx context.Context, actor access.Actor, in *struct{ B
 	}
 	out := &followOutput{Status: http.StatusOK, Body: taskapi.Following{Ended: f.Next == nil}}
 	if f.Next != nil {
-		out.Body = taskapi.Following{TaskID: &f.Next.ID, Occurrence: *f.Next.Occurrence, DueAt: utc(f.Next.DueAt)}
+		out.Body = taskapi.Following{TaskID: &f.Next.ID, Occurrence: *f.Next.Occurrence, DueAt: task.UTC(f.Next.DueAt)}
 	}
 	if f.Created {
 		out.Status = http.StatusCreated

@@ -119,16 +119,16 @@ func Shown(t *task.Task) any { return shown(t) }
 func shown(t *task.Task) Task {
 	out := Task{
 		ID: t.ID, UserID: t.UserID, Title: t.Title, Description: t.Description, IsComplete: t.IsComplete,
-		Priority: t.Priority.String(), Tags: t.Tags, DueAt: utc(t.DueAt), AllDay: t.AllDay, Timezone: t.Timezone,
+		Priority: t.Priority.String(), Tags: t.Tags, DueAt: task.UTC(t.DueAt), AllDay: t.AllDay, Timezone: t.Timezone,
 		Reminders: make([]Reminder, len(t.Reminders)), Recurrence: (*Recurrence)(t.Recurrence), ListID: t.ListID, Position: t.Position, AssigneeID: t.AssigneeID, ParentID: t.ParentID,
-		SeriesID: t.SeriesID, Occurrence: t.Occurrence, CompletedAt: utc(t.CompletedAt), Version: t.Version,
+		SeriesID: t.SeriesID, Occurrence: t.Occurrence, CompletedAt: task.UTC(t.CompletedAt), Version: t.Version,
 		CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}
 	if out.Tags == nil {
 		out.Tags = []string{}
 	}
 	for i, r := range t.Reminders {
-		out.Reminders[i] = Reminder{ID: r.ID, UserID: r.Of(t), At: utc(r.At)}
+		out.Reminders[i] = Reminder{ID: r.ID, UserID: r.Of(t), At: task.UTC(r.At)}
 		if r.BeforeDue != nil {
 			out.Reminders[i].BeforeDue = *r.BeforeDue
 		}
@@ -170,12 +170,4 @@ func (in TaskPatch) patch() task.Patch {
 			},
 		},
 	}
-}
-
-func utc(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	u := t.UTC()
-	return &u
 }

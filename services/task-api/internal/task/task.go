@@ -151,16 +151,16 @@ func priorityOf(name string) priority {
 func (t *Task) onTheWire() event.Task {
 	out := event.Task{
 		ID: t.ID, UserID: t.UserID, Title: t.Title, Description: t.Description, IsComplete: t.IsComplete,
-		Priority: t.Priority.String(), Tags: t.Tags, DueAt: utc(t.DueAt), AllDay: t.AllDay, Timezone: t.Timezone,
+		Priority: t.Priority.String(), Tags: t.Tags, DueAt: UTC(t.DueAt), AllDay: t.AllDay, Timezone: t.Timezone,
 		Reminders: make([]event.Reminder, len(t.Reminders)), Recurrence: t.Recurrence, ListID: t.ListID, Position: t.Position, AssigneeID: t.AssigneeID, ParentID: t.ParentID,
-		SeriesID: t.SeriesID, Occurrence: t.Occurrence, CompletedAt: utc(t.CompletedAt), Version: t.Version,
+		SeriesID: t.SeriesID, Occurrence: t.Occurrence, CompletedAt: UTC(t.CompletedAt), Version: t.Version,
 		CreatedAt: t.CreatedAt.UTC(), UpdatedAt: t.UpdatedAt.UTC(),
 	}
 	if out.Tags == nil {
 		out.Tags = []string{}
 	}
 	for i, r := range t.Reminders {
-		out.Reminders[i] = event.Reminder{ID: r.ID, UserID: r.Of(t), At: utc(r.At)}
+		out.Reminders[i] = event.Reminder{ID: r.ID, UserID: r.Of(t), At: UTC(r.At)}
 		if r.BeforeDue != nil {
 			out.Reminders[i].BeforeDue = *r.BeforeDue
 		}
@@ -327,7 +327,8 @@ func (t *Task) clone() *Task {
 	return &c
 }
 
-func utc(t *time.Time) *time.Time {
+// UTC is a time as it is shown, or none.
+func UTC(t *time.Time) *time.Time {
 	if t == nil {
 		return nil
 	}
