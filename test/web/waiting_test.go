@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -119,9 +120,12 @@ func TestWhatIsDoneRightBeforeThePageIsLeft(t *testing.T) {
 	b.kept()
 	d.close()
 	b.reads("Not connected")
+	// As on a slow device, which comes to nothing else before it leaves the page.
+	call(b, emulation.SetCPUThrottlingRate, emulation.SetCPUThrottlingRateParams{Rate: 10})
 	// Asked once: asked again of the next page, it would do there what was lost.
 	_, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`document.querySelectorAll("main [data-task] input").forEach((box) => box.click()), location.reload(), true`))
 	require.True(t, err == nil || left(err), "%v", err)
+	call(b, emulation.SetCPUThrottlingRate, emulation.SetCPUThrottlingRateParams{Rate: 1})
 	b.eventually(func() error {
 		if how := evaluate[string](b, `performance.getEntriesByType("navigation")[0].type`); how != "reload" {
 			return fmt.Errorf("it is still the page of before, by %s", how)
