@@ -3,14 +3,17 @@ package task
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/taskwire/taskwire/pkg/recurrence"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
 )
 
 // The open tasks that a list can be narrowed to, by the day they are due.
@@ -45,24 +48,20 @@ func (q Query) checkDue() error {
 // before (<) a date, or on it or later (>=).
 //
 // An all-day task is due on its date, whose first instant in the task's own zone is
-// its due_at. A zone is less than farthest from UTC, so that due_at alone, which is in
-// every index, tells of all tasks but those near the edge on which side they are.
-// Those near it are looked at.
+// its due_at.
 type edge struct {
 	than  string
 	date  time.Time // midnight in UTC
 	timed time.Time // the edge of tasks with a time
 }
 
+// farthest is more than any zone is from UTC.
 const farthest = 16 * time.Hour
 
-// near is the time in which due_at does not tell enough.
-func (e edge) near() (from, to time.Time) {
-	from, to = e.date.Add(-farthest), e.date.Add(farthest)
-	if e.timed.After(to) {
-		to = e.timed // now, in the evening of a zone in the west
-	}
-	return from, to
+// side is the condition of the tasks on one side of an edge. due_at, which every index has,
+// tells it surely of those that are not near the edge; of the others it hangs on the zone.
+type side struct {
+	surely, exactly access.Condition
 }
 
 // filterDue narrows the list to the tasks that are due when the query says.
@@ -154,14 +153,17 @@ func known(zone string) string {
 // zonesNear are the zones of the all-day tasks near the edges.
 func (l *listing) zonesNear(ctx context.Context, edges []edge) ([]string, error) {
 	var b builder
+	b.add("SELECT DISTINCT t.timezone FROM (VALUES ")
 	for i, e := range edges {
 		if i > 0 {
-			b.add(" UNION ")
+			b.add(", ")
 		}
-		from, to := e.near()
-		b.add("SELECT DISTINCT timezone FROM task.tasks WHERE "+l.mine.SQL, l.mine.Args...)
-		b.add(" AND NOT is_complete AND all_day AND due_at >= ? AND due_at < ?", from, to)
+		b.add("(?::timestamptz, ?::timestamptz)", e.date.Add(-farthest), e.date.Add(farthest))
 	}
+	b.add(") near (from_time, to_time), task.members m, LATERAL (SELECT timezone FROM task.tasks t" +
+		" WHERE t.list_id = m.list_id AND NOT is_complete AND all_day AND due_at >= near.from_time AND due_at < near.to_time ORDER BY due_at, id) t WHERE ")
+	b.add(l.lists.SQL, l.lists.Args...)
+	b.add(" ORDER BY timezone")
 	var zones []string
 	if err := l.store.DB.NewRaw(b.String(), b.args...).Scan(ctx, &zones); err != nil {
 		return nil, fmt.Errorf("look for zones of all-day tasks: %w", err)
@@ -173,23 +175,36 @@ func (l *listing) zonesNear(ctx context.Context, edges []edge) ([]string, error)
 // in the tasks' zones is computed here, as due_at was: Postgres may lack a zone, or
 // know another rule of it.
 func (l *listing) filterEdge(e edge, zones []string) error {
-	allDay := make(map[string]time.Time, len(zones))
+	first, last := e.timed.UTC(), e.timed.UTC()
+	begin := map[time.Time][]string{} // the zones in which the date begins then
 	for _, zone := range zones {
-		var err error
-		if allDay[zone], err = begins(e.date, known(zone)); err != nil {
+		at, err := begins(e.date, known(zone))
+		if err != nil {
 			return err
 		}
+		at = at.UTC()
+		begin[at] = append(begin[at], zone)
+		if at.Before(first) {
+			first = at
+		}
+		if at.After(last) {
+			last = at
+		}
 	}
-	text, err := json.Marshal(allDay)
-	if err != nil {
-		return fmt.Errorf("write the beginnings of a day: %w", err)
-	}
-	may, must := e.near()
+	may, must := first, last
 	if e.than == "<" {
 		may, must = must, may
 	}
 	l.filterTime("due_at", e.than, &may)
-	l.also("due_at", "due_at "+e.than+" ? OR (SELECT x.due_at "+e.than+
-		" CASE WHEN x.all_day THEN (?::jsonb ->> x.timezone)::timestamptz ELSE ? END FROM task.tasks x WHERE x.id = t.id)", must, string(text), e.timed.UTC())
+	if first.Equal(last) {
+		return nil
+	}
+	exactly := access.Condition{SQL: "due_at " + e.than + " CASE WHEN NOT all_day THEN ?::timestamptz", Args: []any{e.timed.UTC()}}
+	for _, at := range slices.SortedFunc(maps.Keys(begin), time.Time.Compare) {
+		exactly.SQL += " WHEN timezone IN (?) THEN ?::timestamptz"
+		exactly.Args = append(exactly.Args, bun.List(begin[at]), at)
+	}
+	exactly.SQL += " END"
+	l.sides = append(l.sides, side{access.Condition{SQL: "due_at " + e.than + " ?", Args: []any{must}}, exactly})
 	return nil
 }

@@ -487,7 +487,7 @@ func TestALongListIsNotReadWholeBecauseOthersAreShort(t *testing.T) {
 		}
 		require.LessOrEqual(t, rows, float64(most), "%+v: %s", in, strings.Join(hook.statements, "\n"))
 	}
-	for column, index := range map[string]string{"created_at": "created", "updated_at": "updated", "due_at": "due", "priority": "priority", "title": "title", "position": "position"} {
+	for column, index := range map[string]string{"created_at": "created", "updated_at": "updated", "due_at": "day", "priority": "priority", "title": "title", "position": "position"} {
 		index = "task.tasks_of_list_by_" + index
 		_, err := s.DB.NewRaw("ALTER INDEX " + index + " SET (fillfactor = 10)").Exec(t.Context())
 		require.NoError(t, err)

@@ -42,13 +42,22 @@ type listing struct {
 	walks []access.Condition
 	// Each part is merged of these ranges of the index.
 	ranges []access.Condition
-	// What else a task must meet.
+	// What else a task must meet: by the columns that each index of an order has, which
+	// are read then, and by others.
 	filters []access.Condition
-	// The same for a task that is unindexed.
-	stale []access.Condition
-	// The columns that filters look at, and whether each index of an order has them.
 	reads   []string
+	others  []access.Condition
+	// On which sides of the edges of days it is due.
+	sides []side
+	// That it has the text, and the same for a task that is unindexed.
+	text, stale access.Condition
+	// There is nothing but what the index has.
 	covered bool
+	// An index may find few tasks by these: the due times have a beginning and an end,
+	// or a column that an index begins with is filtered by.
+	dated, narrowed bool
+	// It is of what is open, done or in some lists alone.
+	part bool
 	// The priorities that are filtered by, unless they are ranges of the index.
 	priorities []int
 	// What the search index is asked for, if anything: for each who has made some of the lists.
@@ -155,8 +164,12 @@ var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 var orders = []string{"created_at", "updated_at", "due_at", "priority", "title", "position"}
 
 // covering are the columns that each index of an order includes (migration 0022):
-// lists that are filtered by nothing else are found without reading the tasks.
-var covering = []string{"due_at", "parent_id", "priority", "updated_at"}
+// lists that are filtered by nothing else are found without reading the tasks. That by due
+// time has daily (migration 0037).
+var (
+	covering = []string{"due_at", "parent_id", "priority", "updated_at"}
+	daily    = append(slices.Clone(covering), "created_at")
+)
 
 // filter takes over what the list is narrowed by: to ranges of the index where
 // that is possible, else as filters.
@@ -169,7 +182,8 @@ func (l *listing) filter(ctx context.Context, q Query) error {
 	} else if l.column == "position" { // whose index has the open ones among the others
 		l.ranges = []access.Condition{{SQL: "true"}}
 	}
-	l.covered = true
+	l.covered, l.part = true, q.IsComplete != nil || q.Due != "" || len(q.ListIDs) > 0
+	l.dated = q.DueAfter != nil && q.DueBefore != nil || q.Due != "" && q.Due != DueOverdue && q.Due != DueNone
 	if len(q.Priorities) > 0 {
 		l.filterPriorities(q.Priorities)
 	}
@@ -192,7 +206,7 @@ func (l *listing) filter(ctx context.Context, q Query) error {
 	}
 	if q.SeriesID != nil {
 		l.also("series_id", "series_id = ?", *q.SeriesID)
-		l.few, l.kin = true, append(l.kin, l.filters[len(l.filters)-1])
+		l.few, l.kin = true, append(l.kin, l.others[len(l.others)-1])
 	}
 	for _, tag := range q.Tags {
 		l.also("tags", "? = ANY (tags)", tag)
@@ -200,10 +214,9 @@ func (l *listing) filter(ctx context.Context, q Query) error {
 	// Of nothing but accents nothing is left: every text has that.
 	if l.folded = search.Fold(q.Text); l.folded != "" {
 		l.covered = false
-		l.reads = append(l.reads, "title", "description", "search_version", "version")
 		text := "%" + likeEscape.Replace(q.Text) + "%"
-		l.stale = append(l.stale, access.Condition{SQL: "(title ILIKE ? OR description ILIKE ?)", Args: []any{text, text}})
-		l.filters = append(l.filters, access.Condition{SQL: "(SELECT strpos(s.text, ?) > 0 FROM task.search s WHERE s.task_id = t.id)", Args: []any{l.folded}})
+		l.stale = access.Condition{SQL: "title ILIKE ? OR description ILIKE ?", Args: []any{text, text}}
+		l.text = access.Condition{SQL: "SELECT strpos(s.text, ?) > 0 FROM task.search s WHERE s.task_id = t.id", Args: []any{l.folded}}
 	}
 	if l.folded != "" || len(q.Tags) > 0 {
 		var creators []uuid.UUID
@@ -215,7 +228,7 @@ func (l *listing) filter(ctx context.Context, q Query) error {
 			l.keys = append(l.keys, keysOf(search.Wanted(creator, l.folded, q.Tags)))
 		}
 	}
-	// Due dates have several bounds, tags many.
+	// Due dates have several bounds.
 	slices.Sort(l.reads)
 	l.reads = slices.DeleteFunc(slices.Compact(l.reads), func(column string) bool { return column == l.column })
 	return nil
@@ -223,10 +236,13 @@ func (l *listing) filter(ctx context.Context, q Query) error {
 
 // also adds a filter that looks at a column.
 func (l *listing) also(column, sql string, args ...any) {
-	l.reads = append(l.reads, column)
-	l.covered = l.covered && slices.Contains(covering, column)
-	l.filters = append(l.filters, access.Condition{SQL: sql, Args: args})
-	l.stale = append(l.stale, access.Condition{SQL: sql, Args: args})
+	c := access.Condition{SQL: sql, Args: args}
+	if !slices.Contains(covering, column) {
+		l.others, l.covered = append(l.others, c), false
+		return
+	}
+	l.filters, l.reads = append(l.filters, c), append(l.reads, column)
+	l.narrowed = l.narrowed || column != "parent_id" // no index of a list begins with that
 }
 
 func (l *listing) filterPriorities(names []string) {
@@ -260,6 +276,7 @@ func (l *listing) narrow(column, sql string, args ...any) {
 		l.also(column, sql, args...)
 		return
 	}
+	l.narrowed = true
 	for i := range l.ranges {
 		l.ranges[i] = l.ranges[i].And(sql, args...)
 	}

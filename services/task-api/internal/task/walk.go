@@ -44,16 +44,24 @@ func (l *listing) order(whole bool) string {
 // filters there are two ways: to walk along that index until n are found, which
 // is quick where many tasks meet them, and to find all that do through another
 // index and sort those, which is quick where few do. Which of the two it is, the
-// first steps of the walk tell, and then how many are found.
+// first steps of the walk tell, and then how many are found. Those of some days are
+// few as a rule.
 func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	switch {
-	case len(l.reads) == 0: // what filters there are look at the ends of a range alone
+	case l.covered && len(l.reads) == 0: // what filters there are look at the ends of a range alone
 		return l.walkAll(ctx, n)
 	case l.few:
 		return l.gather(ctx, n)
 	}
+	first := l.dated && (!l.covered || slices.Contains(daily, l.column))
+	if first {
+		rows, few, err := l.gatherFew(ctx, n, 100*n)
+		if err != nil || few {
+			return rows, err
+		}
+	}
 	steps := 5 * n
-	if l.folded != "" {
+	if l.folded != "" && len(l.indexed(false)) == 0 {
 		steps = n + 50 // each looks at a text
 	}
 	rows, err := l.walk(ctx, l.walks[0], n, steps)
@@ -62,22 +70,29 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	}
 	// One in 50: to walk on is as long as to sort what is found.
 	if len(rows)*50 >= steps {
-		rows, err := l.walk(ctx, l.walks[0], n, 100*n)
+		// Twice as far as they are, going by those.
+		rows, err := l.walk(ctx, l.walks[0], n, min(2*n*steps/len(rows), 100*n))
 		if err != nil || len(rows) == n {
 			return rows, err
 		}
 	}
-	if l.covered {
-		if slices.Equal(l.reads, []string{"parent_id"}) {
-			return l.walkAll(ctx, n) // no index is in its order
-		}
+	if (l.narrowed || l.part && !l.covered) && !first {
 		rows, few, err := l.gatherFew(ctx, n, 20*n)
 		if err != nil || few {
 			return rows, err
 		}
-		return l.walkAll(ctx, n)
 	}
-	return l.gather(ctx, n)
+	switch {
+	case l.covered:
+		return l.walkAll(ctx, n)
+	case !l.keyed():
+		return l.gather(ctx, n)
+	}
+	rows, few, err := l.gatherKeyed(ctx, n, 100*n)
+	if err != nil || few {
+		return rows, err
+	}
+	return l.walkAll(ctx, n)
 }
 
 // walkAll walks through the parts of the list until it has n tasks.
@@ -96,15 +111,13 @@ func (l *listing) walkAll(ctx context.Context, n int) ([]listed, error) {
 }
 
 // walk reads a part in the list's order until it has n tasks, or after a number
-// of steps unless that is 0.
+// of steps unless that is 0. Without a number it passes by what the search index does
+// not know.
 func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int) ([]listed, error) {
 	// What an index of an order has is read from it alone. The rest is looked up of the
 	// tasks that the steps lead to: else Postgres, which takes each list for one of usual
 	// length, would rather read and sort a long one.
-	names := "id, " + l.column
-	if all := strings.Join(append([]string{"id", l.column}, l.reads...), ", "); l.covered || steps == 0 {
-		names = all
-	}
+	names := strings.Join(append([]string{"id", l.column}, l.reads...), ", ")
 	var b builder
 	for i, r := range l.ranges {
 		if i > 0 {
@@ -115,10 +128,16 @@ func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int)
 		b.add("(SELECT t.* FROM task.members m, LATERAL (SELECT " + names + " FROM task.tasks t WHERE t.list_id = m.list_id AND ")
 		b.all([]access.Condition{r, part})
 		if steps == 0 {
-			for _, c := range l.filters {
+			for _, c := range l.indexed(l.column == "due_at") {
 				// IS TRUE: else Postgres might look for those that meet a filter in its
 				// index, and sort them.
 				b.add(" AND ("+c.SQL+") IS TRUE", c.Args...)
+			}
+			if !l.covered {
+				// Only what may meet the rest is looked at.
+				b.add(" AND CASE WHEN id IN (SELECT task_id FROM found) THEN (SELECT ")
+				l.met(&b)
+				b.add(" FROM task.tasks x WHERE x.id = t.id) END")
 			}
 		}
 		b.add(l.order(false)+" LIMIT ?) t WHERE ", cmp.Or(steps, n))
@@ -127,47 +146,72 @@ func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int)
 	if steps > 0 {
 		b.wrap("SELECT * FROM (", ") t")
 		b.add(l.order(false)+" LIMIT ?", steps)
-		if !l.covered {
-			reads := ""
-			for _, column := range l.reads {
-				reads += ", t." + column
-			}
-			b.wrap("SELECT s.*"+reads+" FROM (", ") s, LATERAL (SELECT * FROM task.tasks t WHERE t.id = s.id OFFSET 0) t")
-			b.wrap("SELECT * FROM (", ") t")
+		if in := l.indexed(false); len(in) > 0 {
+			b.wrap("SELECT * FROM (", ") t WHERE ")
+			b.all(in)
 		}
 	}
-	b.wrap("SELECT id FROM (", ") t")
-	if steps > 0 {
-		b.add(" WHERE ")
-		l.met(&b)
+	if steps == 0 || l.covered {
+		b.wrap("SELECT id FROM (", ") t")
+		b.add(l.order(false)+" LIMIT ?", n)
+		if !l.covered {
+			var found builder
+			found.add("WITH found AS MATERIALIZED (")
+			l.find(&found)
+			found.add(" UNION ALL SELECT id FROM task.tasks WHERE "+unindexed+" AND "+l.mine.SQL+") ", l.mine.Args...)
+			b.before(&found)
+		}
+		return l.scan(ctx, &b)
 	}
-	b.add(l.order(false)+" LIMIT ?", n)
+	// In the order of the steps, and so only until there are n.
+	b.wrap("SELECT id FROM (", ") s, ")
+	b.add("LATERAL (SELECT FROM task.tasks t WHERE t.id = s.id AND ")
+	l.met(&b)
+	b.add(" OFFSET 0) t"+l.order(false)+" LIMIT ?", n)
 	return l.scan(ctx, &b)
 }
 
-// met adds the condition of the tasks that meet the filters, indexed or not.
-func (l *listing) met(b *builder) {
-	if l.folded == "" {
-		b.all(l.filters)
-		return
+// indexed are the conditions by what the index of an order has. On which side of an edge
+// a task is hangs on columns that the index by due time has alone (byDue): with another,
+// those are looked up of the tasks near the edge.
+func (l *listing) indexed(byDue bool) []access.Condition {
+	all := slices.Clone(l.filters)
+	for _, s := range l.sides {
+		exactly := s.exactly.SQL
+		if !byDue {
+			exactly = "(SELECT " + exactly + " FROM task.tasks x WHERE x.id = t.id)"
+		}
+		all = append(all, access.Condition{SQL: s.surely.SQL + " OR " + exactly, Args: slices.Concat(s.surely.Args, s.exactly.Args)})
 	}
-	b.add("CASE WHEN " + unindexed + " THEN ")
-	b.all(l.stale)
-	b.add(" ELSE ")
-	b.all(l.filters)
-	b.add(" END")
+	return all
 }
 
-// gatherFew finds the tasks that meet the filters in an index, and sorts those,
-// unless there are more than most.
-func (l *listing) gatherFew(ctx context.Context, n, most int) (rows []listed, few bool, err error) {
-	ranges, order := l.ranges, ""
-	if len(l.reads) == 1 {
-		// In the order of what it is filtered by, Postgres takes the index that
-		// begins with that, however many of all users' tasks meet the filter.
-		order = " ORDER BY " + l.reads[0] + ", id"
+// met adds the other conditions, that of the text for tasks that are indexed and others.
+func (l *listing) met(b *builder) {
+	b.all(l.others)
+	if l.folded == "" {
+		return
 	}
-	if len(l.priorities) > 0 {
+	if len(l.others) > 0 {
+		b.add(" AND ")
+	}
+	b.add("CASE WHEN "+unindexed+" THEN ("+l.stale.SQL+")", l.stale.Args...)
+	b.add(" ELSE ("+l.text.SQL+") END", l.text.Args...)
+}
+
+// gatherFew finds the tasks that meet the filters in an index, and sorts those, unless
+// there are more than most: of tasks that meet what the index has, of which the rest is
+// looked at.
+func (l *listing) gatherFew(ctx context.Context, n, most int) (rows []listed, few bool, err error) {
+	ranges, order, byDue := l.ranges, "", l.dated
+	// In the order of what it is filtered by, Postgres takes the index that begins with
+	// that, however many of all users' tasks meet the filter.
+	if l.dated {
+		order = " ORDER BY due_at, id"
+	} else if l.covered && len(l.reads) == 1 {
+		order, byDue = " ORDER BY "+l.reads[0]+", id", l.reads[0] == "due_at"
+	}
+	if len(l.priorities) > 0 && !l.dated {
 		ranges = within(ranges, "priority = ?", l.priorities)
 	}
 	var b builder
@@ -179,76 +223,100 @@ func (l *listing) gatherFew(ctx context.Context, n, most int) (rows []listed, fe
 		b.all([]access.Condition{r})
 		b.add(" AND (")
 		b.any(l.parts)
-		b.add(") AND ")
-		b.all(l.filters)
+		b.add(")")
+		b.and(l.indexed(byDue))
 		b.add(order+" LIMIT ?) t WHERE ", most+1)
 		b.add(l.lists.SQL+" LIMIT ?)", append(slices.Clone(l.lists.Args), most+1)...)
 	}
 	b.wrap("WITH found AS MATERIALIZED (SELECT * FROM (", ") t")
-	b.add(" LIMIT ?) SELECT id, (SELECT count(*) FROM found) AS found FROM found"+l.order(true)+" LIMIT ?", most+1, n)
+	b.add(" LIMIT ?) ", most+1)
+	if l.covered {
+		b.add("SELECT id, (SELECT count(*) FROM found) AS found FROM found")
+	} else {
+		// That there are too many is seen by one of them, without a look at the others.
+		b.add("SELECT id, found FROM (SELECT count(*) AS found FROM found) c, LATERAL (SELECT * FROM found LIMIT CASE WHEN c.found > ? THEN 1 END) f, LATERAL (SELECT FROM task.tasks t WHERE t.id = f.id AND (c.found > ? OR (", most, most)
+		l.met(&b)
+		b.add(")) OFFSET 0) t")
+	}
+	b.add(l.order(true)+" LIMIT ?", n)
 	rows, err = l.scan(ctx, &b, "found")
 	return rows, len(rows) == 0 || rows[0].Found <= most, err
 }
 
-// place adds the condition of the user's tasks that lie in the list and meet the filters.
-func (l *listing) place(b *builder, filters []access.Condition) {
+// place adds the condition of the user's tasks that lie in the list and meet the filters
+// but for the text.
+func (l *listing) place(b *builder) {
 	b.add(l.mine.SQL+" AND (", l.mine.Args...)
 	b.any(l.ranges)
 	b.add(") AND (")
 	b.any(l.parts)
 	b.add(")")
-	b.and(filters)
+	b.and(l.indexed(true))
+	b.and(l.others)
 }
 
 // gather finds all tasks of the list by what they are filtered by, and sorts them.
 func (l *listing) gather(ctx context.Context, n int) ([]listed, error) {
 	var b builder
-	exact := l.filters // but for the text, which comes last
-	if l.folded != "" {
-		exact = exact[:len(exact)-1]
-	}
-	names := "t.id, t." + l.column
-	b.add("WITH ")
-	if l.keyed() && !l.few {
-		b.add("found AS MATERIALIZED (SELECT s.task_id FROM task.search s WHERE (")
-		for i, wanted := range l.keys {
-			if i > 0 {
-				b.add(" OR ")
-			}
-			b.add("s.keys @> ?", pgdialect.Array(wanted.keys))
-			if wanted.long != nil {
-				b.add(" OR s.keys @> ?", pgdialect.Array(wanted.long))
-			}
-		}
-		b.add(")")
-		if l.folded != "" {
-			b.add(" AND strpos(s.text, ?) > 0", l.folded)
-		}
-		// OFFSET 0: Postgres takes 1 in 200 tasks for what has a key, and would
-		// rather read all than look up those.
-		b.add("), hits AS MATERIALIZED (SELECT t.* FROM found, LATERAL (SELECT " + names + " FROM task.tasks t WHERE t.id = found.task_id AND NOT (" + unindexed + ") AND ")
-		l.place(&b, exact)
-		b.add(" OFFSET 0) t UNION ALL SELECT " + names + " FROM task.tasks t WHERE " + unindexed + " AND ")
-		l.place(&b, l.stale)
+	b.add("WITH hits AS MATERIALIZED (SELECT id, " + l.column + " FROM ")
+	if len(l.kin) > 0 {
+		// OFFSET 0: Postgres takes the lists for such of usual length, and would
+		// rather look through a whole one, or all that its index has.
+		b.add("(SELECT * FROM task.tasks WHERE ")
+		b.all(l.kin)
+		b.add(" OFFSET 0) t WHERE ")
 	} else {
-		b.add("hits AS MATERIALIZED (SELECT " + names + " FROM ")
-		if len(l.kin) > 0 {
-			// OFFSET 0: Postgres takes the lists for such of usual length, and would
-			// rather look through a whole one, or all that its index has.
-			b.add("(SELECT * FROM task.tasks WHERE ")
-			b.all(l.kin)
-			b.add(" OFFSET 0) t WHERE ")
-		} else {
-			b.add("task.tasks t WHERE ")
-		}
-		l.place(&b, exact)
-		if l.folded != "" {
-			b.add(" AND ")
-			l.met(&b)
-		}
+		b.add("task.tasks t WHERE ")
+	}
+	l.place(&b)
+	if l.folded != "" {
+		b.add(" AND ")
+		l.met(&b)
 	}
 	b.add(") SELECT id FROM hits"+l.order(true)+" LIMIT ?", n)
 	return l.scan(ctx, &b)
+}
+
+// gatherKeyed finds the tasks that the search index knows, and sorts those, unless there are
+// more than most.
+func (l *listing) gatherKeyed(ctx context.Context, n, most int) (rows []listed, few bool, err error) {
+	names := "t.id, t." + l.column
+	var b builder
+	b.add("WITH found AS MATERIALIZED (")
+	l.find(&b)
+	if l.folded != "" {
+		b.add(" AND strpos(s.text, ?) > 0", l.folded)
+	}
+	// OFFSET 0: Postgres takes 1 in 200 tasks for what has a key, and would
+	// rather read all than look up those.
+	b.add(" LIMIT ?), hits AS MATERIALIZED (SELECT t.* FROM found, LATERAL (SELECT "+names+
+		" FROM task.tasks t WHERE t.id = found.task_id AND NOT ("+unindexed+") AND ", most+1)
+	l.place(&b)
+	b.add(" OFFSET 0) t WHERE (SELECT count(*) FROM found) <= ? UNION ALL SELECT "+names+" FROM task.tasks t WHERE "+unindexed+" AND ", most)
+	l.place(&b)
+	if l.folded != "" {
+		b.add(" AND ("+l.stale.SQL+")", l.stale.Args...)
+	}
+	// That there are too many is to be seen, too.
+	b.add(" UNION ALL (SELECT task_id, NULL FROM found WHERE (SELECT count(*) FROM found) > ? LIMIT 1)", most)
+	b.add(") SELECT id, (SELECT count(*) FROM found) AS found FROM hits"+l.order(true)+" LIMIT ?", n)
+	rows, err = l.scan(ctx, &b, "found")
+	return rows, len(rows) == 0 || rows[0].Found <= most, err
+}
+
+// find adds a query for what has the keys in the search index.
+func (l *listing) find(b *builder) {
+	b.add("SELECT s.task_id FROM task.search s WHERE (")
+	for i, wanted := range l.keys {
+		if i > 0 {
+			b.add(" OR ")
+		}
+		b.add("s.keys @> ?", pgdialect.Array(wanted.keys))
+		if wanted.long != nil {
+			b.add(" OR s.keys @> ?", pgdialect.Array(wanted.long))
+		}
+	}
+	b.add(")")
 }
 
 // keyed says whether the search index knows anything of what is looked for.
@@ -287,6 +355,14 @@ func (b *builder) wrap(before, behind string) {
 	inner := b.String()
 	b.Reset()
 	b.WriteString(before + inner + behind)
+}
+
+// before puts another statement's text before this one.
+func (b *builder) before(other *builder) {
+	inner := b.String()
+	b.Reset()
+	b.WriteString(other.String() + inner)
+	b.args = append(other.args, b.args...)
 }
 
 func (b *builder) all(of []access.Condition) { b.join(of, " AND ") }
