@@ -39,7 +39,7 @@ var correlated = []string{
 var days = []string{
 	"due=overdue", "due=overdue&sort=created_at", "due=overdue&sort=due_at", "due=overdue&sort=title", "due=today", "due=today&sort=due_at",
 	"due=today&timezone=Pacific/Auckland&sort=priority", "due=tomorrow&sort=-updated_at", "due=week", "due=week&sort=-due_at", "due=week&sort=title",
-	"due=none", "due=none&sort=due_at", "due=today&tag=new", "due=week&q=soon", "due=week&parent_id=none&priority=urgent&sort=due_at",
+	"due=none", "due=none&sort=due_at", "is_complete=true&tag=new", "due=today&tag=new", "due=week&q=soon", "due=week&parent_id=none&priority=urgent&sort=due_at",
 }
 
 // searched are the searches.
