@@ -53,15 +53,17 @@ type Keeper struct {
 	Now    func() time.Time
 	Log    *slog.Logger
 	// Settle is how long an event that was taken in before the erasure was known may still
-	// be under way; DefaultSettle where it is 0.
+	// be on its way into a transaction; DefaultSettle where it is 0.
 	Settle time.Duration
 
 	failing Failing
+	fences  fences
 }
 
 const (
-	// DefaultSettle is longer than a consumer takes for a batch of events, unless it waits for
-	// locks or the disk (a round may take 30 s).
+	// DefaultSettle is longer than a consumer takes from its look for who was erased to the
+	// one statement that is all it writes (subscribe.AtOnce). Its transactions are waited for
+	// by themselves: see fences.
 	DefaultSettle = 10 * time.Second
 	// lookEvery is how often it is looked for something to erase.
 	lookEvery = 5 * time.Second
@@ -158,13 +160,18 @@ func (k *Keeper) Erase(ctx context.Context) (more bool, err error) {
 		if _, err := tx.ExecContext(ctx, "SET LOCAL statement_timeout = '10min'"); err != nil {
 			return fmt.Errorf("begin to erase: %w", err)
 		}
-		err := tx.NewRaw("SELECT kind, subject, pseudonym, addresses FROM ?.erased WHERE done_at IS NULL AND told_at <= ? AND subject <> ALL (?::uuid[]) ORDER BY told_at LIMIT 1 FOR UPDATE SKIP LOCKED",
-			bun.Ident(k.Schema), now.Add(-settle), pgdialect.Array(k.failing.Now(now))).Scan(ctx, of)
+		var oldest, next int64
+		err := tx.NewRaw("SELECT kind, subject, pseudonym, addresses, pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint FROM ?.erased WHERE done_at IS NULL AND told_at <= ? AND subject <> ALL (?::uuid[]) ORDER BY told_at LIMIT 1 FOR UPDATE SKIP LOCKED",
+			bun.Ident(k.Schema), now.Add(-settle), pgdialect.Array(k.failing.Now(now))).
+			Scan(ctx, &of.Kind, &of.ID, &of.Pseudonym, pgdialect.Array(&of.Addresses), &oldest, &next)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("look for what is to be erased: %w", err)
+		}
+		if !k.fences.passed(of.ID, oldest, next) {
+			return nil
 		}
 		more = true
 		done, err := k.Step(ctx, tx, of)
@@ -181,6 +188,7 @@ func (k *Keeper) Erase(ctx context.Context) (more bool, err error) {
 		if err != nil {
 			return fmt.Errorf("note that a %s is erased: %w", of.Kind, err)
 		}
+		k.fences.done(of.ID)
 		k.Log.InfoContext(ctx, "what there was of an erased account is gone", "kind", of.Kind)
 		return nil
 	})
