@@ -20,7 +20,8 @@ var errBehind = errors.New("an earlier event of this key has to be handled first
 // under way go into the next one together.
 type inTx struct {
 	InTx
-	atOnce *AtOnce // nil: there is none
+	within time.Duration // how long several events are tried in one transaction
+	atOnce *AtOnce       // nil: there is none
 	rounds coalescer[[]error]
 }
 
@@ -43,13 +44,18 @@ func (h *inTx) apply(ctx context.Context, s *Subscriber, batch []delivery) []err
 	return errs
 }
 
-// round tries all events in one transaction, when that fails those of each delivery, and
-// when that fails each event alone.
+// togetherTime is how long several events are tried in one transaction. In what is left
+// of the round each is handled by itself: slow ones get somewhere, however many there
+// are, and the next delivery goes on behind them.
+const togetherTime = roundTime / 3
+
+// round tries all events in one transaction, when that fails or takes too long those of
+// each delivery, and when that does each event alone.
 func (h *inTx) round(ctx context.Context, s *Subscriber, batches [][]delivery) [][]error {
 	errs := make([][]error, len(batches))
 	events := slices.Concat(batches...)
 	err := h.together(ctx, s, events)
-	vain := len(events) == 1 || unreachable(ctx, err)
+	vain := len(events) == 1 || unreachable(ctx, err) && !errors.Is(err, errSlow)
 	failed := map[string]bool{} // keys, across deliveries
 	for i, batch := range batches {
 		switch {
@@ -81,7 +87,21 @@ func unreachable(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || database.IsTransient(err) && !database.IsConflict(err)
 }
 
+// errSlow is of events that together took longer than they may.
+var errSlow = errors.New("the events take too long in one transaction")
+
 func (h *inTx) together(ctx context.Context, s *Subscriber, batch []delivery) (err error) {
+	if len(batch) > 1 {
+		round := ctx
+		within, cancel := context.WithTimeout(ctx, h.within)
+		defer cancel()
+		defer func() {
+			if err != nil && within.Err() != nil && round.Err() == nil {
+				err = errors.Join(errSlow, err)
+			}
+		}()
+		ctx = within
+	}
 	ctx, spans := telemetry.Processing(ctx, batch[0].Topic, traced(batch))
 	defer func() { spans.End(err) }()
 	isNew, err := h.inOneStatement(ctx, s, batch)

@@ -1,5 +1,7 @@
 package subscribe
 
+import "time"
+
 // Record is what is read of an entry of a bulk.
 type Record struct {
 	EntryID, Key string
@@ -26,4 +28,9 @@ func (s *Subscriber) Waiting(topic string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.waiting)
+}
+
+// TryTogether sets how long several events of an InTx topic are tried in one transaction.
+func (s *Subscriber) TryTogether(topic string, within time.Duration) {
+	s.topics[topic].(*inTx).within = within
 }

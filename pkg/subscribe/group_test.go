@@ -178,3 +178,20 @@ func TestAHandlerThatHangsHoldsUpNoOtherDelivery(t *testing.T) {
 	require.Equal(t, []string{success}, <-hung)
 	require.Equal(t, 21, c.count("inbox"))
 }
+
+// A hundred slow events took longer than a delivery has, were all undone, and came again
+// for the same.
+func TestASlowBatchInATransactionIsFinishedOneByOne(t *testing.T) {
+	c := newConsumer(t, newDB(t), func(s *subscribe.Subscriber) {
+		s.InTx(event.TopicTasks, func(ctx context.Context, tx bun.Tx, events []subscribe.Event) error {
+			if len(events) > 1 { // as slow as that
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return writeAll(ctx, tx, events)
+		})
+		s.TryTogether(event.TopicTasks, 50*time.Millisecond)
+	})
+	require.Equal(t, []string{success, success, success}, c.deliver(record(t, "a"), record(t, "b"), record(t, "c")))
+	require.Equal(t, 3, c.count("effects"))
+}

@@ -100,7 +100,7 @@ func New(o Options) *Subscriber {
 }
 
 // InTx handles the events of a topic by h.
-func (s *Subscriber) InTx(topic string, h InTx) { s.add(topic, &inTx{InTx: h}) }
+func (s *Subscriber) InTx(topic string, h InTx) { s.add(topic, &inTx{InTx: h, within: togetherTime}) }
 
 // Idempotent handles the events of a topic by h.
 func (s *Subscriber) Idempotent(topic string, h Idempotent) {
