@@ -2,9 +2,9 @@ package httpapi
 
 import (
 	"bufio"
-
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -73,6 +73,17 @@ func TestADeadlineIsOfOneAnswer(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, res.Body.Close())
 		require.Equal(t, http.StatusOK, res.StatusCode)
+	}
+}
+
+// Whatever a service answers has a deadline to be read by: NewRouter sets it.
+func TestEveryAnswerHasADeadline(t *testing.T) {
+	router := NewRouter(slog.New(slog.DiscardHandler))
+	router.Get("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	for _, path := range []string{"/", "/nothing-here"} {
+		w := &recorder{ResponseRecorder: httptest.NewRecorder()}
+		router.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		require.WithinDuration(t, time.Now(), w.deadline, writeTime, path)
 	}
 }
 
