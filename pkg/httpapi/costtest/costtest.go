@@ -273,6 +273,8 @@ func queries(names []string) map[string]string {
 	for _, name := range names {
 		found[name+" many times"] = strings.TrimSuffix(strings.Repeat(name+"=1&", headerSize/(len(name)+3)), "&")
 		found[name+" without a value"] = strings.TrimSuffix(strings.Repeat(name+"&", headerSize/(len(name)+1)), "&")
+		// No more than net/url takes, which is 10,000.
+		found[name+" 9,000 times without a value"] = strings.TrimSuffix(strings.Repeat(name+"&", min(9000, headerSize/(len(name)+1))), "&")
 		found[name+" 99 times, long"] = strings.TrimSuffix(strings.Repeat(name+"="+strings.Repeat("%41", 50)+"&", 99), "&")
 		found[name+" 99 times, then long"] = strings.Repeat(name+"&", 99) + name + strings.Repeat("%20", 5000)
 		found[name+" of a long value"] = name + "=" + strings.Repeat("%F0%9F%98%80", 1300)
