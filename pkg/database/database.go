@@ -83,9 +83,9 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	}
 	onError := config.OnPgError
 	config.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
-		if err.Code == diskFull {
-			full.Failed(context.Background(), err) // no context comes along
-			full.Worked()                          // unless another write is refused within fullFor
+		if refusing := refusals[err.Code]; refusing != nil {
+			refusing.Failed(context.Background(), err) // no context comes along
+			refusing.Worked()                          // unless another write is refused within refusedFor
 		}
 		return onError(conn, err)
 	}
@@ -106,12 +106,18 @@ const (
 const (
 	// diskFull is the SQLSTATE of a write that Postgres has no room for.
 	diskFull = "53100"
-	// fullFor is how long after such a write the disk counts as full: workers
-	// that write come round more often.
-	fullFor = 30 * time.Second
+	// readOnly is that of a write to a standby, or to a database that its provider has
+	// made read-only, as some do before the disk is full.
+	readOnly = "25006"
+	// refusedFor is how long after such a write the database counts as one that refuses
+	// them: workers that write come round more often.
+	refusedFor = 30 * time.Second
 )
 
-var errDiskFull = fmt.Errorf("the database has refused a write in the last %s: its disk is full", fullFor)
+var (
+	errDiskFull = fmt.Errorf("the database has refused a write in the last %s: its disk is full", refusedFor)
+	errReadOnly = fmt.Errorf("the database has refused a write in the last %s: it is read-only", refusedFor)
+)
 
 // DiskFull is an error while the database has no room for what this process
 // writes. It asks nothing of the database: a small write may find room where
@@ -119,6 +125,15 @@ var errDiskFull = fmt.Errorf("the database has refused a write in the last %s: i
 func DiskFull() error {
 	if full.On() {
 		return errDiskFull
+	}
+	return nil
+}
+
+// ReadOnly is an error while the database refuses what this process writes since it is
+// read-only. What is there can still be read.
+func ReadOnly() error {
+	if reading.On() {
+		return errReadOnly
 	}
 	return nil
 }
@@ -151,7 +166,7 @@ func IsUniqueViolation(err error) bool { return code(err) == "23505" }
 
 // IsTransient says whether trying the same again may help: Postgres refused
 // for a moment (a deadlock, a serialization failure, a shutdown, no free
-// connection), or could not be reached.
+// connection), takes no writes at the moment, or could not be reached.
 func IsTransient(err error) bool {
 	switch c := code(err); {
 	case c == "":
@@ -162,7 +177,7 @@ func IsTransient(err error) bool {
 			}
 		}
 		return errors.As(err, &netErr) || pgconn.SafeToRetry(err)
-	case c == "40001", c == "40P01", c == "55P03":
+	case c == "40001", c == "40P01", c == "55P03", c == readOnly:
 		return true
 	default:
 		class := c[:2]

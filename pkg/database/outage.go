@@ -17,13 +17,19 @@ import (
 // outage is two lines in the log, not two for each request and worker.
 var (
 	away = &outage.Outage{Gone: "the database can not be reached; trying again", Back: "the database is reached again"}
-	full = &outage.Outage{Gone: "the database refuses to write: its disk is full", Back: "the database has refused no write for a while", Calm: fullFor}
+	full = &outage.Outage{Gone: "the database refuses to write: its disk is full", Back: "the database has refused no write for a while", Calm: refusedFor}
+	// reading is that it can only be read.
+	reading = &outage.Outage{Gone: "the database refuses to write: it is read-only", Back: "the database has refused no write for a while", Calm: refusedFor}
+
+	// refusals are those two by the SQLSTATE of a write that is refused.
+	refusals = map[string]*outage.Outage{diskFull: full, readOnly: reading}
 )
 
-// IsOutage says whether err is of an outage of the database, or of its full disk,
-// which this package has logged already.
+// IsOutage says whether err is of an outage of the database, or of its refusal to write
+// since its disk is full or it is read-only, which this package has logged already.
 func IsOutage(err error) bool {
-	return away.On() && IsTransient(err) || full.On() && (code(err) == diskFull || errors.Is(err, errDiskFull))
+	return away.On() && IsTransient(err) || full.On() && (code(err) == diskFull || errors.Is(err, errDiskFull)) ||
+		reading.On() && (code(err) == readOnly || errors.Is(err, errReadOnly))
 }
 
 // lost says whether err, of a connection or a statement, means that the server was

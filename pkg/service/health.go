@@ -36,6 +36,11 @@ func (b Base) DiskCheck() Check {
 	return Check{Name: "disk", Run: func(context.Context) error { return database.DiskFull() }}
 }
 
+// WritesCheck fails while the database refuses to write since it is read-only.
+func (b Base) WritesCheck() Check {
+	return Check{Name: "writes", Run: func(context.Context) error { return database.ReadOnly() }}
+}
+
 // DatabaseCheck fails when the service's database can not be reached.
 func (b Base) DatabaseCheck() Check {
 	return Check{Name: "database", Needed: true, Run: func(ctx context.Context) error { return database.Noticed(ctx, b.DB.PingContext(ctx)) }}

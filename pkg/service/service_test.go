@@ -3,6 +3,7 @@ package service
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"log/slog"
 	"net"
 	"net/http"
@@ -179,21 +180,21 @@ func TestARequestDoesNotTakeTheTimeOfTheWorkers(t *testing.T) {
 	require.True(t, written)
 }
 
-func TestReadinessNamesWhatIsOffAndAFullDisk(t *testing.T) {
+func TestReadinessNamesWhatIsOffAndThatNothingIsWritten(t *testing.T) {
 	db, err := database.Open(t.Context(), databasetest.New(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	base := Base{DB: db}
 	ready := func(checks ...Check) (int, string) {
 		r := chi.NewRouter()
-		MountHealth(r, append(checks, base.DatabaseCheck(), base.DiskCheck())...)
+		MountHealth(r, append(checks, base.DatabaseCheck(), base.DiskCheck(), base.WritesCheck())...)
 		rec := httptest.NewRecorder()
 		r.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 		return rec.Code, rec.Body.String()
 	}
 	code, body := ready(Check{Name: "events", Run: func(context.Context) error { return OffError("publishing is off") }})
 	require.Equal(t, http.StatusOK, code)
-	require.JSONEq(t, `{"status":"degraded","checks":{"database":"ok","disk":"ok","events":"publishing is off"}}`, body)
+	require.JSONEq(t, `{"status":"degraded","checks":{"database":"ok","disk":"ok","events":"publishing is off","writes":"ok"}}`, body)
 
 	_, err = db.ExecContext(t.Context(), `CREATE TABLE full_up (id int);
 		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -204,5 +205,16 @@ func TestReadinessNamesWhatIsOffAndAFullDisk(t *testing.T) {
 	require.Error(t, err)
 	code, body = ready()
 	require.Equal(t, http.StatusOK, code)
-	require.JSONEq(t, `{"status":"degraded","checks":{"database":"ok","disk":"failing"}}`, body)
+	require.JSONEq(t, `{"status":"degraded","checks":{"database":"ok","disk":"failing","writes":"ok"}}`, body)
+
+	// A standby, or what a provider makes of a database whose disk is nearly full.
+	tx, err := db.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
+	require.NoError(t, err)
+	_, err = tx.ExecContext(t.Context(), "DELETE FROM full_up")
+	require.True(t, database.IsTransient(err), "it may be written to again: %v", err)
+	require.True(t, database.IsOutage(err), "it has been logged")
+	require.NoError(t, tx.Rollback())
+	code, body = ready()
+	require.Equal(t, http.StatusOK, code)
+	require.JSONEq(t, `{"status":"degraded","checks":{"database":"ok","disk":"failing","writes":"failing"}}`, body)
 }

@@ -130,7 +130,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "old counts of attempts", Run: func(ctx context.Context) error { return attempts.Prune(ctx, log) }},
 	}
 	held := &feed.Held{Store: changed, For: delayed}
-	checks := []service.Check{base.DatabaseCheck(), base.DiskCheck(), {Name: "feed", Run: held.Check}}
+	checks := []service.Check{base.DatabaseCheck(), base.DiskCheck(), base.WritesCheck(), {Name: "feed", Run: held.Check}}
 	if cfg.PublishingEnabled {
 		publisher, err := transport(cfg)
 		if err != nil {

@@ -125,7 +125,7 @@ func TestReadinessSaysThatPublishingIsOff(t *testing.T) {
 	code, status, checks := s.ready()
 	require.Equal(t, http.StatusOK, code)
 	require.Equal(t, "degraded", status)
-	require.Equal(t, map[string]string{"database": "ok", "disk": "ok", "events": "publishing is off", "feed": "ok"}, checks)
+	require.Equal(t, map[string]string{"database": "ok", "disk": "ok", "events": "publishing is off", "feed": "ok", "writes": "ok"}, checks)
 	eventually(t, "the log says so, too", func() bool {
 		return slices.ContainsFunc(s.logged(), func(l logLine) bool { return strings.HasPrefix(l.Msg, "event publishing is switched off") })
 	})
