@@ -24,6 +24,10 @@ const (
 	bodySize   = 1<<20 - 1 // one byte less than what is refused unread
 	headerSize = 60 << 10  // net/http refuses 64 KiB
 	tries      = 4         // the cheapest counts: others work in the process beside the request
+
+	// fewSize is what some 9,000 members of a small name take: no more than a body may
+	// have (httpapi), so that what looks at each does.
+	fewSize = 90_000
 )
 
 // Route is an operation with the requests that it takes.
@@ -163,6 +167,7 @@ func numbered(open, format, end string, size int) string {
 // ofMembers are the values that a member can make dearer than a whole body can.
 var ofMembers = []string{
 	"a text of escapes", "a text of surrogates", "many texts", "many numbers", "many empty objects", "few thousand members with dots",
+	"thousands of texts", "thousands of numbers", "thousands of empty objects", "an escaped text that is just short enough",
 }
 
 // values are JSON values of 1 MiB, as bodies and as members of one.
@@ -190,11 +195,11 @@ func sized(size int) map[string]string {
 		"many objects":                    fill("[", `{"a":1}`, "]", size),
 		"many nests":                      fill("[", strings.Repeat("[", 30)+strings.Repeat("]", 30), "]", size),
 		"many members":                    numbered("{", `"m%d":0`, "}", size),
-		"few thousand members":            numbered("{", `"m%d":0`, "}", min(size, 300_000)),
+		"few thousand members":            numbered("{", `"m%d":0`, "}", min(size, fewSize)),
 		"members with dots":               numbered("{", `"a.b%d":0`, "}", size),
 		"members with escaped dots":       numbered("{", `"\u002e%d":0`, "}", size),
 		"members with brackets":           numbered("{", `"[%d":0`, "}", size),
-		"few thousand members with dots":  numbered("{", `"a.b%d":0`, "}", min(size, 280_000)),
+		"few thousand members with dots":  numbered("{", `"a.b%d":0`, "}", min(size, fewSize)),
 		"members with long names":         numbered("{", `"`+strings.Repeat("n", 50)+`.%d":0`, "}", size),
 		"members with longer names":       numbered("{", `"`+strings.Repeat("n", 2000)+`%d":0`, "}", size),
 		"a member with a long name":       `{"` + strings.Repeat("n", size-6) + `":0}`,
@@ -211,6 +216,22 @@ func sized(size int) map[string]string {
 		"bytes that are no UTF-8":         strings.Repeat("\xff", size),
 		"zeros":                           strings.Repeat("\x00", size),
 		"a text that is wrong at its end": `{"title":"` + strings.Repeat("x", size-12) + `"`,
+
+		// Within the bounds of a body (httpapi), so that they are looked at.
+		"thousands of texts":                         fill("[", `"`+strings.Repeat("x", 120)+`"`, "]", size),
+		"thousands of escaped texts":                 fill("[", `"`+strings.Repeat(`\u00e9`, 20)+`"`, "]", size),
+		"thousands of dates":                         fill("[", `"2027-01-01T00:00:00.123456789+14:00"`, "]", min(size, 350_000)),
+		"thousands of numbers":                       fill("[", "0", "]", min(size, 19_000)),
+		"thousands of nulls":                         fill("[", "null", "]", min(size, 49_000)),
+		"thousands of empty objects":                 fill("[", "{}", "]", min(size, 14_000)),
+		"thousands of objects":                       fill("[", `{"a":1}`, "]", min(size, 39_000)),
+		"thousands of members that are long":         numbered("{", `"`+strings.Repeat("n", 50)+`%d":"`+strings.Repeat("x", 60)+`"`, "}", size),
+		"a member thousands of times":                fill("{", `"title":"`+strings.Repeat("x", 100)+`"`, "}", size),
+		"numbers that are just short enough":         fill("[", strings.Repeat("9", 400), "]", size),
+		"nests that are just flat enough":            fill("[", strings.Repeat("[", 60)+strings.Repeat("]", 60), "]", min(size, 19_000)),
+		"texts that are just short enough":           fill("[", `"`+strings.Repeat("x", 260_000)+`"`, "]", size),
+		"an escaped text that is just short enough":  `"` + strings.Repeat(`\u00e9`, min(size-2, 262_000)/6) + `"`,
+		"a text of quotes that is just short enough": `"` + strings.Repeat(`\"`, min(size-2, 262_000)/2) + `"`,
 	}
 }
 
@@ -238,7 +259,7 @@ func mutations(body string) map[string]string {
 			}
 			for _, format := range []string{`"m%d":0`, `"a.b%d":0`} {
 				found[path+": more members, "+format] = place(numbered("{"+inner, format, "}", room))
-				found[path+": few more members, "+format] = place(numbered("{"+inner, format, "}", min(room, 270_000)))
+				found[path+": few more members, "+format] = place(numbered("{"+inner, format, "}", min(room, fewSize)))
 			}
 			for name, value := range object {
 				rest := maps.Clone(object)
