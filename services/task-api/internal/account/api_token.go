@@ -147,6 +147,12 @@ func (d *TokenDraft) check(now time.Time) error {
 	if len(d.Scopes) == 0 {
 		return refuse.Part("scopes", "must name one at least")
 	}
+	if twice(d.Scopes) {
+		return refuse.Part("scopes", "must name each once")
+	}
+	if twice(d.ListIDs) {
+		return refuse.Part("list_ids", "must name each once")
+	}
 	wanted := d.Scopes
 	d.Scopes = slices.DeleteFunc(slices.Clone(auth.Scopes), func(s auth.Scope) bool { return !slices.Contains(wanted, s) })
 	if n := len(d.ListIDs); d.ListIDs != nil && (n == 0 || n > mostTokenLists) {
@@ -161,6 +167,18 @@ func (d *TokenDraft) check(now time.Time) error {
 		return refuse.Part("expires_at", "must be in the future, and at most a year from now")
 	}
 	return nil
+}
+
+// twice says whether something is there more than once.
+func twice[T comparable](all []T) bool {
+	seen := make(map[T]bool, len(all))
+	for _, one := range all {
+		if seen[one] {
+			return true
+		}
+		seen[one] = true
+	}
+	return false
 }
 
 // Create makes an API token of the actor's, who must have signed in a moment ago, and

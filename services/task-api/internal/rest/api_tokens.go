@@ -20,11 +20,12 @@ type APITokens struct {
 	Failures httpapi.Failures
 }
 
-// TokenInput is an API token as its user wants it.
+// TokenInput is an API token as its user wants it. That each of its scopes and lists is
+// named once, account.TokenDraft looks at: huma panics where an item is an object.
 type TokenInput struct {
 	Name      string             `json:"name" minLength:"1" maxLength:"100" doc:"How you call it: for what it is"`
-	Scopes    []auth.Scope       `json:"scopes" nullable:"false" minItems:"1" maxItems:"9" uniqueItems:"true" enum:"tasks:read,tasks:write,lists:read,lists:write,audit:read,notifications,account:read,webhooks,caldav" doc:"What it may do. To write does not include to read"`
-	ListIDs   []uuid.UUID        `json:"list_ids,omitempty" nullable:"true" minItems:"1" maxItems:"100" uniqueItems:"true" format:"uuid" doc:"For it there are these of your lists alone, and nothing that is in others or in none; leave it out for all. The inbox is one"`
+	Scopes    []auth.Scope       `json:"scopes" nullable:"false" minItems:"1" maxItems:"9" enum:"tasks:read,tasks:write,lists:read,lists:write,audit:read,notifications,account:read,webhooks,caldav" doc:"What it may do, each once. To write does not include to read"`
+	ListIDs   []uuid.UUID        `json:"list_ids,omitempty" nullable:"true" minItems:"1" maxItems:"100" format:"uuid" doc:"For it there are these of your lists alone, each named once, and nothing that is in others or in none; leave it out for all. The inbox is one"`
 	ExpiresAt *httpapi.Timestamp `json:"expires_at,omitempty" nullable:"true" doc:"When it ends, a year from now at the latest; default in 90 days"`
 }
 
