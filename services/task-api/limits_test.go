@@ -385,6 +385,9 @@ func TestAnOutsideUserHasTheAddressOfHisNewestToken(t *testing.T) {
 	require.Equal(t, "second@example.org", address(token("", now.Add(-30*time.Minute))), "an empty one does not erase")
 	require.Equal(t, "second@example.org", address(token("first@example.org", now.Add(-50*time.Minute))), "an older token brings no older address back")
 	require.Equal(t, "third@example.org", address(token("third@example.org", time.Time{})), "a token that does not say when")
+	// Such times are no failure of ours; they say as little.
+	require.Equal(t, "fourth@example.org", address(token("fourth@example.org", time.Date(-4800, 1, 1, 0, 0, 0, 0, time.UTC))), "one of before all calendars")
+	require.Equal(t, "third@example.org", address(token("third@example.org", time.Date(300_000, 1, 1, 0, 0, 0, 0, time.UTC))), "one of after them")
 
 	updates := 0
 	for _, e := range s.toldSince(0) {
@@ -393,7 +396,7 @@ func TestAnOutsideUserHasTheAddressOfHisNewestToken(t *testing.T) {
 			require.Contains(t, e.Data, `"changed":["email"]`)
 		}
 	}
-	require.Equal(t, 3, updates)
+	require.Equal(t, 5, updates)
 	before := s.state()
 	for range 5 {
 		address(token("third@example.org", now.Add(time.Minute)))

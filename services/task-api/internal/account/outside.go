@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/taskwire/taskwire/pkg/auth"
+	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/accountmail"
@@ -37,7 +38,7 @@ func (s *Store) EnsureOutside(ctx context.Context, from access.Origin, caller au
 			return err
 		}
 		asOf := said.asOf
-		if asOf.IsZero() || asOf.After(tx.Now) {
+		if asOf.After(tx.Now) || !database.StorableTime(asOf) {
 			asOf = tx.Now // it does not say when, or can not be true
 		}
 		created, err := wrote(tx.NewRaw(`INSERT INTO task.users (id, email, verified, email_as_of, timezone, created_at, updated_at) VALUES (?, ?, ?, ?, 'UTC', ?, ?)
