@@ -193,6 +193,7 @@ func TestWhatAPasskeySignsIsOfThisSignIn(t *testing.T) {
 		try    func(d *device) answer
 	}{
 		"a challenge that is made up": {http.StatusBadRequest, "sign-in-not-begun", func(d *device) answer { return d.finishSignIn(d.signed(b64(make([]byte, 32)))) }},
+		"a challenge with a NUL":      {http.StatusBadRequest, "sign-in-not-begun", func(d *device) answer { return d.finishSignIn(d.signed("\x00")) }},
 		"a challenge that was used": {http.StatusBadRequest, "sign-in-not-begun", func(d *device) answer {
 			signed := d.signed(d.asked("login"))
 			require.Equal(t, http.StatusOK, d.finishSignIn(signed).status)

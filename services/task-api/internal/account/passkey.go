@@ -174,6 +174,9 @@ func (p *Passkeys) keep(ctx context.Context, session *webauthn.SessionData, user
 
 // take is what was asked for by a challenge; false where it was nothing, or was answered.
 func (p *Passkeys) take(ctx context.Context, challenge string, user *uuid.UUID) (session webauthn.SessionData, ok bool, err error) {
+	if !database.Storable(challenge) { // it is within what was signed, and so looked at by nobody before
+		return session, false, nil
+	}
 	var raw []byte
 	err = p.authenticator.Store.DB.NewRaw("DELETE FROM task.ceremonies WHERE challenge = ? AND user_id IS NOT DISTINCT FROM ? AND expires_at > ? RETURNING session",
 		challenge, user, p.authenticator.Store.Changes.Now()).Scan(ctx, &raw)

@@ -42,8 +42,12 @@ type PasskeyList struct {
 	Items []*account.Passkey `json:"items" nullable:"false" doc:"Your passkeys, the oldest first"`
 }
 
+// mostOfPasskey is how large a request about a passkey may be, in bytes. What a browser
+// says of one is a few KiB; and it is read three times.
+const mostOfPasskey = 64 << 10
+
 func (a *Passkeys) operation(id, method, path, summary, more string, said map[string]any) huma.Operation {
-	return huma.Operation{OperationID: id, Method: method, Path: "/api/auth/passkeys" + path, Summary: summary, Description: more, Tags: []string{"Accounts"}, Metadata: said}
+	return huma.Operation{OperationID: id, Method: method, Path: "/api/auth/passkeys" + path, Summary: summary, Description: more, Tags: []string{"Accounts"}, Metadata: said, MaxBodyBytes: mostOfPasskey}
 }
 
 // MountOpen adds what needs no token: to sign in.
