@@ -16,24 +16,42 @@ import (
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/httpapi/costtest"
 	"github.com/taskwire/taskwire/pkg/operator"
 )
+
+// routesFor serves somebody whom task-api knows for an operator, or not.
+func (h *harness) routesFor(isOperator bool) http.Handler {
+	router := httpapi.NewRouter(slog.New(slog.DiscardHandler))
+	router.Group(func(r chi.Router) {
+		r.Use(func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r.WithContext(auth.WithCaller(r.Context(), auth.Caller{UserID: uuid.Max, Operator: isOperator})))
+			})
+		}, auth.OperatorOnly, httpapi.Bodies(httpapi.MaxBody))
+		Routes(h.events, httpapi.Failures{Log: slog.New(slog.DiscardHandler)})(httpapi.NewAPI(r))
+	})
+	return router
+}
+
+func TestNoRequestIsDear(t *testing.T) {
+	server := httptest.NewServer(newHarness(t).routesFor(true))
+	t.Cleanup(server.Close)
+	costtest.Run(t, server.URL, costtest.Own(t),
+		costtest.Route{Method: http.MethodGet, Path: operator.LettersPath, Query: []string{"limit", "cursor"}},
+		costtest.Route{Method: http.MethodPost, Path: strings.Replace(operator.DiscardPath, "{id}", "1", 1), Body: `{"reason":"x"}`},
+	)
+}
 
 // ask makes a request as somebody whom task-api knows for an operator, or not.
 func (h *harness) ask(status int, isOperator bool, method, path string, body, answer any) {
 	h.t.Helper()
-	router := httpapi.NewRouter(slog.New(slog.DiscardHandler))
-	router.Group(func(r chi.Router) {
-		r.Use(auth.OperatorOnly)
-		Routes(h.events, httpapi.Failures{Log: slog.New(slog.DiscardHandler)})(httpapi.NewAPI(r))
-	})
 	raw, err := json.Marshal(body)
 	require.NoError(h.t, err)
 	req := httptest.NewRequest(method, path, bytes.NewReader(raw))
 	req.Header.Set("Content-Type", "application/json")
-	req = req.WithContext(auth.WithCaller(req.Context(), auth.Caller{UserID: uuid.Max, Operator: isOperator}))
 	rec := httptest.NewRecorder()
-	router.ServeHTTP(rec, req)
+	h.routesFor(isOperator).ServeHTTP(rec, req)
 	require.Equal(h.t, status, rec.Code, "%s %s: %s", method, path, rec.Body)
 	if answer != nil {
 		require.NoError(h.t, json.Unmarshal(rec.Body.Bytes(), answer))

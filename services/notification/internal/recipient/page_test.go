@@ -19,6 +19,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/httpapi"
+	"github.com/taskwire/taskwire/pkg/httpapi/costtest"
 	"github.com/taskwire/taskwire/services/notification/internal/migrations"
 	"github.com/taskwire/taskwire/services/notification/internal/recipient"
 )
@@ -61,6 +62,16 @@ func (s *site) subscribed() bool {
 	is, err := s.store.Subscribed(s.t.Context(), s.token)
 	require.NoError(s.t, err)
 	return is
+}
+
+// A stranger may send these.
+func TestNoRequestIsDear(t *testing.T) {
+	server := httptest.NewServer(newSite(t).router)
+	t.Cleanup(server.Close)
+	costtest.Run(t, server.URL, costtest.Own(t),
+		costtest.Route{Method: http.MethodGet, Path: recipient.Path, Query: []string{"token"}},
+		costtest.Route{Method: http.MethodPost, Path: recipient.Path + "?token=x", Body: `"List-Unsubscribe=One-Click"`},
+	)
 }
 
 func TestOneClickStopsMailsAndTheLinkTakesItBack(t *testing.T) {
