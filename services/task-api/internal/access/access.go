@@ -99,8 +99,14 @@ func (a Actor) Memberships(lists ...uuid.UUID) Condition {
 // Trash are the rows of task.trash, called x, that the actor may see: those of his lists,
 // and the lists in the trash that he was a member of.
 func (a Actor) Trash() Condition {
-	mine := a.within(Condition{"m.user_id = ? AND m.trashed = (x.task IS NULL)", []any{a.UserID}})
+	mine := a.TrashMemberships()
 	return Condition{"x.list_id IN (SELECT m.list_id FROM task.members m WHERE " + mine.SQL + ") AND NOT x.let_go", mine.Args}
+}
+
+// TrashMemberships are the rows of task.members, called m, by which the actor sees a row of
+// task.trash of their list, called x.
+func (a Actor) TrashMemberships() Condition {
+	return a.within(Condition{"m.user_id = ? AND m.trashed = (x.task IS NULL)", []any{a.UserID}})
 }
 
 // Lists are those that the actor is a member of, at most so many: the one called first,

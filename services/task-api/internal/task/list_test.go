@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -291,6 +292,7 @@ func TestASearchThatTakesTooLongIsGivenUp(t *testing.T) {
 type plans struct {
 	bun.QueryHook
 
+	of         string // the table; "": that of the tasks
 	mu         sync.Mutex
 	statements []string
 }
@@ -300,7 +302,7 @@ func (p *plans) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Cont
 func (p *plans) AfterQuery(_ context.Context, e *bun.QueryEvent) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if strings.Contains(e.Query, "task.tasks") && !strings.HasPrefix(e.Query, "EXPLAIN") {
+	if strings.Contains(e.Query, cmp.Or(p.of, "task.tasks")) && !strings.HasPrefix(e.Query, "EXPLAIN") {
 		p.statements = append(p.statements, e.Query)
 	}
 }
@@ -504,6 +506,36 @@ func TestALongListIsNotReadWholeBecauseOthersAreShort(t *testing.T) {
 	}
 	check(Query{ParentID: ptr(uuidOf(t, s, "t5")), Sort: "created_at"}, 4*limit)
 	check(Query{SeriesID: ptr(uuidOf(t, s, "s")), Sort: "created_at"}, 4*limit)
+}
+
+// Who has thrown nothing away lately had all looked through that others have.
+func TestTheTrashOfOthersIsNotLookedThrough(t *testing.T) {
+	s := newStore(t)
+	const rows, limit = 4000, 5
+	a, others := newAccount(t, s), newAccount(t, s)
+	a.create(Draft{Title: "x"}) // they have an inbox from then on
+	others.create(Draft{Title: "x"})
+	_, err := s.DB.NewRaw(`INSERT INTO task.trash (id, root_id, list_id, title, version, deleted_by, deleted_at, task)
+		SELECT md5('x' || n)::uuid, md5('x' || n)::uuid, CASE WHEN n <= ?2 / 10 THEN ?0::uuid ELSE ?1::uuid END, 't' || n, 1, ?0, timestamptz '2026-06-01' + n * interval '1 second', '{}' FROM generate_series(1, ?2) n`,
+		access.Inbox(a.id), access.Inbox(others.id), rows).Exec(t.Context())
+	require.NoError(t, err)
+	_, err = s.DB.NewRaw("VACUUM ANALYZE task.trash, task.members").Exec(t.Context())
+	require.NoError(t, err)
+	hook := &plans{of: "task.trash"}
+	s.DB = s.DB.WithQueryHook(hook)
+	var behind *page.Place
+	for range 2 {
+		found, err := s.Trash(t.Context(), a.actor, behind, limit)
+		require.NoError(t, err)
+		require.Len(t, found, limit)
+		behind = &page.Place{At: found[limit-1].DeletedAt, ID: found[limit-1].ID}
+	}
+	require.Len(t, hook.statements, 2)
+	for _, statement := range hook.statements {
+		read, whole := planOf(t, s, statement).read()
+		require.False(t, whole, statement)
+		require.Less(t, read, float64(rows/5), statement) // all of his at most
+	}
 }
 
 func uuidOf(t *testing.T, s *Store, text string) uuid.UUID {

@@ -41,14 +41,19 @@ const trashed = "x.id, CASE WHEN x.task IS NULL THEN 'list' ELSE 'task' END AS k
 // Trash reads up to limit things in the trash of the actor's lists, the latest first,
 // behind one. A list that was deleted is there for those who were its members.
 func (s *Store) Trash(ctx context.Context, actor access.Actor, behind *page.Place, limit int) ([]*Trashed, error) {
-	where := actor.Trash()
+	where := actor.TrashMemberships()
 	if behind != nil {
 		where = where.And("(x.deleted_at, x.id) < (?, ?)", behind.At, behind.ID)
 	}
+	const latest = " ORDER BY x.deleted_at DESC, x.id DESC LIMIT ?"
 	found := []*Trashed{}
+	// The latest of each list of his: all that there are have an index as well, along which
+	// Postgres would rather look for his among everybody's.
 	err := s.DB.NewRaw("SELECT "+trashed+`,
 			(SELECT count(*) FROM task.trash w WHERE w.root_id = x.id AND w.task IS NOT NULL) AS tasks
-		FROM task.trash x WHERE x.root_id = x.id AND `+where.SQL+" ORDER BY x.deleted_at DESC, x.id DESC LIMIT ?", append(where.Args, limit)...).Scan(ctx, &found)
+		FROM task.members m CROSS JOIN LATERAL (
+			SELECT x.* FROM task.trash x WHERE x.list_id = m.list_id AND x.root_id = x.id AND NOT x.let_go AND `+where.SQL+latest+`
+		) x WHERE m.user_id = ?`+latest, slices.Concat(where.Args, []any{limit, actor.UserID, limit})...).Scan(ctx, &found)
 	if err != nil {
 		return nil, fmt.Errorf("read the trash: %w", err)
 	}
