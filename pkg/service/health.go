@@ -30,26 +30,21 @@ type OffError string
 // Error says what is off.
 func (o OffError) Error() string { return string(o) }
 
-// DiskCheck fails while the database refuses to write since it has no room.
-// What is there can still be read.
-func (b Base) DiskCheck() Check {
-	return Check{Name: "disk", Run: func(context.Context) error { return database.DiskFull() }}
+// checks are those of every service: whether its database can be reached, and without that
+// being needed, whether it has room and takes writes. What is there can still be read.
+func (b Base) checks() []Check {
+	return []Check{
+		{Name: "database", Needed: true, Run: func(ctx context.Context) error { return database.Noticed(ctx, b.DB.PingContext(ctx)) }},
+		{Name: "disk", Run: func(context.Context) error { return database.DiskFull() }},
+		{Name: "writes", Run: func(context.Context) error { return database.ReadOnly() }},
+	}
 }
 
-// WritesCheck fails while the database refuses to write since it is read-only.
-func (b Base) WritesCheck() Check {
-	return Check{Name: "writes", Run: func(context.Context) error { return database.ReadOnly() }}
-}
-
-// DatabaseCheck fails when the service's database can not be reached.
-func (b Base) DatabaseCheck() Check {
-	return Check{Name: "database", Needed: true, Run: func(ctx context.Context) error { return database.Noticed(ctx, b.DB.PingContext(ctx)) }}
-}
-
-// MountHealth adds /healthz (the process answers) and /readyz (what it needs
-// is there). Answers name the checks, not their errors: those may tell of
+// MountHealth adds /healthz (the process answers) and /readyz (what it needs is there): of
+// each service its database, and more. Answers name the checks, not their errors: those may tell of
 // hosts and users, and are logged, when a check begins to fail.
-func MountHealth(r chi.Router, checks ...Check) {
+func (b Base) MountHealth(r chi.Router, more ...Check) {
+	checks := append(b.checks(), more...)
 	failing := make([]*outage.Outage, len(checks))
 	for i, c := range checks {
 		failing[i] = &outage.Outage{Log: slog.Default().With("check", c.Name), Gone: "a check of readiness fails", Back: "a check of readiness passes again"}

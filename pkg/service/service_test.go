@@ -187,7 +187,7 @@ func TestReadinessNamesWhatIsOffAndThatNothingIsWritten(t *testing.T) {
 	base := Base{DB: db}
 	ready := func(checks ...Check) (int, string) {
 		r := chi.NewRouter()
-		MountHealth(r, append(checks, base.DatabaseCheck(), base.DiskCheck(), base.WritesCheck())...)
+		base.MountHealth(r, checks...)
 		rec := httptest.NewRecorder()
 		r.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 		return rec.Code, rec.Body.String()

@@ -68,7 +68,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 
 	// The doors.
 	router := httpapi.NewRouter(base.Log, httpapi.Trust{SidecarToken: cfg.AppAPIToken})
-	service.MountHealth(router, base.DatabaseCheck(), base.DiskCheck(), base.WritesCheck())
+	base.MountHealth(router)
 	router.Group(func(r chi.Router) {
 		r.Use(consumer.Wake)
 		events.Mount(r)

@@ -39,7 +39,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 
 	// The doors.
 	router := httpapi.NewRouter(base.Log, httpapi.Trust{SidecarToken: cfg.AppAPIToken})
-	service.MountHealth(router, base.DatabaseCheck(), base.DiskCheck(), base.WritesCheck())
+	base.MountHealth(router)
 	events.Mount(router)
 	base.MountUserAPI(router, verifier, operations(base))
 	base.MountOperatorAPI(router, verifier, deadletter.Routes(events, httpapi.Failures{Log: base.Log}))

@@ -343,6 +343,21 @@ func TestInternalAddressesAreForTheSidecar(t *testing.T) {
 	require.Equal(t, http.StatusCreated, s.nobody().do(http.MethodPost, "/internal/occurrences", body, "dapr-api-token", appToken).status)
 }
 
+// Of whatever a browser is answered: the page, the documents, and what is not there.
+func TestEveryAnswerTellsABrowserHowToKeepToUs(t *testing.T) {
+	for secure, s := range map[bool]*running{true: start(t, "COOKIE_SECURE=true"), false: start(t)} {
+		for _, path := range []string{"/", "/docs", "/openapi.json", "/problems", "/readyz", "/api/tasks", "/api/notifications/unsubscribe?token=x", "/nothing-here"} {
+			a := s.nobody().do(http.MethodGet, path, nil)
+			require.Equal(t, secure, a.header.Get("Strict-Transport-Security") != "", path)
+			require.Equal(t, "same-origin", a.header.Get("Cross-Origin-Opener-Policy"), path)
+			require.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"), path)
+			policy := a.header.Get("Content-Security-Policy")
+			require.Contains(t, policy, "default-src 'none'", path)
+			require.NotContains(t, policy, "unsafe", path)
+		}
+	}
+}
+
 func TestAPageOfAnotherOriginCanNotActByCookie(t *testing.T) {
 	s := start(t)
 	u := s.newUser()
@@ -363,7 +378,7 @@ func TestAPageOfAnotherOriginCanNotActByCookie(t *testing.T) {
 		}
 	}
 	// Without a cookie of ours: a form would take the cookie away, or sign a user in as its author.
-	for _, path := range []string{"/api/auth/logout", "/api/auth/login", "/api/auth/register"} {
+	for _, path := range []string{"/api/auth/logout", "/api/auth/login", "/api/auth/register", "/api/auth/forgot", "/api/auth/reset", "/api/auth/verify", "/api/auth/passkeys/login/begin", "/api/auth/passkeys/login/finish"} {
 		a := s.nobody().do(http.MethodPost, path, object{"email": u.email, "password": "correct horse battery"}, "Origin", "https://evil.example")
 		require.Equal(t, http.StatusForbidden, a.status, "%s: %s", path, a.body)
 		require.Empty(t, a.header.Get("Set-Cookie"))

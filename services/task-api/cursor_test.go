@@ -31,14 +31,15 @@ func TestNoPlaceThatIsMadeUpIsAFailure(t *testing.T) {
 		return base64.RawURLEncoding.EncodeToString([]byte("{" + strings.Join(members, ",") + "}"))
 	}
 	id := `"i":"` + uuid.NewString() + `"`
-	var log string
-	require.NoError(t, s.db.NewRaw("SELECT id FROM task.feed_log").Scan(t.Context(), &log))
-	log = `"l":"` + log + `"`
+	require.Equal(t, http.StatusOK, u.do(http.MethodGet, "/api/snapshot", nil).status) // a copy of a database begins a log of its own
+	var feed struct{ ID, Now string }
+	require.NoError(t, s.db.NewRaw("SELECT id, floor::text AS now FROM task.feed_log").Scan(t.Context(), &feed))
+	log := `"l":"` + feed.ID + `"`
 	var cursors []string
 	ofTasks := map[string][]string{} // by their order
 	for _, v := range values {
 		cursors = append(cursors, made(`"a":`+v, id), made(`"p":`+v, id), // behind a time, and behind a position
-			made(log, `"x":`+v), made(log, `"x":`+v, id, `"k":"task"`, `"e":"`+uuid.NewString()+`"`), made(log, `"x":1`, id, `"k":`+v)) // of the feed
+			made(log, `"x":`+v), made(log, `"x":`+v, id, `"k":"task"`, `"e":"`+uuid.NewString()+`"`), made(log, `"x":`+feed.Now, id, `"k":`+v)) // of the feed
 		for _, column := range []string{"created_at", "updated_at", "due_at", "priority", "title", "position"} {
 			for _, sort := range []string{column, "-" + column} {
 				of := `"s":"` + sort + `"`
@@ -46,11 +47,12 @@ func TestNoPlaceThatIsMadeUpIsAFailure(t *testing.T) {
 			}
 		}
 	}
-	tried := map[string]bool{}
+	tried, answered := map[string]bool{}, map[string]bool{}
 	try := func(path, parameter, value, more string) {
 		t.Helper()
 		tried[path+" "+parameter] = true
 		a := u.do(http.MethodGet, path+"?"+parameter+"="+url.QueryEscape(value)+more, nil)
+		answered[parameter] = answered[parameter] || a.status == http.StatusOK
 		require.Less(t, a.status, http.StatusInternalServerError, "%s?%s=%s%s: %s", path, parameter, value, more, a.body)
 	}
 	for _, op := range describedOperations(t, s) {
@@ -78,4 +80,7 @@ func TestNoPlaceThatIsMadeUpIsAFailure(t *testing.T) {
 		}
 	}
 	require.GreaterOrEqual(t, len(tried), 10, "%v", tried)
+	for _, parameter := range []string{"cursor", "since", "due_after"} {
+		require.True(t, answered[parameter], "no %s was taken for one", parameter)
+	}
 }

@@ -130,7 +130,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		{Name: "old counts of attempts", Run: func(ctx context.Context) error { return attempts.Prune(ctx, log) }},
 	}
 	held := &feed.Held{Store: changed, For: delayed}
-	checks := []service.Check{base.DatabaseCheck(), base.DiskCheck(), base.WritesCheck(), {Name: "feed", Run: held.Check}}
+	checks := []service.Check{{Name: "feed", Run: held.Check}}
 	if cfg.PublishingEnabled {
 		publisher, err := transport(cfg)
 		if err != nil {
@@ -152,7 +152,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 
 	// The doors.
 	router := httpapi.NewRouter(log, httpapi.Trust{Proxies: cfg.TrustedProxies, SidecarToken: cfg.AppAPIToken, TLS: cfg.CookieSecure})
-	service.MountHealth(router, checks...)
+	base.MountHealth(router, checks...)
 	router.Method(http.MethodGet, "/.well-known/jwks.json", http.HandlerFunc(accounts.PublicKeys))
 	door, err := frontdoor.New(cfg.SidecarURL(), cfg.DaprAPIToken, keys.SignPassed, db, log)
 	if err != nil {
