@@ -361,17 +361,22 @@ type trashed struct {
 }
 
 func (e *Export) trash(ctx context.Context, f func(any) error) error {
-	may := e.actor.Trash()
-	// A list in the trash is there for who was its member, and so is what went with it.
-	where := "(" + may.SQL + " OR x.root_id IN (SELECT m.list_id FROM task.members m WHERE m.user_id = ? AND m.trashed) AND NOT x.let_go)"
+	may := e.actor.TrashMemberships()
 	return pages(func(last *trashed) (found []*trashed, err error) {
 		var behind uuid.UUID
 		if last != nil {
 			behind = last.ID
 		}
-		err = e.DB.NewRaw(`SELECT x.id, x.root_id, CASE WHEN x.task IS NULL THEN 'list' ELSE 'task' END AS kind, x.title, x.task ->> 'description' AS description,
+		// What was thrown away by itself, by the lists, and what went with it: a list in the
+		// trash is there for who was its member. By the ids of all that is in the trash,
+		// Postgres would look for his among everybody's.
+		err = e.DB.NewRaw(`WITH his AS MATERIALIZED (
+				SELECT w.id FROM task.members m JOIN task.trash x ON x.list_id = m.list_id AND x.root_id = x.id JOIN task.trash w ON w.root_id = x.id
+				WHERE `+may.SQL+` AND NOT w.let_go
+			)
+			SELECT x.id, x.root_id, CASE WHEN x.task IS NULL THEN 'list' ELSE 'task' END AS kind, x.title, x.task ->> 'description' AS description,
 				coalesce(x.task -> 'tags', '[]') AS tags, (x.task ->> 'due_at')::timestamptz AS due_at, x.list_id, x.deleted_at
-			FROM task.trash x WHERE `+where+" AND x.id > ? ORDER BY x.id LIMIT ?", slices.Concat(may.Args, []any{e.actor.UserID, behind, rows})...).Scan(ctx, &found)
+			FROM (SELECT id FROM his WHERE id > ? ORDER BY id LIMIT ?) page JOIN task.trash x ON x.id = page.id ORDER BY x.id`, slices.Concat(may.Args, []any{behind, rows})...).Scan(ctx, &found)
 		if err != nil {
 			return nil, fmt.Errorf("read the trash: %w", err)
 		}
