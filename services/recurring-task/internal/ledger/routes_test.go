@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -170,6 +171,7 @@ func TestRefuses(t *testing.T) {
 		"a bad cursor":               {ada, path + "?cursor=%00x", 422, "query.cursor"},
 		"a cursor of another list":   {ada, path + "?cursor=WzFd", 422, "query.cursor"},
 		"a cursor that is no text":   {ada, path + "?cursor=eyJvIjowfQ", 422, "query.cursor"},
+		"a cursor with a NUL":        {ada, path + "?cursor=" + base64.RawURLEncoding.EncodeToString([]byte(`{"o":"\u0000"}`)), 422, "query.cursor"},
 		"an unknown parameter":       {ada, path + "?page=2", 422, "query.page"},
 	} {
 		t.Run(name, func(t *testing.T) {
