@@ -137,9 +137,9 @@ func (r Route) attacks() []attack {
 		for name, query := range queries(r.Query) {
 			add("a query of "+name, func(a *attack) { a.query = query })
 		}
-		for name, header := range headers() {
-			add("headers of "+name, func(a *attack) { a.header = header })
-		}
+	}
+	for name, header := range headers() {
+		add("headers of "+name, func(a *attack) { a.header = header })
 	}
 	return all
 }
@@ -226,6 +226,7 @@ func sized(size int) map[string]string {
 		"thousands of empty objects":                 fill("[", "{}", "]", min(size, 14_000)),
 		"thousands of objects":                       fill("[", `{"a":1}`, "]", min(size, 39_000)),
 		"thousands of members that are long":         numbered("{", `"`+strings.Repeat("n", 50)+`%d":"`+strings.Repeat("x", 60)+`"`, "}", size),
+		"thousands of long members with dots":        numbered("{", `"`+strings.Repeat("n", 50)+`.%d":0`, "}", min(size, 530_000)),
 		"a member thousands of times":                fill("{", `"title":"`+strings.Repeat("x", 100)+`"`, "}", size),
 		"numbers that are just short enough":         fill("[", strings.Repeat("9", 400), "]", size),
 		"nests that are just flat enough":            fill("[", strings.Repeat("[", 60)+strings.Repeat("]", 60), "]", min(size, 19_000)),
