@@ -151,6 +151,27 @@ func TestWritesOfAUserAreLimited(t *testing.T) {
 	other.create(object{"title": "t"})
 }
 
+// Five hundred creates in one request cost as much as a hundred requests, and were one.
+func TestManyChangesAtOnceAreManyWrites(t *testing.T) {
+	for _, atomic := range []bool{true, false} {
+		s := start(t, "LIMIT_WRITES=60")
+		u, other := s.newUser(), s.newUser()
+		several := func(n int) answer {
+			operations := make([]object, n)
+			for i := range operations {
+				operations[i] = object{"op": "create", "body": object{"title": "t"}}
+			}
+			return u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": operations, "atomic": atomic})
+		}
+		require.Equal(t, http.StatusOK, several(500).status)
+		before := s.state()
+		requireTooMany(t, several(200))
+		require.Equal(t, before, s.state(), "nothing of it was done")
+		require.Equal(t, http.StatusOK, several(9).status)
+		other.create(object{"title": "t"})
+	}
+}
+
 // whileLocked runs f while the test holds a task's row, as a slow change would,
 // and n requests wait for it.
 func (s *running) whileLocked(task uuid.UUID, n int, change func(), f func()) {

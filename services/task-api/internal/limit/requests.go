@@ -70,7 +70,8 @@ func (u *Requests) leave(key string) {
 // safe are the methods that change nothing (RFC 9110, section 9.2.1).
 var safe = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
 
-// Writes refuses unsafe requests that come faster than a client may send them.
+// Writes refuses unsafe requests that come faster than a client may send them. One that
+// makes several changes says so (Several).
 func (u *Requests) Writes(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key := u.key(r)
@@ -78,13 +79,35 @@ func (u *Requests) Writes(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if wait := u.writes.take(key, time.Now()); wait > 0 {
-			refusals.WithLabelValues(writes).Inc()
-			u.failures.Write(w, r, httpapi.TooMany("you have sent too many changes; go on more slowly", wait))
+		more := func(n int) error {
+			if wait := u.writes.take(key, n, time.Now()); wait > 0 {
+				refusals.WithLabelValues(writes).Inc()
+				return httpapi.TooMany("you have sent too many changes; go on more slowly", wait)
+			}
+			return nil
+		}
+		if err := more(1); err != nil {
+			u.failures.Write(w, r, err)
 			return
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), moreKey{}, more)))
 	})
+}
+
+type moreKey struct{}
+
+// changesOfAWrite are those that cost about as much in one request as a request does that
+// makes one.
+const changesOfAWrite = 10
+
+// Several counts the changes that a request makes besides its first: ten of them are a
+// write of its client. Its error is a refusal, where they are more than he may send.
+func Several(ctx context.Context, changes int) error {
+	more, ok := ctx.Value(moreKey{}).(func(int) error)
+	if n := changes / changesOfAWrite; ok && n > 0 {
+		return more(n)
+	}
+	return nil
 }
 
 // buckets is a token bucket for each key (golang.org/x/time/rate), which fills
@@ -98,8 +121,9 @@ type buckets struct {
 	recent, older map[string]*rate.Limiter
 }
 
-// take takes one out of a key's bucket, or says how long it takes until there is one.
-func (b *buckets) take(key string, now time.Time) time.Duration {
+// take takes n out of a key's bucket, or all that it holds, or says how long it takes until
+// there are as many.
+func (b *buckets) take(key string, n int, now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if now.Sub(b.minute) >= time.Minute {
@@ -116,7 +140,7 @@ func (b *buckets) take(key string, now time.Time) time.Duration {
 		}
 		b.recent[key] = bucket
 	}
-	taken := bucket.ReserveN(now, 1)
+	taken := bucket.ReserveN(now, min(n, b.perMinute))
 	wait := taken.DelayFrom(now)
 	if wait > 0 {
 		taken.CancelAt(now)

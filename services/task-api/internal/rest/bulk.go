@@ -14,6 +14,7 @@ import (
 	"github.com/taskwire/taskwire/pkg/httpapi"
 	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/limit"
 	"github.com/taskwire/taskwire/services/task-api/internal/task"
 )
 
@@ -46,14 +47,17 @@ type BulkOutput struct {
 func (a *Tasks) mountBulk(api huma.API) {
 	forToken(api, a.Failures, huma.Operation{
 		OperationID: "change-tasks", Method: http.MethodPost, Path: "/api/tasks/bulk", Tags: []string{"Tasks"}, Summary: "Make several changes at once",
-		Description: "In their order: all or none, where the problem is that of the first that can not be done, and its `index` says which; or, with atomic false, each for itself.",
+		Description: "In their order: all or none, where the problem is that of the first that can not be done, and its `index` says which; or, with atomic false, each for itself. Ten of them count as a request, where those are limited.",
 		Metadata: httpapi.Describe(
 			map[string]any{"operations": []map[string]any{{"op": "create", "body": map[string]any{"title": exampleInput.Title}}}},
 			BulkOutput{Results: []BulkResult{{Status: http.StatusCreated, Task: &exampleOpen}}},
 			httpapi.Missing, httpapi.ReadOnly, httpapi.LimitReached, httpapi.TaskChanged),
 	}, func(ctx context.Context, actor access.Actor, in *struct{ Body BulkInput }) (*struct{ Body BulkOutput }, error) {
 		out := &struct{ Body BulkOutput }{}
-		var err error
+		err := limit.Several(ctx, len(in.Body.Operations))
+		if err != nil {
+			return nil, err
+		}
 		if in.Body.Atomic == nil || *in.Body.Atomic {
 			out.Body.Results, err = a.together(ctx, api, actor, in.Body.Operations)
 		} else {
