@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -228,6 +229,24 @@ func TestAnotherAddress(t *testing.T) {
 }
 
 // Who sends mails to others by us sends few.
+// Whatever is added to the name of a mailbox: its mails are counted together.
+func TestMailsToOneMailboxAreFew(t *testing.T) {
+	s := start(t, "MAIL_VERIFICATION=required", "LIMIT_ACCOUNT_MAILS=3")
+	for i := range 5 {
+		for _, email := range []string{fmt.Sprintf("Ada+%d@example.org", i), fmt.Sprintf("bob+%d@example.org", i)} {
+			require.Equal(t, http.StatusAccepted, s.nobody().post("/api/auth/register", object{"email": email, "password": password}).status)
+		}
+		require.Equal(t, http.StatusAccepted, s.nobody().post("/api/auth/forgot", object{"email": fmt.Sprintf("eve+%d@example.org", i)}).status)
+	}
+	for _, name := range []string{"ada", "bob", "eve"} {
+		n, err := s.db.NewSelect().Table("task.account_mails").Where("lower(address) LIKE ?", name+"+%").Count(t.Context())
+		require.NoError(t, err)
+		require.EqualValues(t, 3, n, name)
+	}
+	require.Equal(t, http.StatusAccepted, s.nobody().post("/api/auth/forgot", object{"email": "adam+1@example.org"}).status)
+	require.Len(t, s.mailsTo("adam+1@example.org"), 1)
+}
+
 func TestMailsAreFew(t *testing.T) {
 	s := start(t, "LIMIT_REGISTRATIONS=8", "LIMIT_ACCOUNT_MAILS=3")
 	for range 5 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -108,7 +107,7 @@ func (a *Authenticator) mayRegister(ctx context.Context, email string) error {
 // registerUnverified makes an account that can be used once its address was verified. Who
 // has an account with that address is told that somebody wanted another.
 func (a *Authenticator) registerUnverified(ctx context.Context, from Stranger, u *User, invited bool) error {
-	wait, _, err := a.Attempts.Count(ctx, a.Limits.ForMails(), "registered "+strings.ToLower(u.Email))
+	wait, _, err := a.Attempts.Count(ctx, a.Limits.ForMails(), "registered "+accountmail.Mailbox(u.Email))
 	if err != nil || !invited {
 		return err
 	}

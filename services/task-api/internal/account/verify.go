@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/pkg/taskapi"
@@ -87,7 +86,7 @@ func (a *Authenticator) ask(ctx context.Context, from Stranger, kind, email stri
 	if wait > 0 {
 		return refuse.Until(wait, "too many mails were asked for from your network; try again later")
 	}
-	if wait, _, err = a.Attempts.Count(ctx, a.Limits.ForMails(), kind+" "+strings.ToLower(email)); err != nil || wait > 0 {
+	if wait, _, err = a.Attempts.Count(ctx, a.Limits.ForMails(), kind+" "+accountmail.Mailbox(email)); err != nil || wait > 0 {
 		return err
 	}
 	return a.Store.Changes.Do(ctx, access.Actor{Origin: from.Origin}, func(_ context.Context, tx *change.Tx) error {
