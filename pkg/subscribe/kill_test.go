@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"runtime"
@@ -114,16 +115,21 @@ func TestAConsumerThatIsKilledBeforeItAnswersDoublesNothing(t *testing.T) {
 		for _, nth := range []int{1, 2, 7} { // the first delivery is alone, the second in a group
 			t.Run(fmt.Sprintf("%s, answer %d", kind, nth), func(t *testing.T) {
 				const keys, each = 40, 3
-				db, url := newDatabase(t)
+				db, address := newDatabase(t)
+				named, err := url.Parse(address)
+				require.NoError(t, err)
+				query := named.Query()
+				query.Set("application_name", "killed")
+				named.RawQuery = query.Encode()
 				this, err := os.Executable()
 				require.NoError(t, err)
 				dying := exec.CommandContext(t.Context(), this)
-				dying.Env = append(os.Environ(), killedKind+"="+kind, killedURL+"="+url, fmt.Sprintf("%s=%d", killedAnswer, nth))
+				dying.Env = append(os.Environ(), killedKind+"="+kind, killedURL+"="+named.String(), fmt.Sprintf("%s=%d", killedAnswer, nth))
 				dying.Stderr = os.Stderr
 				out, err := dying.StdoutPipe()
 				require.NoError(t, err)
 				require.NoError(t, dying.Start())
-				address, err := bufio.NewReader(out).ReadString('\n')
+				address, err = bufio.NewReader(out).ReadString('\n')
 				require.NoError(t, err)
 
 				// As of as many partitions: a key's events are in one delivery.
@@ -144,6 +150,12 @@ func TestAConsumerThatIsKilledBeforeItAnswersDoublesNothing(t *testing.T) {
 				var exit *exec.ExitError
 				require.True(t, errors.As(dying.Wait(), &exit))
 				require.Equal(t, syscall.SIGKILL, exit.Sys().(syscall.WaitStatus).Signal())
+				// Postgres ends the statement that it was at, and sees then that nobody is there.
+				require.Eventually(t, func() bool {
+					var n int
+					err := db.NewRaw("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'killed'").Scan(t.Context(), &n)
+					return err == nil && n == 0
+				}, time.Minute, time.Millisecond)
 
 				c := newConsumer(t, db, func(s *subscribe.Subscriber) { setUp(s, db, func() {}) })
 				marked := c.count("inbox")
