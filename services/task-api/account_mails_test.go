@@ -228,7 +228,6 @@ func TestAnotherAddress(t *testing.T) {
 	}
 }
 
-// Who sends mails to others by us sends few.
 // Whatever is added to the name of a mailbox: its mails are counted together.
 func TestMailsToOneMailboxAreFew(t *testing.T) {
 	s := start(t, "MAIL_VERIFICATION=required", "LIMIT_ACCOUNT_MAILS=3")
@@ -247,6 +246,7 @@ func TestMailsToOneMailboxAreFew(t *testing.T) {
 	require.Len(t, s.mailsTo("adam+1@example.org"), 1)
 }
 
+// Who sends mails to others by us sends few.
 func TestMailsAreFew(t *testing.T) {
 	s := start(t, "LIMIT_REGISTRATIONS=8", "LIMIT_ACCOUNT_MAILS=3")
 	for range 5 {
