@@ -48,6 +48,7 @@ var operations = []struct{ method, path, body string }{
 const sharedSecret = "a shared secret of 32 bytes or more"
 
 func TestForgedTokensOpenNothing(t *testing.T) {
+	t.Parallel()
 	s := start(t, "JWT_SECRET="+sharedSecret)
 	u := s.newUser()
 	task := u.create(object{"title": "Mine"})
@@ -165,6 +166,7 @@ func swap(t *testing.T, token, user string) string {
 
 // Whoever holds JWT_SECRET signs its users in, as in a set-up with a shared secret.
 func TestUsersOfTheSharedSecret(t *testing.T) {
+	t.Parallel()
 	s := start(t, "JWT_SECRET="+sharedSecret)
 	by := func(sub string) client {
 		token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": sub, "email": "out@example.org", "exp": time.Now().Add(time.Hour).Unix()}).SignedString([]byte(sharedSecret))
@@ -186,6 +188,7 @@ func TestUsersOfTheSharedSecret(t *testing.T) {
 // Another user's ids are ids of nothing, wherever they are sent, and what they
 // name stays as it was.
 func TestAnothersIDsAreIDsOfNothing(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	owner, other := s.newUser(), s.newUser()
 	theirs := owner.create(object{"title": "Theirs", "due_at": "2027-06-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}, "reminders": []object{{"before_due": "PT1H"}}})
@@ -278,6 +281,7 @@ var openRoutes = []route{
 // The Ingress leads every path here. A new route that lets everybody in fails
 // this test, until it is one of openRoutes.
 func TestEveryOtherRouteAsksWhoIsThere(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LOG_LEVEL=debug")
 	u := s.newUser()
 	before := s.state()
@@ -315,6 +319,7 @@ func TestEveryOtherRouteAsksWhoIsThere(t *testing.T) {
 }
 
 func TestInternalAddressesAreForTheSidecar(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	task := u.create(object{"title": "t", "due_at": "2027-06-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
@@ -359,6 +364,7 @@ func TestEveryAnswerTellsABrowserHowToKeepToUs(t *testing.T) {
 }
 
 func TestAPageOfAnotherOriginCanNotActByCookie(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	task := u.create(object{"title": "t"})

@@ -54,6 +54,7 @@ const better = "a better horse battery"
 // Where addresses have to be verified, nobody learns who has an account, and nobody gets one
 // with somebody else's address.
 func TestRegisteringWhereAddressesAreVerified(t *testing.T) {
+	t.Parallel()
 	s := start(t, "MAIL_VERIFICATION=required")
 	const ada = "ada@example.org"
 	register := func(email, password string) answer {
@@ -93,6 +94,7 @@ func TestRegisteringWhereAddressesAreVerified(t *testing.T) {
 // A stranger who registers first with somebody's address does not get the account that its
 // owner wants: he sets a password of his own.
 func TestAStrangerWhoRegistersFirst(t *testing.T) {
+	t.Parallel()
 	s := start(t, "MAIL_VERIFICATION=required")
 	const ada = "ada@example.org"
 	require.Equal(t, http.StatusAccepted, s.nobody().post("/api/auth/register", object{"email": ada, "password": "the stranger's own"}).status)
@@ -109,6 +111,7 @@ func TestAStrangerWhoRegistersFirst(t *testing.T) {
 }
 
 func TestAForgottenPassword(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	here, _ := u.signIn(u.email, password)
@@ -171,6 +174,7 @@ func TestAForgottenPassword(t *testing.T) {
 
 // A link is good for so long, and what comes too late is not sent.
 func TestWhatIsLateIsNotSent(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	require.Equal(t, http.StatusAccepted, u.post("/api/auth/verify/resend", nil).status, "who is signed in need not say which")
@@ -192,6 +196,7 @@ func TestWhatIsLateIsNotSent(t *testing.T) {
 }
 
 func TestAnotherAddress(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u, other := s.newUser(), s.newUser()
 	s.execute("UPDATE task.users SET verified = true WHERE id IN (?, ?)", u.user, other.user)
@@ -248,6 +253,7 @@ func TestMailsToOneMailboxAreFew(t *testing.T) {
 
 // Who sends mails to others by us sends few.
 func TestMailsAreFew(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_REGISTRATIONS=8", "LIMIT_ACCOUNT_MAILS=3")
 	for range 5 {
 		require.Equal(t, http.StatusAccepted, s.nobody().post("/api/auth/forgot", object{"email": "ada@example.org"}).status, "nobody is told")
@@ -262,6 +268,7 @@ func TestMailsAreFew(t *testing.T) {
 }
 
 func TestAnInvitationIsMailedOnce(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_INVITATIONS=2")
 	owner := s.newUser()
 	list := owner.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Garden"}).ID
@@ -284,6 +291,7 @@ func TestAnInvitationIsMailedOnce(t *testing.T) {
 }
 
 func TestWhoMayRegister(t *testing.T) {
+	t.Parallel()
 	s := start(t, "REGISTRATION=invite")
 	register := func(s *running, email string) answer {
 		return s.nobody().post("/api/auth/register", object{"email": email, "password": password})
@@ -315,6 +323,7 @@ func TestWhoMayRegister(t *testing.T) {
 
 // Whoever is blocked is out, whatever he shows.
 func TestABlockedUser(t *testing.T) {
+	t.Parallel()
 	s := start(t, "JWT_SECRET="+sharedSecret)
 	u := s.newUser()
 	here, _ := u.signIn(u.email, password)
@@ -375,6 +384,7 @@ func TestABlockedUser(t *testing.T) {
 // Where addresses have to be verified, an unverified one gets no reminder, and no invitation
 // is for it.
 func TestWhatAnUnverifiedAddressDoesNotGet(t *testing.T) {
+	t.Parallel()
 	s := start(t) // they need not be
 	owner, u := s.newUser(), s.newUser()
 	list := owner.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Garden"}).ID
@@ -403,6 +413,7 @@ func TestWhatAnUnverifiedAddressDoesNotGet(t *testing.T) {
 
 // The links of mails lead to pages, which show nothing and change nothing by themselves.
 func TestThePagesOfMails(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	pages, err := filepath.Glob("internal/mailpage/*.html")
 	require.NoError(t, err)

@@ -94,6 +94,7 @@ var scopesOfOperations = map[string][]auth.Scope{
 }
 
 func TestWhatEachScopeIsFor(t *testing.T) {
+	t.Parallel()
 	away := newStandIn(t)
 	s := start(t, "DAPR_HTTP_PORT="+away.port(), "LIMIT_WRITES=0", "LOG_LEVEL=debug")
 	u := s.newUser()
@@ -154,6 +155,7 @@ func TestWhatEachScopeIsFor(t *testing.T) {
 // The token of a user who sees another list of hers alone is, for what is in a list, as a
 // stranger. (The operations are tried as in TestWhoMayDoWhat.)
 func TestATokenOfSomeListsIsAStrangerInOthers(t *testing.T) {
+	t.Parallel()
 	away := newStandIn(t)
 	s := start(t, "DAPR_HTTP_PORT="+away.port(), "LIMIT_WRITES=0", "LOG_LEVEL=debug")
 	operations := describedOperations(t, s)
@@ -291,6 +293,7 @@ func (c client) place() string {
 
 // A token that may write tasks does not, by way of the trash or of undo, change lists.
 func TestAWriterOfTasksLeavesListsAlone(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	l := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "A"}).ID
@@ -313,6 +316,7 @@ func TestAWriterOfTasksLeavesListsAlone(t *testing.T) {
 // Whatever is shown as an API token, and however, the answer of task-api and of the front
 // door to another service is the same. (In which states: TestEachCredentialInEachState.)
 func TestWhichTokensAreTaken(t *testing.T) {
+	t.Parallel()
 	away := newStandIn(t)
 	s := start(t, "DAPR_HTTP_PORT="+away.port())
 	all := object{"name": "x", "scopes": auth.Scopes}
@@ -374,6 +378,7 @@ func TestWhichTokensAreTaken(t *testing.T) {
 
 // HTTP Basic is for API tokens alone.
 func TestBasicIsForTokensAlone(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	here, _ := u.signIn(u.email, password)
@@ -398,6 +403,7 @@ func TestBasicIsForTokensAlone(t *testing.T) {
 }
 
 func TestMakingAToken(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_TOKENS=3", "TZ=Asia/Tokyo")
 	u, stranger := s.newUser(), s.newUser()
 	year := time.Now().AddDate(1, 0, 0)
@@ -489,6 +495,7 @@ func TestMakingAToken(t *testing.T) {
 
 // What is written by way of a token counts to the limits of its user.
 func TestATokenCountsToItsUser(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_WRITES=6")
 	u := s.newUser()
 	token := u.apiToken(object{"name": "x", "scopes": auth.Scopes})

@@ -142,6 +142,7 @@ const inThePage = `
 `
 
 func TestPasskeysInABrowser(t *testing.T) {
+	t.Parallel()
 	free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	port := strconv.Itoa(free.Addr().(*net.TCPAddr).Port)

@@ -36,6 +36,7 @@ func (c client) bulk(status int, body any) bulkAnswer {
 }
 
 func TestSeveralChangesAreAllMadeOrNone(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	one, two := u.create(object{"title": "one"}), u.create(object{"title": "two"})
@@ -95,6 +96,7 @@ func TestSeveralChangesAreAllMadeOrNone(t *testing.T) {
 }
 
 func TestFiveHundredChangesAtOnce(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	var operations []object
 	for i := range 500 {
@@ -122,6 +124,7 @@ func TestFiveHundredChangesAtOnce(t *testing.T) {
 // Few words that change many large tasks are answered with no more than a page of them,
 // and of what is too much to be read again at once nothing is undone.
 func TestAnAnswerToManyChangesIsBounded(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	u.create(object{"title": "first"}) // which makes the inbox
@@ -176,6 +179,7 @@ func TestAnAnswerToManyChangesIsBounded(t *testing.T) {
 
 // A client that chose the id asks as often as it likes, for ever.
 func TestATaskIsCreatedOnceWithAnIdOfTheClients(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u, other := s.newUser(), s.newUser()
 	id := uuid.Must(uuid.NewV7())
@@ -205,6 +209,7 @@ func TestATaskIsCreatedOnceWithAnIdOfTheClients(t *testing.T) {
 // Several who change the same tasks at once, each in another order, wait for one another
 // and not for ever.
 func TestBulksOfTheSameTasksDoNotLockEachOtherOut(t *testing.T) {
+	t.Parallel()
 	u := start(t, "LIMIT_WRITES=0", "LIMIT_IN_FLIGHT=0").newUser()
 	var ids []uuid.UUID
 	for range 20 {

@@ -67,6 +67,7 @@ func garden(s *running) (shared uuid.UUID, task event.Task, people map[string]cl
 }
 
 func TestWhoMayComment(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	_, task, people := garden(s)
 	gone := []any{http.StatusNotFound, "not-found"}
@@ -118,6 +119,7 @@ func TestWhoMayComment(t *testing.T) {
 }
 
 func TestACommentIsWrittenChangedAndDeleted(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	_, task, people := garden(s)
 	owner, editor := people["owner"], people["editor"]
@@ -156,6 +158,7 @@ func TestACommentIsWrittenChangedAndDeleted(t *testing.T) {
 }
 
 func TestWhatACommentCanSay(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	task := u.create(object{"title": "x"})
@@ -195,6 +198,7 @@ func TestWhatACommentCanSay(t *testing.T) {
 
 // An event has no room for two long texts. What it lacks it says.
 func TestALongCommentIsShortenedInTheAuditTrail(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	c := u.say(u.create(object{"title": "x"}).ID, strings.Repeat("<", 10_000))
 	long := strings.Repeat("<", 9_000) + strings.Repeat("💥", 1_000)
@@ -215,6 +219,7 @@ func TestALongCommentIsShortenedInTheAuditTrail(t *testing.T) {
 
 // Whoever reads on while others comment reads each comment once, the oldest first.
 func TestPagesOfCommentsWhileTheyAreAdded(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	_, task, people := garden(s)
 	want := []string{}
@@ -251,6 +256,7 @@ func TestPagesOfCommentsWhileTheyAreAdded(t *testing.T) {
 }
 
 func TestACommentIsMadeOnce(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	task, other := u.create(object{"title": "x"}), u.create(object{"title": "y"})
 	key := []string{"Idempotency-Key", "k"}
@@ -267,6 +273,7 @@ func TestACommentIsMadeOnce(t *testing.T) {
 // Who is mentioned and whoever is to do the task have an event each, the author none. The
 // text is not in it.
 func TestWhoIsToldOfAComment(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	shared, task, people := garden(s)
 	owner, editor, viewer := people["owner"], people["editor"], people["viewer"]
@@ -325,6 +332,7 @@ func TestWhoIsToldOfAComment(t *testing.T) {
 
 // Comments are where their task is, and go with it.
 func TestCommentsBelongToTheirTask(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	_, task, people := garden(s)
 	owner, editor := people["owner"], people["editor"]
@@ -345,6 +353,7 @@ func TestCommentsBelongToTheirTask(t *testing.T) {
 
 // Reopening a task takes what follows it back, but not what somebody has said there.
 func TestATaskThatWasCommentedOnIsNotTakenBack(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	for name, commented := range map[string]bool{"commented on": true, "not": false} {
 		t.Run(name, func(t *testing.T) {
@@ -365,6 +374,7 @@ func TestATaskThatWasCommentedOnIsNotTakenBack(t *testing.T) {
 }
 
 func TestATaskHasSoManyComments(t *testing.T) {
+	t.Parallel()
 	u := start(t, "LIMIT_COMMENTS=2").newUser()
 	task := u.create(object{"title": "x"})
 	first := u.say(task.ID, "1")

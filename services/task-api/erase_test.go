@@ -194,7 +194,6 @@ func TestAnErasedAddressInAnyCase(t *testing.T) {
 }
 
 func TestWhoIsErasedIsGone(t *testing.T) {
-	t.Parallel()
 	s := start(t)
 	s.consumers()
 	e := newErasable(s)
@@ -265,6 +264,7 @@ func TestWhoIsErasedIsGone(t *testing.T) {
 
 // Whoever is killed at whatever moment is gone on with, by whoever comes.
 func TestAnErasureThatIsKilledIsGoneOnWith(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	e := newErasable(s)
 	s.execute("UPDATE task.users SET erase_at = now() - interval '1 minute' WHERE id = ?", e.user)
@@ -329,6 +329,7 @@ func TestAnErasureThatFailsHoldsUpNobody(t *testing.T) {
 }
 
 func TestAnErasureIsCalledBack(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	task := u.create(object{"title": "stays"})
@@ -369,6 +370,7 @@ func TestAnErasedOutsideUserDoesNotComeAgain(t *testing.T) {
 
 // Who adds a table says what becomes of it when an account is erased.
 func TestOfEachTableItIsSaidWhatBecomesOfIt(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	var said []string
 	said = append(said, erase.His...)

@@ -86,6 +86,7 @@ func lines(t *testing.T, file, field string) []any {
 }
 
 func TestAnExportHasAllThatIsHis(t *testing.T) {
+	t.Parallel()
 	o := newOthers(t)
 	s := start(t, o.port(t))
 	u, bob := s.newUser(), s.newUser()
@@ -165,6 +166,7 @@ func TestAnExportHasAllThatIsHis(t *testing.T) {
 
 // An archive is whole, or there is none.
 func TestAnExportIsWholeOrThereIsNone(t *testing.T) {
+	t.Parallel()
 	o := newOthers(t)
 	s := start(t, o.port(t))
 	u := s.newUser()
@@ -184,6 +186,7 @@ func TestAnExportIsWholeOrThereIsNone(t *testing.T) {
 }
 
 func TestAUserHasOneExportAtATime(t *testing.T) {
+	t.Parallel()
 	o := newOthers(t)
 	s := start(t, o.port(t))
 	u := s.newUser()

@@ -33,6 +33,7 @@ func (a answer) spawned(t *testing.T) uuid.UUID {
 
 // However often and from wherever it is asked for, there is one successor.
 func TestATaskIsFollowedOnce(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	for range 5 {
@@ -64,6 +65,7 @@ func TestATaskIsFollowedOnce(t *testing.T) {
 }
 
 func TestTheFollowerStartsClean(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	task := u.create(object{
@@ -109,6 +111,7 @@ func TestTheFollowerStartsClean(t *testing.T) {
 
 // Weekly, moved by a day and completed: the reminder of the next was six days on.
 func TestWhatFollowsAMovedTaskIsACycleLater(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	task := u.create(object{
@@ -181,6 +184,7 @@ func (c client) outcomes(series uuid.UUID) []string {
 
 // A series goes on, whatever is reopened, deleted or skipped, until it is ended.
 func TestASeriesGoesOn(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	for name, c := range map[string]struct {
@@ -279,6 +283,7 @@ func TestASeriesGoesOn(t *testing.T) {
 }
 
 func TestWhatCanNotBeSkipped(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u, stranger := s.newUser(), s.newUser()
 	daily := object{"title": "t", "due_at": "2030-06-01T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY;COUNT=2"}}
@@ -304,6 +309,7 @@ func TestWhatCanNotBeSkipped(t *testing.T) {
 }
 
 func TestASkippedOccurrenceTakesItsChecklistAlong(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	task := u.create(object{
@@ -341,6 +347,7 @@ func (c client) checklist(parent uuid.UUID) []string {
 
 // Subtasks piled up.
 func TestSubtasksOfARecurringTask(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	count := func(where string) (n int) {
@@ -461,6 +468,7 @@ func TestSubtasksOfARecurringTask(t *testing.T) {
 
 // Due in three weeks, done today: the next was in 26 days.
 func TestABasisOfCompletionCountsFromIt(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	today := time.Now().UTC()
@@ -476,6 +484,7 @@ func TestABasisOfCompletionCountsFromIt(t *testing.T) {
 // A rule counts from the occurrence, wherever its due time was moved; another spelling is
 // the same rule, and one that rests can be sent back as it was read.
 func TestARuleThatIsSentAgain(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	task := u.create(object{"title": "t", "due_at": "2030-06-03T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=WEEKLY;COUNT=2"}})
@@ -501,6 +510,7 @@ func TestARuleThatIsSentAgain(t *testing.T) {
 
 // Each completion of a task that is done, undone and done again was a mail.
 func TestWhatWasRemindedOfIsNotAgain(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	task := u.create(object{"title": "t", "due_at": time.Now().Add(-time.Hour), "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY"}, "reminders": []object{{"before_due": "P1D"}}})
@@ -525,6 +535,7 @@ func TestWhatWasRemindedOfIsNotAgain(t *testing.T) {
 // Of a series that has had thousands of occurrences, thousands of which are taken, what
 // follows costs as little. It was quadratic: 3 s of CPU for 4,000.
 func TestALongPastIsCheap(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	task := u.create(object{"title": "t", "due_at": "2030-01-01T09:00:00Z", "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY"}})
@@ -538,6 +549,7 @@ func TestALongPastIsCheap(t *testing.T) {
 
 // At the end of all times a series ends, or goes on from now, and nothing breaks.
 func TestSeriesAtTheEndOfAllTimes(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	for _, basis := range []string{"due", "completion"} {
@@ -558,6 +570,7 @@ func TestSeriesAtTheEndOfAllTimes(t *testing.T) {
 
 // With COUNT=4, and a policy, the zone or the form changed on the second, there were five.
 func TestOnlyAnotherRuleBeginsCountAnew(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	for name, c := range map[string]struct {
@@ -598,6 +611,7 @@ func TestOnlyAnotherRuleBeginsCountAnew(t *testing.T) {
 
 // Another policy has other dates in the past; COUNT counts what was there.
 func TestAPolicyCountsWhatWasThere(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	for before, c := range map[string]struct {
@@ -621,6 +635,7 @@ func TestAPolicyCountsWhatWasThere(t *testing.T) {
 
 // A month's end stays one when only the time of day or the zone is another.
 func TestAMonthsEndDoesNotDrift(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	for name, c := range map[string]struct {
@@ -645,6 +660,7 @@ func TestAMonthsEndDoesNotDrift(t *testing.T) {
 }
 
 func TestTheFollowingOnesAreChangedFromTheOpenOne(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	first := u.create(object{"title": "t", "due_at": "2030-06-10T00:00:00Z", "all_day": true, "timezone": "UTC", "recurrence": object{"rrule": "FREQ=DAILY"}})
@@ -675,6 +691,7 @@ func TestTheFollowingOnesAreChangedFromTheOpenOne(t *testing.T) {
 }
 
 func TestWhatIsNotFollowed(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	daily := object{"title": "t", "due_at": "2027-06-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}}
@@ -701,6 +718,7 @@ func TestWhatIsNotFollowed(t *testing.T) {
 
 // The sidecar may ask nonsense; it is told so. What the version before asked for is taken.
 func TestNonsenseForTheSidecar(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	task := u.create(object{"title": "t", "due_at": "2027-06-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})

@@ -78,7 +78,9 @@ type logLine struct{ Level, Msg, Address, Method, Route, Away string }
 // route is what the service says that it answers.
 type route struct{ method, pattern string }
 
-// start runs the service; more are settings such as NAME=value.
+// start runs the service; more are settings such as NAME=value. Its tests run side by side,
+// but for those that read what is new in the feed: that waits for every transaction of the
+// server, and those in the databases of other tests are among them.
 func start(t *testing.T, more ...string) *running {
 	t.Helper()
 	url := ""

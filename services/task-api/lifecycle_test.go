@@ -12,6 +12,7 @@ import (
 
 // A reminder that an edit does not concern is no row that it writes.
 func TestAnEditLeavesRemindersAlone(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.register()
 	task := u.create(object{"title": "t", "due_at": "2099-01-31T09:00:00Z", "reminders": []object{{"before_due": "PT15M"}, {"at": "2099-01-30T09:00:00+02:00"}}})
@@ -27,6 +28,7 @@ func TestAnEditLeavesRemindersAlone(t *testing.T) {
 // Deletions, moves, completions and what follows them, of the same tasks at
 // once, never wait for each other in a circle.
 func TestLocksAreTakenInOneOrder(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	recurs := object{"rrule": "FREQ=DAILY"}

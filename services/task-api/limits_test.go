@@ -64,6 +64,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 // Strangers' guesses are refused, the right one among them, and the owner gets
 // in on the device that he has signed in on before.
 func TestGuessesDoNotLockTheOwnerOut(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	first := u.login(u.email, password, "")
@@ -104,6 +105,7 @@ func TestGuessesDoNotLockTheOwnerOut(t *testing.T) {
 }
 
 func TestADeviceIsNotSignedIn(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	device := u.login(u.email, password, "").cookies()[rest.DeviceCookie].Value
@@ -113,6 +115,7 @@ func TestADeviceIsNotSignedIn(t *testing.T) {
 }
 
 func TestSignInsAndAccountsOfANetworkAreLimited(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_SIGN_INS_NETWORK=3", "LIMIT_REGISTRATIONS=2", "TRUSTED_PROXIES=127.0.0.0/8")
 	u := s.newUser() // from 127.0.0.1
 	device := u.login(u.email, password, "").cookies()[rest.DeviceCookie].Value
@@ -138,6 +141,7 @@ func TestSignInsAndAccountsOfANetworkAreLimited(t *testing.T) {
 }
 
 func TestWritesOfAUserAreLimited(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_WRITES=5")
 	u, other := s.newUser(), s.newUser()
 	for range 4 {
@@ -197,6 +201,7 @@ func (s *running) waiting() (n int) {
 }
 
 func TestRequestsInFlightOfAUserAreLimited(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_IN_FLIGHT=3")
 	u, other := s.newUser(), s.newUser()
 	task := u.create(object{"title": "contended"})
@@ -223,6 +228,7 @@ func TestRequestsInFlightOfAUserAreLimited(t *testing.T) {
 // One user's requests wait for a lock with all the connections that they get:
 // another user's find a free one.
 func TestOneUsersRequestsLeaveConnectionsToOthers(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_IN_FLIGHT=0") // the share holds without it
 	u, other := s.newUser(), s.newUser()
 	task := u.create(object{"title": "contended"})
@@ -249,6 +255,7 @@ func TestOneUsersRequestsLeaveConnectionsToOthers(t *testing.T) {
 // The same for the pool of a service behind the front door. The sidecar is a
 // server here, whose audit-log is slow at some questions.
 func TestOneUsersRequestsLeaveAConsumersConnectionsToOthers(t *testing.T) {
+	t.Parallel()
 	var holding atomic.Int32
 	released := make(chan struct{})
 	release := sync.OnceFunc(func() { close(released) })
@@ -284,6 +291,7 @@ func TestOneUsersRequestsLeaveAConsumersConnectionsToOthers(t *testing.T) {
 // Who sends headers and no body holds nothing that others wait for. Two accounts with
 // four silent connections each kept all others from writing.
 func TestSilentBodiesKeepNobodyWaiting(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	other := s.newUser()
 	answered := make(chan struct{}, 16)
@@ -344,6 +352,7 @@ func TestAFloodOfSignInsLetsTheOwnersDeviceIn(t *testing.T) {
 
 // A failed sign-in is in the trail of the account's owner, and of nobody else.
 func TestFailedSignInsAreAudited(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	for range 40 {
@@ -378,6 +387,7 @@ func TestFailedSignInsAreAudited(t *testing.T) {
 // The address of a user of an outside issuer follows his tokens, by which alone
 // he is known.
 func TestAnOutsideUserHasTheAddressOfHisNewestToken(t *testing.T) {
+	t.Parallel()
 	s := start(t, "JWT_SECRET="+sharedSecret)
 	id := uuid.New()
 	token := func(email string, issued time.Time) client {

@@ -39,6 +39,7 @@ func (c client) join(other client, list uuid.UUID, role access.Role) {
 }
 
 func TestEveryUserHasAnInbox(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	inbox := u.list(http.StatusOK, http.MethodGet, listAt(access.Inbox(u.user)), nil)
@@ -64,6 +65,7 @@ func TestEveryUserHasAnInbox(t *testing.T) {
 
 // What each role may do with what is in a list; who is no member finds nothing there.
 func TestWhatAMemberMayDo(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	owner := s.newUser()
 	shared := owner.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Garden"})
@@ -125,6 +127,7 @@ func TestWhatAMemberMayDo(t *testing.T) {
 }
 
 func TestAListKeepsAnOwner(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	a, b := s.newUser(), s.newUser()
 	shared := a.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Ours"})
@@ -141,6 +144,7 @@ func TestAListKeepsAnOwner(t *testing.T) {
 // A reminder is one member's: a request sets his own and leaves those of others alone,
 // and whoever leaves takes his along.
 func TestAReminderIsOnePersons(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	a, b := s.newUser(), s.newUser()
 	shared := a.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Ours"})
@@ -179,6 +183,7 @@ func TestAReminderIsOnePersons(t *testing.T) {
 
 // However often tasks are put in one place, the order is what was asked for.
 func TestTasksAreOrderedByMoves(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	order := []uuid.UUID{}
 	for i := range 40 {
@@ -211,6 +216,7 @@ func TestTasksAreOrderedByMoves(t *testing.T) {
 
 // A task takes its subtasks and its series along to another list.
 func TestATaskMovesWithWhatBelongsToIt(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	other := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Other"}).ID
@@ -226,6 +232,7 @@ func TestATaskMovesWithWhatBelongsToIt(t *testing.T) {
 }
 
 func TestAListIsMadeOnceAndChangedOnce(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	one := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "One", "color": "#aabbcc", "group": "Home"}, "Idempotency-Key", "k")
 	require.Equal(t, one.ID, u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "One", "color": "#aabbcc", "group": "Home"}, "Idempotency-Key", "k").ID)
@@ -252,6 +259,7 @@ func TestAListIsMadeOnceAndChangedOnce(t *testing.T) {
 }
 
 func TestListsAndMembersAreBounded(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_LISTS=2", "LIMIT_MEMBERS=2")
 	u, other := s.newUser(), s.newUser()
 	one := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "One"})
@@ -271,6 +279,7 @@ func TestListsAndMembersAreBounded(t *testing.T) {
 // Of two who order one list at once, each move is done, and both see the same order in the
 // end: no two tasks are in one place.
 func TestTwoOrderOneListAtOnce(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_WRITES=0")
 	a, b := s.newUser(), s.newUser()
 	shared := a.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Ours"})
@@ -314,6 +323,7 @@ func TestTwoOrderOneListAtOnce(t *testing.T) {
 
 // An id of nothing is no list; and what is one member's own is no change of the list.
 func TestAListThatIsNoneIsRefused(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	a, b := s.newUser(), s.newUser()
 	shared := a.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Ours"})
@@ -338,6 +348,7 @@ func TestAListThatIsNoneIsRefused(t *testing.T) {
 // A recurring subtask that goes to another list leaves what it has been behind: a series is
 // in one list.
 func TestASeriesIsInOneList(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	other := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Other"}).ID
 	parent := u.create(object{"title": "parent"})
@@ -375,6 +386,7 @@ func TestASeriesIsInOneList(t *testing.T) {
 
 // However often tasks make room at the end of a list, new ones go behind.
 func TestANewTaskGoesToTheEnd(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	var operations []object
 	for i := range 40 {
@@ -392,6 +404,7 @@ func TestANewTaskGoesToTheEnd(t *testing.T) {
 }
 
 func TestAListHasSoManyTasks(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_TASKS=40")
 	u := s.newUser()
 	other := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Other"}).ID
@@ -422,6 +435,7 @@ func TestAListHasSoManyTasks(t *testing.T) {
 
 // What goes along into another list takes room there, too.
 func TestSubtasksThatGoAlongNeedRoom(t *testing.T) {
+	t.Parallel()
 	u := start(t, "LIMIT_TASKS=2").newUser()
 	other := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Other"}).ID
 	u.create(object{"title": "x", "list_id": other})

@@ -119,6 +119,7 @@ func (s *running) makeOperator(who ...string) {
 }
 
 func TestTheOperatorsCorner(t *testing.T) {
+	t.Parallel()
 	away := newConsumers(t)
 	s := start(t, "DAPR_HTTP_PORT="+away.port(), "JWT_SECRET="+sharedSecret)
 	user, op := s.newUser(), s.newUser()
@@ -184,6 +185,7 @@ func TestTheOperatorsCorner(t *testing.T) {
 }
 
 func TestWhatAnOperatorSees(t *testing.T) {
+	t.Parallel()
 	away := newConsumers(t)
 	s := start(t, "DAPR_HTTP_PORT="+away.port())
 	op := s.newUser()
@@ -228,7 +230,8 @@ func TestWhatAnOperatorSees(t *testing.T) {
 	require.Equal(t, 1, state.Topics[0].Unpublished)
 	require.WithinDuration(t, time.Now(), *state.Topics[0].OldestUnpublished, patience)
 	require.Nil(t, state.Topics[0].NewestPublished)
-	require.Nil(t, state.Feed.WaitsSince)
+	// A transaction in the database of another test holds the feed back, too.
+	eventually(t, "nothing holds the feed back", func() bool { look(); return state.Feed.WaitsSince == nil })
 	require.Empty(t, state.Reconcile.Checks)
 
 	require.Len(t, state.Consumers, 3)
@@ -273,6 +276,7 @@ func TestWhatAnOperatorSees(t *testing.T) {
 }
 
 func TestWhatAnOperatorDoesIsAudited(t *testing.T) {
+	t.Parallel()
 	away := newConsumers(t)
 	s := start(t, "DAPR_HTTP_PORT="+away.port())
 	op := s.newUser()
@@ -317,6 +321,7 @@ func TestWhatAnOperatorDoesIsAudited(t *testing.T) {
 }
 
 func TestWhoIsAnOperator(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	out, code := s.command("users", "operator", u.email)

@@ -38,6 +38,7 @@ func (s *running) told() []string {
 }
 
 func TestPostgresAwayIsTwoLines(t *testing.T) {
+	t.Parallel()
 	detour := databasetest.NewDetour(t, databasetest.New(t))
 	s := start(t, "DATABASE_URL="+detour.URL, "EVENT_PUBLISHING_ENABLED=true", "DAPR_GRPC_PORT=1")
 	require.Eventually(t, func() bool { return slices.Contains(s.told(), "INFO this process owns the event log") }, patience, 10*time.Millisecond)
@@ -66,6 +67,7 @@ func TestPostgresAwayIsTwoLines(t *testing.T) {
 }
 
 func TestReadinessSaysThatNobodyOwnsTheEventLog(t *testing.T) {
+	t.Parallel()
 	url := databasetest.New(t)
 	s := start(t, "DATABASE_URL="+url, "EVENT_PUBLISHING_ENABLED=true", "DAPR_GRPC_PORT=1")
 	require.Eventually(t, func() bool { _, _, checks := s.ready(); return checks["owner"] == "ok" }, patience, 10*time.Millisecond)

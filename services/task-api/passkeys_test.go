@@ -139,6 +139,7 @@ func (c client) deviceWithPasskey() *device {
 }
 
 func TestAPasskeySignsIn(t *testing.T) {
+	t.Parallel()
 	s := start(t, "PUBLIC_URL="+publicly)
 	u := s.newUser()
 	d := u.deviceWithPasskey()
@@ -184,6 +185,7 @@ func TestAPasskeySignsIn(t *testing.T) {
 }
 
 func TestWhatAPasskeySignsIsOfThisSignIn(t *testing.T) {
+	t.Parallel()
 	s := start(t, "PUBLIC_URL="+publicly, "LIMIT_SIGN_INS=1000")
 	u := s.newUser()
 	other := s.newUser().deviceWithPasskey()
@@ -254,6 +256,7 @@ func TestWhatAPasskeySignsIsOfThisSignIn(t *testing.T) {
 }
 
 func TestAPasskeyIsAddedByItsOwner(t *testing.T) {
+	t.Parallel()
 	s := start(t, "PUBLIC_URL="+publicly)
 	u, other := s.newUser(), s.newUser()
 	theirs := other.deviceWithPasskey()
@@ -292,6 +295,7 @@ func TestAPasskeyIsAddedByItsOwner(t *testing.T) {
 
 // A device that does not ask who holds it is one factor.
 func TestAPasskeyAloneIsNoSecondFactor(t *testing.T) {
+	t.Parallel()
 	s := start(t, "PUBLIC_URL="+publicly)
 	u := s.newUserWithCodes()
 	d := u.deviceWithPasskey()
@@ -303,6 +307,7 @@ func TestAPasskeyAloneIsNoSecondFactor(t *testing.T) {
 }
 
 func TestPasskeysNeedAHostName(t *testing.T) {
+	t.Parallel()
 	for public, status := range map[string]int{"http://192.0.2.7:8000": http.StatusNotFound, "http://127.0.0.1:8000": http.StatusOK, "http://[::1]": http.StatusOK, "https://tasks.example.org/at/home": http.StatusOK} {
 		t.Run(public, func(t *testing.T) {
 			a := start(t, "PUBLIC_URL="+public).nobody().do(http.MethodPost, "/api/auth/passkeys/login/begin", nil)
@@ -316,6 +321,7 @@ func TestPasskeysNeedAHostName(t *testing.T) {
 
 // Who begins and never comes back takes so much room, and no password from anybody.
 func TestBegunSignInsAreCounted(t *testing.T) {
+	t.Parallel()
 	s := start(t, "PUBLIC_URL="+publicly, "LIMIT_SIGN_INS_NETWORK=5")
 	for range 5 {
 		require.Equal(t, http.StatusOK, s.nobody().do(http.MethodPost, "/api/auth/passkeys/login/begin", nil).status)

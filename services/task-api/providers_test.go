@@ -182,6 +182,7 @@ func requireIn(t *testing.T, a answer) {
 }
 
 func TestAProviderSignsIn(t *testing.T) {
+	t.Parallel()
 	o := theProvider(t, "company")
 	s := start(t, o.setting("company"), "PUBLIC_URL="+publicly)
 	require.JSONEq(t, `{"items": [{"id": "company", "name": "company", "url": "/api/auth/oidc/company"}]}`, string(s.nobody().do(http.MethodGet, "/api/auth/oidc", nil).body))
@@ -224,6 +225,7 @@ func TestAProviderSignsIn(t *testing.T) {
 
 // An address that a provider names makes nobody the owner of the account with it.
 func TestAProviderTakesOverNoAccount(t *testing.T) {
+	t.Parallel()
 	o := theProvider(t, "company")
 	s := start(t, o.setting("company"), "PUBLIC_URL="+publicly)
 	u := s.newUser()
@@ -256,6 +258,7 @@ func TestAProviderTakesOverNoAccount(t *testing.T) {
 }
 
 func TestWhatComesBackFromAProviderIsOfThisBrowser(t *testing.T) {
+	t.Parallel()
 	o := theProvider(t, "company", "other")
 	raw := strings.TrimSuffix(strings.TrimPrefix(o.setting("company"), "OIDC_PROVIDERS=["), "]")
 	s := start(t, "OIDC_PROVIDERS=["+raw+`, {"id": "other", "issuer": "http://127.0.0.1:1", "client_id": "taskwire"}]`, "PUBLIC_URL="+publicly)
@@ -346,6 +349,7 @@ func TestWhatComesBackFromAProviderIsOfThisBrowser(t *testing.T) {
 }
 
 func TestAProviderIsLinked(t *testing.T) {
+	t.Parallel()
 	o := theProvider(t, "company")
 	s := start(t, o.setting("company"), "PUBLIC_URL="+publicly)
 	o.person("ada", "elsewhere@example.org", false)
@@ -427,6 +431,7 @@ func TestAProviderIsLinked(t *testing.T) {
 
 // task-api starts without a provider, and says so to whoever needs it.
 func TestAProviderMayBeAway(t *testing.T) {
+	t.Parallel()
 	s := start(t, `OIDC_PROVIDERS=[{"id": "company", "issuer": "http://127.0.0.1:1", "client_id": "taskwire", "client_secret": "hunter2"}]`)
 	for range 2 {
 		a := s.browser().visit("/api/auth/oidc/company")

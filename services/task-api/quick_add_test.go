@@ -36,6 +36,7 @@ func (c client) quickAdd(status int, body any, header ...string) quickAdded {
 }
 
 func TestATextMakesATask(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	home := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Home"})
 	body := object{
@@ -87,6 +88,7 @@ func TestATextMakesATask(t *testing.T) {
 }
 
 func TestADryRunWritesNothing(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	home := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Home"})
 	before := u.state()
@@ -118,6 +120,7 @@ func TestADryRunWritesNothing(t *testing.T) {
 
 // A client that was cut off asks again, however late, and goes on with the task by its id.
 func TestOneIDMakesOneTaskOfAText(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u, other := s.newUser(), s.newUser()
 	id := uuid.Must(uuid.NewV7())
@@ -144,6 +147,7 @@ func TestOneIDMakesOneTaskOfAText(t *testing.T) {
 }
 
 func TestOneKeyMakesOneTaskOfAText(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	body := object{"text": "Call Ada tomorrow #phone"}
 	first := u.quickAdd(http.StatusCreated, body, "Idempotency-Key", "k")
@@ -163,6 +167,7 @@ func TestOneKeyMakesOneTaskOfAText(t *testing.T) {
 }
 
 func TestOnlyAListThatTakesATaskIsNamed(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u, other := s.newUser(), s.newUser()
 	readOnly := other.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Reading"})
@@ -184,6 +189,7 @@ func TestOnlyAListThatTakesATaskIsNamed(t *testing.T) {
 }
 
 func TestATextThatCanNotBe(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	for name, c := range map[string]struct {
 		body object

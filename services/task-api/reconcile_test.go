@@ -138,6 +138,7 @@ func busy(t *testing.T) (*running, client, map[string]event.Task) {
 // An occurrence that was taken back comes again with versions that go on: the first of
 // them may be older than what is looked at.
 func TestAnOccurrenceThatCameAgainReconciles(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.consumers()
 	u := s.newUser()
@@ -154,6 +155,7 @@ func TestAnOccurrenceThatCameAgainReconciles(t *testing.T) {
 }
 
 func TestWhatIsInOrderReconciles(t *testing.T) {
+	t.Parallel()
 	s, u, _ := busy(t)
 	results := s.reconcile()
 	require.Empty(t, gaps(t, results))
@@ -178,6 +180,7 @@ func TestWhatIsInOrderReconciles(t *testing.T) {
 }
 
 func TestAGapIsNamed(t *testing.T) {
+	t.Parallel()
 	// The service is not asked any more: each case has a copy of what it left.
 	left, _, tasks := busy(t)
 	left.end()
@@ -290,6 +293,7 @@ func (s *running) deliverAgain() {
 // An effect may be gone while the consumer has its event for handled: to publish it
 // again closes no such gap, until the consumer was made to forget it.
 func TestAConsumerIsMadeToForgetWhatHasNoEffect(t *testing.T) {
+	t.Parallel()
 	s, _, tasks := busy(t)
 	s.execute("DELETE FROM audit.entries WHERE id IN (SELECT id FROM task.events WHERE key = ?)", tasks["plain"].ID.String())
 	s.execute("DELETE FROM audit.inbox WHERE id IN (SELECT id::text FROM task.events WHERE key = ? AND type = 'audit.task.created')", tasks["plain"].ID.String())
@@ -315,6 +319,7 @@ func TestAConsumerIsMadeToForgetWhatHasNoEffect(t *testing.T) {
 
 // What is to be done by hand, according to the report, mends what it is said for.
 func TestAReminderWithoutAnEventIsFiredAgain(t *testing.T) {
+	t.Parallel()
 	s, _, _ := busy(t)
 	s.execute("DELETE FROM task.events WHERE topic = 'reminders'")
 	said := gaps(t, s.reconcile())
@@ -333,6 +338,7 @@ func TestAReminderWithoutAnEventIsFiredAgain(t *testing.T) {
 
 // Before anything is changed it is known that something can come of it.
 func TestNothingIsForgottenThatIsNotPublishedAgain(t *testing.T) {
+	t.Parallel()
 	s, _, tasks := busy(t)
 	s.execute("UPDATE task.events SET occurred_at = occurred_at - interval '10 minutes'")
 	s.execute("DELETE FROM audit.entries WHERE id IN (SELECT id FROM task.events WHERE key = ? AND type = 'audit.task.deleted')", tasks["gone"].ID.String())
@@ -351,6 +357,7 @@ func TestNothingIsForgottenThatIsNotPublishedAgain(t *testing.T) {
 }
 
 func TestArgumentsThatAreNoneAreRefused(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	for args, says := range map[string]string{
 		"replay":                  "replay needs --from",
@@ -372,6 +379,7 @@ func TestArgumentsThatAreNoneAreRefused(t *testing.T) {
 }
 
 func TestADeadLetterIsNoGapAndAYoungEventNeither(t *testing.T) {
+	t.Parallel()
 	s, _, tasks := busy(t)
 	deadLetter := func(state string) {
 		s.execute("DELETE FROM recurring.inbox WHERE id IN (SELECT id::text FROM task.events WHERE key = ? AND type = 'task.created')", tasks["recurring"].ID.String())
@@ -403,6 +411,7 @@ func TestADeadLetterIsNoGapAndAYoungEventNeither(t *testing.T) {
 }
 
 func TestALateConsumerIsNoGap(t *testing.T) {
+	t.Parallel()
 	s, u, _ := busy(t)
 	u.create(object{"title": "new"})
 	s.execute("UPDATE task.events SET occurred_at = occurred_at - interval '1 hour'")
@@ -428,6 +437,7 @@ func TestALateConsumerIsNoGap(t *testing.T) {
 
 // What users set for the past is told, too.
 func TestAReminderThatWasLongDueIsLookedAt(t *testing.T) {
+	t.Parallel()
 	s, u, _ := busy(t)
 	check := func() reconcile.Result {
 		for _, r := range s.reconcile() {
@@ -447,6 +457,7 @@ func TestAReminderThatWasLongDueIsLookedAt(t *testing.T) {
 }
 
 func TestACheckThatCanNotBeMadeIsSaid(t *testing.T) {
+	t.Parallel()
 	s, _, _ := busy(t)
 	s.execute("DROP SCHEMA notification CASCADE")
 	results := s.reconcile()
@@ -470,6 +481,7 @@ func (s *running) command(args ...string) (out string, code int) {
 // The alert of a gap is there until a run that looks as far finds none; that of
 // a run that is missed knows when one could last be made.
 func TestTheResultOfTheLastRunIsKeptAndShown(t *testing.T) {
+	t.Parallel()
 	s, _, tasks := busy(t)
 	s.execute("UPDATE task.events SET occurred_at = occurred_at - interval '10 minutes'")
 	ctx, stop := context.WithCancel(t.Context())
@@ -542,6 +554,7 @@ func TestTheResultOfTheLastRunIsKeptAndShown(t *testing.T) {
 
 // Nothing that happens while it looks is taken for a gap.
 func TestReconcilingBesideChangesFindsNoGap(t *testing.T) {
+	t.Parallel()
 	s, u, _ := busy(t)
 	ctx, stop := context.WithCancel(t.Context())
 	var working sync.WaitGroup

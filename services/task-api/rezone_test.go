@@ -93,6 +93,7 @@ func moments(reminders []event.Reminder) []string {
 // Of new laws of a zone only what shows another time on the wall is moved, and that to
 // the time that was meant.
 func TestNewLawsMoveWhatLiesAhead(t *testing.T) {
+	t.Parallel()
 	s := start(t, laws(t, oldLaws))
 	u := s.newUser()
 	type kase struct {
@@ -253,6 +254,7 @@ func TestNewLawsMoveWhatLiesAhead(t *testing.T) {
 // A reminder fires once for each time on the wall that was meant, though the moment of it
 // is another now.
 func TestNewLawsFireNoReminderTwice(t *testing.T) {
+	t.Parallel()
 	s := start(t, laws(t, oldLaws))
 	u := s.newUser()
 	const earlier, later = "Europe/Rome", "Europe/Vienna" // by an hour
@@ -309,6 +311,7 @@ func TestNewLawsFireNoReminderTwice(t *testing.T) {
 
 // Between an upgrade and the rezone users go on, and so does what follows.
 func TestWhatIsMeantOutlivesAnEdit(t *testing.T) {
+	t.Parallel()
 	old, fresh := laws(t, oldLaws), laws(t, newLaws)
 	s := start(t, old)
 	u := s.newUser()
@@ -350,6 +353,7 @@ func TestWhatIsMeantOutlivesAnEdit(t *testing.T) {
 }
 
 func TestARezoneThatIsKilledIsRunAgain(t *testing.T) {
+	t.Parallel()
 	s := start(t, laws(t, oldLaws))
 	u := s.newUser()
 	const tasks = 20

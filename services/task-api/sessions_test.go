@@ -73,6 +73,7 @@ func (in session) requireIn(status int, why string) {
 
 // Sessions, of all things, were answered in the zone of the machine.
 func TestTimesAreInUTCOnAnyMachine(t *testing.T) {
+	t.Parallel()
 	s := start(t, "TZ=Asia/Tokyo")
 	u, other := s.newUser(), s.newUser()
 	list := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Garden"}).ID
@@ -97,6 +98,7 @@ func (in session) sessions() []account.Session {
 }
 
 func TestASessionEndsAtOnce(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	for name, end := range map[string]func(here, other session) (ended, stays session){
 		"by its logout": func(here, other session) (session, session) {
@@ -166,6 +168,7 @@ func TestASessionEndsAtOnce(t *testing.T) {
 }
 
 func TestWhoIsSignedIn(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.register()
 	here, a := u.signIn(u.email, password)
@@ -201,6 +204,7 @@ func TestWhoIsSignedIn(t *testing.T) {
 
 // Who does not come is out.
 func TestASessionExpires(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	here, _ := u.signIn(u.email, password)
@@ -219,6 +223,7 @@ func TestASessionExpires(t *testing.T) {
 }
 
 func TestAnotherPassword(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.register()
 	for name, c := range map[string]struct {
@@ -259,6 +264,7 @@ func TestAnotherPassword(t *testing.T) {
 
 // A stream ends with the session of who has opened it.
 func TestAStreamEndsWithItsSession(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	here, _ := u.signIn(u.email, password)
@@ -287,6 +293,7 @@ func TestAStreamEndsWithItsSession(t *testing.T) {
 
 // Nobody is signed out who should not be.
 func TestWhoStaysSignedIn(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	for name, live := range map[string]func(t *testing.T, u client, here session){
 		"two tabs that sign in again at once": func(t *testing.T, u client, here session) {

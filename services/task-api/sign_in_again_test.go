@@ -29,6 +29,7 @@ var mattersMost = []struct {
 }
 
 func TestWhatMattersMostAsksForARecentSignIn(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	s.execute("UPDATE task.sessions SET created_at = created_at - interval '10 minutes' WHERE user_id = ?", u.user)

@@ -19,6 +19,7 @@ import (
 // reminders fire: none is answered with a failure of the server, and each
 // version of each task is told once, in order.
 func TestAStormOnFewTasks(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	var mu sync.Mutex

@@ -30,6 +30,7 @@ func (s *running) forgetful(email string) string {
 // A mail that was asked for goes to the address that the account has, and not to one that is
 // the same in small letters.
 func TestAMailGoesToTheAccountsAddress(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	s.forgetful(strings.ToUpper(u.email))
@@ -47,6 +48,7 @@ func TestAMailGoesToTheAccountsAddress(t *testing.T) {
 // Addresses that fold into one another, and are two in small letters, are two: to have shown
 // one to be his shows nothing of the other.
 func TestAnAddressThatFoldsIntoAnother(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	s.execute("UPDATE task.users SET email = 'nikoς@example.org', verified = false WHERE id = ?", u.user)
@@ -60,6 +62,7 @@ func TestAnAddressThatFoldsIntoAnother(t *testing.T) {
 // A sign-in whose password was looked at before it was changed, or before he was blocked,
 // begins no session after that.
 func TestASignInThatIsOvertaken(t *testing.T) {
+	t.Parallel()
 	for name, overtake := range map[string]func(s *running, u client){
 		"by a reset": func(s *running, u client) {
 			require.Equal(s.t, http.StatusNoContent, s.nobody().post("/api/auth/reset", object{"token": s.forgetful(u.email), "password": better}).status)
@@ -92,6 +95,7 @@ func TestASignInThatIsOvertaken(t *testing.T) {
 // Whoever has used an account with an address that he has not shown to be his is out once its
 // owner sets a password.
 func TestAResetThrowsOutWhoHasShownNothing(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	for _, verified := range []bool{false, true} {
 		u := s.newUser()
@@ -112,6 +116,7 @@ func TestAResetThrowsOutWhoHasShownNothing(t *testing.T) {
 // Another password makes links of no use that somebody else may have asked for, and another
 // address those that went to the one before.
 func TestLinksOfBefore(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	s.verify(u)
@@ -130,6 +135,7 @@ func TestLinksOfBefore(t *testing.T) {
 
 // Nobody uses up the mails that its owner needs, and nobody's mailbox is filled.
 func TestMailsAreCountedByWhatTheyAre(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	s.verify(u)
@@ -137,7 +143,7 @@ func TestMailsAreCountedByWhatTheyAre(t *testing.T) {
 		s.nobody().post("/api/auth/verify/resend", object{"email": u.email})
 	}
 	require.NotEmpty(t, s.forgetful(u.email))
-	for range 40 {
+	for range 24 {
 		require.Equal(t, http.StatusAccepted, u.do(http.MethodDelete, "/api/auth/me", nil).status)
 		require.Equal(t, http.StatusOK, s.nobody().login(u.email, password, "").status)
 	}
@@ -156,6 +162,7 @@ func TestMailsAreCountedByWhatTheyAre(t *testing.T) {
 
 // A link of a mail is no second factor, and gives nobody guesses of his own at one.
 func TestAMailIsNoSecondFactor(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	s.verify(u)
@@ -168,6 +175,7 @@ func TestAMailIsNoSecondFactor(t *testing.T) {
 
 // What an outside issuer does not vouch for is not verified.
 func TestAnOutsideAddressIsVerifiedByItsIssuerAlone(t *testing.T) {
+	t.Parallel()
 	s := start(t, "MAIL_VERIFICATION=required", "JWT_SECRET="+sharedSecret)
 	owner := s.newUser()
 	s.verify(owner)
@@ -188,6 +196,7 @@ func TestAnOutsideAddressIsVerifiedByItsIssuerAlone(t *testing.T) {
 }
 
 func TestWhoIsBlockedIsNotReminded(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	task := u.create(object{"title": "x", "reminders": []object{{"at": time.Now().Add(time.Hour)}}})
@@ -199,6 +208,7 @@ func TestWhoIsBlockedIsNotReminded(t *testing.T) {
 
 // Signing in again ends the session that the browser had, whichever way that is done.
 func TestSigningInAgainAtAProvider(t *testing.T) {
+	t.Parallel()
 	o := theProvider(t, "company")
 	s := start(t, o.setting("company"), "PUBLIC_URL="+publicly)
 	o.person("ada", "ada@example.org", true)

@@ -21,6 +21,7 @@ import (
 // Each change has its events in the log when it is answered; a request that
 // changes nothing has none.
 func TestEveryChangeIsToldOnce(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	var last int64
@@ -87,6 +88,7 @@ func TestEveryChangeIsToldOnce(t *testing.T) {
 }
 
 func TestTheAuditTrailNamesTheClientBehindTheTrustedProxies(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ trusted, want string }{
 		"trusted":     {"127.0.0.0/8, 192.0.2.0/24", "203.0.113.9"},
 		"not trusted": {"10.0.0.0/8", "127.0.0.1"},
@@ -110,6 +112,7 @@ func TestTheAuditTrailNamesTheClientBehindTheTrustedProxies(t *testing.T) {
 // What GET answers can be sent back by PUT, and changes nothing: nothing is
 // lost or moved on its way into the database and out of it.
 func TestATaskIsReadAsItWasWritten(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	for name, body := range map[string]object{
 		"a title alone":       {"title": "t"},
@@ -144,6 +147,7 @@ func TestATaskIsReadAsItWasWritten(t *testing.T) {
 }
 
 func TestAnAllDayTaskHasADate(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	for _, c := range []struct {
 		zone, due, want string // want is the first moment of the date in the zone
@@ -171,6 +175,7 @@ func TestAnAllDayTaskHasADate(t *testing.T) {
 
 // A merge patch of one member changes that member and no other.
 func TestAMergePatchTouchesWhatItNames(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	parent := u.create(object{"title": "parent"})
 	whole := object{
@@ -216,6 +221,7 @@ func TestAMergePatchTouchesWhatItNames(t *testing.T) {
 }
 
 func TestOfTwoChangesOfOneVersionOneIsRefused(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	for _, method := range []string{http.MethodPatch, http.MethodPut, http.MethodDelete} {
@@ -250,6 +256,7 @@ func TestOfTwoChangesOfOneVersionOneIsRefused(t *testing.T) {
 
 // 20 requests with one key at once, of which some hang up before the answer.
 func TestOneIdempotencyKeyMakesOneTask(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_IN_FLIGHT=0")
 	u := s.newUser()
 	const requests = 20
@@ -319,8 +326,9 @@ func (h *hangsUp) Read(p []byte) (int, error) {
 
 // A client pages 1,000 tasks while 200 are inserted, changed and deleted.
 func TestPagesOfAListThatChanges(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
-	ids := make([]uuid.UUID, 1000)
+	ids := make([]uuid.UUID, 500)
 	var creating sync.WaitGroup
 	for part := range 4 {
 		creating.Go(func() {
@@ -369,7 +377,7 @@ func TestPagesOfAListThatChanges(t *testing.T) {
 		}
 		seen := map[uuid.UUID]int{}
 		for cursor := ""; ; {
-			a := u.do(http.MethodGet, "/api/tasks?limit=50&sort="+sort+"&cursor="+cursor, nil)
+			a := u.do(http.MethodGet, "/api/tasks?limit=25&sort="+sort+"&cursor="+cursor, nil)
 			require.Equal(t, http.StatusOK, a.status, "%s", a.body)
 			var page struct {
 				Items      []event.Task
@@ -400,6 +408,7 @@ func TestPagesOfAListThatChanges(t *testing.T) {
 // The clock runs in the service: a reminder of the past fires at once, and one
 // whose task is done in time does not.
 func TestAReminderOfThePastFiresAtOnce(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	u.create(object{"title": "t", "is_complete": true, "reminders": []object{{"at": "2020-01-01T00:00:00Z"}}})

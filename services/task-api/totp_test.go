@@ -108,6 +108,7 @@ func (c client) audited(kind string) (found []event.AuditEvent) {
 }
 
 func TestASignInAsksForACode(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUserWithCodes()
 	requireProblem(t, http.StatusUnauthorized, "second-factor-required", u.with("", ""))
@@ -132,6 +133,7 @@ func TestASignInAsksForACode(t *testing.T) {
 }
 
 func TestASecondFactorBeginsAndEnds(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := withCodes{client: s.newUser()}
 	confirm := func(code string) answer {
@@ -174,6 +176,7 @@ func TestASecondFactorBeginsAndEnds(t *testing.T) {
 }
 
 func TestARecoveryCodeSignsInOnce(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUserWithCodes()
 	require.Len(t, u.recovery, 10)
@@ -206,6 +209,7 @@ func TestARecoveryCodeSignsInOnce(t *testing.T) {
 
 // Of many who come with a code at once, also to two replicas, one comes in.
 func TestACodeLetsOneIn(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_SIGN_INS=100")
 	there := *s
 	there.base, _ = s.beside()
@@ -245,6 +249,7 @@ func TestACodeLetsOneIn(t *testing.T) {
 // Who knows the password does not guess a code, and keeps out nobody whose device has
 // signed in before.
 func TestWrongCodesAreCounted(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_SIGN_INS=5")
 	u := s.newUserWithCodes()
 	a := u.with(u.recovery[0], "")

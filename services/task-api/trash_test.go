@@ -32,6 +32,7 @@ func (c client) asRead(id uuid.UUID) object {
 }
 
 func TestWhatIsRestoredIsAsItWas(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	other := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Other"}).ID
@@ -84,6 +85,7 @@ func TestWhatIsRestoredIsAsItWas(t *testing.T) {
 }
 
 func TestASubtaskWhoseParentIsGoneComesBackWithout(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	parent := u.create(object{"title": "Parent"})
 	sub := u.create(object{"title": "Sub", "parent_id": parent.ID})
@@ -97,6 +99,7 @@ func TestASubtaskWhoseParentIsGoneComesBackWithout(t *testing.T) {
 
 // What would have fired while the task was in the trash does not fire when it comes back.
 func TestAReminderThatPassedInTheTrashDoesNotCome(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	task := u.create(object{"title": "x", "reminders": []object{{"at": time.Now().Add(time.Hour)}}})
@@ -110,6 +113,7 @@ func TestAReminderThatPassedInTheTrashDoesNotCome(t *testing.T) {
 }
 
 func TestAListGoesIntoTheTrashWithItsTasks(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	owner, editor, stranger := s.newUser(), s.newUser(), s.newUser()
 	shared := owner.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Ours"})
@@ -150,6 +154,7 @@ func TestAListGoesIntoTheTrashWithItsTasks(t *testing.T) {
 
 // A parent that is a subtask by now, that was moved, or that is full, takes nothing back.
 func TestAParentThatCanNotHaveItTakesNothingBack(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_WRITES=0")
 	u := s.newUser()
 	other := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Other"}).ID
@@ -178,6 +183,7 @@ func TestAParentThatCanNotHaveItTakesNothingBack(t *testing.T) {
 
 // A series whose completion nobody has followed goes on when it comes back.
 func TestASeriesGoesOnAfterTheTrash(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	l := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Other"}).ID
 	task := u.create(object{"title": "x", "list_id": l, "due_at": "2030-01-01T12:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
@@ -191,6 +197,7 @@ func TestASeriesGoesOnAfterTheTrash(t *testing.T) {
 }
 
 func TestAnIdIsUsedOnce(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	id := uuid.Must(uuid.NewV7())
 	u.do(http.MethodPut, at(id), object{"title": "x"}, "If-None-Match", "*")
@@ -211,6 +218,7 @@ func TestAnIdIsUsedOnce(t *testing.T) {
 // Whoever restores while the list goes, or somebody is taken out of it while he is assigned
 // something, is before it or after it.
 func TestARestoreWaitsForTheListThatGoes(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	l := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "x"}).ID
@@ -244,6 +252,7 @@ func TestARestoreWaitsForTheListThatGoes(t *testing.T) {
 
 // A cursor that somebody has made up is refused, whatever time is in it.
 func TestACursorOfNoTimeIsRefused(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	task := u.create(object{"title": "x"})
 	for _, at := range []string{"0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"} {

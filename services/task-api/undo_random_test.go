@@ -24,6 +24,7 @@ var (
 
 // Any requests of a user, undone one by one from the last, give back each state before.
 func TestAnyRequestsAreUndoneStepByStep(t *testing.T) {
+	t.Parallel()
 	seed := *undoSeed
 	if seed == 0 {
 		seed = rand.Uint64() >> 32

@@ -114,6 +114,7 @@ func (s *running) undone() *undone {
 }
 
 func TestWhatARequestHasChangedIsUndoneAndDoneAgain(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_WRITES=0")
 	for name, request := range map[string]func(u *undone) answer{
 		"a task that was made": func(u *undone) answer {
@@ -355,6 +356,7 @@ func TestWhatARequestHasChangedIsUndoneAndDoneAgain(t *testing.T) {
 // An occurrence that comes again is the same one, but for the ids of what belongs to it, and
 // as old as it was once that is undone.
 func TestAnOccurrenceThatWasLetGoTwiceComesBack(t *testing.T) {
+	t.Parallel()
 	u := start(t, "LIMIT_WRITES=0").undone()
 	before, was := u.shape(), u.task(http.StatusOK, http.MethodGet, at(u.weekly.ID), nil)
 	complete := func(is bool) string {
@@ -397,6 +399,7 @@ var madeAnew = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|"(c
 
 // What somebody has changed since is left as it is, and the refusal names it.
 func TestWhatWasChangedSinceIsNotUndone(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_WRITES=0")
 	var next uuid.UUID // the occurrence that has come
 	for name, c := range map[string]struct {
@@ -651,6 +654,7 @@ func TestWhatWasChangedSinceIsNotUndone(t *testing.T) {
 
 // What others have changed of a task beside stays, and so do their reminders.
 func TestAnUndoLeavesWhatOthersHaveChangedBeside(t *testing.T) {
+	t.Parallel()
 	u := start(t).undone()
 	a := u.do(http.MethodPatch, at(u.plain.ID), object{"title": "x", "reminders": []object{}})
 	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
@@ -671,6 +675,7 @@ func TestAnUndoLeavesWhatOthersHaveChangedBeside(t *testing.T) {
 }
 
 func TestWhoMayUndo(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.undone()
 	viewer := s.newUser()
@@ -699,6 +704,7 @@ func TestWhoMayUndo(t *testing.T) {
 // Whether a task is in the trash of somebody else, gone for good or in another's list, is
 // not told.
 func TestWhatIsNotThereAnyMoreIsNotUndone(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	said := map[string]bool{}
 	for name, since := range map[string]func(u *undone){
@@ -728,6 +734,7 @@ func TestWhatIsNotThereAnyMoreIsNotUndone(t *testing.T) {
 
 // Who repeats a request, or an undo, by its key has had one of it, by either id.
 func TestAnUndoIsDoneOnce(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	first := u.do(http.MethodPost, "/api/tasks", object{"title": "x"}, "Idempotency-Key", "k")
@@ -747,6 +754,7 @@ func TestAnUndoIsDoneOnce(t *testing.T) {
 
 // A reminder whose time has passed does not come because something was undone.
 func TestAnUndoRemindsOfNothingThatHasPassed(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.newUser()
 	past, far := time.Now().Add(-time.Hour).UTC(), time.Now().AddDate(0, 0, 3).UTC()
@@ -770,6 +778,7 @@ func TestAnUndoRemindsOfNothingThatHasPassed(t *testing.T) {
 
 // All that an undo does is told of with the request that it undoes.
 func TestTheEventsOfAnUndoSaySo(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.undone()
 	a := u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": []object{
@@ -798,6 +807,7 @@ func TestTheEventsOfAnUndoSaySo(t *testing.T) {
 
 // Step by step back, as by Ctrl+Z.
 func TestOneRequestAfterTheOtherIsUndone(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_WRITES=0")
 	u := s.undone()
 	var next uuid.UUID
@@ -828,6 +838,7 @@ func TestOneRequestAfterTheOtherIsUndone(t *testing.T) {
 
 // What a series has let go is not in the trash, and not there for anybody.
 func TestWhatASeriesHasLetGoIsNotInTheTrash(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	u := s.undone()
 	skipped := u.do(http.MethodPost, at(u.weekly.ID)+"/skip", nil)
@@ -843,6 +854,7 @@ func (u *undone) spawnedBy(id uuid.UUID) uuid.UUID { return u.follow(id).spawned
 
 // As many changes as can be made at once, of all kinds, are undone at once.
 func TestFiveHundredChangesAreUndone(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_WRITES=0")
 	u := s.newUser()
 	other := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Other"}).ID
@@ -875,6 +887,7 @@ func TestFiveHundredChangesAreUndone(t *testing.T) {
 
 // Whoever changes a task while a change of it is undone has done so before or after.
 func TestAnUndoAndAnEditAtOnce(t *testing.T) {
+	t.Parallel()
 	s := start(t, "LIMIT_WRITES=0", "LIMIT_IN_FLIGHT=0")
 	u := s.newUser()
 	for range 20 {
@@ -904,6 +917,7 @@ func daily(n, day int) []object {
 
 // A task that has left its series, and is back in it, is there as one of it.
 func TestATaskThatIsBackInItsSeriesGoesAsOneOfIt(t *testing.T) {
+	t.Parallel()
 	u := start(t).undone()
 	moved := u.do(http.MethodPatch, at(u.weekly.ID)+"?scope=following", object{"due_at": u.done.DueAt})
 	require.Equal(t, http.StatusOK, moved.status, "%s", moved.body)
@@ -912,6 +926,7 @@ func TestATaskThatIsBackInItsSeriesGoesAsOneOfIt(t *testing.T) {
 }
 
 func TestAnUndoDoesNotOverfillAList(t *testing.T) {
+	t.Parallel()
 	u := start(t, "LIMIT_TASKS=2").newUser()
 	first, second := u.create(object{"title": "x"}), u.create(object{"title": "x"})
 	deleted := u.do(http.MethodDelete, at(first.ID), nil)
@@ -928,6 +943,7 @@ func TestAnUndoDoesNotOverfillAList(t *testing.T) {
 // What a user has made of an occurrence, and makes of it again, is his: it does not go with
 // what it follows.
 func TestWhatIsDoneAgainIsNotTheSeriesWork(t *testing.T) {
+	t.Parallel()
 	u := start(t).undone()
 	done := u.do(http.MethodPatch, at(u.weekly.ID)+"/complete", object{"is_complete": true})
 	next := u.spawnedBy(u.weekly.ID)
@@ -943,6 +959,7 @@ func TestWhatIsDoneAgainIsNotTheSeriesWork(t *testing.T) {
 // What was said about an occurrence that was skipped comes back with it, also from another
 // that was open already, and goes on there where it is skipped again.
 func TestASkipIsUndoneWhereAnotherOccurrenceIsOpen(t *testing.T) {
+	t.Parallel()
 	u := start(t).undone()
 	next := u.complete(u.weekly.ID)
 	u.say(next, "Of the next one")
@@ -964,6 +981,7 @@ func TestASkipIsUndoneWhereAnotherOccurrenceIsOpen(t *testing.T) {
 // A rule that was taken away comes back to a task that is done since: what follows it comes
 // then, and goes with the rule.
 func TestARuleComesBackToATaskThatIsDone(t *testing.T) {
+	t.Parallel()
 	u := start(t).undone()
 	ended := u.do(http.MethodPatch, at(u.weekly.ID), object{"recurrence": nil})
 	require.Equal(t, http.StatusOK, ended.status, "%s", ended.body)
@@ -992,6 +1010,7 @@ func TestARuleComesBackToATaskThatIsDone(t *testing.T) {
 // A series that has ended, or gone on, does not begin anew because what became of one of
 // its occurrences was undone.
 func TestAnUndoHasNothingFollowedAgain(t *testing.T) {
+	t.Parallel()
 	u := start(t).undone()
 	u.remove(u.complete(u.weekly.ID))
 	ended := u.everything()
@@ -1009,6 +1028,7 @@ func TestAnUndoHasNothingFollowedAgain(t *testing.T) {
 
 // Nor does one that has been followed by what is of another series by now.
 func TestAnUndoHasNothingFollowedAgainThatHasLeftTheSeries(t *testing.T) {
+	t.Parallel()
 	u := start(t).undone()
 	daily := u.create(object{"title": "x", "due_at": "2031-01-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
 	next := u.complete(daily.ID)
@@ -1024,6 +1044,7 @@ func TestAnUndoHasNothingFollowedAgainThatHasLeftTheSeries(t *testing.T) {
 // What was changed and deleted at once is in the trash as it was deleted, also when that is
 // done again.
 func TestWhatIsDeletedAgainIsInTheTrashAsItWas(t *testing.T) {
+	t.Parallel()
 	u := start(t).undone()
 	a := u.do(http.MethodPost, "/api/tasks/bulk", object{"operations": []object{
 		{"op": "update", "id": u.plain.ID, "body": object{"title": "Changed", "is_complete": true}}, {"op": "delete", "id": u.plain.ID},
@@ -1038,6 +1059,7 @@ func TestWhatIsDeletedAgainIsInTheTrashAsItWas(t *testing.T) {
 
 // What follows a task may be its subtask: it does not become its own.
 func TestAnOccurrenceUnderTheOneBeforeIsNotItsOwnParent(t *testing.T) {
+	t.Parallel()
 	u := start(t).newUser()
 	first := u.create(object{"title": "x", "due_at": "2031-01-01T09:00:00Z", "recurrence": object{"rrule": "FREQ=DAILY"}})
 	next := u.complete(first.ID)
