@@ -27,6 +27,7 @@ func inZone(t testing.TB, s *Store, zone string) account {
 }
 
 func TestDaysAreThoseOfTheZone(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	const day, µs = 24 * time.Hour, time.Microsecond
 	type due struct {
@@ -170,6 +171,7 @@ func TestDaysAreThoseOfTheZone(t *testing.T) {
 // Any days of any zone, beside other filters and in every order, answer what reading
 // all tasks and their dates would.
 func TestEveryDueListIsWhatReadingAllWouldAnswer(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	zones := []string{
 		"UTC", "Pacific/Auckland", "America/Chicago", "Asia/Kathmandu", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Etc/GMT+12",
@@ -296,6 +298,7 @@ func compare(column string, x, y *Task) int {
 
 // The due times in the index tell of all tasks but those near midnight.
 func TestADueListReadsFewTasks(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	const tasks, limit = 4000, 5
 	a := many(t, s, tasks)
@@ -332,6 +335,7 @@ func TestADueListReadsFewTasks(t *testing.T) {
 
 // A page that is asked for after midnight is one of the new day.
 func TestADueListGoesOnWithTheDay(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	a := inZone(t, s, "Europe/Berlin")
 	for _, hour := range []string{"2026-06-10T08:00:00+02:00", "2026-06-10T09:00:00+02:00", "2026-06-11T08:00:00+02:00", "2026-06-11T10:00:00+02:00"} {
@@ -351,6 +355,7 @@ func TestADueListGoesOnWithTheDay(t *testing.T) {
 
 // Zones come and go, and what is stored was known to whoever stored it.
 func TestAZoneThatIsNotKnownIsTakenForUTC(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	a := inZone(t, s, "Mars/Olympus")
 	a.is(*at("2026-06-10T12:00:00Z"))
@@ -363,6 +368,7 @@ func TestAZoneThatIsNotKnownIsTakenForUTC(t *testing.T) {
 }
 
 func TestADueListThatCanNotBeIsRefused(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	a := newAccount(t, s)
 	for name, c := range map[string]struct {

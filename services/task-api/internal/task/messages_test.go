@@ -34,6 +34,7 @@ func (w writes) Write(b []byte) (int, error) {
 
 // What most requests do is mostly waiting for Postgres: how often they ask it is kept.
 func TestHowOftenARequestAsksTheDatabase(t *testing.T) {
+	t.Parallel()
 	url, n := databasetest.Migrated(t, migrations.Schema), new(atomic.Int64)
 	s := storeIn(t, url)
 	config, err := database.Config(url)

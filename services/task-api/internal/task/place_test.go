@@ -17,6 +17,7 @@ import (
 // further apart where it is needed, and keep their order. What a move writes of the moved task
 // besides its position, and of whoever may move, is left to tests of the API.
 func TestTenThousandMovesToOnePlace(t *testing.T) {
+	t.Parallel()
 	const moves, atOnce = 10_000, 500
 	a := newAccount(t, newStore(t))
 	var order []uuid.UUID

@@ -9,6 +9,7 @@ import (
 
 // The trash is emptied of what is old, and of nothing else, however much that is.
 func TestTheTrashIsEmptiedOfWhatIsOld(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	a := newAccount(t, s)
 	start := *at("2027-01-01T00:00:00Z")

@@ -34,6 +34,7 @@ func (n node) looked() (rows float64) {
 // Each task that has a tag was looked at, also where the list is short, or where they lie
 // last in it.
 func TestATagOfHalfOfTheTasksIsNotLookedUpInEach(t *testing.T) {
+	t.Parallel()
 	s := newStore(t)
 	const tasks, limit = 1000, 2
 	a := many(t, s, tasks)
@@ -116,6 +117,7 @@ func TestATagOfHalfOfTheTasksIsNotLookedUpInEach(t *testing.T) {
 // Any filters in any order answer what reading everything would, whichever way the list is
 // read: pages of a task or three make a few tasks many.
 func TestAnyListIsWhatReadingAllWouldAnswer(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
