@@ -18,7 +18,7 @@ import (
 // besides its position, and of whoever may move, is left to tests of the API.
 func TestTenThousandMovesToOnePlace(t *testing.T) {
 	t.Parallel()
-	const moves, atOnce = 10_000, 500
+	const moves, atOnce = 10_000, 50
 	a := newAccount(t, newStore(t))
 	var order []uuid.UUID
 	for i := range 8 {
