@@ -175,8 +175,9 @@ func start() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// A service may take fifteen connections, and tests run side by side: one for each processor.
 	cmd := run(postgres, "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", dir,
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
+		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=500")
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		return "", err
