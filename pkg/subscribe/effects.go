@@ -130,6 +130,8 @@ func (h *inTx) together(ctx context.Context, s *Subscriber, batch []delivery) (e
 func (h *inTx) inTransaction(ctx context.Context, s *Subscriber, batch []delivery) (isNew []bool, err error) {
 	err = s.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		var err error
+		// Before the handler looks at anything: only a transaction that has written has an id,
+		// by which an erasure waits for it (erasure.Keeper).
 		if isNew, err = s.recordHandled(ctx, tx, batch); err != nil {
 			return err
 		}

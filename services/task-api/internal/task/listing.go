@@ -16,11 +16,6 @@ import (
 	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
 
-// wantedKeys are those that a task must have to be found; a long text has the other ones.
-type wantedKeys struct{ keys, long []int64 }
-
-func keysOf(keys, long []int64) wantedKeys { return wantedKeys{keys, long} }
-
 // listing is a list of a user's tasks as the database is asked for it. Postgres
 // knows how common a value is among all tasks, not among those of one user, so
 // that which way to go is found out here: see read.
@@ -60,9 +55,9 @@ type listing struct {
 	part bool
 	// The priorities that are filtered by, unless they are ranges of the index.
 	priorities []int
-	// What the search index is asked for, if anything: for each who has made some of the lists.
-	keys   []wantedKeys
+	// What the search index knows: a text as it is searched for, and tags.
 	folded string
+	tags   []string
 	// Few tasks meet the filters, whoever asks. Those that meet kin are a task's subtasks
 	// or a series, for which there are indexes.
 	few bool
@@ -208,6 +203,7 @@ func (l *listing) filter(ctx context.Context, q Query) error {
 		l.also("series_id", "series_id = ?", *q.SeriesID)
 		l.few, l.kin = true, append(l.kin, l.others[len(l.others)-1])
 	}
+	l.tags = q.Tags
 	for _, tag := range q.Tags {
 		l.also("tags", "? = ANY (tags)", tag)
 	}
@@ -217,16 +213,6 @@ func (l *listing) filter(ctx context.Context, q Query) error {
 		text := "%" + likeEscape.Replace(q.Text) + "%"
 		l.stale = access.Condition{SQL: "title ILIKE ? OR description ILIKE ?", Args: []any{text, text}}
 		l.text = access.Condition{SQL: "SELECT strpos(s.text, ?) > 0 FROM task.search s WHERE s.task_id = t.id", Args: []any{l.folded}}
-	}
-	if l.folded != "" || len(q.Tags) > 0 {
-		var creators []uuid.UUID
-		err := l.store.DB.NewRaw("SELECT DISTINCT l.created_by FROM task.members m JOIN task.lists l ON l.id = m.list_id WHERE "+l.lists.SQL, l.lists.Args...).Scan(ctx, &creators)
-		if err != nil {
-			return fmt.Errorf("read who made the lists: %w", err)
-		}
-		for _, creator := range creators {
-			l.keys = append(l.keys, keysOf(search.Wanted(creator, l.folded, q.Tags)))
-		}
 	}
 	// Due dates have several bounds.
 	slices.Sort(l.reads)

@@ -3,14 +3,17 @@ package task
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/search"
 )
 
 // columns are those of a Task.
@@ -49,7 +52,7 @@ func (l *listing) order(whole bool) string {
 func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	switch {
 	case l.covered && len(l.reads) == 0: // what filters there are look at the ends of a range alone
-		return l.walkAll(ctx, n)
+		return l.walkAll(ctx, n, nil)
 	case l.few:
 		return l.gather(ctx, n)
 	}
@@ -64,14 +67,14 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	if l.folded != "" && len(l.indexed(false)) == 0 {
 		steps = n + 50 // each looks at a text
 	}
-	rows, err := l.walk(ctx, l.walks[0], n, steps)
+	rows, err := l.walk(ctx, l.walks[0], n, steps, nil)
 	if err != nil || len(rows) == n {
 		return rows, err
 	}
 	// One in 50: to walk on is as long as to sort what is found.
 	if len(rows)*50 >= steps {
 		// Twice as far as they are, going by those.
-		rows, err := l.walk(ctx, l.walks[0], n, min(2*n*steps/len(rows), 100*n))
+		rows, err := l.walk(ctx, l.walks[0], n, min(2*n*steps/len(rows), 100*n), nil)
 		if err != nil || len(rows) == n {
 			return rows, err
 		}
@@ -82,24 +85,29 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 			return rows, err
 		}
 	}
-	switch {
-	case l.covered:
-		return l.walkAll(ctx, n)
-	case !l.keyed():
+	if l.covered {
+		return l.walkAll(ctx, n, nil)
+	}
+	keys, err := l.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if keys == nil {
 		return l.gather(ctx, n)
 	}
-	rows, few, err := l.gatherKeyed(ctx, n, 100*n)
+	rows, few, err := l.gatherKeyed(ctx, n, 100*n, keys)
 	if err != nil || few {
 		return rows, err
 	}
-	return l.walkAll(ctx, n)
+	return l.walkAll(ctx, n, keys)
 }
 
-// walkAll walks through the parts of the list until it has n tasks.
-func (l *listing) walkAll(ctx context.Context, n int) ([]listed, error) {
+// walkAll walks through the parts of the list until it has n tasks, past what the search
+// index does not know by keys, unless they are nil.
+func (l *listing) walkAll(ctx context.Context, n int, keys []wantedKeys) ([]listed, error) {
 	var all []listed
 	for _, part := range l.walks {
-		rows, err := l.walk(ctx, part, n-len(all), 0)
+		rows, err := l.walk(ctx, part, n-len(all), 0, keys)
 		if err != nil {
 			return nil, err
 		}
@@ -111,9 +119,8 @@ func (l *listing) walkAll(ctx context.Context, n int) ([]listed, error) {
 }
 
 // walk reads a part in the list's order until it has n tasks, or after a number
-// of steps unless that is 0. Without a number it passes by what the search index does
-// not know.
-func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int) ([]listed, error) {
+// of steps unless that is 0.
+func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int, keys []wantedKeys) ([]listed, error) {
 	// What an index of an order has is read from it alone. The rest is looked up of the
 	// tasks that the steps lead to: else Postgres, which takes each list for one of usual
 	// length, would rather read and sort a long one.
@@ -151,23 +158,22 @@ func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int)
 			b.all(in)
 		}
 	}
-	if steps == 0 || l.covered {
-		b.wrap("SELECT id FROM (", ") t")
-		b.add(l.order(false)+" LIMIT ?", n)
-		if !l.covered {
-			var found builder
-			found.add("WITH found AS MATERIALIZED (")
-			l.find(&found)
-			found.add(" UNION ALL SELECT id FROM task.tasks WHERE "+unindexed+" AND "+l.mine.SQL+") ", l.mine.Args...)
-			b.before(&found)
-		}
+	if steps > 0 && !l.covered {
+		// In the order of the steps, and so only until there are n.
+		b.wrap("SELECT id FROM (", ") s, LATERAL (SELECT FROM task.tasks t WHERE t.id = s.id AND ")
+		l.met(&b)
+		b.add(" OFFSET 0) t"+l.order(false)+" LIMIT ?", n)
 		return l.scan(ctx, &b)
 	}
-	// In the order of the steps, and so only until there are n.
-	b.wrap("SELECT id FROM (", ") s, ")
-	b.add("LATERAL (SELECT FROM task.tasks t WHERE t.id = s.id AND ")
-	l.met(&b)
-	b.add(" OFFSET 0) t"+l.order(false)+" LIMIT ?", n)
+	b.wrap("SELECT id FROM (", ") t")
+	b.add(l.order(false)+" LIMIT ?", n)
+	if !l.covered {
+		var found builder
+		found.add("WITH found AS MATERIALIZED (")
+		find(&found, keys)
+		found.add(" UNION ALL SELECT id FROM task.tasks WHERE "+unindexed+" AND "+l.mine.SQL+") ", l.mine.Args...)
+		b.before(&found)
+	}
 	return l.scan(ctx, &b)
 }
 
@@ -279,11 +285,11 @@ func (l *listing) gather(ctx context.Context, n int) ([]listed, error) {
 
 // gatherKeyed finds the tasks that the search index knows, and sorts those, unless there are
 // more than most.
-func (l *listing) gatherKeyed(ctx context.Context, n, most int) (rows []listed, few bool, err error) {
+func (l *listing) gatherKeyed(ctx context.Context, n, most int, keys []wantedKeys) (rows []listed, few bool, err error) {
 	names := "t.id, t." + l.column
 	var b builder
 	b.add("WITH found AS MATERIALIZED (")
-	l.find(&b)
+	find(&b, keys)
 	if l.folded != "" {
 		b.add(" AND strpos(s.text, ?) > 0", l.folded)
 	}
@@ -304,10 +310,32 @@ func (l *listing) gatherKeyed(ctx context.Context, n, most int) (rows []listed, 
 	return rows, len(rows) == 0 || rows[0].Found <= most, err
 }
 
+// wantedKeys are those that a task must have to be found; a long text has the other ones.
+type wantedKeys struct{ keys, long []int64 }
+
+// keys are what the search index is asked for: for each who has made some of the lists. They
+// are nil where it knows nothing of what is looked for.
+func (l *listing) keys(ctx context.Context) ([]wantedKeys, error) {
+	var creators []uuid.UUID
+	err := l.store.DB.NewRaw("SELECT DISTINCT l.created_by FROM task.members m JOIN task.lists l ON l.id = m.list_id WHERE "+l.lists.SQL, l.lists.Args...).Scan(ctx, &creators)
+	if err != nil {
+		return nil, fmt.Errorf("read who made the lists: %w", err)
+	}
+	var all []wantedKeys
+	for _, creator := range creators {
+		var w wantedKeys
+		if w.keys, w.long = search.Wanted(creator, l.folded, l.tags); len(w.keys) == 0 {
+			return nil, nil
+		}
+		all = append(all, w)
+	}
+	return all, nil
+}
+
 // find adds a query for what has the keys in the search index.
-func (l *listing) find(b *builder) {
+func find(b *builder, keys []wantedKeys) {
 	b.add("SELECT s.task_id FROM task.search s WHERE (")
-	for i, wanted := range l.keys {
+	for i, wanted := range keys {
 		if i > 0 {
 			b.add(" OR ")
 		}
@@ -317,11 +345,6 @@ func (l *listing) find(b *builder) {
 		}
 	}
 	b.add(")")
-}
-
-// keyed says whether the search index knows anything of what is looked for.
-func (l *listing) keyed() bool {
-	return len(l.keys) > 0 && !slices.ContainsFunc(l.keys, func(w wantedKeys) bool { return len(w.keys) == 0 })
 }
 
 // scan reads the tasks that b is the ids of until they have the bytes of a page,
