@@ -15,11 +15,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
+
+	"github.com/taskwire/taskwire/pkg/mailbox"
 )
 
 // Hour is how long mails are counted together. It begins with the first of them.
@@ -42,19 +43,10 @@ type Recipient struct {
 	UnsubscribedAt *time.Time
 }
 
-// mailbox is an address as its budget is counted: in lower case, and without what
-// many servers let anybody add to the local part. Mails to ada+1@ and ada+2@ come to
-// one person.
-func mailbox(address string) string {
-	local, domain, _ := strings.Cut(strings.ToLower(address), "@")
-	local, _, _ = strings.Cut(local, "+")
-	return local + "@" + domain
-}
-
 // Lock reads the recipient of an address, who is made if he is new, and locks
 // him until the transaction ends.
 func Lock(ctx context.Context, tx bun.Tx, address string, now time.Time) (*Recipient, error) {
-	key := sha256.Sum256([]byte(mailbox(address)))
+	key := sha256.Sum256([]byte(mailbox.Of(address)))
 	r := new(Recipient)
 	read := func() error { return tx.NewSelect().Model(r).Where("address = ?", key[:]).For("UPDATE").Scan(ctx) }
 	err := read()

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/mailbox"
 	"github.com/taskwire/taskwire/pkg/recurrence"
 	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/accountmail"
@@ -107,7 +108,7 @@ func (a *Authenticator) mayRegister(ctx context.Context, email string) error {
 // registerUnverified makes an account that can be used once its address was verified. Who
 // has an account with that address is told that somebody wanted another.
 func (a *Authenticator) registerUnverified(ctx context.Context, from Stranger, u *User, invited bool) error {
-	wait, _, err := a.Attempts.Count(ctx, a.Limits.ForMails(), "registered "+accountmail.Mailbox(u.Email))
+	wait, _, err := a.Attempts.Count(ctx, a.Limits.ForMails(), "registered "+mailbox.Of(u.Email))
 	if err != nil || !invited {
 		return err
 	}

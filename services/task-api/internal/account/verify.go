@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/mailbox"
 	"github.com/taskwire/taskwire/pkg/taskapi"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/accountmail"
@@ -86,7 +87,7 @@ func (a *Authenticator) ask(ctx context.Context, from Stranger, kind, email stri
 	if wait > 0 {
 		return refuse.Until(wait, "too many mails were asked for from your network; try again later")
 	}
-	if wait, _, err = a.Attempts.Count(ctx, a.Limits.ForMails(), kind+" "+accountmail.Mailbox(email)); err != nil || wait > 0 {
+	if wait, _, err = a.Attempts.Count(ctx, a.Limits.ForMails(), kind+" "+mailbox.Of(email)); err != nil || wait > 0 {
 		return err
 	}
 	return a.Store.Changes.Do(ctx, access.Actor{Origin: from.Origin}, func(_ context.Context, tx *change.Tx) error {

@@ -41,11 +41,3 @@ func IsAddress(text string) bool {
 // SameAddress says whether two addresses are one, as the database has it: in small letters.
 // To fold them would take more for one, such as ς and σ, which are two mailboxes.
 func SameAddress(a, b string) bool { return strings.ToLower(a) == strings.ToLower(b) } //nolint:staticcheck // SA6005: that is the point
-
-// Mailbox is an address as mails to it are counted: in small letters, and without what many
-// servers let anybody add to the local part. Mails to ada+1@ and ada+2@ come to one person.
-func Mailbox(address string) string {
-	local, domain, _ := strings.Cut(strings.ToLower(address), "@")
-	local, _, _ = strings.Cut(local, "+")
-	return local + "@" + domain
-}

@@ -1,4 +1,4 @@
-package recipient
+package mailbox
 
 import (
 	"testing"
@@ -15,6 +15,6 @@ func TestAMailboxIsOneRecipient(t *testing.T) {
 		"ada+a+b@example.org":   "ada@example.org",
 		"bob@ada+1.example.org": "bob@ada+1.example.org",
 	} {
-		require.Equal(t, want, mailbox(address), address)
+		require.Equal(t, want, Of(address), address)
 	}
 }
