@@ -165,6 +165,7 @@ func (k *Keeper) Erase(ctx context.Context) (more bool, err error) {
 			bun.Ident(k.Schema), now.Add(-settle), pgdialect.Array(k.failing.Now(now))).
 			Scan(ctx, &of.Kind, &of.ID, &of.Pseudonym, pgdialect.Array(&of.Addresses), &oldest, &next)
 		if errors.Is(err, sql.ErrNoRows) {
+			k.fences.forget() // those that other replicas have erased, too
 			return nil
 		}
 		if err != nil {
@@ -188,7 +189,6 @@ func (k *Keeper) Erase(ctx context.Context) (more bool, err error) {
 		if err != nil {
 			return fmt.Errorf("note that a %s is erased: %w", of.Kind, err)
 		}
-		k.fences.done(of.ID)
 		k.Log.InfoContext(ctx, "what there was of an erased account is gone", "kind", of.Kind)
 		return nil
 	})

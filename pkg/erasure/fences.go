@@ -36,9 +36,9 @@ func (f *fences) passed(id uuid.UUID, oldest, next int64) bool {
 	return true
 }
 
-// done forgets an erasure.
-func (f *fences) done(id uuid.UUID) {
+// forget forgets all erasures: there is none to be seen.
+func (f *fences) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.of, id)
+	f.of = nil
 }
