@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -92,6 +93,12 @@ func ptr[T any](v T) *T { return &v }
 // titles are those of the whole list, walked by pages.
 func (a account) titles(in Query) []string {
 	a.t.Helper()
+	return a.titlesOf(math.MaxInt, in)
+}
+
+// titlesOf are those of the first pages of a list.
+func (a account) titlesOf(pages int, in Query) []string {
+	a.t.Helper()
 	if in.Limit == 0 {
 		in.Limit = 50
 	}
@@ -99,17 +106,18 @@ func (a account) titles(in Query) []string {
 		in.Sort = "created_at"
 	}
 	out := []string{}
-	for {
+	for range pages {
 		items, next := a.page(in)
 		for _, item := range items {
 			out = append(out, item.Title)
 		}
 		if next == nil {
-			return out
+			break
 		}
 		require.NotEmpty(a.t, items, "an empty page with a cursor")
 		in.Cursor = *next
 	}
+	return out
 }
 
 // asOlderVersion is what a version before the search index leaves behind.
@@ -369,6 +377,16 @@ func planOf(t *testing.T, s *Store, statement string) node {
 	return parsed[0].Plan
 }
 
+// index indexes all tasks that are not.
+func (a account) index() {
+	a.t.Helper()
+	for indexed := 1; indexed > 0; {
+		var err error
+		indexed, err = a.indexBatch(a.ctx)
+		require.NoError(a.t, err)
+	}
+}
+
 // many fills a store with n tasks of a user and four times as many of others.
 func many(t testing.TB, s *Store, n int) account {
 	t.Helper()
@@ -384,10 +402,7 @@ func many(t testing.TB, s *Store, n int) account {
 	require.NoError(t, err)
 	_, err = s.DB.NewRaw("UPDATE task.tasks SET parent_id = md5('t' || 5)::uuid WHERE user_id = ? AND id IN (SELECT md5('t' || n)::uuid FROM generate_series(10, 200, 5) n)", a.id).Exec(ctx)
 	require.NoError(t, err)
-	for indexed := 1; indexed > 0; {
-		indexed, err = s.indexBatch(ctx)
-		require.NoError(t, err)
-	}
+	a.index()
 	_, err = s.DB.NewRaw("VACUUM ANALYZE task.tasks, task.search, task.members").Exec(ctx)
 	require.NoError(t, err)
 	return a

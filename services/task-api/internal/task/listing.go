@@ -51,7 +51,7 @@ type listing struct {
 	// An index may find few tasks by these: the due times have a beginning and an end,
 	// or a column that an index begins with is filtered by.
 	dated, narrowed bool
-	// It is of what is open, done or in some lists alone.
+	// It is a part of an order: what is open, done, in some lists or within some bounds alone.
 	part bool
 	// The priorities that are filtered by, unless they are ranges of the index.
 	priorities []int
@@ -262,7 +262,7 @@ func (l *listing) narrow(column, sql string, args ...any) {
 		l.also(column, sql, args...)
 		return
 	}
-	l.narrowed = true
+	l.part = true
 	for i := range l.ranges {
 		l.ranges[i] = l.ranges[i].And(sql, args...)
 	}

@@ -55,11 +55,7 @@ func TestATagOfHalfOfTheTasksIsNotLookedUpInEach(t *testing.T) {
 		_, err := s.DB.NewRaw(q.sql, q.args...).Exec(t.Context())
 		require.NoError(t, err, q.sql)
 	}
-	for indexed := 1; indexed > 0; {
-		var err error
-		indexed, err = s.indexBatch(t.Context())
-		require.NoError(t, err)
-	}
+	a.index()
 	// Some wait for the index.
 	a.asOlderVersion("t.id IN (?)", bun.List([]uuid.UUID{half[1], half[101], half[300]}))
 	a.tidy()
@@ -91,18 +87,9 @@ func TestATagOfHalfOfTheTasksIsNotLookedUpInEach(t *testing.T) {
 			}
 			in := c.in
 			in.Sort, in.Limit = sort, limit
-			db, got := s.DB, []string{}
+			db := s.DB
 			s.DB, hook.statements = db.WithQueryHook(hook), nil
-			for range 3 { // pages
-				items, next := a.page(in)
-				for _, item := range items {
-					got = append(got, item.Title)
-				}
-				if next == nil {
-					break
-				}
-				in.Cursor = *next
-			}
+			got := a.titlesOf(3, in)
 			s.DB = db
 			require.Equal(t, want[:min(len(want), 3*limit)], got, "%s by %s", name, sort)
 			var looked float64
@@ -166,11 +153,7 @@ func TestAnyListIsWhatReadingAllWouldAnswer(t *testing.T) {
 				uuid.New(), a.id, list, random.IntN(1000), one("Apple", "pear", "Äpfel")+" "+strconv.Itoa(i), map[bool]string{true: "soon and late", false: one("", "", "seldom")}[last],
 				maybe(3) || last && !maybe(20), random.IntN(5), tags, due, first.Add(time.Duration(i)*time.Second), first.Add(time.Duration(random.IntN(2*tasks))*time.Second))
 		}
-		for indexed := 1; indexed > 0; {
-			var err error
-			indexed, err = s.indexBatch(t.Context())
-			require.NoError(t, err)
-		}
+		a.index()
 		if waiting {
 			a.asOlderVersion("t.user_id = ? AND t.priority = 3", a.id)
 		}
@@ -232,22 +215,11 @@ func TestAnyListIsWhatReadingAllWouldAnswer(t *testing.T) {
 				}
 				return order
 			})
-			titles, got := []string{}, []string{}
+			titles := []string{}
 			for _, task := range want[:min(len(want), 4*in.Limit)] {
 				titles = append(titles, task.Title)
 			}
-			asked := in
-			for range 4 { // pages
-				items, next := a.page(in)
-				for _, item := range items {
-					got = append(got, item.Title)
-				}
-				if next == nil {
-					break
-				}
-				in.Cursor = *next
-			}
-			require.Equal(t, titles, got, "%+v", asked)
+			require.Equal(t, titles, a.titlesOf(4, in), "%+v", in)
 		}
 	}
 }
