@@ -48,7 +48,7 @@ func TestABrokerThatIsAwayIsToldOnceAndSoIsItsReturn(t *testing.T) {
 func TestWhetherTheLogHasAnOwner(t *testing.T) {
 	l := newLog(t)
 	owned := func() bool {
-		owned, err := eventlog.Owned(t.Context(), l.db, "log")
+		owned, _, err := eventlog.Owner(t.Context(), l.db, "log")
 		require.NoError(t, err)
 		return owned
 	}

@@ -89,15 +89,18 @@ func ownOnce(ctx context.Context, url, schema string, log *slog.Logger, well fun
 
 func lockName(schema string) string { return "eventlog:" + schema }
 
-// Owned says whether a process owns the log of a schema.
-func Owned(ctx context.Context, db bun.IDB, schema string) (bool, error) {
-	var owned bool
-	err := db.NewRaw(`SELECT EXISTS (
+// Owner says whether a process holds the log of a schema, and the last epoch that
+// began. A process that can not begin an epoch holds the log, too, for as long as it
+// takes to find that out: an owner holds it in an epoch later than the one seen when
+// nobody held it.
+func Owner(ctx context.Context, db bun.IDB, schema string) (held bool, epoch int64, err error) {
+	err = db.NewRaw(`SELECT EXISTS (
 		SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-			AND classid::bigint << 32 | objid::bigint = hashtext(?)::bigint)`, lockName(schema)).Scan(ctx, &owned)
+			AND classid::bigint << 32 | objid::bigint = hashtext(?)::bigint), epoch
+		FROM ?.event_head`, lockName(schema), bun.Ident(schema)).Scan(ctx, &held, &epoch)
 	if err != nil {
-		return false, fmt.Errorf("look who owns the event log: %w", err)
+		return false, 0, fmt.Errorf("look who owns the event log: %w", err)
 	}
-	return owned, nil
+	return held, epoch, nil
 }

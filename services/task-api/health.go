@@ -40,18 +40,19 @@ func eventsCheck(db *bun.DB, relay *eventlog.Relay) func(context.Context) error 
 func ownerCheck(db *bun.DB) func(context.Context) error {
 	var mu sync.Mutex
 	var missing time.Time // since when there is none; zero while there is one
+	var last int64        // the epoch that had begun when it went missing
 	return func(ctx context.Context) error {
-		owned, err := eventlog.Owned(ctx, db, migrations.Name)
+		held, epoch, err := eventlog.Owner(ctx, db, migrations.Name)
 		if err != nil {
 			return err
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
-		case owned:
+		case held && (missing.IsZero() || epoch > last):
 			missing = time.Time{}
 		case missing.IsZero():
-			missing = time.Now()
+			missing, last = time.Now(), epoch
 		case time.Since(missing) > delayed:
 			return fmt.Errorf("no replica has owned the event log for %s", time.Since(missing))
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/database/databasetest"
+	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
 )
 
 // ready is what readiness says.
@@ -91,6 +92,31 @@ func TestReadinessSaysThatNobodyOwnsTheEventLog(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { _, _, checks := s.ready(); return checks["owner"] == "ok" }, patience, 10*time.Millisecond)
 	require.Len(t, slices.DeleteFunc(s.told(), func(line string) bool { return line != told }), 1)
+}
+
+// A replica that can not begin has the log for a moment, again and again.
+func TestWhoCanNotBeginIsNoOwner(t *testing.T) {
+	t.Parallel()
+	db, err := database.Open(t.Context(), databasetest.Migrated(t, migrations.Schema))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	check := ownerCheck(db)
+	require.NoError(t, check(t.Context()), "nobody has owned it yet")
+	beginning, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, beginning.Close()) })
+	run := func(query string) {
+		_, err := beginning.ExecContext(t.Context(), query)
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool {
+		run("SELECT pg_advisory_lock(hashtext('eventlog:task'))")
+		defer run("SELECT pg_advisory_unlock(hashtext('eventlog:task'))")
+		return check(t.Context()) != nil
+	}, patience, 10*time.Millisecond)
+	run("SELECT pg_advisory_lock(hashtext('eventlog:task'))")
+	run("UPDATE task.event_head SET epoch = epoch + 1")
+	require.NoError(t, check(t.Context()))
 }
 
 func TestReadinessSaysThatATransactionHoldsTheFeedBack(t *testing.T) {
