@@ -78,3 +78,23 @@ func DecodeCursor(cursor string, v any) error {
 	}
 	return nil
 }
+
+// Each gives things to f, one by one, as they are read, some behind the last one, nil at
+// first, until there are none.
+func Each[T any](read func(last *T) ([]*T, error), f func(*T) error) error {
+	var last *T
+	for {
+		found, err := read(last)
+		if err != nil {
+			return err
+		}
+		for _, last = range found {
+			if err := f(last); err != nil {
+				return err
+			}
+		}
+		if len(found) == 0 {
+			return nil
+		}
+	}
+}

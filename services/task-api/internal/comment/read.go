@@ -2,6 +2,7 @@ package comment
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
@@ -22,7 +23,34 @@ func (s *Store) ByID(ctx context.Context, actor access.Actor, ids []uuid.UUID) (
 	return found, err
 }
 
-// InList reads up to limit comments on the tasks of a list of the actor, behind an id.
-func (s *Store) InList(ctx context.Context, actor access.Actor, list, behind uuid.UUID, limit int) ([]*Comment, error) {
-	return read(ctx, s.DB, actor, "t.list_id = ? AND c.id > ? ORDER BY c.id LIMIT ?", list, behind, limit)
+// Written reads up to limit comments that the actor has written, of those that he may see,
+// behind an id.
+func (s *Store) Written(ctx context.Context, actor access.Actor, behind uuid.UUID, limit int) ([]*Comment, error) {
+	return read(ctx, s.DB, actor, "c.author_id = ? AND c.id > ? ORDER BY c.id LIMIT ?", actor.UserID, behind, limit)
+}
+
+// Counted is a task and how many comments it has.
+type Counted struct {
+	TaskID   uuid.UUID `bun:"task_id"`
+	Comments int       `bun:"comments"`
+}
+
+// Count reads which of some tasks have comments, whoever may see them, and how many.
+func (s *Store) Count(ctx context.Context, tasks []uuid.UUID) ([]Counted, error) {
+	var counted []Counted
+	err := s.DB.NewRaw("SELECT task_id, count(*) AS comments FROM task.comments WHERE task_id IN (?) GROUP BY task_id ORDER BY task_id", bun.List(tasks)).Scan(ctx, &counted)
+	if err != nil {
+		return nil, fmt.Errorf("count the comments on %d tasks: %w", len(tasks), err)
+	}
+	return counted, nil
+}
+
+// On reads up to limit comments on some tasks of the actor, task by task, behind one; nil is
+// the beginning.
+func (s *Store) On(ctx context.Context, actor access.Actor, tasks []uuid.UUID, behind *Comment, limit int) ([]*Comment, error) {
+	rest, args := "c.task_id IN (?)", []any{bun.List(tasks)}
+	if behind != nil {
+		rest, args = rest+" AND (c.task_id, c.created_at, c.id) > (?, ?, ?)", append(args, behind.TaskID, behind.CreatedAt, behind.ID)
+	}
+	return read(ctx, s.DB, actor, rest+" ORDER BY c.task_id, c.created_at, c.id LIMIT ?", append(args, limit)...)
 }

@@ -223,33 +223,13 @@ func (e *Export) identities(ctx context.Context, f func(any) error) error {
 }
 
 func (e *Export) apiTokens(ctx context.Context, f func(any) error) error {
-	return pages(func(last *account.APIToken) ([]*account.APIToken, error) {
+	return page.Each(func(last *account.APIToken) ([]*account.APIToken, error) {
 		var behind *page.Place
 		if last != nil {
 			behind = &page.Place{At: last.CreatedAt, ID: last.ID}
 		}
 		return e.APITokens.List(ctx, e.actor, behind, rows)
 	}, func(t *account.APIToken) error { return f(t) })
-}
-
-// pages gives things to f, one by one, as they are read: up to rows behind the last one, nil
-// at first.
-func pages[T any](read func(last *T) ([]*T, error), f func(*T) error) error {
-	var last *T
-	for {
-		found, err := read(last)
-		if err != nil {
-			return err
-		}
-		for _, last = range found {
-			if err := f(last); err != nil {
-				return err
-			}
-		}
-		if len(found) < rows {
-			return nil
-		}
-	}
 }
 
 // all gives what was found to f, one by one, or returns why it was not.
@@ -266,7 +246,7 @@ func all[T any](found []T, err error, f func(any) error) error {
 }
 
 func (e *Export) eachList(ctx context.Context, f func(*list.List) error) error {
-	return pages(func(last *list.List) ([]*list.List, error) {
+	return page.Each(func(last *list.List) ([]*list.List, error) {
 		var after *list.Place
 		if last != nil {
 			after = &list.Place{Position: last.Position, ID: last.ID}
@@ -280,7 +260,7 @@ func (e *Export) lists(ctx context.Context, f func(any) error) error {
 }
 
 func (e *Export) invitations(ctx context.Context, f func(any) error) error {
-	return pages(func(last *list.Invitation) ([]*list.Invitation, error) {
+	return page.Each(func(last *list.Invitation) ([]*list.Invitation, error) {
 		var after *page.Place
 		if last != nil {
 			after = &page.Place{At: last.CreatedAt, ID: last.ID}
@@ -292,12 +272,12 @@ func (e *Export) invitations(ctx context.Context, f func(any) error) error {
 // eachTask gives all tasks that the user sees: those of his lists, whoever has made them.
 func (e *Export) eachTask(ctx context.Context, f func(*task.Task) error) error {
 	return e.eachList(ctx, func(l *list.List) error {
-		return pages(func(last *task.Task) ([]*task.Task, error) {
-			var behind uuid.UUID
+		return page.Each(func(last *task.Task) ([]*task.Task, error) {
+			var after *page.Place
 			if last != nil {
-				behind = last.ID
+				after = &page.Place{At: last.CreatedAt, ID: last.ID}
 			}
-			return e.Tasks.InList(ctx, e.actor, l.ID, behind, rows)
+			return e.Tasks.InList(ctx, e.actor, l.ID, after, rows)
 		}, f)
 	})
 }
@@ -331,20 +311,13 @@ func (e *Export) reminders(ctx context.Context, f func(any) error) error {
 
 // comments gives those that he has written, on what he sees.
 func (e *Export) comments(ctx context.Context, f func(any) error) error {
-	return e.eachList(ctx, func(l *list.List) error {
-		return pages(func(last *comment.Comment) ([]*comment.Comment, error) {
-			var behind uuid.UUID
-			if last != nil {
-				behind = last.ID
-			}
-			return e.Comments.InList(ctx, e.actor, l.ID, behind, rows)
-		}, func(c *comment.Comment) error {
-			if !e.actor.Wrote(c.Author.UserID) {
-				return nil
-			}
-			return f(c)
-		})
-	})
+	return page.Each(func(last *comment.Comment) ([]*comment.Comment, error) {
+		var behind uuid.UUID
+		if last != nil {
+			behind = last.ID
+		}
+		return e.Comments.Written(ctx, e.actor, behind, rows)
+	}, func(c *comment.Comment) error { return f(c) })
 }
 
 // trashed is a task or a list in the trash, with what the task said.
@@ -362,7 +335,7 @@ type trashed struct {
 
 func (e *Export) trash(ctx context.Context, f func(any) error) error {
 	may := e.actor.TrashMemberships()
-	return pages(func(last *trashed) (found []*trashed, err error) {
+	return page.Each(func(last *trashed) (found []*trashed, err error) {
 		var behind uuid.UUID
 		if last != nil {
 			behind = last.ID

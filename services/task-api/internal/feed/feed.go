@@ -304,39 +304,52 @@ func (s *Store) snapshotOf(ctx context.Context, actor access.Actor, l *list.List
 			return err
 		}
 	}
-	err := inBatches(func(behind uuid.UUID) ([]*task.Task, error) {
-		return s.Tasks.InList(ctx, actor, l.ID, behind, snapshotBatch)
-	}, func(t *task.Task) (uuid.UUID, error) {
-		return t.ID, each(Change{ListID: l.ID, Kind: KindTask, ID: t.ID, Op: Put, Task: t})
-	})
-	if err != nil {
-		return err
-	}
-	return inBatches(func(behind uuid.UUID) ([]*comment.Comment, error) {
-		return s.Comments.InList(ctx, actor, l.ID, behind, snapshotBatch)
-	}, func(c *comment.Comment) (uuid.UUID, error) {
-		return c.ID, each(Change{ListID: l.ID, Kind: KindComment, ID: c.ID, Op: Put, Comment: c})
-	})
-}
-
-// inBatches passes on what is read, snapshotBatch at a time, each batch from behind the last
-// id of the one before.
-func inBatches[T any](read func(behind uuid.UUID) ([]T, error), each func(T) (uuid.UUID, error)) error {
-	var behind uuid.UUID
+	var after *page.Place
 	for {
-		found, err := read(behind)
-		if err != nil {
+		tasks, err := s.Tasks.InList(ctx, actor, l.ID, after, snapshotBatch)
+		if err != nil || len(tasks) == 0 {
 			return err
 		}
-		for _, one := range found {
-			if behind, err = each(one); err != nil {
+		for _, t := range tasks {
+			after = &page.Place{At: t.CreatedAt, ID: t.ID}
+			if err := each(Change{ListID: l.ID, Kind: KindTask, ID: t.ID, Op: Put, Task: t}); err != nil {
 				return err
 			}
 		}
-		if len(found) < snapshotBatch {
-			return nil
+		if err := s.commentsOn(ctx, actor, tasks, each); err != nil {
+			return err
 		}
 	}
+}
+
+// commentsOn gives the comments on some tasks, those of about snapshotBatch comments at once.
+func (s *Store) commentsOn(ctx context.Context, actor access.Actor, tasks []*task.Task, each func(Change) error) error {
+	ids := make([]uuid.UUID, len(tasks))
+	for i, t := range tasks {
+		ids[i] = t.ID
+	}
+	counted, err := s.Comments.Count(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var on []uuid.UUID
+	var n int
+	for i, c := range counted {
+		on, n = append(on, c.TaskID), n+c.Comments
+		if i+1 < len(counted) && n+counted[i+1].Comments <= snapshotBatch {
+			continue
+		}
+		err := page.Each(func(last *comment.Comment) ([]*comment.Comment, error) {
+			return s.Comments.On(ctx, actor, on, last, snapshotBatch)
+		}, func(c *comment.Comment) error {
+			return each(Change{ListID: c.ListID, Kind: KindComment, ID: c.ID, Op: Put, Comment: c})
+		})
+		if err != nil {
+			return err
+		}
+		on, n = nil, 0
+	}
+	return nil
 }
 
 // cluster names a cluster and its timeline: a restore begins another.

@@ -87,11 +87,15 @@ func (s *Store) List(ctx context.Context, actor access.Actor, q Query) (List, er
 	if err != nil {
 		return List{}, fmt.Errorf("list the tasks: %w", err)
 	}
+	return List{tasksOf(rows), func(i int) any { return l.cursorOf(&rows[i]) }}, nil
+}
+
+func tasksOf(rows []listed) []*Task {
 	found := make([]*Task, len(rows))
 	for i := range rows {
 		found[i] = &rows[i].Task
 	}
-	return List{found, func(i int) any { return l.cursorOf(&rows[i]) }}, nil
+	return found
 }
 
 // decode reads a cursor; nil when there is none.

@@ -64,12 +64,17 @@ type listing struct {
 	kin []access.Condition
 }
 
-func (s *Store) listing(ctx context.Context, actor access.Actor, q Query) (*listing, error) {
-	lists := actor.Memberships(q.ListIDs...)
+// listingOf is one in the order that q asks for, yet to be filtered.
+func (s *Store) listingOf(actor access.Actor, q Query) *listing {
 	l := &listing{
-		store: s, user: actor.UserID, sort: q.Sort, lists: lists, mine: actor.InLists("list_id", q.ListIDs...),
+		store: s, user: actor.UserID, sort: q.Sort, lists: actor.Memberships(q.ListIDs...), mine: actor.InLists("list_id", q.ListIDs...),
 	}
 	l.column, l.descending = strings.CutPrefix(q.Sort, "-")
+	return l
+}
+
+func (s *Store) listing(ctx context.Context, actor access.Actor, q Query) (*listing, error) {
+	l := s.listingOf(actor, q)
 	if !slices.Contains(orders, l.column) {
 		return nil, refuse.Part("sort", "must be one of "+strings.Join(orders, ", ")+", or one with - before it")
 	}

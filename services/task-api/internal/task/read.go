@@ -3,10 +3,12 @@ package task
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 )
 
@@ -23,9 +25,24 @@ func (s *Store) ByID(ctx context.Context, actor access.Actor, ids []uuid.UUID) (
 	return found, err
 }
 
-// InList reads up to limit tasks of a list of the actor, behind an id.
-func (s *Store) InList(ctx context.Context, actor access.Actor, list, behind uuid.UUID, limit int) ([]*Task, error) {
-	return s.readAll(ctx, actor.Tasks().And("list_id = ? AND id > ?", list, behind), limit)
+// InList reads up to limit tasks of a list of the actor, the oldest first, behind a place;
+// fewer where their texts are as long as a page may be. None are left where it reads none.
+func (s *Store) InList(ctx context.Context, actor access.Actor, list uuid.UUID, after *page.Place, limit int) ([]*Task, error) {
+	l := s.listingOf(actor, Query{Sort: "created_at", ListIDs: []uuid.UUID{list}})
+	var c *cursor
+	if after != nil {
+		at := after.At.UTC().Format(time.RFC3339Nano)
+		c = &cursor{Value: &at, ID: after.ID}
+	}
+	if err := l.filter(ctx, Query{}); err != nil {
+		return nil, err
+	}
+	l.after(c, Query{})
+	rows, err := l.walkAll(ctx, limit, nil)
+	if err != nil {
+		return nil, fmt.Errorf("read %d tasks of a list: %w", limit, err)
+	}
+	return tasksOf(rows), nil
 }
 
 func (s *Store) readAll(ctx context.Context, where access.Condition, limit int) ([]*Task, error) {

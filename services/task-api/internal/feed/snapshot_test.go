@@ -1,0 +1,53 @@
+package feed
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/database/databasetest"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
+	"github.com/taskwire/taskwire/services/task-api/internal/comment"
+	"github.com/taskwire/taskwire/services/task-api/internal/list"
+	"github.com/taskwire/taskwire/services/task-api/internal/migrations"
+	"github.com/taskwire/taskwire/services/task-api/internal/task"
+)
+
+func TestASnapshotReadsEachThingOnce(t *testing.T) {
+	db, _ := databasetest.Open(t, migrations.Schema)
+	user := uuid.New()
+	const tasks, comments = 20*snapshotBatch + 7, 8*snapshotBatch + 3
+	// The first task has more comments than are read at once, every other one has one.
+	_, err := db.NewRaw(`
+		INSERT INTO task.lists (id, created_by, name, created_at, updated_at, version) VALUES (?1, ?0, 'l', now(), now(), 1);
+		INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?0, ?1, 'owner', 1, now());
+		INSERT INTO task.tasks (id, user_id, list_id, position, title, description, is_complete, priority, tags, all_day, timezone, version, created_at, updated_at)
+			SELECT md5('t' || n)::uuid, ?0, ?1, n, 't', '', n % 3 = 0, 0, '{}', false, 'UTC', 1, now() - n / 10 * interval '1 minute', now() FROM generate_series(1, ?2) n;
+		INSERT INTO task.comments (id, task_id, author_id, text, created_at)
+			SELECT md5('c' || n)::uuid, md5('t' || greatest(n * 2 - 3 * ?4, 1))::uuid, ?0, 'c', now() + n / 10 * interval '1 second' FROM generate_series(1, ?3) n`,
+		user, access.Inbox(user), tasks, comments, snapshotBatch).Exec(t.Context())
+	require.NoError(t, err)
+	_, err = db.NewRaw("VACUUM ANALYZE task.tasks, task.comments, task.members, task.lists").Exec(t.Context())
+	require.NoError(t, err)
+	db.SetMaxOpenConns(1)
+	_, err = db.ExecContext(t.Context(), "SET enable_seqscan = off") // as with tables of millions
+	require.NoError(t, err)
+	s := &Store{DB: db, Tasks: &task.Store{DB: db}, Lists: &list.Store{DB: db, Changes: &change.Writer{DB: db, Now: time.Now}}, Comments: &comment.Store{DB: db}}
+	found := map[string]map[uuid.UUID]bool{KindList: {}, KindMember: {}, KindTask: {}, KindComment: {}}
+	readTasks, readComments := databasetest.Reads(t, db, "task.tasks"), databasetest.Reads(t, db, "task.comments")
+	require.NoError(t, s.Snapshot(t.Context(), access.Actor{UserID: user}, func(c Change) error {
+		require.False(t, found[c.Kind][c.ID], "twice: %s %s", c.Kind, c.ID)
+		found[c.Kind][c.ID] = true
+		if c.Kind == KindComment {
+			require.True(t, found[KindTask][c.Comment.TaskID], "a comment is behind its task")
+		}
+		return nil
+	}))
+	require.Len(t, found[KindTask], tasks)
+	require.Len(t, found[KindComment], comments)
+	require.Less(t, databasetest.Reads(t, db, "task.tasks")-readTasks, 8*tasks)
+	require.Less(t, databasetest.Reads(t, db, "task.comments")-readComments, 5*comments)
+}
