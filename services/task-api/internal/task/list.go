@@ -61,6 +61,8 @@ type listed struct {
 	TitleKey []byte `bun:"title_key"`
 	// Found is how many tasks the list has, where gatherFew counted them.
 	Found int `bun:"found"`
+	// Cut is whether it is the last one that was looked at, and not the last one that there is.
+	Cut bool `bun:"cut"`
 }
 
 // searchTime is how long a search may take. It looks through texts, and there are

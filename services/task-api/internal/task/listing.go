@@ -164,12 +164,8 @@ var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 var orders = []string{"created_at", "updated_at", "due_at", "priority", "title", "position"}
 
 // covering are the columns that each index of an order includes (migration 0022):
-// lists that are filtered by nothing else are found without reading the tasks. That by due
-// time has daily (migration 0037).
-var (
-	covering = []string{"due_at", "parent_id", "priority", "updated_at"}
-	daily    = append(slices.Clone(covering), "created_at")
-)
+// lists that are filtered by nothing else are found without reading the tasks.
+var covering = []string{"due_at", "parent_id", "priority", "updated_at"}
 
 // filter takes over what the list is narrowed by: to ranges of the index where
 // that is possible, else as filters.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/taskwire/taskwire/pkg/cache"
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 	"github.com/taskwire/taskwire/services/task-api/internal/refuse"
@@ -22,6 +23,8 @@ import (
 type Store struct {
 	DB      *bun.DB
 	Changes *change.Writer
+
+	rare cache.Cache[uint64, struct{}] // what few tasks of a user had when it was last looked for: see wanted
 }
 
 var errNotFound = refuse.Missing("task")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"hash/maphash"
 	"reflect"
 	"slices"
 	"strings"
@@ -48,7 +49,7 @@ func (l *listing) order(whole bool) string {
 // is quick where many tasks meet them, and to find all that do through another
 // index and sort those, which is quick where few do. Which of the two it is, the
 // first steps of the walk tell, and then how many are found. Those of some days are
-// few as a rule.
+// few as a rule; and what few had who asked before for the same, few will have again.
 func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	switch {
 	case l.covered && len(l.reads) == 0: // what filters there are look at the ends of a range alone
@@ -56,13 +57,43 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	case l.few:
 		return l.gather(ctx, n)
 	}
-	first := l.dated && (!l.covered || slices.Contains(daily, l.column))
-	if first {
-		rows, few, err := l.gatherFew(ctx, n, 100*n)
-		if err != nil || few {
+	if _, rare := l.store.rare.Get(l.wanted()); rare && !l.covered {
+		return l.search(ctx, n, false)
+	}
+	var few bool
+	if l.dated {
+		most := 100 * n
+		if l.covered && strings.HasPrefix(l.column, "title") {
+			most = 10 * n // whose titles are looked up
+		}
+		// Of many that are due then, the first may do.
+		rows, found, done, err := l.gatherFew(ctx, n, most, 5*n)
+		if err != nil || done {
+			return rows, err
+		}
+		few = found <= most
+	}
+	if !few && !(l.dated && l.covered) {
+		rows, err := l.step(ctx, n)
+		if err != nil || len(rows) == n {
 			return rows, err
 		}
 	}
+	if (l.narrowed || l.part && !l.covered) && !l.dated {
+		rows, _, done, err := l.gatherFew(ctx, n, 20*n, 20*n)
+		if err != nil || done {
+			return rows, err
+		}
+	}
+	if l.covered {
+		return l.walkAll(ctx, n, nil)
+	}
+	return l.search(ctx, n, few)
+}
+
+// step walks along some steps of the order, and on where those tell that it is not far. It
+// may answer fewer than n.
+func (l *listing) step(ctx context.Context, n int) ([]listed, error) {
 	steps := 5 * n
 	if l.folded != "" && len(l.indexed(false)) == 0 {
 		steps = n + 50 // each looks at a text
@@ -74,20 +105,14 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	// One in 50: to walk on is as long as to sort what is found.
 	if len(rows)*50 >= steps {
 		// Twice as far as they are, going by those.
-		rows, err := l.walk(ctx, l.walks[0], n, min(2*n*steps/len(rows), 100*n), nil)
-		if err != nil || len(rows) == n {
-			return rows, err
-		}
+		return l.walk(ctx, l.walks[0], n, min(2*n*steps/len(rows), 100*n), nil)
 	}
-	if (l.narrowed || l.part && !l.covered) && !first {
-		rows, few, err := l.gatherFew(ctx, n, 20*n)
-		if err != nil || few {
-			return rows, err
-		}
-	}
-	if l.covered {
-		return l.walkAll(ctx, n, nil)
-	}
+	return nil, nil
+}
+
+// search answers by the search index, where it knows what is looked for and few have that, or
+// few are due then.
+func (l *listing) search(ctx context.Context, n int, fewDue bool) ([]listed, error) {
 	keys, err := l.keys(ctx)
 	if err != nil {
 		return nil, err
@@ -96,8 +121,19 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 		return l.gather(ctx, n)
 	}
 	rows, few, err := l.gatherKeyed(ctx, n, 100*n, keys)
-	if err != nil || few {
-		return rows, err
+	if err != nil {
+		return nil, err
+	}
+	if few {
+		l.store.rare.Put(l.wanted(), struct{}{}, mostRare)
+		return rows, nil
+	}
+	l.store.rare.Forget(l.wanted())
+	if fewDue {
+		rows, _, done, err := l.gatherFew(ctx, n, 100*n, 100*n)
+		if err != nil || done {
+			return rows, err
+		}
 	}
 	return l.walkAll(ctx, n, keys)
 }
@@ -205,10 +241,11 @@ func (l *listing) met(b *builder) {
 	b.add(" ELSE ("+l.text.SQL+") END", l.text.Args...)
 }
 
-// gatherFew finds the tasks that meet the filters in an index, and sorts those, unless
-// there are more than most: of tasks that meet what the index has, of which the rest is
-// looked at.
-func (l *listing) gatherFew(ctx context.Context, n, most int) (rows []listed, few bool, err error) {
+// gatherFew finds the tasks that meet the filters in an index, and sorts those, unless there
+// are more than most. What the index does not have is looked at in that order, until there
+// are n of them, but in no more than look. It says how many it found, of more than most
+// only that, and whether the rows are what was asked for.
+func (l *listing) gatherFew(ctx context.Context, n, most, look int) (rows []listed, found int, done bool, err error) {
 	ranges, order, byDue := l.ranges, "", l.dated
 	// In the order of what it is filtered by, Postgres takes the index that begins with
 	// that, however many of all users' tasks meet the filter.
@@ -235,18 +272,25 @@ func (l *listing) gatherFew(ctx context.Context, n, most int) (rows []listed, fe
 		b.add(l.lists.SQL+" LIMIT ?)", append(slices.Clone(l.lists.Args), most+1)...)
 	}
 	b.wrap("WITH found AS MATERIALIZED (SELECT * FROM (", ") t")
-	b.add(" LIMIT ?) ", most+1)
+	b.add(" LIMIT ?), counted AS MATERIALIZED (SELECT count(*) AS found FROM found) ", most+1)
 	if l.covered {
-		b.add("SELECT id, (SELECT count(*) FROM found) AS found FROM found")
+		b.add("SELECT id, (SELECT found FROM counted) AS found, false AS cut FROM found")
 	} else {
-		// That there are too many is seen by one of them, without a look at the others.
-		b.add("SELECT id, found FROM (SELECT count(*) AS found FROM found) c, LATERAL (SELECT * FROM found LIMIT CASE WHEN c.found > ? THEN 1 END) f, LATERAL (SELECT FROM task.tasks t WHERE t.id = f.id AND (c.found > ? OR (", most, most)
+		// That there are more is seen by the last one looked at: where there are too many,
+		// that is the first.
+		b.add("SELECT f.id, (SELECT found FROM counted) AS found, f.cut FROM (SELECT *, (SELECT found FROM counted) > ? AND row_number() OVER () = (SELECT CASE WHEN found > ? THEN 1 ELSE ? END FROM counted) AS cut", look, most, look)
+		b.add(" FROM (SELECT * FROM found" + l.order(true))
+		b.add(" LIMIT (SELECT CASE WHEN found > ? THEN 1 ELSE ? END FROM counted)) f) f, LATERAL (SELECT FROM task.tasks t WHERE t.id = f.id AND (f.cut OR ", most, look)
 		l.met(&b)
-		b.add(")) OFFSET 0) t")
+		b.add(") OFFSET 0) t")
 	}
 	b.add(l.order(true)+" LIMIT ?", n)
-	rows, err = l.scan(ctx, &b, "found")
-	return rows, len(rows) == 0 || rows[0].Found <= most, err
+	rows, err = l.scan(ctx, &b, "found", "cut")
+	if err != nil || len(rows) == 0 {
+		return nil, 0, err == nil, err
+	}
+	found = rows[0].Found
+	return rows, found, found <= most && !rows[len(rows)-1].Cut, nil
 }
 
 // place adds the condition of the user's tasks that lie in the list and meet the filters
@@ -331,6 +375,17 @@ func (l *listing) keys(ctx context.Context) ([]wantedKeys, error) {
 	}
 	return all, nil
 }
+
+// wanted stands for what a user looks for in the search index. Two may have the same, which
+// costs one of them time.
+func (l *listing) wanted() uint64 {
+	return maphash.Comparable(seed, [...]string{l.user.String(), l.folded, strings.Join(l.tags, "\x00")})
+}
+
+var seed = maphash.MakeSeed()
+
+// mostRare is of how many of those it is remembered that few tasks have it.
+const mostRare = 50_000
 
 // find adds a query for what has the keys in the search index.
 func find(b *builder, keys []wantedKeys) {

@@ -101,6 +101,79 @@ func TestATagOfHalfOfTheTasksIsNotLookedUpInEach(t *testing.T) {
 	}
 }
 
+// Of a day with many tasks each was looked at for its tags and its text, for a page of few.
+func TestOfADayTheFirstThatDoAreLookedAt(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	const tasks, limit = 1000, 2
+	a := many(t, s, tasks)
+	_, err := s.DB.NewRaw(`UPDATE task.tasks t SET is_complete = false, version = 2, due_at = timestamptz '2028-01-01' + n % 4 * interval '1 day',
+			tags = CASE WHEN n % 3 = 0 THEN ARRAY['new'] ELSE '{}' END, description = CASE WHEN n % 3 = 0 THEN 'soon' ELSE '' END
+		FROM (SELECT id, row_number() OVER (ORDER BY title) AS n FROM task.tasks WHERE user_id = ?0) numbered WHERE numbered.id = t.id`, a.id).Exec(t.Context())
+	require.NoError(t, err)
+	a.index()
+	a.tidy()
+	var all []*Task
+	require.NoError(t, s.DB.NewSelect().Model(&all).Where("user_id = ?", a.id).OrderExpr("created_at, id").Scan(t.Context()))
+	hook := &plans{}
+	for name, in := range map[string]Query{
+		"a tag": {Tags: []string{"new"}}, "a text": {Text: "SOON"}, "a tag of none": {Tags: []string{"never"}}, "a text of none": {Text: "nowhere"},
+	} {
+		in.DueAfter, in.DueBefore, in.Sort, in.Limit = at("2028-01-02T00:00:00Z"), at("2028-01-03T00:00:00Z"), "created_at", limit
+		want := []string{}
+		for _, task := range all {
+			if task.DueAt.Day() == 2 && task.Description == "soon" && !strings.Contains(name, "none") {
+				want = append(want, task.Title)
+			}
+		}
+		db := s.DB
+		s.DB, hook.statements = db.WithQueryHook(hook), nil
+		got := a.titlesOf(3, in)
+		s.DB = db
+		require.Equal(t, want[:min(len(want), 3*limit)], got, name)
+		var looked float64
+		for _, statement := range hook.statements {
+			looked += planOf(t, s, statement).looked()
+		}
+		require.LessOrEqual(t, looked, float64(3*8*(limit+1)), "%s: %s", name, strings.Join(hook.statements, "\n"))
+	}
+}
+
+// What few tasks have is looked for in the search index at once, when it is looked for again.
+func TestWhatIsRareIsRemembered(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	a := many(t, s, 1000)
+	hook := &plans{}
+	for name, in := range map[string]Query{"a tag": {Tags: []string{"rare"}}, "no text": {Text: "nowhere"}} {
+		in.Sort, in.Limit = "created_at", 10
+		asked := func() (titles []string, statements int) {
+			db := s.DB
+			s.DB, hook.statements = db.WithQueryHook(hook), nil
+			items, _ := a.page(in)
+			s.DB = db
+			for _, t := range items {
+				titles = append(titles, t.Title)
+			}
+			return titles, len(hook.statements)
+		}
+		first, before := asked()
+		again, after := asked()
+		require.Equal(t, first, again, name)
+		require.Less(t, after, before, name)
+	}
+	// Then all have it.
+	_, err := s.DB.NewRaw("UPDATE task.tasks SET tags = '{rare}', description = 'nowhere', version = version + 1 WHERE user_id = ?", a.id).Exec(t.Context())
+	require.NoError(t, err)
+	a.index()
+	for _, in := range []Query{{Tags: []string{"rare"}}, {Text: "nowhere"}} {
+		in.Sort, in.Limit = "created_at", 10
+		for range 2 {
+			require.Len(t, a.titlesOf(3, in), 30)
+		}
+	}
+}
+
 // Any filters in any order answer what reading everything would, whichever way the list is
 // read: pages of a task or three make a few tasks many.
 func TestAnyListIsWhatReadingAllWouldAnswer(t *testing.T) {
