@@ -17,7 +17,7 @@ import (
 // rare is one in 1,000 of his tasks.
 var listed = []string{
 	"sort=created_at", "sort=-created_at", "sort=updated_at", "sort=-updated_at", "sort=due_at", "sort=-due_at",
-	"sort=priority", "sort=-priority", "sort=title", "sort=-title",
+	"sort=priority", "sort=-priority", "sort=title", "sort=-title", "sort=position", "is_complete=false&sort=position",
 	"is_complete=false", "is_complete=true&sort=title", "priority=urgent", "priority=low&sort=due_at", "priority=urgent&priority=low&sort=-priority",
 	"tag=rare", "tag=often&sort=title", "tag=never", "due_before=2027-01-01T12:00:00Z", "due_after=2026-01-01T00:00:00Z&sort=-updated_at",
 	"updated_after=2026-02-24T03:00:00Z", "parent_id=none", "parent_id=%s", "series_id=%s", "is_complete=false&priority=urgent&tag=rare&sort=-due_at",

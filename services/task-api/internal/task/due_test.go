@@ -312,7 +312,7 @@ func TestADueListReadsFewTasks(t *testing.T) {
 	hook := &plans{}
 	s.DB = s.DB.WithQueryHook(hook)
 	for _, due := range dues {
-		for _, sort := range []string{"created_at", "-created_at", "updated_at", "due_at", "-due_at", "priority", "-title"} {
+		for _, sort := range []string{"created_at", "-created_at", "updated_at", "due_at", "-due_at", "priority", "-title", "position"} {
 			in := Query{Due: due, Sort: sort, Limit: limit}
 			for page := range 2 {
 				hook.statements = nil

@@ -442,7 +442,7 @@ func TestEachListReadsAnIndexInItsOrder(t *testing.T) {
 		"a rare text": {Text: "TÁSK " + "b"}, "a common text": {Text: "task"}, "no text": {Text: "nowhere"}, "a letter": {Text: "o"}, "no letter": {Text: "z"}, "a tenth": {Text: "often"},
 		"open and urgent and rare": {IsComplete: ptr(false), Priorities: []string{"urgent"}, Tags: []string{"rare"}},
 	}
-	orders := []string{"-created_at", "updated_at", "-due_at", "priority", "title"}
+	orders := []string{"-created_at", "updated_at", "-due_at", "priority", "title", "position"}
 	all := slices.Concat(orders, []string{"created_at", "-updated_at", "due_at", "-priority", "-title"})
 	for name, in := range filters {
 		sorts := orders
@@ -520,7 +520,7 @@ func TestALongListIsNotReadWholeBecauseOthersAreShort(t *testing.T) {
 		}
 		require.LessOrEqual(t, rows, float64(most), "%+v: %s", in, strings.Join(hook.statements, "\n"))
 	}
-	for column, index := range map[string]string{"created_at": "created", "updated_at": "updated", "due_at": "day", "priority": "priority", "title": "title", "position": "position"} {
+	for column, index := range map[string]string{"created_at": "created", "updated_at": "updated", "due_at": "day", "priority": "priority", "title": "title", "position": "place"} {
 		index = "task.tasks_of_list_by_" + index
 		_, err := s.DB.NewRaw("ALTER INDEX " + index + " SET (fillfactor = 10)").Exec(t.Context())
 		require.NoError(t, err)

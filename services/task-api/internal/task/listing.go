@@ -164,19 +164,24 @@ var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 var orders = []string{"created_at", "updated_at", "due_at", "priority", "title", "position"}
 
 // covering are the columns that each index of an order includes (migration 0022):
-// lists that are filtered by nothing else are found without reading the tasks.
-var covering = []string{"due_at", "parent_id", "priority", "updated_at"}
+// lists that are filtered by nothing else are found without reading the tasks. That by due
+// time has daily (migration 0037).
+var (
+	covering = []string{"due_at", "parent_id", "priority", "updated_at"}
+	daily    = append(slices.Clone(covering), "created_at")
+)
+
+// openAndDone are what each index of an order has one behind the other.
+var openAndDone = []access.Condition{{SQL: "NOT is_complete"}, {SQL: "is_complete"}}
 
 // filter takes over what the list is narrowed by: to ranges of the index where
 // that is possible, else as filters.
 func (l *listing) filter(ctx context.Context, q Query) error {
-	l.ranges = []access.Condition{{SQL: "NOT is_complete"}, {SQL: "is_complete"}}
+	l.ranges = slices.Clone(openAndDone)
 	if q.IsComplete != nil && *q.IsComplete {
 		l.ranges = l.ranges[1:]
 	} else if q.IsComplete != nil || q.Due != "" {
 		l.ranges = l.ranges[:1]
-	} else if l.column == "position" { // whose index has the open ones among the others
-		l.ranges = []access.Condition{{SQL: "true"}}
 	}
 	l.covered, l.part = true, q.IsComplete != nil || q.Due != "" || len(q.ListIDs) > 0
 	l.dated = q.DueAfter != nil && q.DueBefore != nil || q.Due != "" && q.Due != DueOverdue && q.Due != DueNone

@@ -273,9 +273,20 @@ func neighbours(ctx context.Context, tx *change.Tx, t *Task, at spot, before boo
 	if before {
 		than, direction = "<", " DESC"
 	}
+	order := " ORDER BY position" + direction + ", id" + direction + " LIMIT ?"
+	var b builder
+	for i, half := range openAndDone {
+		if i > 0 {
+			b.add(" UNION ALL ")
+		}
+		b.add("(SELECT "+columns+" FROM task.tasks WHERE list_id = ? AND "+half.SQL+" AND id <> ? AND (position, id) "+than+" (?, ?)"+order,
+			t.ListID, t.ID, at.Position, at.ID, n)
+		b.add(")")
+	}
+	b.wrap("SELECT * FROM (", ") t")
+	b.add(order, n)
 	var found []*Task
-	err := tx.NewSelect().Model(&found).Where("list_id = ?", t.ListID).Where("id <> ?", t.ID).
-		Where("(position, id) "+than+" (?, ?)", at.Position, at.ID).OrderExpr("position" + direction + ", id" + direction).Limit(int64(n)).Scan(ctx)
+	err := tx.NewRaw(b.String(), b.args...).Scan(ctx, &found)
 	if err != nil {
 		return nil, fmt.Errorf("look around in the list: %w", err)
 	}

@@ -63,8 +63,8 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	var few bool
 	if l.dated {
 		most := 100 * n
-		if l.covered && strings.HasPrefix(l.column, "title") {
-			most = 10 * n // whose titles are looked up
+		if l.covered && !slices.Contains(daily, l.column) {
+			most = 10 * n // of which that column is looked up
 		}
 		// Of many that are due then, the first may do.
 		rows, found, done, err := l.gatherFew(ctx, n, most, 5*n)
