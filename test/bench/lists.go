@@ -14,13 +14,13 @@ import (
 )
 
 // listed are the lists that are measured of a user with many tasks. What is
-// rare is one in 1,000 of his tasks.
+// rare is one in 1,000 of his tasks; every second is assigned to him.
 var listed = []string{
 	"sort=created_at", "sort=-created_at", "sort=updated_at", "sort=-updated_at", "sort=due_at", "sort=-due_at",
 	"sort=priority", "sort=-priority", "sort=title", "sort=-title", "sort=position", "is_complete=false&sort=position",
 	"is_complete=false", "is_complete=true&sort=title", "priority=urgent", "priority=low&sort=due_at", "priority=urgent&priority=low&sort=-priority",
 	"tag=rare", "tag=often&sort=title", "tag=never", "due_before=2027-01-01T12:00:00Z", "due_after=2026-01-01T00:00:00Z&sort=-updated_at",
-	"updated_after=2026-02-24T03:00:00Z", "parent_id=none", "parent_id=%s", "series_id=%s", "is_complete=false&priority=urgent&tag=rare&sort=-due_at",
+	"updated_after=2026-02-24T03:00:00Z", "parent_id=none", "parent_id=%s", "series_id=%s", "assignee=%s", "assignee=%s&is_complete=false&sort=due_at", "is_complete=false&priority=urgent&tag=rare&sort=-due_at",
 }
 
 // correlated are lists of tasks that are due a week after they were made, were
@@ -65,15 +65,14 @@ func lists(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var parent, series uuid.UUID
-		if err := conn.QueryRow(ctx, "SELECT md5('t' || $1::int)::uuid, md5('s')::uuid", every()).Scan(&parent, &series); err != nil {
+		var parent, series, user uuid.UUID
+		if err := conn.QueryRow(ctx, "SELECT md5('t' || $1::int)::uuid, md5('s')::uuid, (SELECT id FROM task.users LIMIT 1)", every()).Scan(&parent, &series, &user); err != nil {
 			return err
 		}
 		fmt.Printf("\n| GET /api/tasks? with %d tasks of the user among %d of others | p50 | p99 |\n|---|---|---|\n", *own, *others)
 		for _, query := range append(listed, searched...) {
-			if strings.Contains(query, "%s") {
-				query = fmt.Sprintf(query, map[bool]uuid.UUID{true: parent, false: series}[strings.HasPrefix(query, "parent")])
-			}
+			filter, _, _ := strings.Cut(query, "=")
+			query = strings.Replace(query, "%s", map[string]uuid.UUID{"parent_id": parent, "series_id": series, "assignee": user}[filter].String(), 1)
 			if err := row(ctx, u, query, query); err != nil {
 				return err
 			}
@@ -223,12 +222,13 @@ func every() int { return *others / *own + 1 }
 func writeTasks(ctx context.Context, conn *pgx.Conn) error {
 	const batch = 100_000
 	for from := 1; from <= *own+*others; from += batch {
-		_, err := conn.Exec(ctx, fmt.Sprintf(`INSERT INTO task.tasks (id, user_id, title, description, is_complete, priority, tags, due_at, all_day, timezone, series_id, parent_id, version, created_at, updated_at, title_key, search_version)
+		_, err := conn.Exec(ctx, fmt.Sprintf(`INSERT INTO task.tasks (id, user_id, title, description, is_complete, priority, tags, due_at, all_day, timezone, series_id, parent_id, assignee_id, version, created_at, updated_at, title_key, search_version)
 			SELECT md5('t' || n)::uuid, CASE WHEN n %% %[1]d = 0 THEN (SELECT id FROM task.users LIMIT 1) ELSE md5('u' || n %% 1999)::uuid END,
 				'Task ' || substr(md5(n::text), 1, 12), CASE WHEN n %% %[1]d > 0 THEN '' WHEN n / %[1]d %% 10 = 0 THEN 'often ' || md5('x' || n) ELSE md5('d' || n) || ' ' || md5('e' || n) || ' ' || md5('f' || n) END,
 				n < %[2]d, CASE WHEN n / %[1]d %% 1000 = 0 THEN 4 ELSE n %% 3 END, CASE WHEN n / %[1]d %% 1000 = 0 THEN '{rare}' WHEN n %% 4 = 0 THEN '{often}' ELSE '{}' END::text[],
 				CASE WHEN n %% 3 > 0 THEN timestamptz '2027-01-01' + (n * 7919::bigint %% 200003) * interval '1 minute' END, false, 'UTC',
-				CASE WHEN n %% %[1]d = 0 AND n / %[1]d %% 1000 = 0 THEN md5('s')::uuid END, CASE WHEN n %% %[1]d = 0 AND n / %[1]d BETWEEN 2 AND 100 THEN md5('t%[1]d')::uuid END, 1,
+				CASE WHEN n %% %[1]d = 0 AND n / %[1]d %% 1000 = 0 THEN md5('s')::uuid END, CASE WHEN n %% %[1]d = 0 AND n / %[1]d BETWEEN 2 AND 100 THEN md5('t%[1]d')::uuid END,
+				CASE WHEN n %% %[1]d = 0 AND n / %[1]d %% 2 = 0 THEN (SELECT id FROM task.users LIMIT 1) END, 1,
 				timestamptz '2026-01-01' + n * interval '1 second', timestamptz '2026-02-01' + (n * 6007::bigint %% 2000003) * interval '1 second',
 				CASE WHEN n %% %[1]d > 0 THEN decode(md5(n::text), 'hex') END, CASE WHEN n %% %[1]d > 0 THEN 17 END
 			FROM generate_series(%[3]d, %[4]d) n`, every(), (*own+*others)*4/5, from, min(from+batch-1, *own+*others)))

@@ -430,9 +430,19 @@ func TestEachListReadsAnIndexInItsOrder(t *testing.T) {
 	s := newStore(t)
 	const tasks, limit = 4000, 5
 	a := many(t, s, tasks)
+	colleague := uuid.New()
+	for _, q := range []string{
+		"INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?0, ?1, 'editor', 1, now())",
+		"UPDATE task.tasks SET assignee_id = CASE WHEN hashtext(id::text) & 255 = 0 THEN ?0::uuid ELSE ?2 END WHERE list_id = ?1",
+	} {
+		_, err := s.DB.NewRaw(q, colleague, access.Inbox(a.id), a.id).Exec(t.Context())
+		require.NoError(t, err)
+	}
+	a.tidy()
 	hook := &plans{}
 	s.DB = s.DB.WithQueryHook(hook)
 	filters := map[string]Query{
+		"those of a colleague": {Assignee: &colleague}, "his own": {Assignee: &a.id}, "his own that are open": {Assignee: &a.id, IsComplete: ptr(false)},
 		"all": {}, "open": {IsComplete: ptr(false)}, "complete": {IsComplete: ptr(true)},
 		"a rare priority": {Priorities: []string{"urgent"}}, "a common priority": {Priorities: []string{"low"}}, "two priorities": {Priorities: []string{"urgent", "none"}},
 		"a rare tag": {Tags: []string{"rare"}}, "a common tag": {Tags: []string{"often"}}, "no tag": {Tags: []string{"never"}}, "two tags": {Tags: []string{"rare", "often"}},

@@ -58,6 +58,8 @@ type listing struct {
 	// What the search index knows: a text as it is searched for, and tags.
 	folded string
 	tags   []string
+	// Whose tasks are asked for; nobody's in particular where it is nil.
+	assignee uuid.UUID
 	// Few tasks meet the filters, whoever asks. Those that meet kin are a task's subtasks
 	// or a series, for which there are indexes.
 	few bool
@@ -203,7 +205,7 @@ func (l *listing) filter(ctx context.Context, q Query) error {
 	}
 	if q.Assignee != nil {
 		l.also("assignee_id", "assignee_id = ?", *q.Assignee)
-		l.few = true
+		l.assignee = *q.Assignee
 	}
 	if q.SeriesID != nil {
 		l.also("series_id", "series_id = ?", *q.SeriesID)

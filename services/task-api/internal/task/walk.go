@@ -111,13 +111,13 @@ func (l *listing) step(ctx context.Context, n int) ([]listed, error) {
 }
 
 // search answers by the search index, where it knows what is looked for and few have that, or
-// few are due then.
+// few are due then; else by that of assignees.
 func (l *listing) search(ctx context.Context, n int, fewDue bool) ([]listed, error) {
 	keys, err := l.keys(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if keys == nil {
+	if keys == nil && (l.assignee == uuid.Nil || l.folded != "") {
 		return l.gather(ctx, n)
 	}
 	rows, few, err := l.gatherKeyed(ctx, n, 100*n, keys)
@@ -138,8 +138,8 @@ func (l *listing) search(ctx context.Context, n int, fewDue bool) ([]listed, err
 	return l.walkAll(ctx, n, keys)
 }
 
-// walkAll walks through the parts of the list until it has n tasks, past what the search
-// index does not know by keys, unless they are nil.
+// walkAll walks through the parts of the list until it has n tasks, past what find does not
+// find by keys.
 func (l *listing) walkAll(ctx context.Context, n int, keys []wantedKeys) ([]listed, error) {
 	var all []listed
 	for _, part := range l.walks {
@@ -206,7 +206,7 @@ func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int,
 	if !l.covered {
 		var found builder
 		found.add("WITH found AS MATERIALIZED (")
-		find(&found, keys)
+		l.find(&found, keys)
 		found.add(" UNION ALL SELECT id FROM task.tasks WHERE "+unindexed+" AND "+l.mine.SQL+") ", l.mine.Args...)
 		b.before(&found)
 	}
@@ -327,13 +327,13 @@ func (l *listing) gather(ctx context.Context, n int) ([]listed, error) {
 	return l.scan(ctx, &b)
 }
 
-// gatherKeyed finds the tasks that the search index knows, and sorts those, unless there are
-// more than most.
+// gatherKeyed finds the tasks that the search index knows, or that are somebody's, and sorts
+// those, unless there are more than most.
 func (l *listing) gatherKeyed(ctx context.Context, n, most int, keys []wantedKeys) (rows []listed, few bool, err error) {
 	names := "t.id, t." + l.column
 	var b builder
 	b.add("WITH found AS MATERIALIZED (")
-	find(&b, keys)
+	l.find(&b, keys)
 	if l.folded != "" {
 		b.add(" AND strpos(s.text, ?) > 0", l.folded)
 	}
@@ -360,6 +360,9 @@ type wantedKeys struct{ keys, long []int64 }
 // keys are what the search index is asked for: for each who has made some of the lists. They
 // are nil where it knows nothing of what is looked for.
 func (l *listing) keys(ctx context.Context) ([]wantedKeys, error) {
+	if l.folded == "" && len(l.tags) == 0 {
+		return nil, nil
+	}
 	var creators []uuid.UUID
 	err := l.store.DB.NewRaw("SELECT DISTINCT l.created_by FROM task.members m JOIN task.lists l ON l.id = m.list_id WHERE "+l.lists.SQL, l.lists.Args...).Scan(ctx, &creators)
 	if err != nil {
@@ -376,10 +379,10 @@ func (l *listing) keys(ctx context.Context) ([]wantedKeys, error) {
 	return all, nil
 }
 
-// wanted stands for what a user looks for in the search index. Two may have the same, which
+// wanted stands for what a user looks for that few tasks may have. Two may have the same, which
 // costs one of them time.
 func (l *listing) wanted() uint64 {
-	return maphash.Comparable(seed, [...]string{l.user.String(), l.folded, strings.Join(l.tags, "\x00")})
+	return maphash.Comparable(seed, [...]string{l.user.String(), l.assignee.String(), l.folded, strings.Join(l.tags, "\x00")})
 }
 
 var seed = maphash.MakeSeed()
@@ -387,8 +390,13 @@ var seed = maphash.MakeSeed()
 // mostRare is of how many of those it is remembered that few tasks have it.
 const mostRare = 50_000
 
-// find adds a query for what has the keys in the search index.
-func find(b *builder, keys []wantedKeys) {
+// find adds a query for what has the keys in the search index; without any, for what is the
+// assignee's.
+func (l *listing) find(b *builder, keys []wantedKeys) {
+	if len(keys) == 0 {
+		b.add("SELECT s.id AS task_id FROM task.tasks s WHERE s.assignee_id = ? AND s."+l.mine.SQL, append([]any{l.assignee}, l.mine.Args...)...)
+		return
+	}
 	b.add("SELECT s.task_id FROM task.search s WHERE (")
 	for i, wanted := range keys {
 		if i > 0 {

@@ -145,7 +145,7 @@ func TestWhatIsRareIsRemembered(t *testing.T) {
 	s := newStore(t)
 	a := many(t, s, 1000)
 	hook := &plans{}
-	for name, in := range map[string]Query{"a tag": {Tags: []string{"rare"}}, "no text": {Text: "nowhere"}} {
+	for name, in := range map[string]Query{"a tag": {Tags: []string{"rare"}}, "no text": {Text: "nowhere"}, "nobody's": {Assignee: &a.id}} {
 		in.Sort, in.Limit = "created_at", 10
 		asked := func() (titles []string, statements int) {
 			db := s.DB
@@ -163,10 +163,10 @@ func TestWhatIsRareIsRemembered(t *testing.T) {
 		require.Less(t, after, before, name)
 	}
 	// Then all have it.
-	_, err := s.DB.NewRaw("UPDATE task.tasks SET tags = '{rare}', description = 'nowhere', version = version + 1 WHERE user_id = ?", a.id).Exec(t.Context())
+	_, err := s.DB.NewRaw("UPDATE task.tasks SET tags = '{rare}', description = 'nowhere', assignee_id = user_id, version = version + 1 WHERE user_id = ?", a.id).Exec(t.Context())
 	require.NoError(t, err)
 	a.index()
-	for _, in := range []Query{{Tags: []string{"rare"}}, {Text: "nowhere"}} {
+	for _, in := range []Query{{Tags: []string{"rare"}}, {Text: "nowhere"}, {Assignee: &a.id}} {
 		in.Sort, in.Limit = "created_at", 10
 		for range 2 {
 			require.Len(t, a.titlesOf(3, in), 30)
@@ -198,6 +198,8 @@ func TestAnyListIsWhatReadingAllWouldAnswer(t *testing.T) {
 		}
 		sql("INSERT INTO task.lists (id, created_by, name, version, created_at, updated_at) VALUES (?, ?, 'other', 1, now(), now())", other, a.id)
 		sql("INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?, ?, 'owner', 1, now())", a.id, other)
+		colleague := uuid.New()
+		sql("INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?, ?, 'editor', 1, now())", colleague, inbox)
 		// Half of what there is follows the order of creation.
 		for i := range tasks {
 			last, tags := i > tasks/2, "{}"
@@ -221,10 +223,17 @@ func TestAnyListIsWhatReadingAllWouldAnswer(t *testing.T) {
 			if maybe(20) {
 				list = other
 			}
-			sql(`INSERT INTO task.tasks (id, user_id, list_id, position, title, description, is_complete, priority, tags, due_at, all_day, timezone, version, created_at, updated_at)
-				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?::text[], ?, false, 'UTC', 1, ?, ?)`,
+			var assignee *uuid.UUID
+			switch {
+			case maybe(2):
+				assignee = &a.id
+			case maybe(20):
+				assignee = &colleague
+			}
+			sql(`INSERT INTO task.tasks (id, user_id, list_id, position, title, description, is_complete, priority, tags, due_at, all_day, timezone, version, created_at, updated_at, assignee_id)
+				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?::text[], ?, false, 'UTC', 1, ?, ?, ?)`,
 				uuid.New(), a.id, list, random.IntN(1000), one("Apple", "pear", "Äpfel")+" "+strconv.Itoa(i), map[bool]string{true: "soon and late", false: one("", "", "seldom")}[last],
-				maybe(3) || last && !maybe(20), random.IntN(5), tags, due, first.Add(time.Duration(i)*time.Second), first.Add(time.Duration(random.IntN(2*tasks))*time.Second))
+				maybe(3) || last && !maybe(20), random.IntN(5), tags, due, first.Add(time.Duration(i)*time.Second), first.Add(time.Duration(random.IntN(2*tasks))*time.Second), assignee)
 		}
 		a.index()
 		if waiting {
@@ -269,12 +278,16 @@ func TestAnyListIsWhatReadingAllWouldAnswer(t *testing.T) {
 			if maybe(6) {
 				in.TopLevel = true
 			}
+			if maybe(5) {
+				in.Assignee = []*uuid.UUID{&a.id, &colleague}[random.IntN(2)]
+			}
 			var want []*Task
 			for _, task := range all {
 				if (in.IsComplete == nil || *in.IsComplete == task.IsComplete) && (in.Tags == nil || slices.Contains(task.Tags, in.Tags[0])) &&
 					strings.Contains(search.Text(task.Title, task.Description), search.Fold(in.Text)) && (in.Priorities == nil || slices.Contains(in.Priorities, task.Priority.String())) &&
 					(in.DueAfter == nil || task.DueAt != nil && !task.DueAt.Before(*in.DueAfter)) && (in.DueBefore == nil || task.DueAt != nil && task.DueAt.Before(*in.DueBefore)) &&
-					(in.UpdatedAfter == nil || !task.UpdatedAt.Before(*in.UpdatedAfter)) && (in.ListIDs == nil || task.ListID == other) {
+					(in.UpdatedAfter == nil || !task.UpdatedAt.Before(*in.UpdatedAfter)) && (in.ListIDs == nil || task.ListID == other) &&
+					(in.Assignee == nil || task.AssigneeID != nil && *task.AssigneeID == *in.Assignee) {
 					want = append(want, task)
 				}
 			}
