@@ -102,12 +102,42 @@ func (l *listing) step(ctx context.Context, n int) ([]listed, error) {
 	if err != nil || len(rows) == n {
 		return rows, err
 	}
+	if len(l.walks) > 1 {
+		// Few have a due time, perhaps: then those without one are near, too.
+		short, err := l.short(ctx, l.walks[0], steps)
+		if err != nil {
+			return nil, err
+		}
+		if short {
+			rest, err := l.walk(ctx, l.walks[1], n-len(rows), steps, nil)
+			return append(rows, rest...), err
+		}
+	}
 	// One in 50: to walk on is as long as to sort what is found.
 	if len(rows)*50 >= steps {
 		// Twice as far as they are, going by those.
 		return l.walk(ctx, l.walks[0], n, min(2*n*steps/len(rows), 100*n), nil)
 	}
 	return nil, nil
+}
+
+// short says whether a part has no more tasks than some steps lead to, filtered or not.
+func (l *listing) short(ctx context.Context, part access.Condition, steps int) (bool, error) {
+	var b builder
+	b.add("SELECT count(*) <= ? FROM (", steps)
+	for i, r := range l.ranges {
+		if i > 0 {
+			b.add(" UNION ALL ")
+		}
+		b.add("(SELECT t.id FROM task.members m, LATERAL (SELECT id FROM task.tasks t WHERE t.list_id = m.list_id AND ")
+		b.all([]access.Condition{r, part})
+		b.add(l.order(false)+" LIMIT ?) t WHERE ", steps+1)
+		b.add(l.lists.SQL+" LIMIT ?)", append(slices.Clone(l.lists.Args), steps+1)...)
+	}
+	b.add(") t")
+	var short bool
+	err := l.store.DB.NewRaw(b.String(), b.args...).Scan(ctx, &short)
+	return short, err
 }
 
 // search answers by the search index, where it knows what is looked for and few have that, or

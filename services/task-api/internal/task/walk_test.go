@@ -139,6 +139,38 @@ func TestOfADayTheFirstThatDoAreLookedAt(t *testing.T) {
 	}
 }
 
+// In the order of due times, those without one come last: who has hardly any due time has all
+// of them there.
+func TestTasksWithoutADueTimeAreNotFarFromTheFirst(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	const tasks, limit = 2000, 2
+	a := many(t, s, tasks)
+	_, err := s.DB.NewRaw(`UPDATE task.tasks t SET is_complete = false, assignee_id = CASE WHEN n % 2 = 0 THEN ?0::uuid END, due_at = CASE WHEN n <= 3 THEN timestamptz '2028-01-01' END
+		FROM (SELECT id, row_number() OVER (ORDER BY title) AS n FROM task.tasks WHERE user_id = ?0) numbered WHERE numbered.id = t.id`, a.id).Exec(t.Context())
+	require.NoError(t, err)
+	a.index()
+	a.tidy()
+	hook := &plans{}
+	for _, sort := range []string{"due_at", "-due_at"} {
+		in := Query{Assignee: &a.id, IsComplete: ptr(false), Sort: sort, Limit: limit}
+		var want []string
+		q := s.DB.NewSelect().Table("task.tasks").Column("title").Where("assignee_id = ?", a.id)
+		direction := map[string]string{"due_at": "", "-due_at": " DESC"}[sort]
+		require.NoError(t, q.OrderExpr("due_at"+direction+" NULLS LAST, id"+direction).Limit(3*limit).Scan(t.Context(), &want))
+		db := s.DB
+		s.DB, hook.statements = db.WithQueryHook(hook), nil
+		got := a.titlesOf(3, in)
+		s.DB = db
+		require.Equal(t, want, got, sort)
+		var looked float64
+		for _, statement := range hook.statements {
+			looked += planOf(t, s, statement).looked()
+		}
+		require.LessOrEqual(t, looked, float64(100*limit), "%s: %s", sort, strings.Join(hook.statements, "\n"))
+	}
+}
+
 // What few tasks have is looked for in the search index at once, when it is looked for again.
 func TestWhatIsRareIsRemembered(t *testing.T) {
 	t.Parallel()
