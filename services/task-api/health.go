@@ -49,7 +49,7 @@ func ownerCheck(db *bun.DB) func(context.Context) error {
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
-		case held && (missing.IsZero() || epoch > last):
+		case held && (missing.IsZero() || epoch != last): // a restore may have gone back
 			missing = time.Time{}
 		case missing.IsZero():
 			missing, last = time.Now(), epoch

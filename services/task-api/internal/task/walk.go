@@ -57,7 +57,7 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	case l.few:
 		return l.gather(ctx, n)
 	}
-	if _, rare := l.store.rare.Get(l.wanted()); rare && !l.covered {
+	if _, rare := l.store.rare.Get(l.wanted()); rare && !l.covered && !l.dated {
 		return l.search(ctx, n, false)
 	}
 	var few bool
@@ -154,11 +154,14 @@ func (l *listing) search(ctx context.Context, n int, fewDue bool) ([]listed, err
 	if err != nil {
 		return nil, err
 	}
-	if few {
+	if len(rows) == 0 || few && rows[0].Found <= 5*n { // no more than a walk begins with
 		l.store.rare.Put(l.wanted(), struct{}{}, mostRare)
 		return rows, nil
 	}
 	l.store.rare.Forget(l.wanted())
+	if few {
+		return rows, nil
+	}
 	if fewDue {
 		rows, _, done, err := l.gatherFew(ctx, n, 100*n, 100*n)
 		if err != nil || done {
@@ -169,7 +172,7 @@ func (l *listing) search(ctx context.Context, n int, fewDue bool) ([]listed, err
 }
 
 // walkAll walks through the parts of the list until it has n tasks, past what find does not
-// find by keys.
+// find.
 func (l *listing) walkAll(ctx context.Context, n int, keys []wantedKeys) ([]listed, error) {
 	var all []listed
 	for _, part := range l.walks {
