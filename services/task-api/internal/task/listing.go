@@ -33,8 +33,6 @@ type listing struct {
 
 	// The list is these parts of that order, one behind the other.
 	parts []access.Condition
-	// The same as a walk asks for it: see along.
-	walks []access.Condition
 	// Each part is merged of these ranges of the index.
 	ranges []access.Condition
 	// What else a task must meet: by the columns that each index of an order has, which
@@ -313,7 +311,7 @@ func (l *listing) after(c *cursor, q Query) {
 		}
 		behind = access.Condition{SQL: "(" + l.column + ", id) " + than + " (?, ?)", Args: []any{value, c.ID}}
 	}
-	l.parts, l.walks = []access.Condition{behind}, []access.Condition{l.along(behind, c)}
+	l.parts = []access.Condition{behind}
 	if l.column != "due_at" {
 		return
 	}
@@ -323,42 +321,9 @@ func (l *listing) after(c *cursor, q Query) {
 	case c != nil && c.Value == nil:
 		undated = undated.And(behind.SQL, behind.Args...)
 		l.parts = []access.Condition{undated}
-		l.walks = l.parts
 	case q.Due == DueNone:
 		l.parts = []access.Condition{undated}
-		l.walks = l.parts
 	case q.DueBefore == nil && q.DueAfter == nil && q.Due == "":
-		behind = behind.And("due_at IS NOT NULL")
-		l.parts, l.walks = []access.Condition{behind, undated}, []access.Condition{l.along(behind, c), undated}
+		l.parts = []access.Condition{behind.And("due_at IS NOT NULL"), undated}
 	}
-}
-
-// ends are the least and the greatest value that a column can have, in SQL; of keys one
-// that is greater than any.
-var ends = map[string][2]string{
-	"created_at": {"timestamptz '-infinity'", "timestamptz 'infinity'"},
-	"updated_at": {"timestamptz '-infinity'", "timestamptz 'infinity'"},
-	"due_at":     {"timestamptz '-infinity'", "timestamptz 'infinity'"},
-	"priority":   {"smallint '-32768'", "smallint '32767'"},
-	"title_key":  {"bytea ''", "decode(repeat('ff', 64), 'hex')"},
-	"position":   {"bigint '-9223372036854775808'", "bigint '9223372036854775807'"},
-}
-
-// along adds bounds that each task of a part lies in, and that Postgres does not know when
-// it plans: it takes such for narrow, and so the index of the order for better than the
-// others. Without them it would rather read and sort a whole list by any index that is a
-// page shorter, as it takes each list for one of usual length.
-func (l *listing) along(part access.Condition, c *cursor) access.Condition {
-	e, ok := ends[l.column]
-	if !ok { // titles themselves are in no index
-		return part
-	}
-	first, last := l.column+" >= (SELECT "+e[0]+")", l.column+" <= (SELECT "+e[1]+")"
-	if l.descending {
-		first, last = last, first
-	}
-	if c == nil { // else the walk is to begin behind the cursor, not at an end
-		part = part.And(first)
-	}
-	return part.And(last)
 }

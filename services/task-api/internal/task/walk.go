@@ -98,25 +98,25 @@ func (l *listing) step(ctx context.Context, n int) ([]listed, error) {
 	if l.folded != "" && len(l.indexed(false)) == 0 {
 		steps = n + 50 // each looks at a text
 	}
-	rows, err := l.walk(ctx, l.walks[0], n, steps, nil)
+	rows, err := l.walk(ctx, l.parts[0], n, steps, nil)
 	if err != nil || len(rows) == n {
 		return rows, err
 	}
-	if len(l.walks) > 1 {
+	if len(l.parts) > 1 {
 		// Few have a due time, perhaps: then those without one are near, too.
-		short, err := l.short(ctx, l.walks[0], steps)
+		short, err := l.short(ctx, l.parts[0], steps)
 		if err != nil {
 			return nil, err
 		}
 		if short {
-			rest, err := l.walk(ctx, l.walks[1], n-len(rows), steps, nil)
+			rest, err := l.walk(ctx, l.parts[1], n-len(rows), steps, nil)
 			return append(rows, rest...), err
 		}
 	}
 	// One in 50: to walk on is as long as to sort what is found.
 	if len(rows)*50 >= steps {
 		// Twice as far as they are, going by those.
-		return l.walk(ctx, l.walks[0], n, min(2*n*steps/len(rows), 100*n), nil)
+		return l.walk(ctx, l.parts[0], n, min(2*n*steps/len(rows), 100*n), nil)
 	}
 	return nil, nil
 }
@@ -125,15 +125,7 @@ func (l *listing) step(ctx context.Context, n int) ([]listed, error) {
 func (l *listing) short(ctx context.Context, part access.Condition, steps int) (bool, error) {
 	var b builder
 	b.add("SELECT count(*) <= ? FROM (", steps)
-	for i, r := range l.ranges {
-		if i > 0 {
-			b.add(" UNION ALL ")
-		}
-		b.add("(SELECT t.id FROM task.members m, LATERAL (SELECT id FROM task.tasks t WHERE t.list_id = m.list_id AND ")
-		b.all([]access.Condition{r, part})
-		b.add(l.order(false)+" LIMIT ?) t WHERE ", steps+1)
-		b.add(l.lists.SQL+" LIMIT ?)", append(slices.Clone(l.lists.Args), steps+1)...)
-	}
+	l.eachList(&b, l.ranges, []string{"id"}, l.order(false), steps+1, steps+1, func() { b.and([]access.Condition{part}) })
 	b.add(") t")
 	var short bool
 	err := l.store.DB.NewRaw(b.String(), b.args...).Scan(ctx, &short)
@@ -175,7 +167,7 @@ func (l *listing) search(ctx context.Context, n int, fewDue bool) ([]listed, err
 // find.
 func (l *listing) walkAll(ctx context.Context, n int, keys []wantedKeys) ([]listed, error) {
 	var all []listed
-	for _, part := range l.walks {
+	for _, part := range l.parts {
 		rows, err := l.walk(ctx, part, n-len(all), 0, keys)
 		if err != nil {
 			return nil, err
@@ -191,34 +183,22 @@ func (l *listing) walkAll(ctx context.Context, n int, keys []wantedKeys) ([]list
 // of steps unless that is 0.
 func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int, keys []wantedKeys) ([]listed, error) {
 	// What an index of an order has is read from it alone. The rest is looked up of the
-	// tasks that the steps lead to: else Postgres, which takes each list for one of usual
-	// length, would rather read and sort a long one.
-	names := strings.Join(append([]string{"id", l.column}, l.reads...), ", ")
+	// tasks that the steps lead to.
+	names := append([]string{"id", l.column}, l.reads...)
 	var b builder
-	for i, r := range l.ranges {
-		if i > 0 {
-			b.add(" UNION ALL ")
+	l.eachList(&b, l.ranges, names, l.order(false), cmp.Or(steps, n), 0, func() {
+		b.and([]access.Condition{part})
+		if steps > 0 {
+			return
 		}
-		// For each list by itself, and with a limit: only so does Postgres see
-		// that the index has the order.
-		b.add("(SELECT t.* FROM task.members m, LATERAL (SELECT " + names + " FROM task.tasks t WHERE t.list_id = m.list_id AND ")
-		b.all([]access.Condition{r, part})
-		if steps == 0 {
-			for _, c := range l.indexed(l.column == "due_at") {
-				// IS TRUE: else Postgres might look for those that meet a filter in its
-				// index, and sort them.
-				b.add(" AND ("+c.SQL+") IS TRUE", c.Args...)
-			}
-			if !l.covered {
-				// Only what may meet the rest is looked at.
-				b.add(" AND CASE WHEN id IN (SELECT task_id FROM found) THEN (SELECT ")
-				l.met(&b)
-				b.add(" FROM task.tasks x WHERE x.id = t.id) END")
-			}
+		b.and(l.indexed(l.column == "due_at"))
+		if !l.covered {
+			// Only what may meet the rest is looked at.
+			b.add(" AND CASE WHEN id IN (SELECT task_id FROM found) THEN (SELECT ")
+			l.met(&b)
+			b.add(" FROM task.tasks x WHERE x.id = t.id) END")
 		}
-		b.add(l.order(false)+" LIMIT ?) t WHERE ", cmp.Or(steps, n))
-		b.add(l.lists.SQL+")", l.lists.Args...)
-	}
+	})
 	if steps > 0 {
 		b.wrap("SELECT * FROM (", ") t")
 		b.add(l.order(false)+" LIMIT ?", steps)
@@ -244,6 +224,33 @@ func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int,
 		b.before(&found)
 	}
 	return l.scan(ctx, &b)
+}
+
+// unsortable makes the rows of a query too wide to be sorted, as Postgres sees it, which then
+// reads an index that has the order. It takes each list for one of usual length: else it would
+// rather read and sort a whole one, by that index or by another, as if that were short, too.
+// None is as wide: the columns are NULL, and not asked for.
+var unsortable = strings.Repeat(", NULL::char(10485760)", 8)
+
+// eachList adds a query for the tasks of each list that lie in each of some ranges, and that
+// narrow narrows down: in an order the first ones up to a limit, and up to another of all lists
+// unless that is 0. It asks for each list and range by itself, and with a limit: only so does
+// Postgres see that an index has the order.
+func (l *listing) eachList(b *builder, ranges []access.Condition, names []string, order string, limit, all int, narrow func()) {
+	for i, r := range ranges {
+		if i > 0 {
+			b.add(" UNION ALL ")
+		}
+		b.add("(SELECT t." + strings.Join(names, ", t.") + " FROM task.members m, LATERAL (SELECT " + strings.Join(names, ", ") + unsortable +
+			" FROM task.tasks t WHERE t.list_id = m.list_id")
+		b.and([]access.Condition{r})
+		narrow()
+		b.add(order+" LIMIT ?) t WHERE "+l.lists.SQL, append([]any{limit}, l.lists.Args...)...)
+		if all > 0 {
+			b.add(" LIMIT ?", all)
+		}
+		b.add(")")
+	}
 }
 
 // indexed are the conditions by what the index of an order has. On which side of an edge
@@ -291,19 +298,12 @@ func (l *listing) gatherFew(ctx context.Context, n, most, look int) (rows []list
 		ranges = within(ranges, "priority = ?", l.priorities)
 	}
 	var b builder
-	for i, r := range ranges {
-		if i > 0 {
-			b.add(" UNION ALL ")
-		}
-		b.add("(SELECT t.* FROM task.members m, LATERAL (SELECT id, " + l.column + " FROM task.tasks t WHERE t.list_id = m.list_id AND ")
-		b.all([]access.Condition{r})
+	l.eachList(&b, ranges, []string{"id", l.column}, order, most+1, most+1, func() {
 		b.add(" AND (")
 		b.any(l.parts)
 		b.add(")")
 		b.and(l.indexed(byDue))
-		b.add(order+" LIMIT ?) t WHERE ", most+1)
-		b.add(l.lists.SQL+" LIMIT ?)", append(slices.Clone(l.lists.Args), most+1)...)
-	}
+	})
 	b.wrap("WITH found AS MATERIALIZED (SELECT * FROM (", ") t")
 	b.add(" LIMIT ?), counted AS MATERIALIZED (SELECT count(*) AS found FROM found) ", most+1)
 	if l.covered {
