@@ -49,6 +49,15 @@ func fit[T any](items []T) (int, error) {
 	return len(items), nil
 }
 
+// Unsortable are columns that have Postgres read a page from an index that is in its order: with
+// them, rows seem too wide to be sorted. It takes each list, task or user for one that has as
+// many things as others have, and would rather read all that one has, and sort that, than look
+// up what it takes for few. The columns are NULL, and are not to be asked for.
+const (
+	Unsortable = wide + wide + wide + wide + wide + wide + wide + wide // more than work_mem
+	wide       = ", NULL::char(10485760)"
+)
+
 // Place is where something is in an order of time.
 type Place struct {
 	At time.Time `json:"a"`

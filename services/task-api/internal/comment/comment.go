@@ -63,22 +63,42 @@ func check(text string) error {
 	return nil
 }
 
-// read reads comments c of the actor, with the task t that each is about.
-func read(ctx context.Context, db bun.IDB, actor access.Actor, rest string, args ...any) ([]*Comment, error) {
-	mine, role := actor.Comments(), actor.RoleIn("t.list_id")
+// columns are what read asks a query for.
+const columns = "c.id, c.task_id, c.author_id, c.text, c.edited_at, c.created_at"
+
+// read reads those of the comments that a query finds which the actor may see. The query
+// finds them by itself (OFFSET 0): Postgres takes who sees many tasks for one who sees as many
+// as others, and would rather begin with his tasks.
+func read(ctx context.Context, db bun.IDB, actor access.Actor, some query, rest string, args ...any) ([]*Comment, error) {
+	may, role := actor.Tasks(), actor.RoleIn("t.list_id")
 	found := []*Comment{}
-	err := db.NewRaw(`SELECT c.id, c.task_id, json_build_object('user_id', c.author_id, 'name', coalesce(u.name, '')) AS author,
+	err := db.NewRaw(`SELECT c.id, c.task_id, json_build_object('user_id', c.author_id, 'name', coalesce((SELECT u.name FROM task.users u WHERE u.id = c.author_id), '')) AS author,
 			c.text, c.edited_at, c.created_at, t.list_id, `+role.SQL+` AS role
-		FROM task.comments c JOIN task.tasks t ON t.id = c.task_id LEFT JOIN task.users u ON u.id = c.author_id
-		WHERE `+mine.SQL+" AND "+rest, slices.Concat(role.Args, mine.Args, args)...).Scan(ctx, &found)
+		FROM (`+some.sql+` OFFSET 0) c CROSS JOIN LATERAL (SELECT list_id FROM task.tasks WHERE id = c.task_id AND `+may.SQL+` OFFSET 0) t `+rest,
+		slices.Concat(role.Args, some.args, may.Args, args)...).Scan(ctx, &found)
 	if err != nil {
 		return nil, fmt.Errorf("read the comments: %w", err)
 	}
 	return found, nil
 }
 
+type query struct {
+	sql  string
+	args []any
+}
+
+// is finds the comments c that meet a condition.
+func is(condition string, args ...any) query {
+	return query{"SELECT " + columns + " FROM task.comments c WHERE " + condition, args}
+}
+
+// first finds the comments c that meet a condition, in an order that an index has.
+func first(condition, order string, args ...any) query {
+	return query{"SELECT " + columns + page.Unsortable + " FROM task.comments c WHERE " + condition + order, args}
+}
+
 func one(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Comment, error) {
-	found, err := read(ctx, tx, tx.Actor, "c.id = ?", id)
+	found, err := read(ctx, tx, tx.Actor, is("c.id = ?", id), "")
 	if err != nil {
 		return nil, err
 	}
@@ -90,11 +110,12 @@ func one(ctx context.Context, tx *change.Tx, id uuid.UUID) (*Comment, error) {
 
 // Of reads up to limit comments on a task of the actor, the oldest first, behind a place.
 func (s *Store) Of(ctx context.Context, actor access.Actor, task uuid.UUID, after *page.Place, limit int) ([]*Comment, error) {
-	rest, args := "c.task_id = ?", []any{task}
+	behind, args := "c.task_id = ?", []any{task}
 	if after != nil {
-		rest, args = rest+" AND (c.created_at, c.id) > (?, ?)", append(args, after.At, after.ID)
+		behind, args = behind+" AND (c.created_at, c.id) > (?, ?)", append(args, after.At, after.ID)
 	}
-	found, err := read(ctx, s.DB, actor, rest+" ORDER BY c.created_at, c.id LIMIT ?", append(args, limit)...)
+	const order = " ORDER BY c.created_at, c.id"
+	found, err := read(ctx, s.DB, actor, first(behind, order, args...), order+" LIMIT ?", limit)
 	if err != nil || len(found) > 0 {
 		return found, err
 	}

@@ -3,9 +3,11 @@ package comment
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/taskwire/taskwire/services/task-api/internal/access"
 )
@@ -16,7 +18,7 @@ func (s *Store) ByID(ctx context.Context, actor access.Actor, ids []uuid.UUID) (
 	if len(ids) == 0 {
 		return found, nil
 	}
-	comments, err := read(ctx, s.DB, actor, "c.id IN (?)", bun.List(ids))
+	comments, err := read(ctx, s.DB, actor, is("c.id IN (?)", bun.List(ids)), "")
 	for _, c := range comments {
 		found[c.ID] = c
 	}
@@ -26,7 +28,8 @@ func (s *Store) ByID(ctx context.Context, actor access.Actor, ids []uuid.UUID) (
 // Written reads up to limit comments that the actor has written, of those that he may see,
 // behind an id.
 func (s *Store) Written(ctx context.Context, actor access.Actor, behind uuid.UUID, limit int) ([]*Comment, error) {
-	return read(ctx, s.DB, actor, "c.author_id = ? AND c.id > ? ORDER BY c.id LIMIT ?", actor.UserID, behind, limit)
+	const order = " ORDER BY c.id"
+	return read(ctx, s.DB, actor, first("c.author_id = ? AND c.id > ?", order, actor.UserID, behind), order+" LIMIT ?", limit)
 }
 
 // Counted is a task and how many comments it has.
@@ -48,9 +51,14 @@ func (s *Store) Count(ctx context.Context, tasks []uuid.UUID) ([]Counted, error)
 // On reads up to limit comments on some tasks of the actor, task by task, behind one; nil is
 // the beginning.
 func (s *Store) On(ctx context.Context, actor access.Actor, tasks []uuid.UUID, behind *Comment, limit int) ([]*Comment, error) {
-	rest, args := "c.task_id IN (?)", []any{bun.List(tasks)}
-	if behind != nil {
-		rest, args = rest+" AND (c.task_id, c.created_at, c.id) > (?, ?, ?)", append(args, behind.TaskID, behind.CreatedAt, behind.ID)
+	if behind == nil {
+		behind = &Comment{}
 	}
-	return read(ctx, s.DB, actor, rest+" ORDER BY c.task_id, c.created_at, c.id LIMIT ?", append(args, limit)...)
+	of := first("c.task_id = o.id AND (c.created_at, c.id) > (CASE o.id WHEN ? THEN ? ELSE timestamptz '-infinity' END, CASE o.id WHEN ? THEN ? ELSE ?::uuid END)",
+		" ORDER BY c.created_at, c.id LIMIT ?", behind.TaskID, behind.CreatedAt, behind.TaskID, behind.ID, uuid.Nil, limit)
+	some := query{
+		"SELECT " + columns + " FROM unnest(?::uuid[]) o (id) CROSS JOIN LATERAL (" + of.sql + ") c WHERE o.id >= ?",
+		slices.Concat([]any{pgdialect.Array(tasks)}, of.args, []any{behind.TaskID}),
+	}
+	return read(ctx, s.DB, actor, some, " ORDER BY c.task_id, c.created_at, c.id LIMIT ?", limit)
 }

@@ -41,7 +41,8 @@ func TestTheTrashOfOthersIsNotLookedThrough(t *testing.T) {
 	require.Less(t, databasetest.Reads(t, db, "task.trash")-before, others/2)
 }
 
-// An export had read the comments of all others for each page of the user's own.
+// An export had read the comments of all others for each page of the user's own; and where lists
+// are short as a rule, all tasks of a long one for each page.
 func TestEachTaskAndCommentIsReadOnce(t *testing.T) {
 	db, _ := databasetest.Open(t, migrations.Schema)
 	user, other := uuid.New(), uuid.New()
@@ -52,6 +53,9 @@ func TestEachTaskAndCommentIsReadOnce(t *testing.T) {
 		INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?0, ?2, 'owner', 1, now()), (?1, ?2, 'editor', 1, now());
 		INSERT INTO task.tasks (id, user_id, list_id, position, title, description, is_complete, priority, tags, all_day, timezone, version, created_at, updated_at)
 			SELECT md5('t' || n)::uuid, ?0, ?2, n, 't', '', n % 3 = 0, 0, '{}', false, 'UTC', 1, now() - n / 10 * interval '1 minute', now() FROM generate_series(1, ?3) n;
+		INSERT INTO task.lists (id, created_by, name, created_at, updated_at, version) SELECT md5('l' || n)::uuid, ?0, 'l', now(), now(), 1 FROM generate_series(0, 2000) n;
+		INSERT INTO task.tasks (id, user_id, list_id, position, title, description, is_complete, priority, tags, all_day, timezone, version, created_at, updated_at)
+			SELECT md5('o' || n)::uuid, md5('u' || n / 3)::uuid, md5('l' || n / 3)::uuid, n, 't', '', n % 3 = 0, 0, '{}', false, 'UTC', 1, now() - n / 10 * interval '1 minute', now() FROM generate_series(1, 6000) n;
 		INSERT INTO task.comments (id, task_id, author_id, text, created_at)
 			SELECT md5('c' || n)::uuid, md5('t' || n)::uuid, CASE WHEN n <= ?4 THEN ?0::uuid ELSE ?1::uuid END, 'c', now() FROM generate_series(1, ?5) n`,
 		user, other, access.Inbox(user), tasks, mine, mine+others).Exec(t.Context())
@@ -72,8 +76,9 @@ func TestEachTaskAndCommentIsReadOnce(t *testing.T) {
 	require.NoError(t, e.tasks(t.Context(), func(id any) error { found[id] = true; return nil }))
 	require.Len(t, found, tasks)
 	require.Less(t, databasetest.Reads(t, db, "task.tasks")-before, 5*tasks)
-	before, written := databasetest.Reads(t, db, "task.comments"), 0
+	before, readTasks, written := databasetest.Reads(t, db, "task.comments"), databasetest.Reads(t, db, "task.tasks"), 0
 	require.NoError(t, e.comments(t.Context(), func(any) error { written++; return nil }))
 	require.Equal(t, mine, written)
 	require.Less(t, databasetest.Reads(t, db, "task.comments")-before, 2*mine)
+	require.Less(t, databasetest.Reads(t, db, "task.tasks")-readTasks, 2*mine)
 }

@@ -288,8 +288,9 @@ func (s *Store) Snapshot(ctx context.Context, actor access.Actor, each func(Chan
 }
 
 const (
-	snapshotLists = 50
-	snapshotBatch = 500 // things of a list that are read at once
+	snapshotLists    = 50
+	snapshotTasks    = 500 // of a list that are read at once
+	snapshotComments = 100 // which may have 40 KB each
 )
 
 func (s *Store) snapshotOf(ctx context.Context, actor access.Actor, l *list.List, each func(Change) error) error {
@@ -306,7 +307,7 @@ func (s *Store) snapshotOf(ctx context.Context, actor access.Actor, l *list.List
 	}
 	var after *page.Place
 	for {
-		tasks, err := s.Tasks.InList(ctx, actor, l.ID, after, snapshotBatch)
+		tasks, err := s.Tasks.InList(ctx, actor, l.ID, after, snapshotTasks)
 		if err != nil || len(tasks) == 0 {
 			return err
 		}
@@ -322,7 +323,7 @@ func (s *Store) snapshotOf(ctx context.Context, actor access.Actor, l *list.List
 	}
 }
 
-// commentsOn gives the comments on some tasks, those of about snapshotBatch comments at once.
+// commentsOn gives the comments on some tasks, those of as many as have snapshotComments at once.
 func (s *Store) commentsOn(ctx context.Context, actor access.Actor, tasks []*task.Task, each func(Change) error) error {
 	ids := make([]uuid.UUID, len(tasks))
 	for i, t := range tasks {
@@ -336,16 +337,21 @@ func (s *Store) commentsOn(ctx context.Context, actor access.Actor, tasks []*tas
 	var n int
 	for i, c := range counted {
 		on, n = append(on, c.TaskID), n+c.Comments
-		if i+1 < len(counted) && n+counted[i+1].Comments <= snapshotBatch {
+		if i+1 < len(counted) && n+counted[i+1].Comments <= snapshotComments {
 			continue
 		}
-		err := page.Each(func(last *comment.Comment) ([]*comment.Comment, error) {
-			return s.Comments.On(ctx, actor, on, last, snapshotBatch)
-		}, func(c *comment.Comment) error {
-			return each(Change{ListID: c.ListID, Kind: KindComment, ID: c.ID, Op: Put, Comment: c})
-		})
-		if err != nil {
-			return err
+		var last *comment.Comment
+		for more := true; more; {
+			found, err := s.Comments.On(ctx, actor, on, last, snapshotComments)
+			if err != nil {
+				return err
+			}
+			for _, last = range found {
+				if err := each(Change{ListID: last.ListID, Kind: KindComment, ID: last.ID, Op: Put, Comment: last}); err != nil {
+					return err
+				}
+			}
+			more = len(found) == snapshotComments
 		}
 		on, n = nil, 0
 	}

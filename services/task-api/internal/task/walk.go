@@ -226,12 +226,6 @@ func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int,
 	return l.scan(ctx, &b)
 }
 
-// unsortable makes the rows of a query too wide to be sorted, as Postgres sees it, which then
-// reads an index that has the order. It takes each list for one of usual length: else it would
-// rather read and sort a whole one, by that index or by another, as if that were short, too.
-// None is as wide: the columns are NULL, and not asked for.
-var unsortable = strings.Repeat(", NULL::char(10485760)", 8)
-
 // eachList adds a query for the tasks of each list that lie in each of some ranges, and that
 // narrow narrows down: in an order the first ones up to a limit, and up to another of all lists
 // unless that is 0. It asks for each list and range by itself, and with a limit: only so does
@@ -241,7 +235,7 @@ func (l *listing) eachList(b *builder, ranges []access.Condition, names []string
 		if i > 0 {
 			b.add(" UNION ALL ")
 		}
-		b.add("(SELECT t." + strings.Join(names, ", t.") + " FROM task.members m, LATERAL (SELECT " + strings.Join(names, ", ") + unsortable +
+		b.add("(SELECT t." + strings.Join(names, ", t.") + " FROM task.members m, LATERAL (SELECT " + strings.Join(names, ", ") + page.Unsortable +
 			" FROM task.tasks t WHERE t.list_id = m.list_id")
 		b.and([]access.Condition{r})
 		narrow()
