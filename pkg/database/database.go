@@ -59,7 +59,7 @@ func readInUTC(_ context.Context, conn *pgx.Conn) error {
 }
 
 // Config parses a connection URL and adds what every connection of the suite
-// has: UTC, and limits on how long a lost client may hold a lock.
+// has: UTC, limits on how long a lost client may hold a lock, and no compiled statements.
 func Config(url string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -70,6 +70,9 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = "30s"
 	config.RuntimeParams["lock_timeout"] = "10s"
 	config.RuntimeParams["statement_timeout"] = "30s"
+	// To compile a statement takes longer than any of the suite's runs: where it seemed dear,
+	// a list of 200 tasks took 2 s.
+	config.RuntimeParams["jit"] = "off"
 	// bun writes the values into the statement, so that each is a new text: to
 	// prepare it first would be a second round trip, for nothing. What always has the same
 	// text goes past bun (task-api's change.Tx, the relay).

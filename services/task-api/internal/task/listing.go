@@ -163,7 +163,7 @@ var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 // orders are the columns that a list can be in the order of.
 var orders = []string{"created_at", "updated_at", "due_at", "priority", "title", "position"}
 
-// covering are the columns that each index of an order includes (migration 0022):
+// covering are the columns that each index of an order includes (migrations 0022 and 0038):
 // lists that are filtered by nothing else are found without reading the tasks. That by due
 // time has daily (migration 0037).
 var (

@@ -132,33 +132,36 @@ func (l *listing) short(ctx context.Context, part access.Condition, steps int) (
 	return short, err
 }
 
-// search answers by the search index, where it knows what is looked for and few have that, or
-// few are due then; else by that of assignees.
+// search answers by the search index or by that of assignees, where it knows what is looked for
+// and few have that; or by those that are due then, where they are few.
 func (l *listing) search(ctx context.Context, n int, fewDue bool) ([]listed, error) {
 	keys, err := l.keys(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if keys == nil && (l.assignee == uuid.Nil || l.folded != "") {
-		return l.gather(ctx, n)
-	}
-	rows, few, err := l.gatherKeyed(ctx, n, 100*n, keys)
-	if err != nil {
-		return nil, err
-	}
-	if len(rows) == 0 || few && rows[0].Found <= 5*n { // no more than a walk begins with
-		l.store.rare.Put(l.wanted(), struct{}{}, mostRare)
-		return rows, nil
-	}
-	l.store.rare.Forget(l.wanted())
-	if few {
-		return rows, nil
+	known := keys != nil || l.assignee != uuid.Nil && l.folded == ""
+	if known {
+		rows, few, err := l.gatherKeyed(ctx, n, 100*n, keys)
+		if err != nil {
+			return nil, err
+		}
+		if len(rows) == 0 || few && rows[0].Found <= 5*n { // no more than a walk begins with
+			l.store.rare.Put(l.wanted(), struct{}{}, mostRare)
+			return rows, nil
+		}
+		l.store.rare.Forget(l.wanted())
+		if few {
+			return rows, nil
+		}
 	}
 	if fewDue {
 		rows, _, done, err := l.gatherFew(ctx, n, 100*n, 100*n)
 		if err != nil || done {
 			return rows, err
 		}
+	}
+	if !known {
+		return l.gather(ctx, n)
 	}
 	return l.walkAll(ctx, n, keys)
 }
