@@ -52,7 +52,8 @@ func fit[T any](items []T) (int, error) {
 // Unsortable are columns that have Postgres read a page from an index that is in its order: with
 // them, rows seem too wide to be sorted. It takes each list, task or user for one that has as
 // many things as others have, and would rather read all that one has, and sort that, than look
-// up what it takes for few. The columns are NULL, and are not to be asked for.
+// up what it takes for few. The columns are NULL, and are not to be asked for. There must be such
+// an index: a sort that can not be spared seems so dear that any way to the rest seems as good.
 const (
 	Unsortable = wide + wide + wide + wide + wide + wide + wide + wide // more than work_mem
 	wide       = ", NULL::char(10485760)"

@@ -49,6 +49,10 @@ type listing struct {
 	// An index may find few tasks by these: the due times have a beginning and an end,
 	// or a column that an index begins with is filtered by.
 	dated, narrowed bool
+	// How many days those are.
+	days int
+	// Which lists there are, if they are few: see tellApart.
+	apart []uuid.UUID
 	// It is a part of an order: what is open, done, in some lists or within some bounds alone.
 	part bool
 	// The priorities that are filtered by, unless they are ranges of the index.
@@ -184,6 +188,12 @@ func (l *listing) filter(ctx context.Context, q Query) error {
 		l.ranges = l.ranges[:1]
 	}
 	l.covered, l.part = true, q.IsComplete != nil || q.Due != "" || len(q.ListIDs) > 0
+	switch {
+	case q.DueAfter != nil && q.DueBefore != nil:
+		l.days = int(q.DueBefore.Sub(*q.DueAfter) / (24 * time.Hour))
+	case q.Due == DueWeek:
+		l.days = 7
+	}
 	l.dated = q.DueAfter != nil && q.DueBefore != nil || q.Due != "" && q.Due != DueOverdue && q.Due != DueNone
 	if len(q.Priorities) > 0 {
 		l.filterPriorities(q.Priorities)

@@ -62,6 +62,13 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	}
 	var few bool
 	if l.dated {
+		if l.covered && l.days > 2 {
+			// On so many days more are due, as a rule, than a walk passes.
+			rows, err := l.step(ctx, n)
+			if err != nil || len(rows) == n {
+				return rows, err
+			}
+		}
 		most := 100 * n
 		if l.covered && !slices.Contains(daily, l.column) {
 			most = 10 * n // of which that column is looked up
@@ -91,11 +98,38 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	return l.search(ctx, n, few)
 }
 
+// mostApart is how many ranges of lists are asked for by themselves.
+const mostApart = 8
+
+// tellApart finds out which lists there are, where they are few. Each can be asked for by
+// itself then, and Postgres merges them in their order, no further than it has to; else it
+// reads as many tasks of each as might be needed, and sorts those.
+func (l *listing) tellApart(ctx context.Context) error {
+	if l.apart != nil {
+		return nil
+	}
+	var lists []uuid.UUID
+	err := l.store.DB.NewRaw("SELECT m.list_id FROM task.members m WHERE "+l.lists.SQL+" LIMIT ?", append(slices.Clone(l.lists.Args), mostApart+1)...).Scan(ctx, &lists)
+	if err != nil {
+		return fmt.Errorf("read the lists: %w", err)
+	}
+	if len(lists) > 0 && len(lists) <= mostApart {
+		l.apart = lists
+	}
+	return nil
+}
+
 // step walks along some steps of the order, and on where those tell that it is not far. It
 // may answer fewer than n.
 func (l *listing) step(ctx context.Context, n int) ([]listed, error) {
+	if err := l.tellApart(ctx); err != nil {
+		return nil, err
+	}
 	steps := 5 * n
-	if l.folded != "" && len(l.indexed(false)) == 0 {
+	switch {
+	case l.covered && l.isApart(l.ranges):
+		steps = 60 * n // no more than it takes
+	case l.folded != "" && len(l.indexed(false)) == 0:
 		steps = n + 50 // each looks at a text
 	}
 	rows, err := l.walk(ctx, l.parts[0], n, steps, nil)
@@ -202,13 +236,15 @@ func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int,
 			b.add(" FROM task.tasks x WHERE x.id = t.id) END")
 		}
 	})
-	if steps > 0 {
-		b.wrap("SELECT * FROM (", ") t")
-		b.add(l.order(false)+" LIMIT ?", steps)
-		if in := l.indexed(false); len(in) > 0 {
-			b.wrap("SELECT * FROM (", ") t WHERE ")
-			b.all(in)
-		}
+	merged := "SELECT " + strings.Join(names, ", ")
+	if l.isApart(l.ranges) {
+		merged += l.unsortable()
+	}
+	b.wrap(merged+" FROM (", ") t")
+	b.add(l.order(false)+" LIMIT ?", cmp.Or(steps, n))
+	if in := l.indexed(false); steps > 0 && len(in) > 0 {
+		b.wrap("SELECT * FROM (", ") t WHERE ")
+		b.all(in)
 	}
 	if steps > 0 && !l.covered {
 		// In the order of the steps, and so only until there are n.
@@ -229,17 +265,47 @@ func (l *listing) walk(ctx context.Context, part access.Condition, n, steps int,
 	return l.scan(ctx, &b)
 }
 
+// isApart says whether each list is asked for by itself.
+func (l *listing) isApart(ranges []access.Condition) bool {
+	return len(l.apart) > 0 && len(l.apart)*len(ranges) <= mostApart
+}
+
+// unsortable are page.Unsortable where an index has the order. What has to be sorted would
+// seem so dear that it does not matter to Postgres how it does the rest.
+func (l *listing) unsortable() string {
+	if l.column == "title" {
+		return ""
+	}
+	return page.Unsortable
+}
+
 // eachList adds a query for the tasks of each list that lie in each of some ranges, and that
 // narrow narrows down: in an order the first ones up to a limit, and up to another of all lists
 // unless that is 0. It asks for each list and range by itself, and with a limit: only so does
-// Postgres see that an index has the order.
+// Postgres see that an index has the order. There are columns beside those named.
 func (l *listing) eachList(b *builder, ranges []access.Condition, names []string, order string, limit, all int, narrow func()) {
+	columns, apart := strings.Join(names, ", ")+l.unsortable(), l.isApart(ranges)
 	for i, r := range ranges {
 		if i > 0 {
 			b.add(" UNION ALL ")
 		}
-		b.add("(SELECT t." + strings.Join(names, ", t.") + " FROM task.members m, LATERAL (SELECT " + strings.Join(names, ", ") + page.Unsortable +
-			" FROM task.tasks t WHERE t.list_id = m.list_id")
+		for j, list := range l.apart {
+			if !apart {
+				break
+			}
+			if j > 0 {
+				b.add(" UNION ALL ")
+			}
+			b.add("(SELECT "+columns+" FROM task.tasks t WHERE list_id = ? AND EXISTS (SELECT FROM task.members m WHERE m.list_id = ? AND ", list, list)
+			b.add(l.lists.SQL+")", l.lists.Args...)
+			b.and([]access.Condition{r})
+			narrow()
+			b.add(order+" LIMIT ?)", limit)
+		}
+		if apart {
+			continue
+		}
+		b.add("(SELECT t.* FROM task.members m, LATERAL (SELECT " + columns + " FROM task.tasks t WHERE t.list_id = m.list_id")
 		b.and([]access.Condition{r})
 		narrow()
 		b.add(order+" LIMIT ?) t WHERE "+l.lists.SQL, append([]any{limit}, l.lists.Args...)...)
@@ -301,7 +367,7 @@ func (l *listing) gatherFew(ctx context.Context, n, most, look int) (rows []list
 		b.add(")")
 		b.and(l.indexed(byDue))
 	})
-	b.wrap("WITH found AS MATERIALIZED (SELECT * FROM (", ") t")
+	b.wrap("WITH found AS MATERIALIZED (SELECT id, "+l.column+" FROM (", ") t")
 	b.add(" LIMIT ?), counted AS MATERIALIZED (SELECT count(*) AS found FROM found) ", most+1)
 	if l.covered {
 		b.add("SELECT id, (SELECT found FROM counted) AS found, false AS cut FROM found")
@@ -314,7 +380,8 @@ func (l *listing) gatherFew(ctx context.Context, n, most, look int) (rows []list
 		l.met(&b)
 		b.add(") OFFSET 0) t")
 	}
-	b.add(l.order(true)+" LIMIT ?", n)
+	// Of too many one is enough to tell.
+	b.add(l.order(true)+" LIMIT (SELECT CASE WHEN found > ? THEN 1 ELSE ? END FROM counted)", most, n)
 	rows, err = l.scan(ctx, &b, "found", "cut")
 	if err != nil || len(rows) == 0 {
 		return nil, 0, err == nil, err

@@ -139,6 +139,35 @@ func TestOfADayTheFirstThatDoAreLookedAt(t *testing.T) {
 	}
 }
 
+// All that is due on some days was found and sorted, however soon a walk has a page of it.
+func TestOfManyDaysNoMoreIsReadThanAPageTakes(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	const tasks, limit = 4000, 5
+	a := many(t, s, tasks)
+	// A tenth is due in the week.
+	_, err := s.DB.NewRaw("UPDATE task.tasks SET is_complete = false, due_at = timestamptz '2028-01-01' + extract(epoch FROM created_at)::bigint % 70 * interval '1 day' WHERE user_id = ?", a.id).Exec(t.Context())
+	require.NoError(t, err)
+	_, err = s.DB.NewRaw("VACUUM ANALYZE task.tasks").Exec(t.Context())
+	require.NoError(t, err)
+	for _, column := range []string{"created_at", "updated_at", "priority", "title"} {
+		for _, sort := range []string{column, "-" + column} {
+			in := Query{Sort: sort, Limit: limit, DueAfter: at("2028-01-04T00:00:00Z"), DueBefore: at("2028-01-11T00:00:00Z")}
+			for range 2 {
+				items, next := a.page(in)
+				require.Len(t, items, limit, sort)
+				for _, task := range items {
+					require.Equal(t, 2028, task.DueAt.Year())
+					require.Contains(t, []int{4, 5, 6, 7, 8, 9, 10}, task.DueAt.YearDay())
+				}
+				rows, statements := a.passed(in)
+				require.LessOrEqual(t, rows, float64(40*limit), "%s: %s", sort, statements)
+				in.Cursor = *next
+			}
+		}
+	}
+}
+
 // In the order of due times, those without one come last: who has hardly any due time has all
 // of them there.
 func TestTasksWithoutADueTimeAreNotFarFromTheFirst(t *testing.T) {
@@ -230,6 +259,10 @@ func TestAnyListIsWhatReadingAllWouldAnswer(t *testing.T) {
 		}
 		sql("INSERT INTO task.lists (id, created_by, name, version, created_at, updated_at) VALUES (?, ?, 'other', 1, now(), now())", other, a.id)
 		sql("INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?, ?, 'owner', 1, now())", a.id, other)
+		if random.IntN(2) == 0 { // too many to be asked for by themselves
+			sql("INSERT INTO task.lists (id, created_by, name, version, created_at, updated_at) SELECT md5(?0 || n::text)::uuid, ?0, 'empty', 1, now(), now() FROM generate_series(1, ?1) n", a.id, mostApart)
+			sql("INSERT INTO task.members (user_id, list_id, role, position, since) SELECT ?0, md5(?0 || n::text)::uuid, 'owner', 1, now() FROM generate_series(1, ?1) n", a.id, mostApart)
+		}
 		colleague := uuid.New()
 		sql("INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?, ?, 'editor', 1, now())", colleague, inbox)
 		// Half of what there is follows the order of creation.
