@@ -53,6 +53,6 @@ func TestASnapshotReadsEachThingOnce(t *testing.T) {
 	}))
 	require.Len(t, found[KindTask], tasks)
 	require.Len(t, found[KindComment], comments)
-require.Less(t, databasetest.Reads(t, db, "task.tasks")-readTasks, 5*tasks)
+	require.Less(t, databasetest.Reads(t, db, "task.tasks")-readTasks, 5*tasks)
 	require.Less(t, databasetest.Reads(t, db, "task.comments")-readComments, 3*comments)
 }
