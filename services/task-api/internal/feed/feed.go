@@ -185,8 +185,8 @@ func (s *Store) Since(ctx context.Context, actor access.Actor, from Place, limit
 	var rows []row
 	// Of each list by itself: only so is each read in its order, and no further.
 	err = s.DB.NewRaw("SELECT f.list_id, f.kind, f.entity_id, f.changed::text::bigint AS changed, f.gone FROM ("+
-		"(SELECT f.* FROM task.members m, LATERAL (SELECT "+columns+" FROM task.feed f WHERE f.list_id = m.list_id AND "+behind.SQL+order+") f WHERE "+mine.SQL+")"+
-		" UNION ALL (SELECT "+columns+" FROM task.feed f WHERE f.list_id = ? AND "+behind.SQL+" AND "+own.SQL+order+")) f"+order,
+		"(SELECT "+columns+" FROM task.members m, LATERAL (SELECT "+columns+page.Unsortable+" FROM task.feed f WHERE f.list_id = m.list_id AND "+behind.SQL+order+") f WHERE "+mine.SQL+")"+
+		" UNION ALL (SELECT "+columns+" FROM (SELECT "+columns+page.Unsortable+" FROM task.feed f WHERE f.list_id = ? AND "+behind.SQL+" AND "+own.SQL+order+") f)) f"+order,
 		slices.Concat(behind.Args, most, mine.Args, []any{actor.UserID}, behind.Args, own.Args, most, most)...).Scan(ctx, &rows)
 	if err != nil {
 		return Page{}, fmt.Errorf("read the feed: %w", err)

@@ -56,3 +56,43 @@ func TestASnapshotReadsEachThingOnce(t *testing.T) {
 	require.Less(t, databasetest.Reads(t, db, "task.tasks")-readTasks, 5*tasks)
 	require.Less(t, databasetest.Reads(t, db, "task.comments")-readComments, 3*comments)
 }
+
+// Of a long list where others are short, all that has changed behind the place was read and
+// sorted for each page.
+func TestEachChangeIsReadOnce(t *testing.T) {
+	db, _ := databasetest.Open(t, migrations.Schema)
+	user := uuid.New()
+	s := &Store{DB: db, Tasks: &task.Store{DB: db}, Lists: &list.Store{DB: db}, Comments: &comment.Store{DB: db}}
+	from, err := s.Now(t.Context())
+	require.NoError(t, err)
+	const changes, limit = 10_000, 100
+	for range 50 { // transactions
+		_, err := db.NewRaw("SELECT pg_current_xact_id()").Exec(t.Context())
+		require.NoError(t, err)
+	}
+	_, err = db.NewRaw(`
+		INSERT INTO task.lists (id, created_by, name, created_at, updated_at, version) VALUES (?1, ?0, 'l', now(), now(), 1);
+		INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?0, ?1, 'owner', 1, now());
+		INSERT INTO task.feed (list_id, kind, entity_id, changed, gone, at)
+			SELECT ?1, 'task', md5('t' || n)::uuid, (?2 + n % 50)::text::xid8, true, now() FROM generate_series(1, ?3) n;
+		INSERT INTO task.feed (list_id, kind, entity_id, changed, gone, at)
+			SELECT md5('l' || n / 5)::uuid, 'task', md5('o' || n)::uuid, (?2 + n % 50)::text::xid8, true, now() FROM generate_series(1, 20000) n`,
+		user, access.Inbox(user), from.Changed, changes).Exec(t.Context())
+	require.NoError(t, err)
+	_, err = db.NewRaw("VACUUM ANALYZE task.feed, task.members").Exec(t.Context())
+	require.NoError(t, err)
+	before, found := databasetest.Reads(t, db, "task.feed"), map[uuid.UUID]bool{}
+	for more := true; more; {
+		p, err := s.Since(t.Context(), access.Actor{UserID: user}, from, limit)
+		require.NoError(t, err)
+		for _, c := range p.Changes {
+			if c.Kind == KindTask {
+				require.False(t, found[c.ID], c.ID)
+				found[c.ID] = true
+			}
+		}
+		from, more = p.Next, p.More
+	}
+	require.Len(t, found, changes)
+	require.Less(t, databasetest.Reads(t, db, "task.feed")-before, 3*changes)
+}
