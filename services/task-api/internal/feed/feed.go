@@ -391,8 +391,9 @@ func (s *Store) Keep(ctx context.Context, retention time.Duration, now func() ti
 }
 
 func (s *Store) forget(ctx context.Context, before time.Time) error {
-	_, err := s.DB.NewRaw(`UPDATE task.feed_log SET floor = ((SELECT changed FROM task.feed WHERE gone AND at < ?0 ORDER BY changed DESC LIMIT 1)::text::bigint + 1)::text::xid8
-		WHERE floor <= (SELECT changed FROM task.feed WHERE gone AND at < ?0 ORDER BY changed DESC LIMIT 1)`, before).Exec(ctx)
+	// OFFSET 0: Postgres would rather look for the last one from the newest change on.
+	_, err := s.DB.NewRaw(`WITH last AS (SELECT changed FROM (SELECT changed FROM task.feed WHERE gone AND at < ? OFFSET 0) f ORDER BY changed DESC LIMIT 1)
+		UPDATE task.feed_log SET floor = (last.changed::text::bigint + 1)::text::xid8 FROM last WHERE floor <= last.changed`, before).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("raise the floor of the feed: %w", err)
 	}

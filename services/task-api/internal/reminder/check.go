@@ -39,7 +39,7 @@ func (s *Store) Check(ctx context.Context, actor access.Actor, asked []taskapi.R
 		Timezone   string     `bun:"timezone"`
 		Blocked    bool       `bun:"blocked"`
 	}
-	may := actor.Tasks()
+	may := actor.Known()
 	err := s.DB.NewRaw(`
 		SELECT r.id AS reminder_id, r.remind_at, t.is_complete, m.user_id, coalesce(CASE WHEN u.verified OR NOT ? THEN u.email END, '') AS email, coalesce(u.timezone, t.timezone) AS timezone, u.blocked_at IS NOT NULL AS blocked
 		FROM task.reminders r JOIN task.tasks t ON t.id = r.task_id

@@ -106,11 +106,12 @@ func idsOf(steps []Step) (ids []uuid.UUID) {
 // lockAll locks what is about to be changed in the order of all locks, not in that of the
 // changes: two that have the same tasks in another order would wait for each other.
 func lockAll(tx *change.Tx, ids []uuid.UUID) {
-	may := tx.Actor.Tasks()
+	may := tx.Actor.Known()
 	args := append([]any{ids}, may.Args...)
 	mine := " WHERE id = ANY (?) AND " + may.SQL
 	if tx.Actor.Service == "" {
-		tx.Queue("SELECT FROM task.members WHERE user_id = ? AND list_id IN (SELECT list_id FROM task.tasks"+mine+") ORDER BY list_id FOR KEY SHARE", append([]any{tx.Actor.UserID}, args...)...)
+		// An array, so that their lists are found by the tasks, and not the tasks in each list.
+		tx.Queue("SELECT FROM task.members WHERE user_id = ? AND list_id = ANY (ARRAY(SELECT list_id FROM task.tasks"+mine+")) ORDER BY list_id FOR KEY SHARE", append([]any{tx.Actor.UserID}, args...)...)
 	}
 	tx.Queue("SELECT pg_advisory_xact_lock(s.lock) FROM (SELECT DISTINCT hashtextextended(series_id::text, 0) AS lock FROM task.tasks"+mine+" AND series_id IS NOT NULL ORDER BY 1) s", args...)
 	tx.Queue("SELECT FROM task.tasks WHERE id IN (SELECT parent_id FROM task.tasks"+mine+") ORDER BY id FOR NO KEY UPDATE", args...)

@@ -98,15 +98,24 @@ func (t *Task) forget(gone func(user uuid.UUID) bool) {
 	t.Reminders = slices.DeleteFunc(t.Reminders, func(r Reminder) bool { return gone(r.Of(t)) })
 }
 
+func (t *Task) has(user uuid.UUID) bool {
+	return t.AssigneeID != nil && *t.AssigneeID == user || slices.ContainsFunc(t.Reminders, func(r Reminder) bool { return r.Of(t) == user })
+}
+
 // Forget takes what is a user's out of the tasks of a list that he is no member of any
 // more. Each has an update.
 func Forget(ctx context.Context, tx *change.Tx, list, user uuid.UUID) error {
-	var after uuid.UUID
-	for {
+	// All of the list are looked through once (OFFSET 0): Postgres would rather look through
+	// those of everybody, in the order of their ids.
+	var his []uuid.UUID
+	err := tx.NewRaw(`SELECT id FROM (SELECT id, user_id, assignee_id FROM task.tasks WHERE list_id = ? OFFSET 0) t
+		WHERE assignee_id = ? OR EXISTS (SELECT FROM task.reminders r WHERE r.task_id = t.id AND coalesce(r.user_id, t.user_id) = ?) ORDER BY id`, list, user, user).Scan(ctx, &his)
+	if err != nil {
+		return fmt.Errorf("look for the tasks of who leaves: %w", err)
+	}
+	for ids := range slices.Chunk(his, batch) {
 		var found []*Task
-		err := tx.NewSelect().Model(&found).Where("list_id = ?", list).Where("id > ?", after).
-			Where("assignee_id = ? OR EXISTS (SELECT FROM task.reminders r WHERE r.task_id = t.id AND coalesce(r.user_id, t.user_id) = ?)", user, user).
-			OrderExpr("id").Limit(batch).For("UPDATE").Scan(ctx)
+		err := tx.NewSelect().Model(&found).Where("id IN (?)", bun.List(ids)).Where("list_id = ?", list).OrderExpr("id").For("UPDATE").Scan(ctx)
 		if err != nil {
 			return fmt.Errorf("read the tasks of who leaves: %w", err)
 		}
@@ -114,16 +123,19 @@ func Forget(ctx context.Context, tx *change.Tx, list, user uuid.UUID) error {
 			return err
 		}
 		for _, t := range found {
+			if !t.has(user) { // any more
+				continue
+			}
 			was := t.clone()
 			t.forget(func(u uuid.UUID) bool { return u == user })
 			t.carriedOn(t.Version + 1)
 			if err := save(ctx, tx, was, t, event.TaskUpdated); err != nil {
 				return err
 			}
-			after = t.ID
 		}
-		if err := tx.Flush(ctx); err != nil || len(found) < batch {
+		if err := tx.Flush(ctx); err != nil {
 			return err
 		}
 	}
+	return nil
 }

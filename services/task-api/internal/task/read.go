@@ -18,7 +18,7 @@ func (s *Store) ByID(ctx context.Context, actor access.Actor, ids []uuid.UUID) (
 	if len(ids) == 0 {
 		return found, nil
 	}
-	tasks, err := s.readAll(ctx, actor.Tasks().And("id IN (?)", bun.List(ids)), len(ids))
+	tasks, err := s.readAll(ctx, actor.Known().And("id IN (?)", bun.List(ids)), len(ids))
 	for _, t := range tasks {
 		found[t.ID] = t
 	}

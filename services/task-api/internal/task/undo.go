@@ -155,7 +155,7 @@ type undoing struct {
 
 // read reads those of the tasks that are there, with their reminders, which it locks.
 func (u *undoing) read(ctx context.Context, tx *change.Tx, ids []uuid.UUID) error {
-	may, role := tx.Actor.Tasks(), tx.Actor.RoleIn("t.list_id")
+	may, role := tx.Actor.Known(), tx.Actor.RoleIn("t.list_id")
 	mine := append([]any{ids}, may.Args...)
 	tx.Queue("SELECT FROM task.reminders WHERE task_id IN (SELECT id FROM task.tasks WHERE id = ANY (?) AND "+may.SQL+") ORDER BY task_id, ordinal, id FOR UPDATE", mine...)
 	found, err := change.Read[Task](ctx, tx, "SELECT "+whole+", "+role.SQL+" AS role FROM task.tasks t WHERE id = ANY (?) AND "+may.SQL, slices.Concat(role.Args, mine)...)

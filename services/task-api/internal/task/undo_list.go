@@ -19,7 +19,8 @@ const mostChanged = batch
 // undone, which was at a time: what has been changed since has been changed back. More
 // tasks than it compares count as changed.
 func UnchangedSince(ctx context.Context, tx *change.Tx, list uuid.UUID, at time.Time) (bool, error) {
-	found, err := change.Read[Task](ctx, tx, "SELECT "+whole+", '' AS role FROM task.tasks t WHERE list_id = ? AND updated_at > ? LIMIT ?", list, at, mostChanged+1)
+	// Done or not: what the index by the last change has first.
+	found, err := change.Read[Task](ctx, tx, "SELECT "+whole+", '' AS role FROM task.tasks t WHERE list_id = ? AND is_complete IN (false, true) AND updated_at > ? LIMIT ?", list, at, mostChanged+1)
 	if err != nil {
 		return false, fmt.Errorf("read what has changed in the list: %w", err)
 	}
