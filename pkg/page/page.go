@@ -55,7 +55,7 @@ func fit[T any](items []T) (int, error) {
 // up what it takes for few. The columns are NULL, and are not to be asked for. There must be such
 // an index: a sort that can not be spared seems so dear that any way to the rest seems as good.
 const (
-	Unsortable = wide + wide + wide + wide + wide + wide + wide + wide // more than work_mem
+	Unsortable = wide + wide + wide + wide + wide + wide + wide + wide // more than database.Config's work_mem
 	wide       = ", NULL::char(10485760)"
 )
 

@@ -96,3 +96,30 @@ func TestEachChangeIsReadOnce(t *testing.T) {
 	require.Len(t, found, changes)
 	require.Less(t, databasetest.Reads(t, db, "task.feed")-before, 3*changes)
 }
+
+// What is gone for long was looked for from the newest change on.
+func TestOfTheFeedWhatIsGoneAloneIsForgotten(t *testing.T) {
+	db, _ := databasetest.Open(t, migrations.Schema)
+	s := &Store{DB: db}
+	from, err := s.Now(t.Context())
+	require.NoError(t, err)
+	const changes, gone = 20_000, 500
+	now := time.Now()
+	_, err = db.NewRaw(`
+		INSERT INTO task.feed (list_id, kind, entity_id, changed, gone, at)
+			SELECT md5('l' || n / 5)::uuid, 'task', md5('t' || n)::uuid, (?0 + n)::text::xid8, n <= ?2 OR n % 2 = 0, CASE WHEN n <= ?2 THEN ?3::timestamptz - interval '2 days' ELSE ?3 END FROM generate_series(1, ?1) n`,
+		from.Changed, changes, gone, now).Exec(t.Context())
+	require.NoError(t, err)
+	_, err = db.NewRaw("VACUUM ANALYZE task.feed").Exec(t.Context())
+	require.NoError(t, err)
+	before := databasetest.Reads(t, db, "task.feed")
+	_, err = db.ExecContext(t.Context(), "SET enable_seqscan = off") // as with a table of millions
+	require.NoError(t, err)
+	require.NoError(t, s.forget(t.Context(), now.Add(-24*time.Hour)))
+	require.LessOrEqual(t, databasetest.Reads(t, db, "task.feed")-before, 10*gone)
+	var left int
+	var floor int64
+	require.NoError(t, db.NewRaw("SELECT count(*), (SELECT floor::text::bigint FROM task.feed_log) FROM task.feed").Scan(t.Context(), &left, &floor))
+	require.Equal(t, changes-gone, left)
+	require.EqualValues(t, from.Changed+gone+1, floor)
+}
