@@ -43,7 +43,7 @@ func Erase(ctx context.Context, tx *change.Tx, list uuid.UUID) (done bool, err e
 		ID       uuid.UUID  `bun:"id"`
 		SeriesID *uuid.UUID `bun:"series_id"`
 	}
-	err = tx.NewRaw("DELETE FROM task.trash WHERE id IN (SELECT id FROM task.trash WHERE list_id = ? ORDER BY id LIMIT ?) RETURNING id, series_id", list, batch).Scan(ctx, &trashed)
+	err = tx.NewRaw("DELETE FROM task.trash WHERE id = ANY (ARRAY(SELECT id FROM task.trash WHERE list_id = ? ORDER BY id LIMIT ?)) RETURNING id, series_id", list, batch).Scan(ctx, &trashed)
 	if err != nil {
 		return false, fmt.Errorf("empty the trash of a list that goes: %w", err)
 	}

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -288,6 +289,7 @@ func (s *Store) Purge(ctx context.Context, actor access.Actor, root uuid.UUID) e
 
 // purge deletes what was thrown away with a root. Each task gets its audit event.
 func purge(ctx context.Context, tx *change.Tx, what *Trashed) error {
+	var last uuid.UUID
 	for {
 		var gone []struct {
 			ID       uuid.UUID  `bun:"id"`
@@ -296,14 +298,20 @@ func purge(ctx context.Context, tx *change.Tx, what *Trashed) error {
 			SeriesID *uuid.UUID `bun:"series_id"`
 			LetGo    bool       `bun:"let_go"`
 		}
-		// With a list goes what was thrown away in it before.
-		err := tx.NewRaw(`DELETE FROM task.trash WHERE id IN (SELECT id FROM task.trash WHERE (root_id = ? OR list_id = ?) AND task IS NOT NULL ORDER BY id LIMIT ?)
-			RETURNING id, (task ->> 'user_id')::uuid AS user_id, list_id, series_id, let_go`, what.ID, what.ID, batch).Scan(ctx, &gone)
+		// With a list goes what was thrown away in it before. Each of the two has an index by id.
+		err := tx.NewRaw(`DELETE FROM task.trash WHERE id = ANY (ARRAY(
+				(SELECT id FROM task.trash WHERE root_id = ?0 AND id > ?1 AND task IS NOT NULL ORDER BY id LIMIT ?2)
+				UNION (SELECT id FROM task.trash WHERE list_id = ?0 AND id > ?1 AND task IS NOT NULL ORDER BY id LIMIT ?2)
+				ORDER BY id LIMIT ?2))
+			RETURNING id, (task ->> 'user_id')::uuid AS user_id, list_id, series_id, let_go`, what.ID, last, batch).Scan(ctx, &gone)
 		if err != nil {
 			return fmt.Errorf("empty the trash: %w", err)
 		}
 		var series []uuid.UUID
 		for _, g := range gone {
+			if bytes.Compare(g.ID[:], last[:]) > 0 {
+				last = g.ID
+			}
 			if g.SeriesID != nil {
 				series = append(series, *g.SeriesID)
 			}

@@ -1,10 +1,16 @@
 package task
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/taskwire/taskwire/pkg/database/databasetest"
+	"github.com/taskwire/taskwire/services/task-api/internal/access"
+	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
 // The trash is emptied of what is old, and of nothing else, however much that is.
@@ -32,4 +38,83 @@ func TestTheTrashIsEmptiedOfWhatIsOld(t *testing.T) {
 	var remembered int
 	require.NoError(t, s.DB.NewRaw("SELECT count(*) FROM task.gone_occurrences").Scan(t.Context(), &remembered))
 	require.Zero(t, remembered, "nothing is kept of series that are gone")
+}
+
+// trashOfOthers is much, a thing or two of each of many lists.
+func trashOfOthers(t *testing.T, s *Store, rows int) {
+	t.Helper()
+	_, err := s.DB.NewRaw(`INSERT INTO task.trash (id, root_id, list_id, title, version, deleted_by, deleted_at, task)
+		SELECT md5('o' || n)::uuid, md5('o' || n)::uuid, md5('l' || n / 2)::uuid, 't', 1, md5('u' || n / 2)::uuid, timestamptz '2027-01-01' + n * interval '1 second', '{}' FROM generate_series(1, ?) n`, rows).Exec(t.Context())
+	require.NoError(t, err)
+	analyzeTrash(t, s)
+}
+
+func analyzeTrash(t *testing.T, s *Store) {
+	t.Helper()
+	_, err := s.DB.NewRaw("VACUUM ANALYZE task.trash, task.members").Exec(t.Context())
+	require.NoError(t, err)
+}
+
+// reads is how many rows of a table are read meanwhile, as with tables of millions.
+func reads(t *testing.T, s *Store, table string, f func()) int {
+	t.Helper()
+	before := databasetest.Reads(t, s.DB, table)
+	_, err := s.DB.ExecContext(t.Context(), "SET enable_seqscan = off")
+	require.NoError(t, err)
+	f()
+	return databasetest.Reads(t, s.DB, table) - before
+}
+
+// For each thing that was purged, and each batch of a list, everybody's trash was looked through.
+func TestWhatIsPurgedIsReadAlone(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	const others, inList = 20_000, 5 * batch
+	trashOfOthers(t, s, others)
+	list := uuid.New()
+	// Half of it was thrown away with the list, half before.
+	_, err := s.DB.NewRaw(`INSERT INTO task.trash (id, root_id, list_id, title, version, deleted_by, deleted_at, task)
+		SELECT md5('p' || n)::uuid, md5('p' || n)::uuid, md5('q' || n)::uuid, 'old', 1, ?0::uuid, timestamptz '2026-01-01', jsonb_build_object('user_id', ?0::uuid) FROM generate_series(1, ?2) n
+		UNION ALL SELECT md5('x' || n)::uuid, CASE n % 2 WHEN 0 THEN ?1::uuid ELSE md5('x' || n)::uuid END, ?1::uuid, 'x', 1, ?0::uuid, timestamptz '2028-01-01', jsonb_build_object('user_id', ?0::uuid) FROM generate_series(1, ?3) n
+		UNION ALL SELECT ?1::uuid, ?1::uuid, ?1::uuid, 'list', 1, ?0::uuid, timestamptz '2028-01-01', NULL`, uuid.New(), list, purgeBatch, inList).Exec(t.Context())
+	require.NoError(t, err)
+	analyzeTrash(t, s)
+	require.LessOrEqual(t, reads(t, s, "task.trash", func() {
+		n, err := s.purgeOld(t.Context(), *at("2026-06-01T00:00:00Z"))
+		require.NoError(t, err)
+		require.Equal(t, purgeBatch, n)
+	}), 10*purgeBatch)
+	require.LessOrEqual(t, reads(t, s, "task.trash", func() {
+		err := s.Changes.Do(t.Context(), access.Actor{Service: "trash"}, func(ctx context.Context, tx *change.Tx) error {
+			return purge(ctx, tx, &Trashed{ID: list, Kind: "list"})
+		})
+		require.NoError(t, err)
+	}), 5*inList)
+	var left int
+	require.NoError(t, s.DB.NewRaw("SELECT count(*) FROM task.trash").Scan(t.Context(), &left))
+	require.Equal(t, others, left)
+}
+
+// What series have let go was passed on the way to what is shown.
+func TestWhatIsLetGoIsNotPassedInTheTrash(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	const rows, shown, limit = 4000, 100, 5
+	a := newAccount(t, s)
+	a.create(Draft{Title: "x"}) // he has an inbox from then on
+	_, err := s.DB.NewRaw(`INSERT INTO task.trash (id, root_id, list_id, title, version, deleted_by, deleted_at, let_go, task)
+		SELECT md5('x' || n)::uuid, md5('x' || n)::uuid, ?0, 't' || n, 1, ?1, timestamptz '2026-06-01' + n * interval '1 second', n > ?2, '{}' FROM generate_series(1, ?3) n`,
+		access.Inbox(a.id), a.id, shown, rows).Exec(t.Context())
+	require.NoError(t, err)
+	trashOfOthers(t, s, 5*rows)
+	hook := &plans{of: "task.trash"}
+	s.DB = s.DB.WithQueryHook(hook)
+	found, err := s.Trash(t.Context(), a.actor, nil, limit)
+	require.NoError(t, err)
+	require.Len(t, found, limit)
+	require.Equal(t, "t100", found[0].Title)
+	require.Len(t, hook.statements, 1)
+	read, whole := planOf(t, s, hook.statements[0]).read()
+	require.False(t, whole)
+	require.LessOrEqual(t, read, float64(8*limit), hook.statements[0])
 }
