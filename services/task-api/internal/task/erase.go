@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/event"
+	"github.com/taskwire/taskwire/pkg/page"
 	"github.com/taskwire/taskwire/services/task-api/internal/change"
 )
 
@@ -15,8 +16,14 @@ import (
 // consumers get the event that it is gone, and no other after it.
 func Erase(ctx context.Context, tx *change.Tx, list uuid.UUID) (done bool, err error) {
 	var found []*Task
-	// Subtasks first: a parent goes after the last of them.
-	err = tx.NewSelect().Model(&found).Where("list_id = ?", list).OrderExpr("parent_id IS NULL, id").Limit(batch).For("UPDATE").Scan(ctx)
+	// Subtasks first: a parent goes after the last of them. To find these all are not sorted,
+	// but some, whichever come first in an index, with their subtasks: where those are more
+	// than a batch, none of the parents is in it.
+	err = tx.NewSelect().Model(&found).Where(`id = ANY (ARRAY(WITH first AS MATERIALIZED (
+			SELECT id`+page.Unsortable+` FROM task.tasks WHERE list_id = ?0 ORDER BY is_complete, created_at, id LIMIT ?1
+		)
+		SELECT id FROM first UNION (SELECT s.id FROM first CROSS JOIN LATERAL (SELECT id FROM task.tasks WHERE parent_id = first.id OFFSET 0) s LIMIT ?1)))`, list, batch).
+		Where("(list_id = ?) IS TRUE", list).OrderExpr("parent_id IS NULL, id").Limit(batch).For("UPDATE").Scan(ctx)
 	if err != nil {
 		return false, fmt.Errorf("read the tasks of a list that goes: %w", err)
 	}

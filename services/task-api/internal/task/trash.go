@@ -76,27 +76,44 @@ func insertTrash(tx *change.Tx, t *Task, root uuid.UUID, letGo bool) {
 // caller has locked the list against tasks that would come into it.
 func TrashList(ctx context.Context, tx *change.Tx, list uuid.UUID) error {
 	for {
-		var found []*Task
-		err := tx.NewSelect().Model(&found).Where("list_id = ?", list).Where("parent_id IS NULL").OrderExpr("id").Limit(batch).For("UPDATE").Scan(ctx)
-		if err != nil {
-			return fmt.Errorf("read the tasks of the list: %w", err)
+		// No index has the tasks of a list by id: they are looked for once, and not for each batch.
+		var all []uuid.UUID
+		if err := tx.NewRaw("SELECT id FROM task.tasks WHERE list_id = ? AND parent_id IS NULL ORDER BY id", list).Scan(ctx, &all); err != nil {
+			return fmt.Errorf("look for the tasks of the list: %w", err)
 		}
-		if err := readReminders(ctx, tx, found, "UPDATE"); err != nil {
-			return err
-		}
-		for _, t := range found {
-			outcome := ""
-			if t.SeriesID != nil && !t.IsComplete {
-				outcome = event.Ended
-			}
-			if err := remove(ctx, tx, t, removal{outcome: outcome, root: list}); err != nil {
+		for ids := range slices.Chunk(all, batch) {
+			if err := trashSome(ctx, tx, list, ids); err != nil {
 				return err
 			}
 		}
-		if err := tx.Flush(ctx); err != nil || len(found) < batch {
+		// While there were many, a subtask may have become a task by itself.
+		if len(all) < batch {
+			return nil
+		}
+	}
+}
+
+// trashSome deletes those of the tasks into the trash that are in the list, under no other.
+func trashSome(ctx context.Context, tx *change.Tx, list uuid.UUID, ids []uuid.UUID) error {
+	var found []*Task
+	// IS TRUE: Postgres looks at each of them, and not through the list, which it takes for short.
+	err := tx.NewSelect().Model(&found).Where("id IN (?)", bun.List(ids)).Where("(list_id = ? AND parent_id IS NULL) IS TRUE", list).OrderExpr("id").For("UPDATE").Scan(ctx)
+	if err != nil {
+		return fmt.Errorf("read the tasks of the list: %w", err)
+	}
+	if err := readReminders(ctx, tx, found, "UPDATE"); err != nil {
+		return err
+	}
+	for _, t := range found {
+		outcome := ""
+		if t.SeriesID != nil && !t.IsComplete {
+			outcome = event.Ended
+		}
+		if err := remove(ctx, tx, t, removal{outcome: outcome, root: list}); err != nil {
 			return err
 		}
 	}
+	return tx.Flush(ctx)
 }
 
 var errNotInTrash = refuse.Missing("thing in the trash")
@@ -179,15 +196,20 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 			return 0, err
 		}
 	}
-	// In batches, parents first: whose parent is neither there nor among them has none.
-	for {
+	// In batches, parents first: whose parent is neither there nor among them has none. No index
+	// has them in this order: it is looked for once, and not for each batch.
+	const order = " ORDER BY (x.task ->> 'parent_id' IS NOT NULL), x.id"
+	var all []uuid.UUID
+	if err := tx.NewRaw("SELECT x.id FROM task.trash x WHERE x.root_id IN (?) AND x.task IS NOT NULL"+order, bun.List(roots)).Scan(ctx, &all); err != nil {
+		return 0, fmt.Errorf("look for what comes back: %w", err)
+	}
+	for some := range slices.Chunk(all, batch) {
 		var back []struct {
 			ID      uuid.UUID `bun:"id"`
 			Skipped bool      `bun:"skipped"`
 		}
 		err := tx.NewRaw(`WITH next AS MATERIALIZED (
-				SELECT x.* FROM task.trash x WHERE x.root_id IN (?) AND x.task IS NOT NULL
-				ORDER BY (x.task ->> 'parent_id' IS NOT NULL), x.id LIMIT ?
+				SELECT x.* FROM task.trash x WHERE x.id IN (?)`+order+`
 			), back AS (
 				INSERT INTO task.tasks SELECT (jsonb_populate_record(NULL::task.tasks, x.task || jsonb_build_object(
 					'version', x.version + 1, 'updated_at', ?::timestamptz,
@@ -203,17 +225,14 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 			), moved AS ( -- what was said about one that was skipped went on with another
 				UPDATE task.comments c SET task_id = x.id FROM next x WHERE x.let_go AND jsonb_exists(x.comments, c.id::text)
 			), emptied AS (
-				DELETE FROM task.trash WHERE id IN (SELECT id FROM next)
+				DELETE FROM task.trash WHERE id = ANY (ARRAY(SELECT id FROM next))
 			), forgotten AS (
 				DELETE FROM task.gone_occurrences g USING next x WHERE g.series_id = x.series_id AND g.task_id = x.id
 				RETURNING x.id, x.let_go AND x.id = x.root_id AND NOT g.taken_back AS skipped
 			)
-			SELECT id, EXISTS (SELECT FROM forgotten f WHERE f.id = back.id AND f.skipped) AS skipped FROM back ORDER BY id`, bun.List(roots), batch, tx.Now, maxSubtasks).Scan(ctx, &back)
+			SELECT id, EXISTS (SELECT FROM forgotten f WHERE f.id = back.id AND f.skipped) AS skipped FROM back ORDER BY id`, bun.List(some), tx.Now, maxSubtasks).Scan(ctx, &back)
 		if err != nil {
 			return n, fmt.Errorf("bring tasks back from the trash: %w", err)
-		}
-		if len(back) == 0 {
-			return n, nil
 		}
 		ids, skipped := make([]uuid.UUID, len(back)), map[uuid.UUID]bool{}
 		for i, b := range back {
@@ -248,6 +267,7 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 			return n, err
 		}
 	}
+	return n, nil
 }
 
 // isBack makes good what time has made of a task in the trash, and tells of it, and whether

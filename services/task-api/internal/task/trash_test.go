@@ -95,6 +95,67 @@ func TestWhatIsPurgedIsReadAlone(t *testing.T) {
 	require.Equal(t, others, left)
 }
 
+// longList is of a user, beside thousands of short ones of others: tasks of which every tenth
+// is a subtask of the one before, and one has more subtasks than are read at once.
+func longList(t *testing.T, s *Store, tasks int) account {
+	t.Helper()
+	a := newAccount(t, s)
+	a.create(Draft{Title: "x"}) // he has an inbox from then on
+	_, err := s.DB.NewRaw(`INSERT INTO task.tasks (id, user_id, list_id, title, description, is_complete, priority, tags, all_day, timezone, parent_id, version, created_at, updated_at)
+		SELECT md5('t' || n)::uuid, ?0, ?1, 'x', '', n % 3 = 0, 0, '{}', false, 'UTC', CASE WHEN n BETWEEN 2 AND ?3 THEN md5('t1')::uuid WHEN n % 10 = 0 THEN md5('t' || n - 1)::uuid END, 1, now() - n * interval '1 minute', now()
+		FROM generate_series(1, ?2) n`, a.id, access.Inbox(a.id), tasks-1, 2*batch).Exec(t.Context())
+	require.NoError(t, err)
+	a.shortListsOfOthers()
+	return a
+}
+
+// Of a long list all that was left was sorted for each batch of it: when it goes into the trash,
+// when it comes back from there, and when it goes with its owner.
+func TestALongListGoesAndComesBackWithoutBeingSortedForEachBatch(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	const tasks, others = 8 * batch, 20_000
+	a := longList(t, s, tasks)
+	trashOfOthers(t, s, others)
+	list := access.Inbox(a.id)
+	do := func(f func(ctx context.Context, tx *change.Tx) error) func() {
+		return func() { require.NoError(t, s.Changes.Do(t.Context(), a.actor, f)) }
+	}
+	count := func(rows string) (n int) {
+		require.NoError(t, s.DB.NewRaw("SELECT count(*) FROM "+rows+" AND list_id = ?", list).Scan(t.Context(), &n))
+		return n
+	}
+	const all, under, trash = "task.tasks WHERE true", "task.tasks WHERE parent_id IS NOT NULL", "task.trash WHERE true"
+	subtasks := count(under)
+	require.LessOrEqual(t, reads(t, s, "task.tasks", do(func(ctx context.Context, tx *change.Tx) error { return TrashList(ctx, tx, list) })), 6*tasks)
+	require.Zero(t, count(all))
+	analyzeTrash(t, s)
+	require.LessOrEqual(t, reads(t, s, "task.trash", do(func(ctx context.Context, tx *change.Tx) error {
+		n, err := bringBack(ctx, tx, list)
+		require.Equal(t, tasks, n)
+		return err
+	})), 6*tasks)
+	require.Zero(t, count(trash))
+	require.Equal(t, subtasks, count(under))
+	_, err := s.DB.NewRaw(`INSERT INTO task.trash (id, root_id, list_id, title, version, deleted_by, deleted_at, task)
+		SELECT md5('x' || n)::uuid, md5('x' || n)::uuid, ?, 'x', 1, ?, now(), '{}' FROM generate_series(1, ?) n`, list, a.id, 5*batch).Exec(t.Context())
+	require.NoError(t, err)
+	analyzeTrash(t, s)
+	trashed := 0
+	require.LessOrEqual(t, reads(t, s, "task.tasks", func() {
+		trashed = reads(t, s, "task.trash", func() {
+			for done := false; !done; {
+				do(func(ctx context.Context, tx *change.Tx) (err error) {
+					done, err = Erase(ctx, tx, list)
+					return err
+				})()
+			}
+		})
+	}), 4*tasks)
+	require.LessOrEqual(t, trashed, 5*5*batch)
+	require.Zero(t, count(all)+count(trash))
+}
+
 // What series have let go was passed on the way to what is shown.
 func TestWhatIsLetGoIsNotPassedInTheTrash(t *testing.T) {
 	t.Parallel()
