@@ -211,12 +211,12 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 		err := tx.NewRaw(`WITH next AS MATERIALIZED (
 				SELECT x.* FROM task.trash x WHERE x.id IN (?)`+order+`
 			), back AS (
-				INSERT INTO task.tasks SELECT (jsonb_populate_record(NULL::task.tasks, x.task || jsonb_build_object(
+				INSERT INTO task.tasks SELECT t.* FROM next x CROSS JOIN LATERAL jsonb_populate_record(NULL::task.tasks, x.task || jsonb_build_object(
 					'version', x.version + 1, 'updated_at', ?::timestamptz,
 					'pristine_version', CASE abs((x.task ->> 'pristine_version')::bigint) WHEN (x.task ->> 'version')::bigint THEN sign((x.task ->> 'pristine_version')::bigint)::bigint * (x.version + 1) ELSE (x.task ->> 'pristine_version')::bigint END,
 					'parent_id', (SELECT p.id FROM task.tasks p WHERE p.id = (x.task ->> 'parent_id')::uuid AND p.list_id = x.list_id AND p.parent_id IS NULL
 							AND (x.id <> x.root_id OR (SELECT count(*) FROM task.tasks s WHERE s.parent_id = p.id AND NOT (s.is_complete AND s.recurrence IS NOT NULL)) < ?)
-						UNION SELECT p.id FROM next p WHERE p.id = (x.task ->> 'parent_id')::uuid)))).* FROM next x
+						UNION SELECT p.id FROM next p WHERE p.id = (x.task ->> 'parent_id')::uuid))) t
 				RETURNING id
 			), reminders AS (
 				INSERT INTO task.reminders SELECT (jsonb_populate_recordset(NULL::task.reminders, x.reminders)).* FROM next x WHERE x.reminders IS NOT NULL
