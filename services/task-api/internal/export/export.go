@@ -1,7 +1,7 @@
 // Package export gives a user all that the suite has of him, as files in a ZIP archive.
 //
 // The archive is written as it is read, some rows at a time: it takes as little memory for
-// a million tasks as for one.
+// a million tasks as for one, but for the ids of those in the trash.
 package export
 
 import (
@@ -335,26 +335,34 @@ type trashed struct {
 
 func (e *Export) trash(ctx context.Context, f func(any) error) error {
 	may := e.actor.TrashMemberships()
-	return page.Each(func(last *trashed) (found []*trashed, err error) {
-		var behind uuid.UUID
-		if last != nil {
-			behind = last.ID
-		}
-		// What was thrown away by itself, by the lists, and what went with it: a list in the
-		// trash is there for who was its member. By the ids of all that is in the trash,
-		// Postgres would look for his among everybody's.
-		err = e.DB.NewRaw(`WITH his AS MATERIALIZED (
-				SELECT w.id FROM task.members m JOIN task.trash x ON x.list_id = m.list_id AND x.root_id = x.id JOIN task.trash w ON w.root_id = x.id
-				WHERE `+may.SQL+` AND NOT w.let_go
-			)
-			SELECT x.id, x.root_id, CASE WHEN x.task IS NULL THEN 'list' ELSE 'task' END AS kind, x.title, x.task ->> 'description' AS description,
-				coalesce(x.task -> 'tags', '[]') AS tags, (x.task ->> 'due_at')::timestamptz AS due_at, x.list_id, x.deleted_at
-			FROM (SELECT id FROM his WHERE id > ? ORDER BY id LIMIT ?) page JOIN task.trash x ON x.id = page.id ORDER BY x.id`, slices.Concat(may.Args, []any{behind, rows})...).Scan(ctx, &found)
+	// What was thrown away by itself, by the lists, and what went with it: a list in the
+	// trash is there for who was its member. By the ids of all that is in the trash,
+	// Postgres would look for his among everybody's. That is done once, and not for each page.
+	var his []uuid.UUID
+	err := e.DB.NewRaw(`SELECT w.id FROM task.members m JOIN task.trash x ON x.list_id = m.list_id AND x.root_id = x.id JOIN task.trash w ON w.root_id = x.id
+		WHERE `+may.SQL+" AND NOT x.let_go AND NOT w.let_go ORDER BY w.id", may.Args...).Scan(ctx, &his)
+	if err != nil {
+		return fmt.Errorf("look through the trash: %w", err)
+	}
+	for ids := range slices.Chunk(his, rows) {
+		var found []*trashed
+		// He may have left its list meanwhile. A value, so that each is looked at by itself, and
+		// not all of his again.
+		err := e.DB.NewRaw(`SELECT w.id, w.root_id, CASE WHEN w.task IS NULL THEN 'list' ELSE 'task' END AS kind, w.title, w.task ->> 'description' AS description,
+				coalesce(w.task -> 'tags', '[]') AS tags, (w.task ->> 'due_at')::timestamptz AS due_at, w.list_id, w.deleted_at
+			FROM task.trash w WHERE w.id IN (?) AND NOT w.let_go
+			AND (SELECT true FROM task.trash x JOIN task.members m ON m.list_id = x.list_id WHERE x.id = w.root_id AND x.root_id = x.id AND `+may.SQL+") ORDER BY w.id",
+			append([]any{bun.List(ids)}, may.Args...)...).Scan(ctx, &found)
 		if err != nil {
-			return nil, fmt.Errorf("read the trash: %w", err)
+			return fmt.Errorf("read the trash: %w", err)
 		}
-		return found, nil
-	}, func(t *trashed) error { return f(t) })
+		for _, t := range found {
+			if err := f(t); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // all gives what another service has, from the page on that was read at the beginning.

@@ -41,6 +41,38 @@ func TestTheTrashOfOthersIsNotLookedThrough(t *testing.T) {
 	require.Less(t, databasetest.Reads(t, db, "task.trash")-before, others/2)
 }
 
+// For each page of the trash all of the user's had been looked through. Who leaves a list
+// meanwhile is given no more pages of it.
+func TestTheTrashIsLookedThroughOnce(t *testing.T) {
+	db, _ := databasetest.Open(t, migrations.Schema)
+	user := uuid.New()
+	const mine, others = 20*rows + 5, 20_000
+	_, err := db.NewRaw(`
+		INSERT INTO task.users (id, email, timezone, created_at, updated_at) VALUES (?0, 'x', 'UTC', now(), now());
+		INSERT INTO task.lists (id, created_by, name, created_at, updated_at, version) VALUES (?1, ?0, 'l', now(), now(), 1);
+		INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?0, ?1, 'owner', 1, now());
+		INSERT INTO task.trash (id, root_id, list_id, title, version, deleted_by, deleted_at, let_go, task)
+			SELECT md5('x' || n)::uuid, md5('x' || n - n % 2)::uuid, CASE WHEN n < ?2 * 2 THEN ?1::uuid ELSE md5('l' || n / 4)::uuid END, 't', 1, ?0, now(), n < ?2 * 2 AND n % 4 > 1, '{}' FROM generate_series(0, ?3 - 1) n`,
+		user, access.Inbox(user), mine, others).Exec(t.Context())
+	require.NoError(t, err)
+	_, err = db.NewRaw("VACUUM ANALYZE task.trash, task.members").Exec(t.Context())
+	require.NoError(t, err)
+	before, found := databasetest.Reads(t, db, "task.trash"), 0
+	_, err = db.ExecContext(t.Context(), "SET enable_seqscan = off") // as with tables of millions
+	require.NoError(t, err)
+	e := &Export{Store: &Store{DB: db}, actor: access.Actor{UserID: user}}
+	require.NoError(t, e.trash(t.Context(), func(any) error { found++; return nil }))
+	require.Equal(t, mine+1, found)
+	require.Less(t, databasetest.Reads(t, db, "task.trash")-before, 6*mine)
+	found = 0
+	require.NoError(t, e.trash(t.Context(), func(any) error {
+		found++
+		_, err := db.NewRaw("DELETE FROM task.members WHERE user_id = ?", user).Exec(t.Context())
+		return err
+	}))
+	require.Equal(t, rows, found)
+}
+
 // An export had read the comments of all others for each page of the user's own; and where lists
 // are short as a rule, all tasks of a long one for each page.
 func TestEachTaskAndCommentIsReadOnce(t *testing.T) {
