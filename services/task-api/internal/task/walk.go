@@ -64,7 +64,7 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 	if l.dated {
 		if l.covered && l.days > 2 {
 			// On so many days more are due, as a rule, than a walk passes.
-			rows, err := l.step(ctx, n)
+			rows, err := l.step(ctx, n, 60*n)
 			if err != nil || len(rows) == n {
 				return rows, err
 			}
@@ -81,7 +81,7 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 		few = found <= most
 	}
 	if !few && !(l.dated && l.covered) {
-		rows, err := l.step(ctx, n)
+		rows, err := l.step(ctx, n, 5*n)
 		if err != nil || len(rows) == n {
 			return rows, err
 		}
@@ -92,18 +92,21 @@ func (l *listing) read(ctx context.Context, n int) ([]listed, error) {
 			return rows, err
 		}
 	}
-	if l.covered {
-		return l.walkAll(ctx, n, nil)
+	if !l.covered {
+		return l.search(ctx, n, few)
 	}
-	return l.search(ctx, n, few)
+	if err := l.tellApart(ctx); err != nil {
+		return nil, err
+	}
+	return l.walkAll(ctx, n, nil)
 }
 
 // mostApart is how many ranges of lists are asked for by themselves.
 const mostApart = 8
 
-// tellApart finds out which lists there are, where they are few. Each can be asked for by
-// itself then, and Postgres merges them in their order, no further than it has to; else it
-// reads as many tasks of each as might be needed, and sorts those.
+// tellApart finds out which lists there are, where they are few. Each is asked for by itself
+// from then on, and Postgres merges them in their order, no further than it has to; else it
+// reads as many tasks of each as might be needed, and sorts those. For some steps that is as quick.
 func (l *listing) tellApart(ctx context.Context) error {
 	if l.apart != nil {
 		return nil
@@ -121,15 +124,16 @@ func (l *listing) tellApart(ctx context.Context) error {
 
 // step walks along some steps of the order, and on where those tell that it is not far. It
 // may answer fewer than n.
-func (l *listing) step(ctx context.Context, n int) ([]listed, error) {
-	if err := l.tellApart(ctx); err != nil {
-		return nil, err
+func (l *listing) step(ctx context.Context, n, steps int) ([]listed, error) {
+	if steps > 5*n {
+		if err := l.tellApart(ctx); err != nil {
+			return nil, err
+		}
+		if !l.isApart(l.ranges) {
+			steps = 5 * n // of each list
+		}
 	}
-	steps := 5 * n
-	switch {
-	case l.covered && l.isApart(l.ranges):
-		steps = 60 * n // no more than it takes
-	case l.folded != "" && len(l.indexed(false)) == 0:
+	if l.folded != "" && len(l.indexed(false)) == 0 {
 		steps = n + 50 // each looks at a text
 	}
 	rows, err := l.walk(ctx, l.parts[0], n, steps, nil)
@@ -149,6 +153,9 @@ func (l *listing) step(ctx context.Context, n int) ([]listed, error) {
 	}
 	// One in 50: to walk on is as long as to sort what is found.
 	if len(rows)*50 >= steps {
+		if err := l.tellApart(ctx); err != nil {
+			return nil, err
+		}
 		// Twice as far as they are, going by those.
 		return l.walk(ctx, l.parts[0], n, min(2*n*steps/len(rows), 100*n), nil)
 	}
@@ -196,6 +203,9 @@ func (l *listing) search(ctx context.Context, n int, fewDue bool) ([]listed, err
 	}
 	if !known {
 		return l.gather(ctx, n)
+	}
+	if err := l.tellApart(ctx); err != nil {
+		return nil, err
 	}
 	return l.walkAll(ctx, n, keys)
 }
@@ -282,7 +292,7 @@ func (l *listing) unsortable() string {
 // eachList adds a query for the tasks of each list that lie in each of some ranges, and that
 // narrow narrows down: in an order the first ones up to a limit, and up to another of all lists
 // unless that is 0. It asks for each list and range by itself, and with a limit: only so does
-// Postgres see that an index has the order. There are columns beside those named.
+// Postgres see that an index has the order. There may be columns beside those named.
 func (l *listing) eachList(b *builder, ranges []access.Condition, names []string, order string, limit, all int, narrow func()) {
 	columns, apart := strings.Join(names, ", ")+l.unsortable(), l.isApart(ranges)
 	for i, r := range ranges {
@@ -305,7 +315,7 @@ func (l *listing) eachList(b *builder, ranges []access.Condition, names []string
 		if apart {
 			continue
 		}
-		b.add("(SELECT t.* FROM task.members m, LATERAL (SELECT " + columns + " FROM task.tasks t WHERE t.list_id = m.list_id")
+		b.add("(SELECT t." + strings.Join(names, ", t.") + " FROM task.members m, LATERAL (SELECT " + columns + " FROM task.tasks t WHERE t.list_id = m.list_id")
 		b.and([]access.Condition{r})
 		narrow()
 		b.add(order+" LIMIT ?) t WHERE "+l.lists.SQL, append([]any{limit}, l.lists.Args...)...)
