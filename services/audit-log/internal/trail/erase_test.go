@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/taskwire/taskwire/pkg/database/databasetest"
 	"github.com/taskwire/taskwire/pkg/event"
 	"github.com/taskwire/taskwire/services/audit-log/internal/trail"
 )
@@ -175,4 +176,29 @@ func TestWhatAUserHasDone(t *testing.T) {
 	require.Equal(t, idsOf(hers...), s.all(ada, "/internal/acts?limit=7", func() {}))
 	require.Len(t, s.all(bob, "/internal/acts", func() {}), 2)
 	require.Empty(t, s.all(uuid.New(), "/internal/acts", func() {}))
+}
+
+// The lists that somebody was in were looked through for each batch of what others did to his
+// tasks.
+func TestOfTheListsOfWhoIsErasedEachEntryIsLookedAtOnce(t *testing.T) {
+	s := newService(t)
+	ada, bob, shared := uuid.New(), uuid.New(), uuid.New()
+	const entries = 12_000
+	_, err := s.owner.NewRaw(`INSERT INTO audit.entries (id, sequence, occurred_at, recorded_at, user_id, actor_id, actor_email, action, target, task_id, list_id, before, after, changed, ip, user_agent, request_id, trace_id)
+		SELECT md5('e' || n)::uuid, lpad(n::text, 20, '0'), ?3, ?3, CASE WHEN n % 2 = 0 THEN ?0::uuid ELSE ?1::uuid END, CASE n WHEN 1 THEN ?0::uuid ELSE ?1::uuid END, CASE n WHEN 1 THEN 'ada@example.com' ELSE 'bob@example.com' END,
+			'task.updated', 'task/' || md5('t' || n)::uuid, md5('t' || n)::uuid, ?2, NULL, jsonb_build_object('user_id', CASE WHEN n % 2 = 0 THEN ?0::uuid ELSE ?1::uuid END, 'text', CASE n WHEN 3 THEN '@ada@example.com' ELSE 'tea' END), '{}', '', '', '', '' FROM generate_series(1, ?4) n`,
+		ada, bob, shared, now, entries).Exec(t.Context())
+	require.NoError(t, err)
+	_, err = s.owner.NewRaw("VACUUM ANALYZE audit.entries").Exec(t.Context())
+	require.NoError(t, err)
+	s.keep(erased(ada))
+	before := databasetest.Reads(t, s.db, "audit.entries")
+	_, err = s.db.ExecContext(t.Context(), "SET enable_seqscan = off") // as with a table of millions
+	require.NoError(t, err)
+	s.erase()
+	require.Less(t, databasetest.Reads(t, s.db, "audit.entries")-before, 6*entries)
+	for _, text := range []string{"ada@example.com", ada.String()} {
+		require.Zero(t, s.found(text), text)
+	}
+	require.Equal(t, entries+1, s.count("entries"))
 }
