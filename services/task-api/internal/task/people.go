@@ -115,7 +115,7 @@ func Forget(ctx context.Context, tx *change.Tx, list, user uuid.UUID) error {
 	}
 	for ids := range slices.Chunk(his, batch) {
 		var found []*Task
-		err := tx.NewSelect().Model(&found).Where("id IN (?)", bun.List(ids)).Where("list_id = ?", list).OrderExpr("id").For("UPDATE").Scan(ctx)
+		err := tx.NewSelect().Model(&found).Where("id IN (?)", bun.List(ids)).Where("(list_id = ?) IS TRUE", list).OrderExpr("id").For("UPDATE").Scan(ctx)
 		if err != nil {
 			return fmt.Errorf("read the tasks of who leaves: %w", err)
 		}

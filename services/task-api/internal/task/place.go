@@ -353,7 +353,7 @@ func renumber(ctx context.Context, tx *change.Tx, t *Task, all []*Task, from, st
 		positions[o.ID], ids[i] = o.Position, o.ID
 	}
 	var locked []*Task
-	if err := tx.NewSelect().Model(&locked).Where("id IN (?)", bun.List(ids)).Where("list_id = ?", t.ListID).OrderExpr("id").For("UPDATE").Scan(ctx); err != nil {
+	if err := tx.NewSelect().Model(&locked).Where("id IN (?)", bun.List(ids)).Where("(list_id = ?) IS TRUE", t.ListID).OrderExpr("id").For("UPDATE").Scan(ctx); err != nil {
 		return fmt.Errorf("lock the tasks that make room: %w", err)
 	}
 	if err := readReminders(ctx, tx, locked, "UPDATE"); err != nil {
