@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/taskwire/taskwire/pkg/database"
 	"github.com/taskwire/taskwire/pkg/event"
@@ -72,6 +73,10 @@ func insertTrash(tx *change.Tx, t *Task, root uuid.UUID, letGo bool) {
 		FROM task.tasks t WHERE t.id = ?`, root, t.Version, tx.Actor.UserID, tx.Now, letGo, t.ID)
 }
 
+// oneByOne are the rows of a batch. Postgres does not see how many they are: it would rather
+// read the whole table for each batch, where that is not so much longer than the list.
+const oneByOne = "id = ANY (ARRAY(SELECT unnest(?::uuid[])))"
+
 // TrashList deletes the tasks of a list into the trash, with the list as their root. Its
 // caller has locked the list against tasks that would come into it.
 func TrashList(ctx context.Context, tx *change.Tx, list uuid.UUID) error {
@@ -97,7 +102,7 @@ func TrashList(ctx context.Context, tx *change.Tx, list uuid.UUID) error {
 func trashSome(ctx context.Context, tx *change.Tx, list uuid.UUID, ids []uuid.UUID) error {
 	var found []*Task
 	// IS TRUE: Postgres looks at each of them, and not through the list, which it takes for short.
-	err := tx.NewSelect().Model(&found).Where("id IN (?)", bun.List(ids)).Where("(list_id = ? AND parent_id IS NULL) IS TRUE", list).OrderExpr("id").For("UPDATE").Scan(ctx)
+	err := tx.NewSelect().Model(&found).Where(oneByOne, pgdialect.Array(ids)).Where("(list_id = ? AND parent_id IS NULL) IS TRUE", list).OrderExpr("id").For("UPDATE").Scan(ctx)
 	if err != nil {
 		return fmt.Errorf("read the tasks of the list: %w", err)
 	}
@@ -209,7 +214,7 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 			Skipped bool      `bun:"skipped"`
 		}
 		err := tx.NewRaw(`WITH next AS MATERIALIZED (
-				SELECT x.* FROM task.trash x WHERE x.id IN (?)`+order+`
+				SELECT x.* FROM task.trash x WHERE x.`+oneByOne+order+`
 			), back AS (
 				INSERT INTO task.tasks SELECT t.* FROM next x CROSS JOIN LATERAL jsonb_populate_record(NULL::task.tasks, x.task || jsonb_build_object(
 					'version', x.version + 1, 'updated_at', ?::timestamptz,
@@ -230,7 +235,7 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 				DELETE FROM task.gone_occurrences g USING next x WHERE g.series_id = x.series_id AND g.task_id = x.id
 				RETURNING x.id, x.let_go AND x.id = x.root_id AND NOT g.taken_back AS skipped
 			)
-			SELECT id, EXISTS (SELECT FROM forgotten f WHERE f.id = back.id AND f.skipped) AS skipped FROM back ORDER BY id`, bun.List(some), tx.Now, maxSubtasks).Scan(ctx, &back)
+			SELECT id, EXISTS (SELECT FROM forgotten f WHERE f.id = back.id AND f.skipped) AS skipped FROM back ORDER BY id`, pgdialect.Array(some), tx.Now, maxSubtasks).Scan(ctx, &back)
 		if err != nil {
 			return n, fmt.Errorf("bring tasks back from the trash: %w", err)
 		}
@@ -239,7 +244,7 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 			ids[i], skipped[b.ID] = b.ID, b.Skipped
 		}
 		var found []*Task
-		if err := tx.NewSelect().Model(&found).Where("id IN (?)", bun.List(ids)).OrderExpr("id").Scan(ctx); err != nil {
+		if err := tx.NewSelect().Model(&found).Where(oneByOne, pgdialect.Array(ids)).OrderExpr("id").Scan(ctx); err != nil {
 			return n, fmt.Errorf("read the tasks that are back: %w", err)
 		}
 		if err := readReminders(ctx, tx, found, ""); err != nil {
