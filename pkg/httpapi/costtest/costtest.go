@@ -23,7 +23,9 @@ const Budget = 50 * time.Millisecond
 const (
 	bodySize   = 1<<20 - 1 // one byte less than what is refused unread
 	headerSize = 60 << 10  // net/http refuses 64 KiB
-	tries      = 4         // the cheapest counts: others work in the process beside the request
+	// The cheapest counts: others work in the process beside the request, and what shares the
+	// processor makes all dearer for some time.
+	tries = 12
 
 	// fewSize is what some 9,000 members of a small name take: no more than a body may
 	// have (httpapi), so that what looks at each does.
