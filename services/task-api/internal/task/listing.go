@@ -51,7 +51,7 @@ type listing struct {
 	dated, narrowed bool
 	// How many days those are.
 	days int
-	// Which lists there are, if they are few: see tellApart.
+	// Which lists there are, none where they are many; nil until tellApart asks.
 	apart []uuid.UUID
 	// It is a part of an order: what is open, done, in some lists or within some bounds alone.
 	part bool

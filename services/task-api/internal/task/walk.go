@@ -111,14 +111,15 @@ func (l *listing) tellApart(ctx context.Context) error {
 	if l.apart != nil {
 		return nil
 	}
-	var lists []uuid.UUID
+	lists := []uuid.UUID{}
 	err := l.store.DB.NewRaw("SELECT m.list_id FROM task.members m WHERE "+l.lists.SQL+" LIMIT ?", append(slices.Clone(l.lists.Args), mostApart+1)...).Scan(ctx, &lists)
 	if err != nil {
 		return fmt.Errorf("read the lists: %w", err)
 	}
-	if len(lists) > 0 && len(lists) <= mostApart {
-		l.apart = lists
+	if len(lists) > mostApart {
+		lists = []uuid.UUID{} // and it is not asked again
 	}
+	l.apart = lists
 	return nil
 }
 
@@ -294,15 +295,15 @@ func (l *listing) unsortable() string {
 // unless that is 0. It asks for each list and range by itself, and with a limit: only so does
 // Postgres see that an index has the order. There may be columns beside those named.
 func (l *listing) eachList(b *builder, ranges []access.Condition, names []string, order string, limit, all int, narrow func()) {
-	columns, apart := strings.Join(names, ", ")+l.unsortable(), l.isApart(ranges)
+	columns, lists := strings.Join(names, ", ")+l.unsortable(), l.apart
+	if !l.isApart(ranges) {
+		lists = nil
+	}
 	for i, r := range ranges {
 		if i > 0 {
 			b.add(" UNION ALL ")
 		}
-		for j, list := range l.apart {
-			if !apart {
-				break
-			}
+		for j, list := range lists {
 			if j > 0 {
 				b.add(" UNION ALL ")
 			}
@@ -312,7 +313,7 @@ func (l *listing) eachList(b *builder, ranges []access.Condition, names []string
 			narrow()
 			b.add(order+" LIMIT ?)", limit)
 		}
-		if apart {
+		if len(lists) > 0 {
 			continue
 		}
 		b.add("(SELECT t." + strings.Join(names, ", t.") + " FROM task.members m, LATERAL (SELECT " + columns + " FROM task.tasks t WHERE t.list_id = m.list_id")
