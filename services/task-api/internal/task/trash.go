@@ -228,7 +228,8 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 			), comments AS (
 				INSERT INTO task.comments SELECT (jsonb_populate_recordset(NULL::task.comments, x.comments)).* FROM next x WHERE x.comments IS NOT NULL AND NOT x.let_go
 			), moved AS ( -- what was said about one that was skipped went on with another
-				UPDATE task.comments c SET task_id = x.id FROM next x WHERE x.let_go AND jsonb_exists(x.comments, c.id::text)
+				UPDATE task.comments c SET task_id = (SELECT x.id FROM next x WHERE x.let_go AND jsonb_exists(x.comments, c.id::text))
+				WHERE id = ANY (ARRAY(SELECT said::uuid FROM next x, LATERAL jsonb_array_elements_text(CASE WHEN x.let_go THEN x.comments END) said))
 			), emptied AS (
 				DELETE FROM task.trash WHERE id = ANY (ARRAY(SELECT id FROM next))
 			), forgotten AS (

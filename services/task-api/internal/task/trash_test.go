@@ -181,3 +181,33 @@ func TestWhatIsLetGoIsNotPassedInTheTrash(t *testing.T) {
 	require.False(t, whole)
 	require.LessOrEqual(t, read, float64(8*limit), hook.statements[0])
 }
+
+// What was said about one that was skipped was looked for among all that was ever said.
+func TestWhatWasSaidAboutASkippedOneAloneIsRead(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	const said, others = 5, 10_000
+	a := newAccount(t, s)
+	start := time.Now()
+	first, other := a.create(Draft{Title: "x", DueAt: &start, Recurrence: &RecurrenceDraft{RRule: "FREQ=DAILY"}}), a.create(Draft{Title: "y"})
+	_, err := s.DB.NewRaw(`INSERT INTO task.comments (id, task_id, author_id, text, created_at)
+		SELECT md5('c' || n)::uuid, CASE WHEN n > ?0 THEN ?1::uuid ELSE ?2 END, ?3, 'x', now() + n * interval '1 ms' FROM generate_series(1, ?4) n`, said, other, first, a.id, others).Exec(t.Context())
+	require.NoError(t, err)
+	_, err = s.DB.NewRaw("VACUUM ANALYZE task.comments").Exec(t.Context())
+	require.NoError(t, err)
+	next, err := s.Skip(t.Context(), a.actor, first, nil)
+	require.NoError(t, err)
+	count := func(id uuid.UUID) (n int) {
+		require.NoError(t, s.DB.NewRaw("SELECT count(*) FROM task.comments WHERE task_id = ?", id).Scan(t.Context(), &n))
+		return n
+	}
+	require.Equal(t, said, count(next.ID))
+	require.LessOrEqual(t, reads(t, s, "task.comments", func() {
+		require.NoError(t, s.Changes.Do(t.Context(), a.actor, func(ctx context.Context, tx *change.Tx) error {
+			_, err := bringBack(ctx, tx, first)
+			return err
+		}))
+	}), 10*said)
+	require.Equal(t, said, count(first))
+	require.Zero(t, count(next.ID))
+}
