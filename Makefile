@@ -181,6 +181,7 @@ nightly: ## Run what is too long for each change: every broker whole, chaos, soa
 	@$(MAKE) chaos DURATION=200s USERS=3 DOWN=broker KILL=task-api
 	@$(MAKE) soak
 	@$(MAKE) model
+	@cd services/task-api && $(GO) test ./internal/task -count=1 -run '^TestMovesToOnePlace$$' -moves 10000
 	@$(MAKE) oracle
 	@$(MAKE) fuzz
 	@$(MAKE) k8s-test

@@ -577,15 +577,12 @@ func TestALongListIsNotReadWholeBehindAPlaceBecauseOthersAreShort(t *testing.T) 
 	a.shortListsOfOthers()
 	for _, column := range orders {
 		for _, sort := range []string{column, "-" + column} {
-			for _, in := range []Query{{}, {DueAfter: at("2027-01-02T00:00:00Z")}, {Tags: []string{"often"}}} {
-				in.Sort = sort
-				for _, passed := range []int{1, limit, tasks / 4, tasks / 2} {
-					in.Cursor, in.Limit = "", passed
-					if _, next := a.page(in); next != nil {
-						in.Cursor, in.Limit = *next, limit
-						rows, statements := a.passed(in)
-						require.LessOrEqual(t, rows, float64(24*limit), "%+v: %s", in, statements)
-					}
+			for _, passed := range []int{1, limit, tasks / 4, tasks / 2} {
+				_, behind := a.page(Query{Sort: sort, Limit: passed})
+				for _, in := range []Query{{}, {DueAfter: at("2027-01-02T00:00:00Z")}, {Tags: []string{"often"}}} {
+					in.Sort, in.Cursor, in.Limit = sort, *behind, limit
+					rows, statements := a.passed(in)
+					require.LessOrEqual(t, rows, float64(32*limit), "%+v: %s", in, statements)
 				}
 			}
 		}
