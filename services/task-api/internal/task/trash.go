@@ -225,11 +225,13 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 				RETURNING id
 			), reminders AS (
 				INSERT INTO task.reminders SELECT (jsonb_populate_recordset(NULL::task.reminders, x.reminders)).* FROM next x WHERE x.reminders IS NOT NULL
+			), said AS MATERIALIZED ( -- with one that was skipped went its subtasks' comments; its own went on with another, and are known by their ids
+				SELECT x.id AS task_id, c.value, jsonb_typeof(c.value) = 'object' AS whole FROM next x, LATERAL jsonb_array_elements(x.comments) c
 			), comments AS (
-				INSERT INTO task.comments SELECT (jsonb_populate_recordset(NULL::task.comments, x.comments)).* FROM next x WHERE x.comments IS NOT NULL AND NOT x.let_go
-			), moved AS ( -- what was said about one that was skipped went on with another
-				UPDATE task.comments c SET task_id = (SELECT x.id FROM next x WHERE x.let_go AND jsonb_exists(x.comments, c.id::text))
-				WHERE id = ANY (ARRAY(SELECT said::uuid FROM next x, LATERAL jsonb_array_elements_text(CASE WHEN x.let_go THEN x.comments END) said))
+				INSERT INTO task.comments SELECT c.* FROM said s CROSS JOIN LATERAL jsonb_populate_record(NULL::task.comments, s.value) c WHERE s.whole
+			), moved AS (
+				UPDATE task.comments c SET task_id = (SELECT s.task_id FROM said s WHERE s.value = to_jsonb(c.id))
+				WHERE id = ANY (ARRAY(SELECT (s.value #>> '{}')::uuid FROM said s WHERE NOT s.whole))
 			), emptied AS (
 				DELETE FROM task.trash WHERE id = ANY (ARRAY(SELECT id FROM next))
 			), forgotten AS (

@@ -190,8 +190,9 @@ func TestWhatWasSaidAboutASkippedOneAloneIsRead(t *testing.T) {
 	a := newAccount(t, s)
 	start := time.Now()
 	first, other := a.create(Draft{Title: "x", DueAt: &start, Recurrence: &RecurrenceDraft{RRule: "FREQ=DAILY"}}), a.create(Draft{Title: "y"})
+	sub := a.create(Draft{Title: "z", ParentID: &first})
 	_, err := s.DB.NewRaw(`INSERT INTO task.comments (id, task_id, author_id, text, created_at)
-		SELECT md5('c' || n)::uuid, CASE WHEN n > ?0 THEN ?1::uuid ELSE ?2 END, ?3, 'x', now() + n * interval '1 ms' FROM generate_series(1, ?4) n`, said, other, first, a.id, others).Exec(t.Context())
+		SELECT md5('c' || n)::uuid, CASE WHEN n <= ?0 THEN ?1::uuid WHEN n <= 2 * ?0 THEN ?2 ELSE ?3 END, ?4, 'x', now() + n * interval '1 ms' FROM generate_series(1, ?5) n`, said, first, sub, other, a.id, others).Exec(t.Context())
 	require.NoError(t, err)
 	_, err = s.DB.NewRaw("VACUUM ANALYZE task.comments").Exec(t.Context())
 	require.NoError(t, err)
@@ -202,6 +203,7 @@ func TestWhatWasSaidAboutASkippedOneAloneIsRead(t *testing.T) {
 		return n
 	}
 	require.Equal(t, said, count(next.ID))
+	require.Zero(t, count(sub))
 	require.LessOrEqual(t, reads(t, s, "task.comments", func() {
 		require.NoError(t, s.Changes.Do(t.Context(), a.actor, func(ctx context.Context, tx *change.Tx) error {
 			_, err := bringBack(ctx, tx, first)
@@ -209,5 +211,6 @@ func TestWhatWasSaidAboutASkippedOneAloneIsRead(t *testing.T) {
 		}))
 	}), 10*said)
 	require.Equal(t, said, count(first))
+	require.Equal(t, said, count(sub))
 	require.Zero(t, count(next.ID))
 }
