@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -496,15 +497,52 @@ func TestMakingAToken(t *testing.T) {
 // What is written by way of a token counts to the limits of its user.
 func TestATokenCountsToItsUser(t *testing.T) {
 	t.Parallel()
-	s := start(t, "LIMIT_WRITES=6")
+	s := start(t, "LIMIT_WRITES=8")
 	u := s.newUser()
-	token := u.apiToken(object{"name": "x", "scopes": auth.Scopes})
-	var last answer
-	for range 8 {
-		last = token.do(http.MethodPost, "/api/tasks", object{"title": "x"})
+	token := u.apiToken(object{"name": "x", "scopes": auth.Scopes}) // the first write
+	write := func(c client) int { return c.do(http.MethodPost, "/api/tasks", object{"title": "x"}).status }
+	for range 6 {
+		require.Equal(t, http.StatusCreated, write(token.client))
 	}
-	require.Equal(t, http.StatusTooManyRequests, last.status)
-	require.Equal(t, http.StatusTooManyRequests, u.do(http.MethodPost, "/api/tasks", object{"title": "x"}).status)
+	require.Equal(t, http.StatusTooManyRequests, write(token.client), "a quarter is for the user himself")
+	require.Equal(t, http.StatusCreated, write(u))
+	require.Equal(t, http.StatusTooManyRequests, write(u))
+}
+
+// Whoever had got hold of a token, of any scope, kept its owner out: from ending it, too.
+func TestATokenThatTakesAllThatItCanIsEnded(t *testing.T) {
+	t.Parallel()
+	s := start(t, "LIMIT_IN_FLIGHT=4", "LIMIT_WRITES=8")
+	u := s.newUser()
+	thief := u.apiToken(object{"name": "x", "scopes": []auth.Scope{auth.TasksRead, auth.ListsRead}})
+	for range 8 { // more than it may even be refused
+		thief.do(http.MethodPost, "/api/tasks", object{"title": "x"})
+	}
+	open := func(c client) *http.Response {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base+"/api/stream", nil)
+		require.NoError(t, err)
+		request.Header.Set("Authorization", "Bearer "+c.token)
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = response.Body.Close() })
+		return response
+	}
+	var streams []*http.Response
+	for range 3 {
+		streams = append(streams, open(thief.client))
+		require.Equal(t, http.StatusOK, streams[len(streams)-1].StatusCode)
+	}
+	for _, c := range []client{thief.client, u} {
+		require.Equal(t, http.StatusTooManyRequests, open(c).StatusCode)
+	}
+	require.Equal(t, http.StatusTooManyRequests, thief.do(http.MethodGet, "/api/tasks", nil).status)
+	require.Equal(t, http.StatusOK, u.do(http.MethodGet, "/api/tasks", nil).status)
+	require.Equal(t, http.StatusNoContent, u.do(http.MethodDelete, "/api/auth/tokens/"+thief.id.String(), nil).status)
+	for _, stream := range streams {
+		_, err := io.Copy(io.Discard, stream.Body)
+		require.NoError(t, err, "it ends with its token")
+	}
+	require.Equal(t, http.StatusOK, open(u).StatusCode)
 }
 
 // A stream that a token of one list has opened tells of that list alone, and ends with the

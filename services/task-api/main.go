@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/google/uuid"
 
 	"github.com/taskwire/taskwire/pkg/auth"
 	"github.com/taskwire/taskwire/pkg/event"
@@ -99,8 +100,9 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		return err
 	}
 	byPasskeys := &rest.Passkeys{Accounts: accounts, Passkeys: passkeys, Failures: failures}
-	strangers := limit.NewRequests(cfg.Limits, accounts.ClientKey, failures)
-	callers := limit.NewRequests(cfg.Limits, func(r *http.Request) string { return auth.CallerOf(r.Context()).UserID.String() }, failures)
+	strangers := limit.NewRequests(cfg.Limits, accounts.ClientKey, func(*http.Request) bool { return false }, failures)
+	callers := limit.NewRequests(cfg.Limits, func(r *http.Request) string { return auth.CallerOf(r.Context()).UserID.String() },
+		func(r *http.Request) bool { return auth.CallerOf(r.Context()).TokenID != uuid.Nil || rest.Lasts(r) }, failures)
 
 	told := events.Waiter()
 	workers := []service.Worker{

@@ -99,6 +99,8 @@ const Heartbeat = 15 * time.Second
 
 const (
 	snapshotPath = "/api/snapshot"
+	changesPath  = "/api/changes"
+	streamPath   = "/api/stream"
 
 	maxWait = 30
 	// slowest is how long a client may take to read what is written to its stream.
@@ -106,6 +108,10 @@ const (
 	// streamPage is how many changes are written to a stream at once.
 	streamPage = 200
 )
+
+// Lasts says whether a request is answered for as long as its client likes, or may wait for
+// what there is to answer.
+func Lasts(r *http.Request) bool { return r.URL.Path == streamPath || r.URL.Path == changesPath }
 
 // FeedInput narrows what is told to some lists.
 type FeedInput struct {
@@ -136,7 +142,7 @@ func (in FeedInput) lists(ctx context.Context, a *Feed, actor access.Actor) ([]u
 func (a *Feed) Mount(api huma.API) {
 	say := httpapi.Describe
 	changes := huma.Operation{
-		OperationID: "list-changes", Method: http.MethodGet, Path: "/api/changes", Tags: []string{"Changes"}, Summary: "What has changed since",
+		OperationID: "list-changes", Method: http.MethodGet, Path: changesPath, Tags: []string{"Changes"}, Summary: "What has changed since",
 		Description: "Each thing once, as it is now. With wait the answer comes as soon as there is something. A place that is not known any more is answered with 410: read /api/snapshot then.",
 		Metadata:    say(nil, FeedPage{Changes: []FeedChange{{ListID: exampleTask.ListID, Kind: feed.KindTask, ID: exampleTask.ID, Op: feed.Put, Version: &exampleTask.Version, Data: exampleTask}}, Next: examplePlace}, httpapi.ResyncRequired),
 	}
@@ -149,7 +155,7 @@ func (a *Feed) Mount(api huma.API) {
 		Metadata:    say(nil, nil),
 	}, a.snapshot, auth.TasksRead, auth.ListsRead)
 	forToken(api, a.Failures, huma.Operation{
-		OperationID: "stream", Method: http.MethodGet, Path: "/api/stream", Tags: []string{"Changes"}, Summary: "What changes, as it does",
+		OperationID: "stream", Method: http.MethodGet, Path: streamPath, Tags: []string{"Changes"}, Summary: "What changes, as it does",
 		Description: "Server-sent events. Each has the place behind it as its id, so that a client that comes back with Last-Event-ID misses nothing; its data is as /api/changes answers. The event resync says that the place is not known any more.",
 		Responses:   map[string]*huma.Response{"200": {Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: eventSchema}}}},
 		Metadata:    say(nil, nil),
