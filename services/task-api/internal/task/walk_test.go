@@ -3,6 +3,7 @@ package task
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -372,5 +373,52 @@ func TestAnyListIsWhatReadingAllWouldAnswer(t *testing.T) {
 			}
 			require.Equal(t, titles, a.titlesOf(4, in), "%+v", in)
 		}
+	}
+}
+
+// Who looked for a tag or a text in lists that many had made had all read that anybody can look
+// for: so many keys seemed to be most of it.
+func TestInListsOfManyWhatIsLookedForAloneIsRead(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	const others, lists, tasks = 1000, 60, 3
+	many(t, s, others)
+	a := newAccount(t, s)
+	var long strings.Builder
+	for r := range rune(3000) {
+		long.WriteRune('一' + r) // each pair once
+	}
+	for i := range lists {
+		of := newAccount(t, s)
+		of.create(Draft{Title: "nothing"})
+		if i%(lists/tasks) == 0 {
+			title := fmt.Sprint("a wordy title ", i)
+			of.create(Draft{Title: title, Tags: []string{"shared", "other"}})
+			of.create(Draft{Title: title + " and a long text", Description: long.String()})
+		}
+		_, err := s.DB.NewRaw("INSERT INTO task.members (user_id, list_id, role, position, since) VALUES (?, ?, 'viewer', 1, now())", a.id, access.Inbox(of.id)).Exec(t.Context())
+		require.NoError(t, err)
+	}
+	a.index()
+	_, err := s.DB.NewRaw("VACUUM ANALYZE task.tasks, task.search, task.members").Exec(t.Context())
+	require.NoError(t, err)
+	for _, c := range []struct {
+		in    Query
+		finds int
+	}{
+		{Query{Tags: []string{"shared"}}, tasks},
+		{Query{Tags: []string{"other", "shared"}}, tasks},
+		{Query{Tags: []string{"shared"}, Text: "wordy"}, tasks},
+		{Query{Text: "A WORDY TITLE"}, 2 * tasks},
+		{Query{Text: "y t"}, 2 * tasks},
+		{Query{Tags: []string{"nobody's"}}, 0},
+		{Query{Text: "nowhere"}, 0},
+	} {
+		c.in.Sort, c.in.Limit = "-created_at", 20
+		require.LessOrEqual(t, reads(t, s, "task.search", func() {
+			found, err := s.List(t.Context(), a.actor, c.in)
+			require.NoError(t, err)
+			require.Len(t, found.Tasks, c.finds, "%+v", c.in)
+		}), 4*lists, "%+v", c.in)
 	}
 }
