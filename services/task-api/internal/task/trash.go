@@ -229,8 +229,8 @@ func bringBack(ctx context.Context, tx *change.Tx, roots ...uuid.UUID) (n int, e
 				SELECT x.id AS task_id, c.value, jsonb_typeof(c.value) = 'object' AS whole FROM next x, LATERAL jsonb_array_elements(x.comments) c
 			), comments AS (
 				INSERT INTO task.comments SELECT c.* FROM said s CROSS JOIN LATERAL jsonb_populate_record(NULL::task.comments, s.value) c WHERE s.whole
-			), moved AS (
-				UPDATE task.comments c SET task_id = (SELECT s.task_id FROM said s WHERE s.value = to_jsonb(c.id))
+			), moved AS ( -- to the first of several that were skipped, on which it was said
+				UPDATE task.comments c SET task_id = (SELECT s.task_id FROM said s WHERE s.value = to_jsonb(c.id) ORDER BY s.task_id LIMIT 1)
 				WHERE id = ANY (ARRAY(SELECT (s.value #>> '{}')::uuid FROM said s WHERE NOT s.whole))
 			), emptied AS (
 				DELETE FROM task.trash WHERE id = ANY (ARRAY(SELECT id FROM next))

@@ -214,3 +214,26 @@ func TestWhatWasSaidAboutASkippedOneAloneIsRead(t *testing.T) {
 	require.Equal(t, said, count(sub))
 	require.Zero(t, count(next.ID))
 }
+
+// What was said about one that was skipped, and went on with another that was skipped, too, is
+// on the first when both are back.
+func TestWhatWasSaidIsOnTheFirstOfSeveralSkippedOnes(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	a := newAccount(t, s)
+	start := time.Now()
+	first := a.create(Draft{Title: "x", DueAt: &start, Recurrence: &RecurrenceDraft{RRule: "FREQ=DAILY"}})
+	_, err := s.DB.NewRaw("INSERT INTO task.comments (id, task_id, author_id, text, created_at) VALUES (?, ?, ?, 'x', now())", uuid.New(), first, a.id).Exec(t.Context())
+	require.NoError(t, err)
+	second, err := s.Skip(t.Context(), a.actor, first, nil)
+	require.NoError(t, err)
+	_, err = s.Skip(t.Context(), a.actor, second.ID, nil)
+	require.NoError(t, err)
+	require.NoError(t, s.Changes.Do(t.Context(), a.actor, func(ctx context.Context, tx *change.Tx) error {
+		_, err := bringBack(ctx, tx, second.ID, first)
+		return err
+	}))
+	var on []uuid.UUID
+	require.NoError(t, s.DB.NewRaw("SELECT task_id FROM task.comments").Scan(t.Context(), &on))
+	require.Equal(t, []uuid.UUID{first}, on)
+}
