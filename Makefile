@@ -173,7 +173,7 @@ fuzz: ## Fuzz everything that parses (FUZZTIME=1m for each)
 
 # What is too long for each change. The seeds of chaos are in its output.
 .PHONY: nightly
-nightly: ## Run what is too long for each change: every broker whole, chaos, soak, the model test, recurrence's oracle, fuzzing, a Kubernetes (hours)
+nightly: ## Run what is too long for each change: every broker whole, chaos, soak, the model test, 10,000 moves, recurrence's oracle, fuzzing, a Kubernetes (hours)
 	@$(MAKE) test-brokers
 	@GOFLAGS=-race $(MAKE) chaos DURATION=10m RATE=20
 	@$(MAKE) chaos DURATION=5m BROKER=redis

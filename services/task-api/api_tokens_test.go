@@ -41,6 +41,21 @@ func (c client) apiToken(body object) apiToken {
 	return apiToken{c, made.ID}
 }
 
+// stream opens a stream, for as long as the test takes, with one more header if there is one.
+func (c client) stream(header ...string) (status int, body io.Reader) {
+	c.t.Helper()
+	request, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.base+"/api/stream", nil)
+	require.NoError(c.t, err)
+	request.Header.Set("Authorization", "Bearer "+c.token)
+	if len(header) > 0 {
+		request.Header.Set(header[0], header[1])
+	}
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(c.t, err)
+	c.t.Cleanup(func() { _ = response.Body.Close() }) // nothing more is read
+	return response.StatusCode, response.Body
+}
+
 // allBut are all scopes but some.
 func allBut(some ...auth.Scope) []auth.Scope {
 	return slices.DeleteFunc(slices.Clone(auth.Scopes), func(s auth.Scope) bool { return slices.Contains(some, s) })
@@ -507,6 +522,13 @@ func TestATokenCountsToItsUser(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, write(token.client), "a quarter is for the user himself")
 	require.Equal(t, http.StatusCreated, write(u))
 	require.Equal(t, http.StatusTooManyRequests, write(u))
+
+	other := s.newUser()
+	token = other.apiToken(object{"name": "x", "scopes": auth.Scopes})
+	operations := slices.Repeat([]object{{"op": "create", "body": object{"title": "x"}}}, 50) // six writes
+	require.Equal(t, http.StatusOK, token.do(http.MethodPost, "/api/tasks/bulk", object{"operations": operations}).status)
+	require.Equal(t, http.StatusTooManyRequests, write(token.client))
+	require.Equal(t, http.StatusCreated, write(other))
 }
 
 // Whoever had got hold of a token, of any scope, kept its owner out: from ending it, too.
@@ -518,23 +540,14 @@ func TestATokenThatTakesAllThatItCanIsEnded(t *testing.T) {
 	for range 8 { // more than it may even be refused
 		thief.do(http.MethodPost, "/api/tasks", object{"title": "x"})
 	}
-	open := func(c client) (status int, body io.Reader) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base+"/api/stream", nil)
-		require.NoError(t, err)
-		request.Header.Set("Authorization", "Bearer "+c.token)
-		response, err := http.DefaultClient.Do(request)
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = response.Body.Close() })
-		return response.StatusCode, response.Body
-	}
 	var streams []io.Reader
 	for range 3 {
-		status, stream := open(thief.client)
+		status, stream := thief.stream()
 		require.Equal(t, http.StatusOK, status)
 		streams = append(streams, stream)
 	}
 	for _, c := range []client{thief.client, u} {
-		status, _ := open(c)
+		status, _ := c.stream()
 		require.Equal(t, http.StatusTooManyRequests, status)
 	}
 	require.Equal(t, http.StatusTooManyRequests, thief.do(http.MethodGet, "/api/tasks", nil).status)
@@ -544,7 +557,7 @@ func TestATokenThatTakesAllThatItCanIsEnded(t *testing.T) {
 		_, err := io.Copy(io.Discard, stream)
 		require.NoError(t, err, "it ends with its token")
 	}
-	status, _ := open(u)
+	status, _ := u.stream()
 	require.Equal(t, http.StatusOK, status)
 }
 
@@ -557,24 +570,19 @@ func TestAStreamOfAToken(t *testing.T) {
 	hidden := u.list(http.StatusCreated, http.MethodPost, "/api/lists", object{"name": "Hidden"}).ID
 	token := u.apiToken(object{"name": "x", "scopes": auth.Scopes, "list_ids": []uuid.UUID{shown}})
 	open := func(header ...string) (lines chan string) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base+"/api/stream", nil)
-		require.NoError(t, err)
-		request.Header.Set(header[0], header[1])
-		response, err := http.DefaultClient.Do(request)
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = response.Body.Close() })
-		require.Equal(t, http.StatusOK, response.StatusCode)
+		status, body := u.stream(header...)
+		require.Equal(t, http.StatusOK, status)
 		lines = make(chan string, 1000)
 		go func() {
 			defer close(lines)
-			for read := bufio.NewScanner(response.Body); read.Scan(); {
+			for read := bufio.NewScanner(body); read.Scan(); {
 				lines <- read.Text()
 			}
 		}()
 		return lines
 	}
 	// Her session waits for both, so that what changes in either is told to all who wait.
-	hers, lines := open("Authorization", "Bearer "+u.token), open("Authorization", basicOf("x", token.token))
+	hers, lines := open(), open("Authorization", basicOf("x", token.token))
 	until := func(lines chan string, id string, not ...string) {
 		for patience := time.After(patience); ; {
 			select {

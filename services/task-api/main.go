@@ -100,9 +100,15 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 		return err
 	}
 	byPasskeys := &rest.Passkeys{Accounts: accounts, Passkeys: passkeys, Failures: failures}
-	strangers := limit.NewRequests(cfg.Limits, accounts.ClientKey, func(*http.Request) bool { return false }, failures)
-	callers := limit.NewRequests(cfg.Limits, func(r *http.Request) string { return auth.CallerOf(r.Context()).UserID.String() },
-		func(r *http.Request) bool { return auth.CallerOf(r.Context()).TokenID != uuid.Nil || rest.Lasts(r) }, failures)
+	strangers := limit.NewRequests(cfg.Limits, accounts.ClientKey, failures)
+	caller := func(r *http.Request) string { return auth.CallerOf(r.Context()).UserID.String() }
+	callers := limit.NewRequests(cfg.Limits, caller, failures)
+	programs := limit.NewRequests(cfg.Limits.ForPrograms(), func(r *http.Request) string {
+		if auth.CallerOf(r.Context()).TokenID == uuid.Nil && !rest.Lasts(r) {
+			return ""
+		}
+		return caller(r)
+	}, failures)
 
 	told := events.Waiter()
 	workers := []service.Worker{
@@ -182,7 +188,7 @@ func serve(ctx context.Context, cfg settings, base service.Base) error {
 			byPasskeys.MountOpen(open)
 		})
 		r.Group(func(r chi.Router) {
-			r.Use(accounts.SignedIn, callers.InFlight, callers.Writes, bodies)
+			r.Use(accounts.SignedIn, programs.InFlight, callers.InFlight, programs.Writes, callers.Writes, bodies)
 			// By whose connections a request is served, so many at once of a user.
 			connections := func() chi.Middlewares { return chi.Chain(callers.Connections(), accounts.AdmitOutside) }
 			door.Mount(r, connections)

@@ -27,6 +27,15 @@ type Settings struct {
 	InFlight       int `env:"LIMIT_IN_FLIGHT" envDefault:"16" min:"0" max:"1000000"`
 }
 
+// ForPrograms are what of a client's requests and writes is for programs: three quarters.
+// Whatever one sends that has got hold of a credential of his, he can look at what goes on,
+// and end it.
+func (s Settings) ForPrograms() Settings {
+	s.Writes -= s.Writes / 4
+	s.InFlight -= s.InFlight / 4
+	return s
+}
+
 // The names of the limits in the metric of refusals.
 const (
 	signIns        = "sign_ins"

@@ -17,26 +17,17 @@ import (
 type Requests struct {
 	settings Settings
 	key      func(*http.Request) string
-	yields   func(*http.Request) bool
 	failures httpapi.Failures
 
-	mu                       sync.Mutex
-	inFlight, yielding       map[string]int
-	writes, writesOfYielding buckets
+	mu       sync.Mutex
+	inFlight map[string]int
+	writes   buckets
 }
 
-// NewRequests bounds the requests of each key. Where key is empty, nothing does. Of those that
-// yield a client may send three quarters of what he may send in all: whatever a program sends
-// that has got hold of a credential of his, he can look at what goes on, and end it.
-func NewRequests(s Settings, key func(*http.Request) string, yields func(*http.Request) bool, failures httpapi.Failures) *Requests {
-	return &Requests{
-		settings: s, key: key, yields: yields, failures: failures, inFlight: map[string]int{}, yielding: map[string]int{},
-		writes: buckets{perMinute: s.Writes}, writesOfYielding: buckets{perMinute: threeQuarters(s.Writes)},
-	}
+// NewRequests bounds the requests of each key. Where key is empty, nothing does.
+func NewRequests(s Settings, key func(*http.Request) string, failures httpapi.Failures) *Requests {
+	return &Requests{settings: s, key: key, failures: failures, inFlight: map[string]int{}, writes: buckets{perMinute: s.Writes}}
 }
-
-// threeQuarters of n, and n where that is less than 4.
-func threeQuarters(n int) int { return n - n/4 }
 
 // InFlight refuses requests beyond those that a client may have in flight. With
 // it the bytes under way are bounded: for each request a body of 1 MiB and a
@@ -48,41 +39,31 @@ func (u *Requests) InFlight(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		yields := u.yields(r)
-		if !u.enter(key, yields) {
+		if !u.enter(key) {
 			refusals.WithLabelValues(inFlight).Inc()
 			u.failures.Write(w, r, httpapi.TooMany("you have too many requests in flight; wait for the answers", time.Second))
 			return
 		}
-		defer u.leave(key, yields)
+		defer u.leave(key)
 		next.ServeHTTP(w, r)
 	})
 }
 
-func (u *Requests) enter(key string, yields bool) bool {
+func (u *Requests) enter(key string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.inFlight[key] >= u.settings.InFlight || yields && u.yielding[key] >= threeQuarters(u.settings.InFlight) {
+	if u.inFlight[key] >= u.settings.InFlight {
 		return false
 	}
 	u.inFlight[key]++
-	if yields {
-		u.yielding[key]++
-	}
 	return true
 }
 
-func (u *Requests) leave(key string, yields bool) {
+func (u *Requests) leave(key string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.inFlight[key]--; u.inFlight[key] == 0 {
 		delete(u.inFlight, key)
-	}
-	if !yields {
-		return
-	}
-	if u.yielding[key]--; u.yielding[key] == 0 {
-		delete(u.yielding, key)
 	}
 }
 
@@ -98,23 +79,26 @@ func (u *Requests) Writes(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		more := func(n int) error {
-			wait := time.Duration(0)
-			if u.yields(r) {
-				wait = u.writesOfYielding.take(key, n, time.Now())
-			}
-			if wait == 0 {
-				wait = u.writes.take(key, n, time.Now())
-			}
-			if wait > 0 {
+		take := func(n int) error {
+			if wait := u.writes.take(key, n, time.Now()); wait > 0 {
 				refusals.WithLabelValues(writes).Inc()
 				return httpapi.TooMany("you have sent too many changes; go on more slowly", wait)
 			}
 			return nil
 		}
-		if err := more(1); err != nil {
+		if err := take(1); err != nil {
 			u.failures.Write(w, r, err)
 			return
+		}
+		// What bounds the request besides has counted its first change, too.
+		besides, ok := r.Context().Value(moreKey{}).(func(int) error)
+		more := func(n int) error {
+			if ok {
+				if err := besides(n); err != nil {
+					return err
+				}
+			}
+			return take(n)
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), moreKey{}, more)))
 	})
